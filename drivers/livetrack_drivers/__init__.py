@@ -1,0 +1,1 @@
+"""Camera drivers, registered as entry points `livetrack.cameras`, as anybody's driver would be."""

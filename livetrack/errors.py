@@ -1,0 +1,48 @@
+"""The tree of errors: each says what is wrong, where, and what to do.
+
+::
+
+    LivetrackError
+    ├── UsageError            exit code 2: something the user can put right before starting
+    │   ├── ConfigError       a setting: file, line, key
+    │   ├── CameraError       a camera that cannot be opened as it is set
+    │   ├── ModelError        a model file that is missing or cannot be used
+    │   └── InputError        a movie, session or image that cannot be read
+    └── CameraLostError            the camera vanished or stalled while running (the engine retries)
+"""
+
+from __future__ import annotations
+
+__all__ = ["CameraError", "CameraLostError", "ConfigError", "InputError", "LivetrackError", "ModelError", "UsageError"]
+
+
+class LivetrackError(Exception):
+    """Any error that livetrack raises on purpose; its text is one line for a person."""
+
+    exit_code = 1
+
+
+class UsageError(LivetrackError):
+    """Something that the user can put right: the command line exits with 2."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A setting that is unknown, of the wrong type, or out of bounds."""
+
+
+class CameraError(UsageError):
+    """A camera that cannot be opened with these settings."""
+
+
+class ModelError(UsageError):
+    """A model that is missing, unreadable, or lacks the metadata that a localizer needs."""
+
+
+class InputError(UsageError):
+    """A movie, session or image that cannot be read."""
+
+
+class CameraLostError(LivetrackError):
+    """The camera stopped delivering while running."""
