@@ -1,0 +1,53 @@
+"""Numba's `njit` as livetrack uses it: without the GIL, and cached on disk wherever a cache can be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, ParamSpec, TypeVar, overload
+
+import numba
+
+__all__ = ["njit"]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+@overload
+def njit(function: Callable[_P, _R], /) -> Callable[_P, _R]: ...
+
+
+@overload
+def njit(**options: Any) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
+
+
+def njit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Compile a kernel at its first call; use as `@njit` or, with more of Numba's options, `@njit(fastmath=True)`.
+
+    The machine code is kept beside the source or in the user's cache folder (or in NUMBA_CACHE_DIR), and where none
+    of these can be written it is compiled anew in each process: slower to start, and no error, as it would be
+    with `numba.njit(cache=True)`.
+
+    Numba compares what it kept with the kernel's own source file only. So a kernel calls kernels of its own file:
+    one that calls into another file would go on running the old code of that file after a change there.
+    """
+    if function is None:
+        return lambda function: _compile(function, options)
+    return _compile(function, options)
+
+
+def _compile(function: Callable[..., Any], options: dict[str, Any]) -> Any:
+    kernel: Any = numba.njit(nogil=True, **options)(function)
+    with suppress(RuntimeError):  # "no locator available": there is no folder that can be written
+        kernel.enable_caching()
+        kernel._cache.save_overload = _ignoring_a_full_disk(kernel._cache.save_overload)
+    return kernel
+
+
+def _ignoring_a_full_disk(save: Callable[..., None]) -> Callable[..., None]:
+    def save_if_possible(*arguments: Any) -> None:
+        with suppress(OSError):
+            save(*arguments)
+
+    return save_if_possible
