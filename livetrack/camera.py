@@ -119,8 +119,8 @@ def camera_drivers() -> dict[str, EntryPoint]:
     return {point.name: point for point in points}
 
 
-def load_driver(name: str) -> CameraType:
-    """Import the driver called `name`.
+def load_driver(name: str, where: str = "camera") -> CameraType:
+    """Import the driver called `name`; `where` is the place that named it, for the error.
 
     Raises
     ------
@@ -129,9 +129,9 @@ def load_driver(name: str) -> CameraType:
     """
     drivers = camera_drivers()
     if name not in drivers:
-        raise ConfigError(f"no camera driver is called {name!r}; installed: {', '.join(drivers) or 'none'}")
+        raise ConfigError(f"{where}: no camera driver is called {name!r}; installed: {', '.join(drivers) or 'none'}")
     try:
         driver: CameraType = drivers[name].load()
     except ImportError as error:
-        raise ConfigError(f"camera driver {name!r} cannot be imported: {error}") from error
+        raise ConfigError(f"{where}: camera driver {name!r} cannot be imported: {error}") from error
     return driver

@@ -1,0 +1,170 @@
+"""What a feedback program, a window or a logger reads an engine with.
+
+Imports NumPy, pyzmq and msgspec, and nothing heavier: a feedback program starts at once. ::
+
+    from livetrack import Subscriber
+
+    with Subscriber() as positions:
+        for update in positions:
+            print(update.frame, update.particles["x"])
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import zmq
+
+from livetrack.errors import UsageError
+from livetrack.particles import Rows
+from livetrack.wire import (
+    HEARTBEAT,
+    POSITIONS,
+    PREVIEW,
+    Preview,
+    Status,
+    decode_positions,
+    decode_preview,
+    decode_status,
+)
+
+__all__ = ["DEFAULT_ADDRESS", "PreviewSubscriber", "StatusSubscriber", "Subscriber", "Update"]
+
+DEFAULT_ADDRESS = "tcp://127.0.0.1:5555"
+
+T = TypeVar("T")
+
+
+class Update(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The particles of one frame, and when each stage was done with it.
+
+    Times `t_..._ns` are on the engine's monotonic clock (`time.perf_counter_ns()`; on the same machine, this
+    program's too); None where unknown.
+    """
+
+    particles: Rows
+    """(N,) of `livetrack.particles.ROW`, read-only; x, y in px, integer = pixel centre."""
+    gap: int
+    """Messages of this session that went by unread just before this one."""
+    t_client_ns: int
+    """When this program received it."""
+    session: int
+    seq: int
+    frame: int
+    camera_number: int | None
+    t_s: float
+    t_exposed_ns: int | None
+    t_received_ns: int
+    t_started_ns: int
+    t_localized_ns: int
+    t_linked_ns: int
+    t_published_ns: int
+    wall_ns: int
+    skipped: int
+    """Frames received so far but not tracked."""
+    lost: int
+    """Frames that the camera took so far but never delivered."""
+    geometry: int
+    """Rises with every change of what follows."""
+    width: int
+    height: int
+    x_origin: int
+    y_origin: int
+    binning: int
+    pixel_size_um: float | None
+
+
+class _Topic(Generic[T]):
+    """One SUB socket on one topic: `receive`, iterate, `close`."""
+
+    def __init__(self, address: str, topic: bytes, decode: Callable[[bytes], T], *, newest: bool, queue: int) -> None:
+        self.address = address
+        self._decode = decode
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
+        self._socket.linger = 0
+        self._socket.rcvhwm = queue
+        self._socket.conflate = newest
+        self._socket.subscribe(topic)
+        try:
+            self._socket.connect(address)
+        except zmq.ZMQError as error:
+            self._socket.close()
+            raise UsageError(f"{address}: not an address to connect to ({error}); try {DEFAULT_ADDRESS}") from None
+
+    def receive(self, timeout_s: float | None = None) -> T | None:
+        """Return the next message, or None when none came within `timeout_s` (None waits for ever).
+
+        Raises
+        ------
+        WireError
+            The message is not livetrack's, or of another version.
+        """
+        if timeout_s is not None and not self._socket.poll(max(0, round(timeout_s * 1000))):
+            return None
+        return self._decode(self._socket.recv())
+
+    def __iter__(self) -> Iterator[T]:
+        while (message := self.receive()) is not None:
+            yield message
+
+    def close(self) -> None:
+        """Disconnect; harmless when done already."""
+        self._socket.close()
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Subscriber(_Topic[Update]):
+    """The positions of every tracked frame, from an engine at `address`.
+
+    Parameters
+    ----------
+    address
+        The engine's `publish.address`.
+    newest
+        True: only the newest frame waits to be read, older ones go by (for control). False: every message
+        waits its turn (for logging); what could not be kept shows in `Update.gap`.
+    """
+
+    def __init__(self, address: str = DEFAULT_ADDRESS, newest: bool = True) -> None:
+        super().__init__(address, POSITIONS, self._update, newest=newest, queue=100_000)
+        self._last: tuple[int, int] | None = None  # session and seq of the last message
+
+    def _update(self, message: bytes) -> Update:
+        now = time.perf_counter_ns()
+        fields, rows = decode_positions(message)
+        for name in ("version", "header_size", "row_size", "row_count", "reserved", "reserved_2"):
+            del fields[name]
+        fields["camera_number"] = _known(fields["camera_number"])
+        fields["t_exposed_ns"] = _known(fields["t_exposed_ns"])
+        if fields["pixel_size_um"] != fields["pixel_size_um"]:  # NaN
+            fields["pixel_size_um"] = None
+        session, seq = fields["session"], fields["seq"]
+        gap = seq - self._last[1] - 1 if self._last and self._last[0] == session else 0
+        self._last = session, seq
+        return Update(particles=rows, gap=gap, t_client_ns=now, **fields)
+
+
+class PreviewSubscriber(_Topic[Preview]):
+    """Pictures at display rate, newest only, from `Status.preview_address`."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address, PREVIEW, decode_preview, newest=True, queue=1)
+
+
+class StatusSubscriber(_Topic[Status]):
+    """The engine's state, about once a second, newest only."""
+
+    def __init__(self, address: str = DEFAULT_ADDRESS) -> None:
+        super().__init__(address, HEARTBEAT, decode_status, newest=True, queue=1)
+
+
+def _known(value: int) -> int | None:
+    return None if value < 0 else value

@@ -1,0 +1,152 @@
+"""config.toml as frozen, checked settings.
+
+Each section is a struct below with its defaults, units and bounds; the file `config.toml` at the
+repository's root shows them all, line by line, and a test holds the two equal. What a camera driver
+takes is the driver's own struct, `[camera.NAME]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, structs
+
+from livetrack.camera import camera_drivers, load_driver
+from livetrack.toml_file import TomlDocument
+
+__all__ = [
+    "CalibrationSettings", "CameraSettings", "Config", "LinkerSettings", "LocalizerSettings", "PublishSettings",
+    "RecordSettings", "ViewSettings", "load_config",
+]  # fmt: skip
+
+Positive = Annotated[float, Meta(gt=0)]
+Loopback = Annotated[str, Meta(pattern=r"^(tcp://(127\.\d+\.\d+\.\d+|localhost|\[::1\]):(\d+|\*)|(ipc|inproc)://.+)$")]
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all sections share: immutable, by keyword, and strict about unknown keys."""
+
+
+class CameraSettings(Section, frozen=True):
+    """`[camera]`: which driver, and how its frames are taken."""
+
+    driver: str = "simulated"
+    every_frame: bool = False
+    """Track each frame in turn instead of the newest."""
+    queue_frames: Annotated[int, Meta(ge=1, le=100_000)] = 256
+    """With `every_frame`: frames held for a tracker that is behind; beyond that the oldest is skipped and counted."""
+    stall_s: Positive = 2.0
+    """Without a frame for so long, the camera counts as stalled."""
+    retry_s: Positive = 1.0
+    """Wait between two attempts to open a camera that was lost."""
+
+
+class LocalizerSettings(Section, frozen=True):
+    """`[localizer]`: what finds the particles."""
+
+    model: str = "spot"
+    threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    """Least score of a particle."""
+    threads: Annotated[int, Meta(ge=0, le=256)] = 0
+    """Threads of the network; 0 lets livetrack choose."""
+    provider: str = "auto"
+    """ONNX Runtime execution provider."""
+
+
+class LinkerSettings(Section, frozen=True):
+    """`[linker]`: what joins the positions into trajectories."""
+
+    search_radius_px: Positive = 8.0
+    memory: Annotated[int, Meta(ge=0, le=10_000)] = 2
+    """Frames that a particle may be missing before its trajectory ends."""
+    confirm_after: Annotated[int, Meta(ge=1, le=1000)] = 3
+    """Frames that a trajectory must have before it is no longer tentative."""
+
+
+class PublishSettings(Section, frozen=True):
+    """`[publish]`: where positions and pictures go."""
+
+    address: Loopback = "tcp://127.0.0.1:5555"
+    preview_address: Loopback = "tcp://127.0.0.1:5556"
+    preview_fps: Annotated[float, Meta(ge=0, le=1000)] = 30.0
+    """Pictures a second for windows; 0 sends none."""
+    preview_max_px: Annotated[int, Meta(ge=16)] = 1024
+    """Larger pictures are thinned out (every second, third ... pixel) to this width and height."""
+
+
+class RecordSettings(Section, frozen=True):
+    """`[record]`: what is written to disk."""
+
+    folder: str = ""
+    """Where a recording's own folder is made; empty records nothing."""
+    frames: bool = True
+    """Write every delivered frame, not the trajectories alone."""
+    queue_mb: Annotated[int, Meta(ge=1, le=1_000_000)] = 512
+    """Frames waiting for the disk, MB; beyond that they are dropped and counted."""
+
+
+class ViewSettings(Section, frozen=True):
+    """`[view]`: the window."""
+
+    open: bool = True
+    """Open the window with `livetrack run`, where there is a display."""
+    fps: Annotated[float, Meta(gt=0, le=240)] = 30.0
+    tail_frames: Annotated[int, Meta(ge=0, le=10_000)] = 50
+    labels: bool = False
+    """Show the trajectories' ids."""
+    palette: Literal["dark", "light"] = "dark"
+
+
+class CalibrationSettings(Section, frozen=True):
+    """`[calibration]`: what the sample and the optics are."""
+
+    pixel_size_um: Positive | None = None
+    """µm in the sample per delivered pixel; left out, the camera's own word is taken."""
+    temperature_k: Positive = 295.15
+    viscosity_pa_s: Positive = 0.00095
+    particle_radius_um: Positive = 0.5
+
+
+class Sections(Section, frozen=True):
+    """The sections that are known here, `[camera]` apart: its tables belong to drivers."""
+
+    localizer: LocalizerSettings = LocalizerSettings()
+    linker: LinkerSettings = LinkerSettings()
+    publish: PublishSettings = PublishSettings()
+    record: RecordSettings = RecordSettings()
+    view: ViewSettings = ViewSettings()
+    calibration: CalibrationSettings = CalibrationSettings()
+
+
+class Config(Sections, frozen=True, kw_only=True):
+    """All settings of a session; `driver_settings` holds `[camera.DRIVER]` as the driver's own struct."""
+
+    camera: CameraSettings = CameraSettings()
+    driver_settings: Any
+
+
+def load_config(path: str | Path | None = None, overrides: Iterable[str] = ()) -> Config:
+    """Read a settings file; without one, the defaults. `overrides` are `section.key=value`.
+
+    Tables of drivers that are not in use are checked as well.
+
+    Raises
+    ------
+    ConfigError
+        One line: file, line, key, and what would be right.
+    """
+    document = TomlDocument(path)
+    for assignment in overrides:
+        document.override(assignment)
+    drivers = tuple(camera_drivers())
+    camera = document.convert(CameraSettings, ("camera",), known=drivers)
+    used = load_driver(camera.driver, document.where(("camera", "driver")))
+    table = document.data.get("camera", {})
+    for name in drivers:
+        if name in table and name != camera.driver:
+            document.convert(load_driver(name).Settings, ("camera", name))
+    driver_settings = document.convert(used.Settings, ("camera", camera.driver))
+    rest = document.convert(Sections, known=("camera",))
+    return Config(camera=camera, driver_settings=driver_settings, **structs.asdict(rest))

@@ -1,0 +1,174 @@
+"""TOML into frozen, checked structs; an error names the file, the line, the key and what would be right."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from livetrack.errors import ConfigError
+
+__all__ = ["TomlDocument"]
+
+T = TypeVar("T")
+Path_ = tuple[str, ...]
+
+
+class TomlDocument:
+    """A TOML file with the lines its keys stand on, and `--set` overrides laid over it.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing or unreadable, or is not TOML.
+    """
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        self.path = None if path is None else Path(path)
+        self.data: dict[str, Any] = {}
+        self._lines: dict[Path_, int] = {}
+        self._overridden: set[Path_] = set()
+        if self.path is None:
+            return
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise ConfigError(f"{self.path}: no such file") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{self.path}: cannot be read: {error}") from None
+        try:
+            self.data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            what, line = _split_toml_error(str(error), text)
+            raise ConfigError(f"{self.path}:{line}: not TOML: {what}") from None
+        self._lines = _lines_of_keys(text)
+
+    def override(self, assignment: str) -> None:
+        """Lay one `section.key=value` over the file; the value is TOML, or else a bare string."""
+        key, equals, value = assignment.partition("=")
+        path = tuple(part.strip() for part in key.split("."))
+        if not equals or not all(path):
+            raise ConfigError(f"--set {assignment}: expected section.key=value, as in --set linker.memory=3")
+        table = self.data
+        for part in path[:-1]:
+            table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"--set {assignment}: {part!r} is a value, not a section")
+        table[path[-1]] = _toml_value(value.strip())
+        self._overridden.add(path)
+
+    def convert(self, kind: type[T], at: Path_ = (), *, known: tuple[str, ...] = ()) -> T:
+        """Turn the table at `at` into a `kind` (a msgspec Struct); keys in `known` belong to others and are left out.
+
+        Raises
+        ------
+        ConfigError
+            An unknown key, a wrong type, or a value out of bounds: one line with file, line and key.
+        """
+        table: Any = self.data
+        for part in at:
+            table = table.get(part, {}) if isinstance(table, dict) else table
+        if isinstance(table, dict):
+            table = {key: value for key, value in table.items() if key not in known}
+        try:
+            return msgspec.convert(table, kind)
+        except msgspec.ValidationError as error:
+            raise ConfigError(self._explain(str(error), kind, at, table, known)) from None
+
+    def where(self, path: Path_) -> str:
+        """Name the place that `path` was set at: `file:line`, or `--set`."""
+        if path in self._overridden:
+            return f"--set {'.'.join(path)}"
+        while path and path not in self._lines:
+            path = path[:-1]
+        return f"{self.path}:{self._lines.get(path, 1)}"
+
+    def _explain(self, message: str, kind: type, at: Path_, table: Any, known: tuple[str, ...]) -> str:
+        what, _, place = message.partition(" - at `$")
+        inner = tuple(re.findall(r"[^.\[\]`]+", place))
+        if match := re.match(r"Object contains unknown field `(.*)`", what):
+            path, key = at + inner, match[1]
+            names = [*_fields(kind, inner), *(known if not inner else ())]
+            close = difflib.get_close_matches(key, names, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(names)}"
+            return f"{self.where((*path, key))}: [{'.'.join((*path, key))}] unknown key; {hint}"
+        keys = tuple(part for part in inner if not part.isdigit())
+        value = _value_at(table, inner)
+        return f"{self.where(at + keys)}: [{'.'.join(at + keys)}] = {value}: {_wanted(what, kind, keys)}"
+
+
+def _wanted(what: str, kind: type, keys: Path_) -> str:
+    """Reword msgspec's complaint for a person."""
+    if what.startswith("Invalid enum value"):
+        hint = _hint(kind, keys)
+        return "expected one of " + ", ".join(repr(choice) for choice in get_args(hint))
+    words = {
+        "`object`": "a section",
+        "`float`": "a number",
+        "`int`": "a whole number",
+        "`str`": "a text",
+        "`array`": "a list",
+        "`bool`": "true or false",
+        "`null`": "nothing",
+    }
+    for word, better in words.items():
+        what = what.replace(word, better)
+    return what[:1].lower() + what[1:]
+
+
+def _hint(kind: Any, keys: Path_) -> Any:
+    for key in keys:
+        kind = get_type_hints(kind, include_extras=False).get(key, Any)
+        if get_origin(kind) not in (None, Literal):  # X | None: the interesting one
+            kind = next((arg for arg in get_args(kind) if arg is not type(None)), Any)
+    return kind
+
+
+def _fields(kind: Any, inner: Path_) -> list[str]:
+    hint = _hint(kind, inner)
+    return list(get_type_hints(hint)) if isinstance(hint, type) else []
+
+
+def _value_at(table: Any, inner: Path_) -> str:
+    for part in inner:
+        if isinstance(table, dict):
+            table = table.get(part)
+        elif isinstance(table, list) and part.isdigit():
+            table = table[int(part)]
+    return "..." if isinstance(table, dict) else repr(table).replace("True", "true").replace("False", "false")
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _split_toml_error(message: str, text: str) -> tuple[str, int]:
+    match = re.search(r" \(at line (\d+), column \d+\)", message)
+    if match:
+        return message.replace(match[0], ""), int(match[1])
+    return message.replace(" (at end of document)", ", at the end of the file"), text.count("\n") + 1
+
+
+def _lines_of_keys(text: str) -> dict[Path_, int]:
+    """Map each table and key to the line it stands on (keys inside inline tables to that table's line)."""
+    lines: dict[Path_, int] = {}
+    table: Path_ = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\[?([^\[\]]+)\]\]?\s*(#.*)?$", line):
+            table = _dotted(header[1])
+            lines.setdefault(table, number)
+        elif key := re.match(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""", line):
+            lines.setdefault(table + _dotted(key[1]), number)
+    return lines
+
+
+def _dotted(text: str) -> Path_:
+    parts = re.findall(r"""[\w-]+|"[^"]*"|'[^']*'""", text)
+    return tuple(part.strip("\"'") for part in parts)
