@@ -1,0 +1,89 @@
+"""Image formation against SciPy, brute-force integration and the statistics of a camera."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.integrate import dblquad
+from scipy.special import jv
+
+from livetrack.optics.bead import add_beads
+from livetrack.optics.noise import CameraNoise
+from livetrack.optics.spot import add_spots, spot_height
+
+
+def blank(height: int = 32, width: int = 40) -> np.ndarray:
+    return np.zeros((height, width), np.float32)
+
+
+def test_a_spot_is_the_gaussian_integrated_over_each_pixel() -> None:
+    image, x, y, sigma = blank(), 14.3, 11.8, 1.1
+    add_spots(image, np.array([x]), np.array([y]), np.array([sigma]), np.array([1000.0]))
+    for i, j in ((12, 14), (10, 16), (11, 13)):
+
+        def density(v: float, u: float) -> float:
+            return 1000 / (2 * np.pi * sigma**2) * np.exp(-((u - x) ** 2 + (v - y) ** 2) / (2 * sigma**2))
+
+        expected, _ = dblquad(density, j - 0.5, j + 0.5, i - 0.5, i + 0.5)
+        assert image[i, j] == pytest.approx(expected, rel=1e-4)
+    assert image.sum() == pytest.approx(1000, rel=1e-5)
+
+
+def test_spots_are_cut_at_the_edge_and_add_up() -> None:
+    image = blank()
+    two = np.array([0.0, 60.0]), np.array([5.0, 5.0]), np.array([1.5, 1.5]), np.array([100.0, 100.0])
+    add_spots(image, *two)
+    add_spots(image, *two)
+    right_of_the_edge = 2 * 100 * (0.5 + 0.5 * 0.2611)  # the half plane, and half of the pixel of the centre
+    assert image.sum() == pytest.approx(right_of_the_edge, rel=1e-3)
+
+
+def test_spot_height_is_the_pixel_under_a_centred_spot() -> None:
+    image, sigma = blank(), np.array([0.9])
+    add_spots(image, np.array([20.0]), np.array([10.0]), sigma, np.array([1.0]))
+    assert image.max() == image[10, 20] == pytest.approx(spot_height(sigma)[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("weights", [[1.0], [0.0, 1.0], [1.0, -0.6, 0.3]])
+def test_a_bead_is_deeptracks_profile_averaged_over_each_pixel(weights: list[float]) -> None:
+    image, x, y, radius = blank(64, 64), 30.4, 33.7, 2.5
+    add_beads(image, np.array([x]), np.array([y]), np.array([radius]), np.array([weights]), np.array([-3.0]))
+
+    def profile(r: np.ndarray) -> np.ndarray:
+        rho = np.maximum(r / radius, 1e-9)
+        return sum(w * 4 * n**2.5 * (jv(n, rho) / rho) ** 2 for n, w in enumerate(weights, start=1))
+
+    curve = profile(np.linspace(0, 60, 20001))
+    extreme = curve[np.abs(curve).argmax()]
+    fine = (np.arange(10) + 0.5) / 10 - 0.5
+    rows, columns = np.mgrid[:64, :64]
+    mean = np.zeros((64, 64))
+    for v in fine:
+        for u in fine:
+            mean += profile(np.hypot(columns + u - x, rows + v - y)) / 100
+    np.testing.assert_allclose(image, -3 * mean / extreme, atol=3 * 2e-3)
+
+
+def test_a_bead_without_weights_is_refused() -> None:
+    one = np.ones(1)
+    with pytest.raises(ValueError, match="weights"):
+        add_beads(blank(), one, one, one, np.zeros((1, 3)), one)
+
+
+def test_the_camera_follows_its_mean_variance_law() -> None:
+    camera = CameraNoise(gain=2.0, offset=100, read_noise=3.0)
+    grey = camera.expose(np.full((400, 400), 50, np.float32), np.random.default_rng(1))
+    assert grey.dtype == np.uint16
+    assert grey.mean() == pytest.approx(100 + 2 * 50, abs=0.2)
+    assert grey.var() == pytest.approx(2**2 * (50 + 3**2) + 1 / 12, rel=0.02)
+
+
+def test_the_camera_saturates_rounds_and_repeats() -> None:
+    photons = np.full((16, 16), 300, np.float32)
+    camera = CameraNoise(gain=1.0, offset=0, read_noise=0.0, bit_depth=8)
+    grey = camera.expose(photons, np.random.default_rng(1))
+    assert grey.dtype == np.uint8
+    assert grey.max() == 255
+    np.testing.assert_array_equal(grey, camera.expose(photons, np.random.default_rng(1)))
+    with pytest.raises(ValueError, match="bit_depth"):
+        CameraNoise(bit_depth=17)
