@@ -84,10 +84,10 @@ class _Topic(Generic[T]):
         self.address = address
         self._decode = decode
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
-        self._socket.linger = 0
-        self._socket.rcvhwm = queue
-        self._socket.conflate = newest
-        self._socket.subscribe(topic)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.RCVHWM, queue)
+        self._socket.setsockopt(zmq.CONFLATE, newest)
+        self._socket.setsockopt(zmq.SUBSCRIBE, topic)
         try:
             self._socket.connect(address)
         except zmq.ZMQError as error:
