@@ -1,0 +1,214 @@
+"""The camera thread: the newest frame for tracking, every frame for recording, every loss counted."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from enum import StrEnum
+
+from livetrack.camera import Camera, Frame, Geometry, Picture
+from livetrack.config import CameraSettings
+from livetrack.errors import CameraError, CameraLostError
+
+__all__ = ["Acquisition", "State"]
+
+_log = logging.getLogger(__name__)
+
+
+class State(StrEnum):
+    """What the camera is doing."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STALLED = "stalled"  # open, but no frame for `camera.stall_s`
+    RETRYING = "retrying"  # lost; opened again every `camera.retry_s`
+    ENDED = "ended"  # the movie is over
+    FAILED = "failed"  # the driver raised what no driver should
+
+
+class Acquisition:
+    """Runs a camera in a thread of its own and hands its frames to one taker.
+
+    Without `settings.every_frame` only the newest frame waits; an older one that nobody took counts as skipped.
+    With it, up to `settings.queue_frames` wait, then the oldest is skipped. A camera that `waits` (a movie, a
+    lock-step scene) is held up instead, and nothing is skipped.
+
+    Parameters
+    ----------
+    camera
+        The driver.
+    settings
+        The section `[camera]`.
+    pixel_size_um
+        Overrides what the camera says of its pixel size.
+    on_frame
+        Called in the camera thread with every frame, for recording; must not block.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        settings: CameraSettings,
+        *,
+        pixel_size_um: float | None = None,
+        on_frame: Callable[[Frame], None] | None = None,
+    ) -> None:
+        self._camera = camera
+        self._settings = settings
+        self._pixel_size_um = pixel_size_um
+        self._on_frame = on_frame
+        self._room = 1 if camera.waits or not settings.every_frame else settings.queue_frames
+        self._waiting: deque[Frame] = deque()
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="livetrack-camera", daemon=True)
+        self._last_number: int | None = None
+        self._last_received_ns = 0
+        self.geometry = Geometry(0, 0)
+        self.geometry_number = 0
+        self.state = State.STARTING
+        self.message = ""
+        """What a person should know of the state."""
+        self.failure: Exception | None = None
+        self.received = self.skipped = self.lost = self.repeated = 0
+
+    def open(self) -> Geometry:
+        """Open the camera and return its geometry; frames flow from `start` on. Raises `CameraError`."""
+        self.geometry = self._with_pixel_size(self._camera.open())
+        return self.geometry
+
+    def start(self) -> None:
+        """Begin to take frames, in a thread."""
+        self._last_received_ns = time.perf_counter_ns()
+        self._thread.start()
+
+    def take(self, timeout_s: float) -> Frame | None:
+        """Return the next frame, oldest first; None when none came in time or the camera has ended."""
+        with self._changed:
+            if not self._waiting:
+                self._changed.wait_for(lambda: self._waiting or self.ended, timeout_s)
+            if not self._waiting:
+                return None
+            frame = self._waiting.popleft()
+            self._changed.notify_all()
+            return frame
+
+    @property
+    def ended(self) -> bool:
+        """No further frame will come."""
+        return self.state in (State.ENDED, State.FAILED)
+
+    def close(self) -> None:
+        """Stop the thread and release the camera."""
+        self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+        self._camera.close()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                try:
+                    self._stream()
+                    self._enter(State.ENDED)
+                    return
+                except CameraLostError as error:
+                    self._reopen(str(error))
+        except Exception as error:  # noqa: BLE001  whatever a driver raises must reach the user, not die with a thread
+            _log.exception("camera driver failed")
+            self.failure = error
+            self._enter(State.FAILED, f"camera driver failed: {error}")
+
+    def _stream(self) -> None:
+        """Hand on pictures until the movie ends, `close` is called, or the camera is lost."""
+        for picture in self._camera.pictures():
+            if self._stop.is_set():
+                return
+            if picture is None:
+                self._notice_stall()
+            else:
+                self._receive(picture, time.perf_counter_ns())
+
+    def _receive(self, picture: Picture, now_ns: int) -> None:
+        if picture.number is not None:
+            if self._last_number is not None:
+                if picture.number <= self._last_number:
+                    self.repeated += 1
+                    return
+                self.lost += picture.number - self._last_number - 1
+            self._last_number = picture.number
+        if picture.geometry is not None:
+            self.geometry = self._with_pixel_size(picture.geometry)
+            self.geometry_number += 1
+        t_s = picture.t_s if picture.t_s is not None else (picture.t_exposed_ns or now_ns) * 1e-9
+        frame = Frame(
+            pixels=picture.pixels,
+            index=self.received,
+            number=picture.number,
+            t_received_ns=now_ns,
+            t_exposed_ns=picture.t_exposed_ns,
+            t_s=t_s,
+            geometry=self.geometry,
+            geometry_number=self.geometry_number,
+        )
+        self.received += 1
+        self._last_received_ns = now_ns
+        if self.state is not State.RUNNING:
+            self._enter(State.RUNNING)
+        if self._on_frame is not None:
+            self._on_frame(frame)
+        self._hand_on(frame)
+
+    def _hand_on(self, frame: Frame) -> None:
+        with self._changed:
+            if self._camera.waits:
+                self._changed.wait_for(lambda: len(self._waiting) < self._room or self._stop.is_set())
+            elif len(self._waiting) >= self._room:
+                self._waiting.popleft()
+                self.skipped += 1
+            self._waiting.append(frame)
+            self._changed.notify_all()
+
+    def _notice_stall(self) -> None:
+        silent_s = (time.perf_counter_ns() - self._last_received_ns) * 1e-9
+        if silent_s > self._settings.stall_s and not self._waiting:
+            self._enter(State.STALLED, f"the camera has sent no frame for {silent_s:.1f} s")
+
+    def _reopen(self, why: str) -> None:
+        """Close the camera and open it again, as often as it takes."""
+        attempt = 0
+        while not self._stop.is_set():
+            attempt += 1
+            self._enter(State.RETRYING, f"{why}; opening it again (attempt {attempt})")
+            self._camera.close()
+            if self._stop.wait(self._settings.retry_s):
+                return
+            try:
+                geometry = self._with_pixel_size(self._camera.open())
+            except (CameraError, CameraLostError) as error:
+                why = str(error)
+                continue
+            self._last_number = None  # the camera may count from 0 again
+            self._last_received_ns = time.perf_counter_ns()
+            if geometry != self.geometry:
+                self.geometry = geometry
+                self.geometry_number += 1
+            return
+
+    def _enter(self, state: State, message: str = "") -> None:
+        if state is not self.state:
+            _log.info("camera %s %s", state, message)
+        with self._changed:
+            self.state, self.message = state, message
+            self._changed.notify_all()
+
+    def _with_pixel_size(self, geometry: Geometry) -> Geometry:
+        if self._pixel_size_um is None:
+            return geometry
+        return dataclasses.replace(geometry, pixel_size_um=self._pixel_size_um)

@@ -1,0 +1,220 @@
+"""The live loop: newest frame -> tracker -> publisher, timed stage by stage."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable
+
+import livetrack
+from livetrack.acquisition import Acquisition, State
+from livetrack.camera import Camera, Frame, load_driver
+from livetrack.config import Config
+from livetrack.errors import LivetrackError
+from livetrack.linking import Linker
+from livetrack.localize import load_localizer
+from livetrack.particles import Rows
+from livetrack.publish import Publisher
+from livetrack.record import Recorder
+from livetrack.timing import StageTimes
+from livetrack.tracker import Tracker
+from livetrack.wire import Status
+
+__all__ = ["Engine"]
+
+_log = logging.getLogger(__name__)
+_BEAT_NS = 1_000_000_000
+_IDLE_S = 0.05  # how long the loop waits for a frame before it looks whether to stop or to beat
+
+
+class Engine:
+    """One tracking session: built from settings, opened, run, closed.
+
+    ::
+
+        with Engine(load_config("config.toml")) as engine:
+            engine.run(seconds=10)
+
+    Parameters
+    ----------
+    config
+        The settings of the session.
+    camera
+        A camera to use instead of the one that `config` names.
+
+    Raises
+    ------
+    UsageError
+        From the constructor: a setting, model, camera, address or folder that cannot be used; nothing stays open.
+    """
+
+    def __init__(self, config: Config, camera: Camera | None = None) -> None:
+        self.config = config
+        self.session = secrets.randbits(53)  # JSON's numbers are exact to 53 bits
+        settings = config.localizer
+        linker = config.linker
+        self.tracker = Tracker(
+            load_localizer(
+                settings.model,
+                threshold=settings.threshold,
+                threads=settings.threads,
+                provider=settings.provider,
+            ),
+            Linker(linker.search_radius_px, linker.memory, confirm_after=linker.confirm_after),
+        )
+        self.camera = camera or load_driver(config.camera.driver)(config.driver_settings)
+        self.recorder: Recorder | None = None
+        self.publisher = Publisher(config.publish, self.session)
+        try:
+            if config.record.folder:
+                record = config.record
+                self.recorder = Recorder(record.folder, frames=record.frames, queue_mb=record.queue_mb, settings=config)
+            self.acquisition = Acquisition(
+                self.camera,
+                config.camera,
+                pixel_size_um=config.calibration.pixel_size_um,
+                on_frame=self.recorder.offer_frame if self.recorder and config.record.frames else None,
+            )
+            self._open_camera()
+        except BaseException:
+            self.close()
+            raise
+        self.times = StageTimes()
+        self.tracked = 0
+        self._particles = 0
+        self._started_ns = self._beat_ns = time.perf_counter_ns()
+        self._rates = _Rates()
+
+    def run(
+        self,
+        *,
+        seconds: float | None = None,
+        stop: threading.Event | None = None,
+        on_status: Callable[[Status], None] | None = None,
+        on_rows: Callable[[Frame, Rows], None] | None = None,
+    ) -> Status:
+        """Track until `stop` is set, `seconds` are over, or the camera ends; return the last state.
+
+        Parameters
+        ----------
+        on_status
+            Called with every heartbeat, about once a second, in this thread: keep it short.
+        on_rows
+            Called with every frame and its rows, in this thread; the rows are reused for the next frame.
+
+        Raises
+        ------
+        LivetrackError
+            The camera's driver failed.
+        """
+        stop = stop or threading.Event()
+        acquisition = self.acquisition
+        acquisition.start()
+        self._started_ns = time.perf_counter_ns()
+        deadline_ns = None if seconds is None else self._started_ns + int(seconds * 1e9)
+        gc.collect()
+        gc.freeze()  # what was loaded until now is never looked through again: no long pauses
+        while not stop.is_set() and (deadline_ns is None or time.perf_counter_ns() < deadline_ns):
+            frame = acquisition.take(_IDLE_S)
+            if frame is not None:
+                rows = self._track(frame)
+                if on_rows is not None:
+                    on_rows(frame, rows)
+            elif acquisition.ended:
+                break
+            if time.perf_counter_ns() >= self._beat_ns:
+                self._beat(on_status)
+        if acquisition.failure is not None:
+            raise LivetrackError(f"{self.config.camera.driver}: {acquisition.message}") from acquisition.failure
+        status = self.status(State.ENDED if acquisition.ended else "stopped")
+        self.publisher.beat(status)
+        return status
+
+    def status(self, state: str | None = None) -> Status:
+        """Return the state of the session: what the heartbeat carries."""
+        acquisition = self.acquisition
+        camera_fps, tracked_fps = self._rates.update(acquisition.received, self.tracked)
+        return Status(
+            session=self.session,
+            state=state or acquisition.state,
+            message=acquisition.message or self._problem(),
+            camera=self.config.camera.driver,
+            model=self.tracker.localizer.name,
+            provider=self.tracker.localizer.provider,
+            preview_address=self.publisher.preview_address,
+            uptime_s=round((time.perf_counter_ns() - self._started_ns) * 1e-9, 3),
+            camera_fps=camera_fps,
+            tracked_fps=tracked_fps,
+            received=acquisition.received,
+            tracked=self.tracked,
+            skipped=acquisition.skipped,
+            lost=acquisition.lost,
+            particles=self._particles,
+            latency_us=self.times.latency(),
+            recording=self.recorder.status() if self.recorder else None,
+            livetrack=livetrack.__version__,
+        )
+
+    def close(self) -> None:
+        """Release the camera, write out what is recorded, let the addresses go."""
+        if hasattr(self, "acquisition"):
+            self.acquisition.close()
+        if self.recorder is not None:
+            self.recorder.close()
+        self.publisher.close()
+        gc.unfreeze()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _track(self, frame: Frame) -> Rows:
+        """One frame, from received to published: the hot path."""
+        tracker, acquisition = self.tracker, self.acquisition
+        rows = tracker.update(frame.pixels, frame.t_s)
+        published_ns = self.publisher.publish(frame, rows, tracker, acquisition.skipped, acquisition.lost)
+        self.times.record(
+            frame.t_received_ns, tracker.t_started_ns, tracker.t_localized_ns, tracker.t_linked_ns, published_ns
+        )
+        self.tracked += 1
+        self._particles = len(rows)
+        if self.recorder is not None:
+            self.recorder.offer_rows(frame, rows)
+        return rows
+
+    def _open_camera(self) -> None:
+        """Open the camera and have everything warm for its frames before the first is taken."""
+        geometry = self.acquisition.open()
+        self.tracker.warmup((geometry.height, geometry.width))
+
+    def _beat(self, on_status: Callable[[Status], None] | None) -> None:
+        self._beat_ns = time.perf_counter_ns() + _BEAT_NS
+        status = self.status()
+        self.publisher.beat(status)
+        if on_status is not None:
+            on_status(status)
+
+    def _problem(self) -> str:
+        return (self.recorder.problem or "") if self.recorder else ""
+
+
+class _Rates:
+    """Frames a second since the last look, of the camera and of the tracker."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter_ns(), 0, 0
+        self._rates = 0.0, 0.0
+
+    def update(self, received: int, tracked: int) -> tuple[float, float]:
+        now_ns = time.perf_counter_ns()
+        then_ns, received_then, tracked_then = self._last
+        elapsed_s = (now_ns - then_ns) * 1e-9
+        if elapsed_s > 0.2:  # a look soon after the last one repeats it
+            self._rates = (received - received_then) / elapsed_s, (tracked - tracked_then) / elapsed_s
+            self._last = now_ns, received, tracked
+        return round(self._rates[0], 1), round(self._rates[1], 1)

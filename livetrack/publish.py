@@ -1,0 +1,121 @@
+"""The ZeroMQ side of the engine: positions at every frame, pictures at display rate, the heartbeat."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import zmq
+
+from livetrack.camera import Frame
+from livetrack.config import PublishSettings
+from livetrack.errors import UsageError
+from livetrack.particles import Rows
+from livetrack.tracker import Tracker
+from livetrack.wire import PositionsEncoder, Preview, Status, encode_preview, encode_status
+
+__all__ = ["Publisher"]
+
+_POSITIONS_QUEUE = 10_000  # messages held for each slow reader; then it misses some, which it sees in `seq`
+_PREVIEW_QUEUE = 2
+
+
+class Publisher:
+    """Binds the addresses and sends; `publish` and `beat` from the loop's thread, pictures from one of its own.
+
+    Raises
+    ------
+    UsageError
+        An address that cannot be bound, most often because another livetrack holds it.
+    """
+
+    def __init__(self, settings: PublishSettings, session: int) -> None:
+        self._settings = settings
+        self._session = session
+        self._encoder = PositionsEncoder(session)
+        self._socket = _bind(settings.address, "publish.address", _POSITIONS_QUEUE)
+        try:
+            self._preview_socket = _bind(settings.preview_address, "publish.preview_address", _PREVIEW_QUEUE)
+        except UsageError:
+            self._socket.close()
+            raise
+        self.address = _endpoint(self._socket)
+        self.preview_address = _endpoint(self._preview_socket)
+        self._newest: Frame | None = None
+        self._stop = threading.Event()
+        self._previews = threading.Thread(target=self._send_previews, name="livetrack-preview", daemon=True)
+        self._previews.start()
+
+    def publish(self, frame: Frame, rows: Rows, tracker: Tracker, skipped: int, lost: int) -> int:
+        """Send the rows of `frame` and return when, on `time.perf_counter_ns`'s clock."""
+        geometry = frame.geometry
+        now_ns = time.perf_counter_ns()
+        message = self._encoder.encode(
+            rows,
+            frame=frame.index,
+            camera_number=-1 if frame.number is None else frame.number,
+            t_s=frame.t_s,
+            t_exposed_ns=-1 if frame.t_exposed_ns is None else frame.t_exposed_ns,
+            t_received_ns=frame.t_received_ns,
+            t_started_ns=tracker.t_started_ns,
+            t_localized_ns=tracker.t_localized_ns,
+            t_linked_ns=tracker.t_linked_ns,
+            t_published_ns=now_ns,
+            wall_ns=time.time_ns(),
+            skipped=skipped,
+            lost=lost,
+            geometry=frame.geometry_number,
+            width=geometry.width,
+            height=geometry.height,
+            x_origin=geometry.x_origin,
+            y_origin=geometry.y_origin,
+            binning=geometry.binning,
+            pixel_size_um=float("nan") if geometry.pixel_size_um is None else geometry.pixel_size_um,
+        )
+        self._socket.send(message)
+        self._newest = frame
+        return now_ns
+
+    def beat(self, status: Status) -> None:
+        """Send the engine's state."""
+        self._socket.send(encode_status(status))
+
+    def close(self) -> None:
+        """Send what is waiting, for half a second at most, and let the addresses go."""
+        self._stop.set()
+        self._previews.join(timeout=5)
+        self._preview_socket.close(linger=0)
+        self._socket.close(linger=500)
+
+    def _send_previews(self) -> None:
+        """Send the newest tracked frame at display rate."""
+        if not self._settings.preview_fps:
+            return
+        last = None
+        while not self._stop.wait(1 / self._settings.preview_fps):
+            frame = self._newest
+            if frame is None or frame is last:
+                continue
+            last = frame
+            step = -(-max(frame.pixels.shape) // self._settings.preview_max_px)
+            pixels = frame.pixels[::step, ::step]
+            self._preview_socket.send(encode_preview(Preview(self._session, frame.index, step, pixels)))
+
+
+def _bind(address: str, key: str, queue: int) -> zmq.Socket[bytes]:
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUB)
+    socket.setsockopt(zmq.SNDHWM, queue)
+    try:
+        socket.bind(address)
+    except zmq.ZMQError as error:
+        socket.close(linger=0)
+        raise UsageError(
+            f"{key} = {address!r} cannot be bound ({error}): is another livetrack running? "
+            f"Stop it, or choose another port with --set {key}=tcp://127.0.0.1:PORT"
+        ) from None
+    return socket
+
+
+def _endpoint(socket: zmq.Socket[bytes]) -> str:
+    """Where the socket really is: a port given as `*` has become a number."""
+    return socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()  # type: ignore[union-attr]

@@ -1,0 +1,70 @@
+"""How long each stage takes: a histogram that is cheap enough to fill at every frame."""
+
+from __future__ import annotations
+
+from livetrack.wire import Latency
+
+__all__ = ["Histogram", "StageTimes"]
+
+_PRECISION_BITS = 6  # 64 buckets to each doubling: values are kept to 1.6 %
+_BUCKETS = 1 << _PRECISION_BITS
+
+
+class Histogram:
+    """Durations in ns, counted in log-linear buckets (as HdrHistogram's); memory stays the same for ever."""
+
+    def __init__(self) -> None:
+        self._counts = [0] * (_BUCKETS * (64 - _PRECISION_BITS + 1))
+        self._total = 0
+        self._max = 0
+
+    def record(self, duration_ns: int) -> None:
+        """Count one duration; a negative one counts as 0."""
+        value = max(duration_ns, 0)
+        shift = max(value.bit_length() - _PRECISION_BITS - 1, 0)
+        self._counts[(shift << _PRECISION_BITS) + (value >> shift)] += 1
+        self._total += 1
+        self._max = max(self._max, value)
+
+    def quantile_us(self, share: float) -> float:
+        """Return the duration that `share` (0..1) of all stay at or below, µs; NaN when nothing was recorded."""
+        if not self._total:
+            return float("nan")
+        wanted, seen = share * self._total, 0
+        for index, count in enumerate(self._counts):
+            seen += count
+            if count and seen >= wanted:
+                return min(_upper_edge(index), self._max) / 1e3
+        return self._max / 1e3
+
+    def latency(self) -> Latency:
+        """Return the quantiles that the heartbeat carries; zeros when nothing was recorded."""
+        if not self._total:
+            return Latency(p50=0.0, p90=0.0, p99=0.0, p999=0.0, max=0.0)
+        p50, p90, p99, p999 = (round(self.quantile_us(share), 1) for share in (0.5, 0.9, 0.99, 0.999))
+        return Latency(p50=p50, p90=p90, p99=p99, p999=p999, max=round(self._max / 1e3, 1))
+
+
+class StageTimes:
+    """The stages of one frame, from receipt to published: a histogram each."""
+
+    def __init__(self) -> None:
+        self.wait, self.localize, self.link, self.publish, self.total = (Histogram() for _ in range(5))
+
+    def record(self, received_ns: int, started_ns: int, localized_ns: int, linked_ns: int, published_ns: int) -> None:
+        """Count one frame by its stamps."""
+        self.wait.record(started_ns - received_ns)
+        self.localize.record(localized_ns - started_ns)
+        self.link.record(linked_ns - localized_ns)
+        self.publish.record(published_ns - linked_ns)
+        self.total.record(published_ns - received_ns)
+
+    def latency(self) -> dict[str, Latency]:
+        """Return the quantiles by stage."""
+        return {stage: histogram.latency() for stage, histogram in vars(self).items()}
+
+
+def _upper_edge(index: int) -> int:
+    """Largest value that falls into bucket `index`."""
+    shift = max((index >> _PRECISION_BITS) - 1, 0)
+    return ((index - (shift << _PRECISION_BITS) + 1) << shift) - 1

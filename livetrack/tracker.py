@@ -1,0 +1,43 @@
+"""One frame in, one batch of rows out; the same for movies and live."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from livetrack.linking import Linker
+from livetrack.localize import Localizer
+from livetrack.particles import Rows
+
+__all__ = ["Tracker"]
+
+
+class Tracker:
+    """Finds the particles of each frame and joins them to trajectories.
+
+    After `update`, `t_started_ns`, `t_localized_ns` and `t_linked_ns` (`time.perf_counter_ns`) say when each
+    stage of it began or was done.
+    """
+
+    def __init__(self, localizer: Localizer, linker: Linker) -> None:
+        self.localizer = localizer
+        self.linker = linker
+        self.t_started_ns = self.t_localized_ns = self.t_linked_ns = 0
+
+    def update(self, image: npt.NDArray[Any], t_s: float | None = None) -> Rows:
+        """Return the (N,) rows of `image` (H, W) with their ids; `t_s` is its time, for velocities."""
+        self.t_started_ns = time.perf_counter_ns()
+        rows = self.localizer.localize(image)
+        self.t_localized_ns = time.perf_counter_ns()
+        self.linker.update(rows, t_s)
+        self.t_linked_ns = time.perf_counter_ns()
+        return rows
+
+    def warmup(self, shape: tuple[int, int], dtypes: tuple[Any, ...] = (np.uint8, np.uint16)) -> None:
+        """Compile and load everything that frames of this shape and these types need."""
+        for dtype in dtypes:
+            self.localizer.warmup(shape, np.dtype(dtype))
+        self.linker.warmup()
