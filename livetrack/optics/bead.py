@@ -94,7 +94,7 @@ def _add_profiles(image: Any, x: Any, y: Any, radius: Any, profiles: Any) -> Non
                 total = 0.0
                 for v in (-_GAUSS, _GAUSS):
                     for u in (-_GAUSS, _GAUSS):
-                        place = per_px * math.hypot(j + u - x[n], i + v - y[n])
+                        place = per_px * math.sqrt((j + u - x[n]) ** 2 + (i + v - y[n]) ** 2)
                         k = int(place)
                         if k < profile.size - 1:
                             total += profile[k] + (place - k) * (profile[k + 1] - profile[k])

@@ -41,5 +41,6 @@ class CameraNoise:
         """Return one noisy exposure of `photons`, expected photoelectrons (H, W); less than none counts as none."""
         electrons = rng.poisson(np.maximum(photons, 0)).astype(np.float32)
         electrons += np.float32(self.read_noise) * rng.standard_normal(photons.shape, np.float32)
-        grey = np.rint(electrons * np.float32(self.gain) + np.float32(self.offset))
-        return np.clip(grey, 0, 2**self.bit_depth - 1).astype(np.uint8 if self.bit_depth <= 8 else np.uint16)
+        grey: npt.NDArray[np.float32] = np.rint(electrons * self.gain + self.offset)
+        grey = grey.clip(0, 2**self.bit_depth - 1)
+        return grey.astype(np.uint8) if self.bit_depth <= 8 else grey.astype(np.uint16)
