@@ -1,0 +1,21 @@
+"""Arrays that are kept from frame to frame and only ever grow."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["grown"]
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+def grown(array: npt.NDArray[_Scalar], length: int) -> npt.NDArray[_Scalar]:
+    """Return `array` where it holds `length` items, else one twice that long which begins with the same content."""
+    if len(array) >= length:
+        return array
+    larger = np.zeros((2 * length, *array.shape[1:]), array.dtype)
+    larger[: len(array)] = array
+    return larger

@@ -1,0 +1,151 @@
+"""Which particles each trajectory can reach: a grid over the frame, searched within a radius."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from livetrack.jit import njit
+from livetrack.linking.buffers import grown
+
+__all__ = ["Candidates"]
+
+
+class Candidates:
+    """The possible links of one frame, as sparse rows: one row per trajectory, one column per particle.
+
+    Row `i` has the columns `column[first[i]:first[i + 1]]` at the prices `cost[first[i]:first[i + 1]]`, the squared
+    distances in px². The arrays are longer than what is used, and each `find` writes over them.
+    """
+
+    def __init__(self) -> None:
+        self.first = np.zeros(1, np.int64)
+        self.column = np.zeros(1, np.int32)
+        self.cost = np.zeros(1, np.float64)
+        self._cell_start = np.zeros(1, np.int32)
+        self._cell = np.zeros(1, np.int32)
+        self._by_cell = np.zeros(1, _PARTICLE)
+
+    def find(self, tracks: npt.NDArray[np.void], points: npt.NDArray[np.float64], radius_px: float) -> None:
+        """Find every particle within `radius_px` (inclusive) of each trajectory.
+
+        Parameters
+        ----------
+        tracks
+            (T,) of dtype `TRACK`; `x` and `y` are where each is looked for, px.
+        points
+            (N, 2) finite positions (x, y) of the frame's particles, px.
+        radius_px
+            How far to look, positive.
+        """
+        self.first = grown(self.first, len(tracks) + 1)
+        self._cell = grown(self._cell, len(points))
+        self._cell_start = grown(self._cell_start, _CELLS + _CELLS_PER_PARTICLE * len(points) + 1)
+        self._by_cell = grown(self._by_cell, len(points))
+        while True:
+            count = _find(
+                tracks, points, radius_px, self._cell_start, self._cell, self._by_cell,
+                self.first, self.column, self.cost,
+            )  # fmt: skip
+            if count <= len(self.column):
+                return
+            self.column = grown(self.column, count)
+            self.cost = grown(self.cost, count)
+
+
+_PARTICLE = np.dtype([("x", "<f8"), ("y", "<f8"), ("index", "<i8")])
+
+# A grid has at most so many cells: a frame of few particles must not pay for the emptiness between them.
+_CELLS = 64
+_CELLS_PER_PARTICLE = 4
+
+
+@njit
+def _find(
+    tracks: npt.NDArray[np.void],
+    points: npt.NDArray[np.float64],
+    radius: float,
+    cell_start: npt.NDArray[np.int32],
+    cell: npt.NDArray[np.int32],
+    by_cell: npt.NDArray[np.void],
+    first: npt.NDArray[np.int64],
+    column: npt.NDArray[np.int32],
+    cost: npt.NDArray[np.float64],
+) -> int:
+    """Fill the sparse rows and return how many candidates there are, also where that is more than fit in."""
+    first[: len(tracks) + 1] = 0
+    if len(points) == 0:
+        return 0
+    x_low, y_low, per_px, width, height = _lay_out(points, radius)
+    _sort_into_cells(points, x_low, y_low, per_px, width, height, cell_start, cell, by_cell)
+    track_x, track_y = tracks["x"], tracks["y"]
+    x, y, index = by_cell["x"], by_cell["y"], by_cell["index"]
+    furthest = radius * radius
+    count = 0
+    for i in range(len(tracks)):
+        from_x, from_y = track_x[i], track_y[i]
+        left = (from_x - radius - x_low) * per_px
+        right = (from_x + radius - x_low) * per_px
+        top = (from_y - radius - y_low) * per_px
+        bottom = (from_y + radius - y_low) * per_px
+        if left < width and right >= 0 and top < height and bottom >= 0:
+            cells_before = int(max(left, 0.0))
+            cells_until = int(min(right, width - 1.0)) + 1
+            for row in range(int(max(top, 0.0)), int(min(bottom, height - 1.0)) + 1):
+                # the cells of a row lie side by side, and so do their particles
+                for k in range(cell_start[row * width + cells_before], cell_start[row * width + cells_until]):
+                    distance = (x[k] - from_x) ** 2 + (y[k] - from_y) ** 2
+                    if distance <= furthest:
+                        if count < len(column):
+                            column[count] = index[k]
+                            cost[count] = distance
+                        count += 1
+        first[i + 1] = count
+    return count
+
+
+@njit
+def _lay_out(points: npt.NDArray[np.float64], radius: float) -> tuple[float, float, float, int, int]:
+    """Return the grid's corner, its cells per px, its width and height in cells.
+
+    A cell is as wide as the radius, or wider where there would be too many.
+    """
+    x_low = x_high = points[0, 0]
+    y_low = y_high = points[0, 1]
+    for j in range(1, len(points)):
+        x_low = min(x_low, points[j, 0])
+        x_high = max(x_high, points[j, 0])
+        y_low = min(y_low, points[j, 1])
+        y_high = max(y_high, points[j, 1])
+    most = _CELLS + _CELLS_PER_PARTICLE * len(points)
+    per_px = 1 / radius
+    while ((x_high - x_low) * per_px + 1) * ((y_high - y_low) * per_px + 1) > most:
+        per_px /= 2
+    return x_low, y_low, per_px, int((x_high - x_low) * per_px) + 1, int((y_high - y_low) * per_px) + 1
+
+
+@njit
+def _sort_into_cells(
+    points: npt.NDArray[np.float64],
+    x_low: float,
+    y_low: float,
+    per_px: float,
+    width: int,
+    height: int,
+    cell_start: npt.NDArray[np.int32],
+    cell: npt.NDArray[np.int32],
+    by_cell: npt.NDArray[np.void],
+) -> None:
+    """Sort the particles by counting: those of cell `c` come to lie from `cell_start[c]` to `cell_start[c + 1]`."""
+    cells = width * height
+    cell_start[: cells + 1] = 0
+    for j in range(len(points)):
+        cell[j] = int((points[j, 1] - y_low) * per_px) * width + int((points[j, 0] - x_low) * per_px)
+        cell_start[cell[j]] += 1
+    for c in range(1, cells + 1):
+        cell_start[c] += cell_start[c - 1]
+    x, y, index = by_cell["x"], by_cell["y"], by_cell["index"]
+    for j in range(len(points) - 1, -1, -1):  # backwards, so that each cell keeps the particles' order
+        cell_start[cell[j]] -= 1
+        k = cell_start[cell[j]]
+        x[k], y[k], index[k] = points[j, 0], points[j, 1], j
