@@ -1,0 +1,143 @@
+"""The command line: what there is to type, and how an error is told.
+
+Each command lives in a module of its own and is imported when it is called, so that `livetrack --help` is quick.
+Exit codes: 0 fine, 1 failure, 2 usage or settings, 130 stopped by Ctrl-C before there was anything to finish.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from livetrack import __version__
+from livetrack.client import DEFAULT_ADDRESS
+from livetrack.errors import LivetrackError
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        return _call(args.command, args)
+    except LivetrackError as error:
+        if args.debug:
+            raise
+        print(f"livetrack: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output, as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _call(command: str, args: argparse.Namespace) -> int:
+    """Import `livetrack.cli.MODULE` and call its function, both named in `command` as `module:function`."""
+    module, function = command.split(":")
+    call: Callable[[argparse.Namespace], int] = getattr(import_module(f"livetrack.cli.{module}"), function)
+    return call(args)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="livetrack", description="Real-time particle tracking inside the acquisition loop of a live microscope."
+    )
+    parser.add_argument("--version", action="version", version=f"livetrack {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, target: str, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+        sub.set_defaults(command=target)
+        sub.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        return sub
+
+    demo = command("demo", "live:demo", "track a simulated microscope: no hardware needed")
+    _session_options(demo)
+    run = command("run", "live:run", "track the camera of the settings, with the window")
+    run.add_argument("config", nargs="?", type=Path, help="settings (default: config.toml here, else the defaults)")
+    _session_options(run)
+
+    view = command("view", "live:view", "open a window on a running engine")
+    view.add_argument("address", nargs="?", default=DEFAULT_ADDRESS, help="the engine's address (%(default)s)")
+    view.add_argument("--seconds", type=_positive, help="close after so long")
+    view.add_argument("--screenshot", type=Path, metavar="PNG", help="save a picture of the window before it closes")
+    _setting_option(view)
+
+    listen = command("listen", "listen:listen", "print the positions of a running engine")
+    listen.add_argument("address", nargs="?", default=DEFAULT_ADDRESS, help="the engine's address (%(default)s)")
+    listen.add_argument("--newest", action="store_true", help="only the newest frame, as a control loop reads")
+    listen.add_argument("--csv", action="store_true", help="every particle as a line of CSV")
+    listen.add_argument("--quiet", action="store_true", help="only the summary")
+    listen.add_argument("--seconds", type=_positive, help="stop after so long")
+    listen.add_argument(
+        "--timeout", type=_positive, default=10.0, help="give up without a message for so long (%(default)s s)"
+    )
+    _json_option(listen)
+
+    track = command("track", "track:track", "find and link the particles of a movie or a recorded session")
+    track.add_argument("movie", type=Path, help="TIFF stack, folder of images, video, or a recorded session's folder")
+    track.add_argument("-o", "--output", type=Path, required=True, help="table to write: .csv or .parquet")
+    track.add_argument("--model", help="a model's name or an ONNX file (default: [localizer] model)")
+    track.add_argument("--config", type=Path, help="settings (default: the defaults)")
+    _setting_option(track)
+    _json_option(track)
+
+    check = command(
+        "check", "check:check", "look at a movie and suggest settings, or try the settings of a live session"
+    )
+    check.add_argument("target", nargs="?", type=Path, help="a movie, or a settings file (default: config.toml here)")
+    check.add_argument(
+        "--picture", type=Path, metavar="PNG", help="annotated picture to write (default: NAME-check.png)"
+    )
+    _setting_option(check)
+    _json_option(check)
+
+    train = command("train", "models:train", "train a model from a recipe (needs the extra `train`)")
+    train.add_argument("recipe", type=Path, help="the recipe, TOML")
+    train.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL", help="the .onnx file to write")
+    train.add_argument("--minutes", type=_positive, help="stop after so long (default: the recipe's steps)")
+    train.add_argument("--seed", type=int, help="instead of the recipe's")
+    _json_option(train)
+
+    models = command("models", "models:models", "list the models there are")
+    _json_option(models)
+    cameras = command("cameras", "cameras:cameras", "list the camera drivers and their settings")
+    _json_option(cameras)
+    return parser
+
+
+def _session_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--headless", action="store_true", help="no window")
+    parser.add_argument("--seconds", type=_positive, help="stop after so long")
+    parser.add_argument("--record", metavar="FOLDER", help="record frames and trajectories into a new folder in FOLDER")
+    _setting_option(parser)
+    _json_option(parser)
+
+
+def _setting_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="override a setting; may be repeated",
+    )
+
+
+def _json_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
+
+
+def _positive(text: str) -> float:
+    value: Any = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return float(value)

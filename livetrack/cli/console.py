@@ -1,0 +1,90 @@
+"""The live view for sessions without a window: a map of the particles and the rates, in the terminal."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from livetrack.client import StatusSubscriber, Subscriber, Update
+from livetrack.errors import LivetrackError
+from livetrack.wire import Status
+
+__all__ = ["ConsoleView", "braille_map", "status_line"]
+
+_REFRESH_S = 0.25
+_LINE_S = 5.0  # between two lines where the output is no terminal
+_COLUMNS, _ROWS = 48, 16
+
+
+class ConsoleView:
+    """A client as any other, in a thread: entered, it shows; left, it stops."""
+
+    def __init__(self, address: str, console: Console) -> None:
+        self._address = address
+        self._console = console
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._show, name="livetrack-console", daemon=True)
+
+    def __enter__(self) -> ConsoleView:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _show(self) -> None:
+        with Subscriber(self._address) as positions, StatusSubscriber(self._address) as beats:
+            if self._console.is_terminal:
+                self._show_map(positions, beats)
+            else:
+                self._print_lines(beats)
+
+    def _show_map(self, positions: Subscriber, beats: StatusSubscriber) -> None:
+        status: Status | None = None
+        with Live(console=self._console, auto_refresh=False, transient=True) as live:
+            while not self._stop.wait(_REFRESH_S):
+                try:
+                    status = beats.receive(0) or status
+                    update = positions.receive(0)
+                except LivetrackError:
+                    continue
+                if update is not None:
+                    live.update(Group(braille_map(update), Text(status_line(status, update))), refresh=True)
+
+    def _print_lines(self, beats: StatusSubscriber) -> None:
+        while not self._stop.wait(_LINE_S):
+            if status := beats.receive(0):
+                self._console.print(status_line(status, None), highlight=False)
+
+
+def status_line(status: Status | None, update: Update | None) -> str:
+    """Return the session in one line."""
+    frame = f"frame {update.frame}  {len(update.particles)} particles  " if update else ""
+    if status is None:
+        return frame
+    total = status.latency_us["total"]
+    line = (
+        f"{frame}{status.state}  camera {status.camera_fps:.1f} fps  tracked {status.tracked_fps:.1f} fps  "
+        f"latency {total.p50 / 1e3:.1f} ms (p99 {total.p99 / 1e3:.1f})  skipped {status.skipped}  lost {status.lost}"
+    )
+    if status.recording:
+        line += f"  recorded {status.recording.frames} frames"
+    return f"{line}  {status.message}".rstrip()
+
+
+def braille_map(update: Update, columns: int = _COLUMNS, rows: int = _ROWS) -> Text:
+    """Draw where the particles are: 2 x 4 dots to a character, in a frame of the image's shape."""
+    x, y = update.particles["x"], update.particles["y"]
+    inside = (x >= -0.5) & (x < update.width - 0.5) & (y >= -0.5) & (y < update.height - 0.5)
+    across = ((x[inside] + 0.5) * (2 * columns / update.width)).astype(int)
+    down = ((y[inside] + 0.5) * (4 * rows / update.height)).astype(int)
+    bits = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # Unicode's order of the dots
+    cells = np.zeros((rows, columns), int)
+    np.bitwise_or.at(cells, (down // 4, across // 2), bits[down % 4, across % 2])
+    lines = ["│" + "".join(chr(0x2800 + cell) for cell in row) + "│" for row in cells]
+    return Text("\n".join(["┌" + "─" * columns + "┐", *lines, "└" + "─" * columns + "┘"]))

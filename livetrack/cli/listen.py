@@ -1,0 +1,72 @@
+"""`livetrack listen`: the stream, for eyes, pipes and figures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from livetrack.cli.output import write_json
+from livetrack.client import Subscriber, Update
+from livetrack.errors import LivetrackError
+from livetrack.timing import Histogram
+
+__all__ = ["listen"]
+
+_SHOWN = 4  # particles to a line
+
+
+def listen(args: argparse.Namespace) -> int:
+    """Print messages until Ctrl-C, `--seconds`, or silence; then what was received, missed, and how late."""
+    deadline = None if args.seconds is None else time.monotonic() + args.seconds
+    messages = missed = particles = 0
+    latency = Histogram()
+    if args.csv:
+        print("frame,t_s,id,x,y,x_std,y_std,intensity,score")
+    with Subscriber(args.address, newest=args.newest) as positions:
+        try:
+            while deadline is None or time.monotonic() < deadline:
+                wait_s = args.timeout if deadline is None else min(args.timeout, max(deadline - time.monotonic(), 0))
+                update = positions.receive(wait_s)
+                if update is None:
+                    if messages or deadline is not None:
+                        break
+                    raise LivetrackError(
+                        f"{args.address}: no message for {args.timeout:g} s; is an engine running there? "
+                        "Start one with `livetrack demo`"
+                    )
+                messages += 1
+                missed += update.gap
+                particles += len(update.particles)
+                latency.record(update.t_client_ns - update.t_received_ns)
+                if args.csv:
+                    _print_csv(update)
+                elif not args.quiet:
+                    print(_line(update))
+        except KeyboardInterrupt:
+            pass
+    spread = latency.latency()
+    print(
+        f"{messages} messages, {particles} particles, {missed} messages missed; "
+        f"from receipt of the frame to receipt here p50 {spread.p50 / 1e3:.2f} ms, p99 {spread.p99 / 1e3:.2f} ms",
+        file=sys.stderr,
+    )
+    write_json(args.json, {"messages": messages, "missed": missed, "particles": particles, "latency_us": spread})
+    return 0 if messages else 1
+
+
+def _line(update: Update) -> str:
+    rows = update.particles
+    shown = "  ".join(f"#{row['id']} ({row['x']:.2f}, {row['y']:.2f})" for row in rows[:_SHOWN])
+    more = f"  and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    gap = f"  [{update.gap} missed]" if update.gap else ""
+    late_ms = (update.t_client_ns - update.t_received_ns) * 1e-6
+    return f"frame {update.frame}  {late_ms:.1f} ms  {len(rows)} particles  {shown}{more}{gap}"
+
+
+def _print_csv(update: Update) -> None:
+    for row in update.particles:
+        print(
+            f"{update.frame},{update.t_s:.6f},{row['id']},{row['x']:.4f},{row['y']:.4f},"
+            f"{row['x_std']:.4f},{row['y_std']:.4f},{row['intensity']:.2f},{row['score']:.4f}"
+        )

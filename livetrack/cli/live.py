@@ -1,0 +1,128 @@
+"""`livetrack demo`, `run` and `view`: live sessions."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from msgspec import structs
+from rich.console import Console
+
+from livetrack.cli.output import write_json
+from livetrack.config import Config, load_config
+from livetrack.wire import Status
+
+__all__ = ["demo", "run", "view"]
+
+
+def demo(args: argparse.Namespace) -> int:
+    """Track the simulated microscope."""
+    return _session(load_config(None, _overrides(args)), args, config_path=None)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Track the camera of the settings."""
+    path = args.config
+    if path is None and Path("config.toml").exists():
+        path = Path("config.toml")
+    config = load_config(path, _overrides(args))
+    if path is None:
+        print(f"no config.toml here: the defaults are used, with the {config.camera.driver} camera", file=sys.stderr)
+    return _session(config, args, config_path=path)
+
+
+def view(args: argparse.Namespace) -> int:
+    """Open the window on an engine."""
+    from livetrack import overlay
+
+    settings = load_config(None, args.overrides).view
+    return overlay.main(args.address, settings, seconds=args.seconds, screenshot=args.screenshot)
+
+
+def _overrides(args: argparse.Namespace) -> list[str]:
+    record = [] if args.record is None else [f"record.folder={args.record!r}"]
+    return [*args.overrides, *record]
+
+
+def _session(config: Config, args: argparse.Namespace, config_path: Path | None) -> int:
+    from livetrack.cli.console import ConsoleView
+    from livetrack.engine import Engine
+
+    console = Console(stderr=True)
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    with console.status("warming up: camera, network, kernels (longer the first time)"):
+        engine = Engine(config)
+    with engine:
+        address = engine.publisher.address
+        localizer = engine.tracker.localizer
+        console.print(
+            f"ready: camera {config.camera.driver}, model {localizer.name} on {localizer.provider}, "
+            f"positions at {address}",
+            highlight=False,
+        )
+        window = None if args.headless else _open_window(address, config, console)
+        with nullcontext() if window else ConsoleView(address, console):
+            status = engine.run(seconds=args.seconds, stop=stop)
+        if args.seconds is not None and window is not None:
+            window.terminate()
+        if engine.recorder is not None:
+            with console.status("writing what is recorded"):
+                engine.close()
+            status = structs.replace(status, recording=engine.recorder.status())
+    _print_summary(status, console)
+    write_json(args.json, status)
+    return 0
+
+
+def _open_window(address: str, config: Config, console: Console) -> subprocess.Popen[bytes] | None:
+    """Start the window in a process of its own; nothing that happens to it touches the engine."""
+    from livetrack.overlay import has_display
+
+    if not config.view.open:
+        return None
+    if not has_display():
+        console.print("no display here: going on in the console", highlight=False)
+        return None
+    settings = [f"--set=view.{key}={_toml(value)}" for key, value in structs.asdict(config.view).items()]
+    return subprocess.Popen([sys.executable, "-m", "livetrack", "view", address, *settings])
+
+
+def _toml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    """Let Ctrl-C and a polite kill end the session as its end would; a second Ctrl-C ends it at once."""
+
+    def handle(number: int, _frame: object) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        stop.set()
+
+    signal.signal(signal.SIGINT, handle)
+    signal.signal(signal.SIGTERM, handle)
+
+
+def _print_summary(status: Status, console: Console) -> None:
+    latency = status.latency_us["total"]
+    console.print(
+        f"{status.state} after {status.uptime_s:.1f} s: {status.received} frames received, {status.tracked} tracked, "
+        f"{status.skipped} skipped, {status.lost} lost; latency p50 {latency.p50 / 1e3:.2f} ms, "
+        f"p99 {latency.p99 / 1e3:.2f} ms from receipt to published",
+        highlight=False,
+    )
+    if status.message:
+        console.print(status.message, highlight=False)
+    if recording := status.recording:
+        console.print(
+            f"recorded {recording.frames} frames, {recording.bytes / 1e6:.1f} MB, "
+            f"{recording.dropped} dropped: {recording.folder}",
+            highlight=False,
+        )

@@ -1,0 +1,22 @@
+"""Figures as JSON, for `--json FILE`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from livetrack.errors import UsageError
+
+__all__ = ["write_json"]
+
+
+def write_json(path: Path | None, figures: Any) -> None:
+    """Write `figures` (a struct, dict or list) to `path`, indented; nothing where `path` is None."""
+    if path is None:
+        return
+    try:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n")
+    except OSError as error:
+        raise UsageError(f"--json {path}: cannot be written: {error.strerror}") from None

@@ -1,0 +1,198 @@
+"""The camera thread: what is newest, what is skipped, lost or repeated, and what happens when a camera goes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from livetrack.acquisition import Acquisition, State
+from livetrack.camera import Frame, Geometry, Picture
+from livetrack.config import CameraSettings
+from livetrack.errors import CameraError, CameraLostError
+
+
+class ScriptedCamera:
+    """A camera that yields what each of its scripts yields, one script for each time it is opened."""
+
+    def __init__(self, *scripts: Callable[[], Iterator[Picture | None]], waits: bool = False) -> None:
+        self.waits = waits
+        self.scripts = list(scripts)
+        self.opened = self.closed = 0
+
+    def open(self) -> Geometry:
+        self.opened += 1
+        if self.opened > len(self.scripts):
+            raise CameraError("unplugged")
+        return Geometry(4, 3, pixel_size_um=0.2)
+
+    def pictures(self) -> Iterator[Picture | None]:
+        return self.scripts[self.opened - 1]()
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def picture(number: int | None = None, **fields: object) -> Picture:
+    return Picture(np.zeros((3, 4), np.uint8), number, **fields)
+
+
+def pictures(*numbers: int | None) -> Callable[[], Iterator[Picture]]:
+    return lambda: iter([picture(number) for number in numbers])
+
+
+def run(camera: ScriptedCamera, **settings: object) -> Acquisition:
+    acquisition = Acquisition(camera, CameraSettings(**settings))
+    acquisition.open()
+    acquisition.start()
+    return acquisition
+
+
+def take_all(acquisition: Acquisition) -> list[Frame]:
+    frames = []
+    while (frame := acquisition.take(5)) is not None:
+        frames.append(frame)
+    return frames
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_the_newest_frame_waits_and_older_ones_are_counted() -> None:
+    acquisition = run(ScriptedCamera(pictures(0, 1, 2, 3)))
+    wait_for(lambda: acquisition.ended)
+    frames = take_all(acquisition)
+    assert [frame.number for frame in frames] == [3]
+    assert (acquisition.received, acquisition.skipped, acquisition.lost) == (4, 3, 0)
+    acquisition.close()
+
+
+def test_every_frame_waits_up_to_the_queue() -> None:
+    acquisition = run(ScriptedCamera(pictures(*range(10))), every_frame=True, queue_frames=6)
+    wait_for(lambda: acquisition.ended)
+    assert [frame.number for frame in take_all(acquisition)] == [4, 5, 6, 7, 8, 9]
+    assert acquisition.skipped == 4
+    acquisition.close()
+
+
+def test_a_camera_that_waits_loses_nothing() -> None:
+    acquisition = run(ScriptedCamera(pictures(*range(50)), waits=True))
+    assert [frame.index for frame in take_all(acquisition)] == list(range(50))
+    assert acquisition.skipped == 0
+    assert acquisition.state is State.ENDED
+    acquisition.close()
+
+
+def test_gaps_are_lost_and_repeats_are_dropped() -> None:
+    acquisition = run(ScriptedCamera(pictures(5, 6, 6, 9, 10), waits=True))
+    frames = take_all(acquisition)
+    assert [frame.number for frame in frames] == [5, 6, 9, 10]
+    assert [frame.index for frame in frames] == [0, 1, 2, 3]
+    assert (acquisition.lost, acquisition.repeated) == (2, 1)
+    acquisition.close()
+
+
+def test_each_frame_carries_its_times_and_geometry() -> None:
+    moved = Geometry(4, 3, x_origin=7)
+
+    def script() -> Iterator[Picture]:
+        yield picture(t_s=0.5)
+        yield picture(t_exposed_ns=2_000_000_000, geometry=moved)
+        yield picture()
+
+    acquisition = Acquisition(ScriptedCamera(script, waits=True), CameraSettings(), pixel_size_um=0.1)
+    acquisition.open()
+    acquisition.start()
+    first, second, third = take_all(acquisition)
+    assert (first.t_s, first.geometry_number, first.geometry) == (0.5, 0, Geometry(4, 3, pixel_size_um=0.1))
+    assert (second.t_s, second.geometry_number, second.geometry.x_origin) == (2.0, 1, 7)
+    assert third.t_s == pytest.approx(third.t_received_ns * 1e-9)
+    assert third.t_exposed_ns is None
+    acquisition.close()
+
+
+def test_every_delivered_frame_is_offered_for_recording() -> None:
+    seen: list[int] = []
+    camera = ScriptedCamera(pictures(*range(20)))
+    acquisition = Acquisition(camera, CameraSettings(), on_frame=lambda frame: seen.append(frame.index))
+    acquisition.open()
+    acquisition.start()
+    wait_for(lambda: acquisition.ended)
+    assert seen == list(range(20))
+    acquisition.close()
+
+
+def test_a_lost_camera_is_opened_again() -> None:
+    def dies() -> Iterator[Picture]:
+        yield picture(100)
+        raise CameraLostError("the cable was pulled")
+
+    camera = ScriptedCamera(dies, pictures(0, 1), waits=True)
+    acquisition = run(camera, retry_s=0.01)
+    assert [frame.number for frame in take_all(acquisition)] == [100, 0, 1]
+    assert acquisition.lost == 0
+    assert camera.opened == 2
+    acquisition.close()
+
+
+def test_while_a_camera_is_gone_the_state_says_so() -> None:
+    def dies() -> Iterator[Picture]:
+        raise CameraLostError("the cable was pulled")
+        yield
+
+    acquisition = run(ScriptedCamera(dies), retry_s=0.01)
+    wait_for(lambda: "attempt 3" in acquisition.message)
+    assert acquisition.state is State.RETRYING
+    assert acquisition.message.startswith("unplugged; opening it again")
+    acquisition.close()
+
+
+def test_a_silent_camera_counts_as_stalled_until_it_speaks() -> None:
+    speak = threading.Event()
+
+    def script() -> Iterator[Picture | None]:
+        yield picture(0)
+        while not speak.wait(0.005):
+            yield None
+        yield picture(1)
+
+    acquisition = run(ScriptedCamera(script), stall_s=0.05)
+    assert acquisition.take(5).number == 0
+    wait_for(lambda: acquisition.state is State.STALLED)
+    assert "no frame for" in acquisition.message
+    speak.set()
+    assert acquisition.take(5).number == 1
+    assert acquisition.message == ""
+    acquisition.close()
+
+
+def test_what_a_driver_should_not_raise_is_kept_for_the_user() -> None:
+    def script() -> Iterator[Picture]:
+        yield picture(0)
+        raise ZeroDivisionError("bug in the driver")
+
+    acquisition = run(ScriptedCamera(script))
+    wait_for(lambda: acquisition.ended)
+    assert acquisition.state is State.FAILED
+    assert isinstance(acquisition.failure, ZeroDivisionError)
+    acquisition.close()
+
+
+def test_close_stops_a_camera_that_never_ends() -> None:
+    def script() -> Iterator[Picture]:
+        while True:
+            yield picture()
+
+    camera = ScriptedCamera(script, waits=True)
+    acquisition = run(camera)
+    assert acquisition.take(5) is not None
+    acquisition.close()
+    assert camera.closed == 1
+    assert not [thread for thread in threading.enumerate() if thread.name == "livetrack-camera"]

@@ -1,0 +1,31 @@
+"""The histogram against NumPy's quantiles."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from livetrack.timing import Histogram
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.9, 0.99, 0.999, 1.0])
+def test_quantiles_are_within_two_percent(share: float) -> None:
+    durations = np.random.default_rng(1).lognormal(13, 2, 20_000).astype(int)
+    histogram = Histogram()
+    for duration in durations:
+        histogram.record(int(duration))
+    exact = np.quantile(durations, share, method="inverted_cdf") / 1e3
+    assert histogram.quantile_us(share) == pytest.approx(exact, rel=0.02)
+
+
+def test_the_ends_of_the_range() -> None:
+    histogram = Histogram()
+    assert math.isnan(histogram.quantile_us(0.5))
+    assert histogram.latency().max == 0
+    histogram.record(-5)
+    histogram.record(0)
+    assert histogram.quantile_us(0.5) == 0
+    histogram.record(2**62)
+    assert histogram.quantile_us(1) == pytest.approx(2**62 / 1e3)
