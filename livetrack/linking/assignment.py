@@ -71,7 +71,7 @@ _COLUMN = np.dtype(
         ("distance", "<f8"),  # of the cheapest chain that reaches this column, inf where none has yet
         ("owner", "<i4"),  # row
         ("reached_from", "<i4"),  # row
-        ("place", "<i4"),  # in the heap
+        ("place", "<i4"),  # in the heap of the search
     ],
     align=True,
 )
@@ -145,40 +145,40 @@ def _search(
 ) -> tuple[int, int, float, int]:
     """Find the cheapest chain from row `start`.
 
-    Returns the free column where it ends or else `_NONE` and the row that gives up its link, what the chain
+    Returns the free column where it ends or else `_NONE`, the row that then gives up its link, what the chain
     costs, and how many columns were `reached`.
     """
     price, distance, owner = state["price"], state["distance"], state["owner"]
     reached_from, place = state["reached_from"], state["place"]
-    row, total = start, 0.0
-    loser, cost_of_loss = start, np.inf
-    in_heap = 0
+    row, so_far = start, 0.0
+    end, loser, total = _NONE, start, np.inf
     count = 0
+    in_heap = 0
     while True:
-        if total + unlinked_cost - row_price[row] < cost_of_loss:
-            loser, cost_of_loss = row, total + unlinked_cost - row_price[row]
+        giving_up = so_far + unlinked_cost - row_price[row]
+        if giving_up < total:
+            end, loser, total = _NONE, row, giving_up
         for k in range(first[row], first[row + 1]):
             j = column[k]
-            through = total + max(cost[k] - row_price[row] - price[j], 0.0)  # below 0 by rounding only
-            if through < distance[j] and through <= cost_of_loss:
+            through = so_far + max(cost[k] - row_price[row] - price[j], 0.0)  # below 0 by rounding only
+            if through < total and through < distance[j]:
                 if distance[j] == np.inf:
                     reached[count] = j
                     count += 1
                     place[j] = in_heap
-                    in_heap += 1
+                    in_heap += owner[j] != _NONE
                 distance[j] = through
                 reached_from[j] = row
-                _rise(j, heap, distance, place)
-        if in_heap == 0 or distance[heap[0]] > cost_of_loss:
-            return _NONE, loser, cost_of_loss, count
+                if owner[j] == _NONE:
+                    end, total = j, through
+                else:
+                    _rise(j, heap, distance, place)
+        if in_heap == 0 or distance[heap[0]] >= total:
+            return end, loser, total, count
         nearest = heap[0]
-        total = distance[nearest]
-        if owner[nearest] == _NONE:
-            return nearest, _NONE, total, count
         in_heap -= 1
         _sink(heap[in_heap], in_heap, heap, distance, place)
-        place[nearest] = _NONE
-        row = owner[nearest]
+        row, so_far = owner[nearest], distance[nearest]
 
 
 @njit
@@ -190,10 +190,10 @@ def _settle_prices(
     state: npt.NDArray[np.void],
 ) -> None:
     """Move the prices of what the search passed, so that the chain costs nothing; forget the distances."""
-    price, distance, owner, place = state["price"], state["distance"], state["owner"], state["place"]
+    price, distance, owner = state["price"], state["distance"], state["owner"]
     row_price[start] += total
     for j in reached:
-        if place[j] == _NONE:
+        if distance[j] < total:
             price[j] -= total - distance[j]
             row_price[owner[j]] += total - distance[j]
         distance[j] = np.inf
