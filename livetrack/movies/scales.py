@@ -1,0 +1,61 @@
+"""Frame rate and pixel size as ImageJ and OME write them into TIFF files."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree
+
+import tifffile
+
+__all__ = ["tiff_scales"]
+
+_UM = {"nm": 1e-3, "um": 1.0, "micron": 1.0, "microns": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
+_S = {"us": 1e-6, "ms": 1e-3, "msec": 1e-3, "s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "min": 60.0}
+
+
+def tiff_scales(tif: tifffile.TiffFile) -> tuple[float | None, float | None]:
+    """Return frames per second and µm per pixel, each None where the file does not say."""
+    if tif.ome_metadata:
+        return _ome(tif.ome_metadata)
+    if tif.imagej_metadata:
+        return _imagej(tif.imagej_metadata, tif.pages[0])
+    return None, None
+
+
+def _ome(text: str) -> tuple[float | None, float | None]:
+    try:
+        pixels = ElementTree.fromstring(text).find(".//{*}Pixels")
+    except ElementTree.ParseError:
+        return None, None
+    said: dict[str, str] = {} if pixels is None else dict(pixels.attrib)
+    interval_s = _number(said.get("TimeIncrement")) * _unit(_S, said.get("TimeIncrementUnit", "s"))
+    size_um = _number(said.get("PhysicalSizeX")) * _unit(_UM, said.get("PhysicalSizeXUnit", "um"))
+    return _rate(interval_s), size_um or None
+
+
+def _imagej(said: dict[str, Any], page: Any) -> tuple[float | None, float | None]:
+    interval_s = _number(said.get("finterval")) * _unit(_S, said.get("tunit", "s"))
+    fps = _rate(interval_s) or _number(said.get("fps")) or None
+    tag = page.tags.get("XResolution")
+    pixels, units = tag.value if tag else (0, 1)  # a fraction: pixels per unit
+    size_um = _unit(_UM, said.get("unit", "")) * units / pixels if pixels else 0.0
+    return fps, size_um or None
+
+
+def _number(text: Any) -> float:
+    """Return a positive number, else 0."""
+    try:
+        number = float(text)
+    except (TypeError, ValueError):
+        return 0.0
+    return number if 0 < number < float("inf") else 0.0
+
+
+def _unit(units: dict[str, float], name: str) -> float:
+    """Return what a unit is worth, 0 for one that is not of this kind (as "pixel")."""
+    plain = name.strip().replace("\\u00B5", "u").replace("µ", "u").replace("μ", "u")
+    return units.get(plain, 0.0)
+
+
+def _rate(interval_s: float) -> float | None:
+    return 1 / interval_s if interval_s else None

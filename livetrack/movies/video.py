@@ -1,0 +1,67 @@
+"""Videos: whatever PyAV decodes, turned to grey."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+
+from livetrack.errors import InputError
+from livetrack.movies.movie import Damaged, Image, Movie, to_grey
+
+__all__ = ["open_video"]
+
+
+def open_video(path: Path, channel: int | None) -> Movie:
+    """Open the first video stream in `path`.
+
+    Frames are uint8, or uint16 where the video has more than 8 bits; the pixel size is never known.
+
+    Raises
+    ------
+    InputError
+        No library reads this file, or it has no video.
+    """
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise InputError(f"{path}: there is no video in this file")
+            stream = container.streams.video[0]
+            image = _pixels(next(container.decode(stream)), channel, path)
+            length = stream.frames or None
+            fps = float(stream.average_rate) if stream.average_rate else None
+    except StopIteration:
+        raise InputError(f"{path}: there is no frame in this file") from None
+    except (av.FFmpegError, ValueError) as error:
+        raise InputError(
+            f"{path}: cannot be read as a video ({_reason(error)}); give a whole video, a TIFF stack or a folder"
+        ) from error
+
+    def read() -> Iterator[Image]:
+        try:
+            with av.open(str(path)) as container:
+                video = container.streams.video[0]
+                video.thread_type = "AUTO"
+                for frame in container.decode(video):
+                    if frame.is_corrupt:  # the decoder fills in what is missing: not a measurement
+                        raise Damaged("a frame is damaged")
+                    yield _pixels(frame, channel, path)
+        except av.FFmpegError as error:
+            raise Damaged(f"the video cannot be decoded further ({_reason(error)})") from error
+
+    height, width = image.shape
+    return Movie(path, (height, width), image.dtype, length, fps, None, read)
+
+
+def _pixels(frame: av.VideoFrame, channel: int | None, path: Path) -> Image:
+    deep = max(component.bits for component in frame.format.components) > 8
+    grey = channel is None or len(frame.format.components) == 1
+    wanted = ("gray16le" if deep else "gray") if grey else ("rgb48le" if deep else "rgb24")
+    return to_grey(np.ascontiguousarray(frame.to_ndarray(format=wanted)), channel, path)
+
+
+def _reason(error: Exception) -> str:
+    text = error.strerror if isinstance(error, av.FFmpegError) else str(error)
+    return (text or type(error).__name__).splitlines()[0]
