@@ -14,8 +14,6 @@ from livetrack.acquisition import Acquisition, State
 from livetrack.camera import Camera, Frame, load_driver
 from livetrack.config import Config
 from livetrack.errors import LivetrackError
-from livetrack.linking import Linker
-from livetrack.localize import load_localizer
 from livetrack.particles import Rows
 from livetrack.publish import Publisher
 from livetrack.record import Recorder
@@ -54,17 +52,7 @@ class Engine:
     def __init__(self, config: Config, camera: Camera | None = None) -> None:
         self.config = config
         self.session = secrets.randbits(53)  # JSON's numbers are exact to 53 bits
-        settings = config.localizer
-        linker = config.linker
-        self.tracker = Tracker(
-            load_localizer(
-                settings.model,
-                threshold=settings.threshold,
-                threads=settings.threads,
-                provider=settings.provider,
-            ),
-            Linker(linker.search_radius_px, linker.memory, confirm_after=linker.confirm_after),
-        )
+        self.tracker = Tracker.of(config)
         self.camera = camera or load_driver(config.camera.driver)(config.driver_settings)
         self.recorder: Recorder | None = None
         self.publisher = Publisher(config.publish, self.session)
@@ -76,7 +64,7 @@ class Engine:
                 self.camera,
                 config.camera,
                 pixel_size_um=config.calibration.pixel_size_um,
-                on_frame=self.recorder.offer_frame if self.recorder and config.record.frames else None,
+                on_frame=self.recorder.offer_frame if self.recorder else None,
             )
             self._open_camera()
         except BaseException:
@@ -200,7 +188,7 @@ class Engine:
             on_status(status)
 
     def _problem(self) -> str:
-        return (self.recorder.problem or "") if self.recorder else ""
+        return self.recorder.problem if self.recorder else ""
 
 
 class _Rates:

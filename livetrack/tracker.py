@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from livetrack.config import Config
 from livetrack.linking import Linker
-from livetrack.localize import Localizer
+from livetrack.localize import Localizer, load_localizer
 from livetrack.particles import Rows
 
 __all__ = ["Tracker"]
@@ -26,6 +27,17 @@ class Tracker:
         self.localizer = localizer
         self.linker = linker
         self.t_started_ns = self.t_localized_ns = self.t_linked_ns = 0
+
+    @classmethod
+    def of(cls, config: Config) -> Tracker:
+        """Build the tracker that the sections `[localizer]` and `[linker]` describe. Raises `UsageError`."""
+        network, linker = config.localizer, config.linker
+        return cls(
+            load_localizer(
+                network.model, threshold=network.threshold, threads=network.threads, provider=network.provider
+            ),
+            Linker(linker.search_radius_px, linker.memory, confirm_after=linker.confirm_after),
+        )
 
     def update(self, image: npt.NDArray[Any], t_s: float | None = None) -> Rows:
         """Return the (N,) rows of `image` (H, W) with their ids; `t_s` is its time, for velocities."""
