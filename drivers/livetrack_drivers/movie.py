@@ -1,0 +1,101 @@
+"""A recorded movie as a camera: at its own rate, or as fast as it is taken."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta, Struct
+
+from livetrack.camera import Geometry, Picture
+from livetrack.errors import CameraError, CameraLostError, InputError
+
+if TYPE_CHECKING:
+    from livetrack.movies import Movie
+
+__all__ = ["MovieCamera", "MovieSettings"]
+
+_log = logging.getLogger(__name__)
+
+_PATIENCE_S = 0.05  # between two signs of life while there is no picture
+
+
+class MovieSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[camera.movie]`: which movie, and how it is played."""
+
+    path: str = ""
+    """A TIFF stack, a folder of images, or a video."""
+    fps: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.0
+    """Frames a second; 0 takes the movie's own word."""
+    paced: bool = True
+    """Play at that rate; false reads as fast as the tracker takes the frames, and skips none."""
+    channel: Annotated[int, Meta(ge=0)] | None = None
+    """Which channel to read, from 0; left out, the only one, or colours turned to grey."""
+
+
+class MovieCamera:
+    """A movie in a camera's place. `Picture.number` is the frame's place in it, `t_s` that over the frame rate.
+
+    A movie that does not say its rate, with none set, is read as fast as it is taken, and reckoned as 1 frame/s;
+    a warning says so. No frame is ever left out: a reader who is late gets those due one after the other.
+    """
+
+    Settings = MovieSettings
+
+    def __init__(self, settings: MovieSettings | None = None) -> None:
+        self._settings = settings or MovieSettings()
+        self._movie: Movie | None = None
+        self.waits = not self._settings.paced
+
+    @property
+    def problem(self) -> str | None:
+        """Why the movie ended early, in one line; None when all is well."""
+        return self._movie.problem if self._movie else None
+
+    def open(self) -> Geometry:
+        """Open the movie and read its first frame.
+
+        Raises
+        ------
+        CameraError
+            No path is set, or what is there cannot be read as a movie.
+        """
+        from livetrack.movies import open_movie  # its libraries: not for reading the settings
+
+        if not self._settings.path:
+            raise CameraError("camera.movie: path is empty; set it to a TIFF stack, a folder of images or a video")
+        try:
+            movie = open_movie(self._settings.path, self._settings.channel)
+        except InputError as error:
+            raise CameraError(f"camera.movie: {error}") from error
+        if not (self._settings.fps or movie.fps):
+            self.waits = True
+            if self._settings.paced:
+                _log.warning("%s: does not say its frame rate; read as fast as possible, as 1 frame/s", movie.path)
+        self._movie = movie
+        height, width = movie.shape
+        return Geometry(width, height, pixel_size_um=movie.pixel_size_um)
+
+    def pictures(self) -> Iterator[Picture | None]:
+        """Yield the frames in order, and None while the next is not yet due; return at the end.
+
+        Raises
+        ------
+        CameraLostError
+            The camera is not open.
+        """
+        if self._movie is None:
+            raise CameraLostError("the movie is not open")
+        fps = self._settings.fps or self._movie.fps or 1.0
+        start_s = time.perf_counter()
+        for number, pixels in enumerate(self._movie):
+            while not self.waits and (left_s := start_s + number / fps - time.perf_counter()) > 0:
+                time.sleep(min(left_s, _PATIENCE_S))
+                if left_s > _PATIENCE_S:
+                    yield None
+            yield Picture(pixels, number, t_s=number / fps)
+
+    def close(self) -> None:
+        """Nothing is held open between pictures; `problem` stays readable."""

@@ -1,0 +1,174 @@
+"""From a moving sample to numbered frames, with the truth of each kept for a while."""
+
+from __future__ import annotations
+
+from math import ceil, sqrt
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from livetrack.errors import CameraError
+from livetrack.optics.bead import add_beads
+from livetrack.optics.fast_noise import expose_fast
+from livetrack.optics.noise import CameraNoise
+from livetrack.optics.scene import Scene, scatter
+from livetrack.optics.spot import add_spots, spot_height
+from livetrack_drivers.simulated.settings import SimulatedSettings
+
+__all__ = ["TRUTH", "Loop", "Microscope"]
+
+TRUTH = np.dtype([("particle", "<i4"), ("x", "<f8"), ("y", "<f8")])
+"""Where a particle was: its index, and its mean position over the exposure, px."""
+
+Pixels: TypeAlias = npt.NDArray[Any]
+
+_KEPT = 4096  # frames whose truth is kept
+_MARGIN = 6.0  # sizes by which the sample reaches beyond the image
+_BLUR_STEP = 0.25  # sizes that a particle may move between two of the positions that make up an exposure
+_MOST_BLUR_STEPS = 16
+_LARGEST_LOOP = 4 * 2**30  # bytes
+
+
+class Microscope:
+    """Particles, their image and the camera's noise. Frame `n` is the same whichever frames were made before it.
+
+    Raises
+    ------
+    CameraError
+        The particles do not fit into the image at the distance wanted.
+    """
+
+    def __init__(self, settings: SimulatedSettings) -> None:
+        self._settings = settings
+        rng = np.random.default_rng([settings.seed, 0])
+        self._size_um = settings.size_um * _varied(settings, rng)
+        self._signal = settings.signal * _varied(settings, rng) * (1 if settings.contrast == "bright" else -1)
+        self._scene = _scene(settings, self._size_um, rng)
+        self._intervals_s = _intervals(settings)
+        self._background = _background(settings)
+        self._noise = CameraNoise(settings.gain, settings.offset, settings.read_noise, settings.bit_depth)
+        self._truth: dict[int, npt.NDArray[np.void]] = {}
+        self._next = 0
+        self._path = np.empty((1, settings.count, 2))
+
+    def frame(self, number: int) -> Pixels:
+        """Let time pass until exposure `number`, which must not have been made yet, and return its image."""
+        while self._next <= number:
+            self._expose()
+        return self._render(number)
+
+    def truth(self, number: int) -> npt.NDArray[np.void]:
+        """Return the truth of exposure `number`, rows of `TRUTH`, those outside the image too.
+
+        Raises
+        ------
+        LookupError
+            It was not made yet, or is among those that are no longer kept.
+        """
+        if number not in self._truth:
+            raise LookupError(f"there is no truth of frame {number}: the last {_KEPT} exposures are kept")
+        return self._truth[number]
+
+    def _expose(self) -> None:
+        """Move the sample on by one frame interval, and note where the particles were while the shutter was open."""
+        self._path = self._scene.walk(self._intervals_s)[:-1] / self._settings.pixel_size_um
+        truth = np.empty(self._settings.count, TRUTH)
+        truth["particle"] = np.arange(len(truth))
+        truth["x"], truth["y"] = self._path.mean(axis=0).T
+        self._truth[self._next] = truth
+        self._truth.pop(self._next - _KEPT, None)
+        self._next += 1
+
+    def _render(self, number: int) -> Pixels:
+        rng = np.random.default_rng([self._settings.seed, 1 + number])
+        light = max(0.0, 1 + self._settings.flicker * rng.standard_normal())
+        photons = self._background * np.float32(light)
+        steps = len(self._path)
+        x, y = self._path.reshape(-1, 2).T
+        size = np.tile(self._size_um / self._settings.pixel_size_um, steps)
+        signal = np.tile(self._signal * light / steps, steps)
+        if self._settings.particle == "spot":
+            add_spots(photons, x, y, size, signal / spot_height(size))
+        else:
+            add_beads(photons, x, y, size, np.tile([1.0, self._settings.ring], (len(x), 1)), signal)
+        return expose_fast(self._noise, photons, rng)
+
+
+class Loop:
+    """The first `count` frames of a microscope, rendered at once and played to and fro, so that nothing jumps.
+
+    On the way back time runs backwards, which Brownian motion does not show; drift turns round.
+
+    Raises
+    ------
+    CameraError
+        The loop is too large for memory, or what `Microscope` raises.
+    """
+
+    def __init__(self, settings: SimulatedSettings, count: int) -> None:
+        size = count * settings.width * settings.height * (1 if settings.bit_depth <= 8 else 2)
+        if size > _LARGEST_LOOP or count > _KEPT:
+            raise CameraError(
+                f"camera.simulated: loop_frames = {count} needs {size / 2**30:.1f} GiB; "
+                f"at most {_LARGEST_LOOP >> 30} GiB and {_KEPT} frames"
+            )
+        self._microscope = Microscope(settings)
+        self._frames = [self._microscope.frame(number) for number in range(count)]
+
+    def frame(self, number: int) -> Pixels:
+        """Return a copy of the frame that the loop shows at `number`."""
+        return self._frames[self._folded(number)].copy()
+
+    def truth(self, number: int) -> npt.NDArray[np.void]:
+        """Return the truth of the frame that the loop shows at `number`, as `Microscope.truth` does."""
+        return self._microscope.truth(self._folded(number))
+
+    def _folded(self, number: int) -> int:
+        last = len(self._frames) - 1
+        return last - abs(last - number % (2 * last)) if last else 0
+
+
+def _varied(settings: SimulatedSettings, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Return one positive factor for each particle, of mean 1 and relative standard deviation `spread`."""
+    log_std = sqrt(np.log1p(settings.spread**2))
+    return rng.lognormal(-(log_std**2) / 2, log_std, settings.count)
+
+
+def _scene(settings: SimulatedSettings, size_um: npt.NDArray[np.float64], rng: np.random.Generator) -> Scene:
+    def corners(margin_um: float) -> tuple[tuple[float, float], tuple[float, float]]:
+        half = settings.pixel_size_um / 2  # the origin is the first pixel's centre
+        low, sides = -half - margin_um, (settings.width, settings.height)
+        return (low, low), (
+            sides[0] * settings.pixel_size_um - half + margin_um,
+            sides[1] * settings.pixel_size_um - half + margin_um,
+        )
+
+    box = corners(_MARGIN * max(size_um, default=0))
+    apart = settings.min_distance_um
+    start_low, start_high = corners(-apart / 2) if apart else box
+    if min(start_high) <= start_low[0]:
+        raise CameraError(f"camera.simulated: min_distance_um = {apart} is more than the image's width or height")
+    try:
+        start = scatter(settings.count, start_low, start_high, apart, rng)
+    except ValueError as error:
+        raise CameraError(f"camera.simulated: {error}; make count or min_distance_um less") from error
+    diffusion = settings.diffusion_um2_s * settings.size_um / size_um
+    return Scene(start, *box, diffusion, settings.drift_um_s, rng)
+
+
+def _intervals(settings: SimulatedSettings) -> npt.NDArray[np.float64]:
+    """Return the times from the middle of one part of the exposure to the next, and on to the next frame."""
+    exposure_s = settings.exposure_ms / 1000
+    farthest = _BLUR_STEP * settings.size_um
+    diffused = 2 * settings.diffusion_um2_s * exposure_s / farthest**2
+    drifted = max(map(abs, settings.drift_um_s)) * exposure_s / farthest
+    steps = min(max(ceil(diffused), ceil(drifted), 1), _MOST_BLUR_STEPS)
+    part = exposure_s / steps
+    return np.array([part / 2, *[part] * (steps - 1), 1 / settings.fps - exposure_s + part / 2])
+
+
+def _background(settings: SimulatedSettings) -> npt.NDArray[np.float32]:
+    across = np.linspace(-0.5, 0.5, settings.width)
+    row = settings.background * (1 + settings.gradient * across)
+    return np.tile(row.astype(np.float32), (settings.height, 1))
