@@ -213,8 +213,14 @@ class RecordingStatus(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     seconds: float
     frames: int
+    """Frames whose pixels are on disk."""
     dropped: int
+    """Frames whose pixels are not, because the disk was too slow or full."""
     bytes: int
+    rows_dropped: int = 0
+    """Tracked frames whose rows are not on disk."""
+    problem: str = ""
+    """Why the recording stopped by itself; empty while all is well."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,140 @@
+"""Frames as BigTIFF files of one page a frame; each page says which frame it is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import tifffile
+
+from livetrack.camera import Frame, Geometry
+
+__all__ = ["PageWriter", "page_files", "read_pages"]
+
+_PATTERN = "frames_*.tif"
+
+
+class PageWriter:
+    """Appends frames to `frames_0000.tif`, `frames_0001.tif`, ... in `folder`.
+
+    A new file is begun when the geometry or the pixels' type changes, and when a file has grown to `file_bytes`.
+    Every frame is with the operating system when `append` returns. Raises OSError, as a full disk does.
+    """
+
+    def __init__(self, folder: Path, file_bytes: int) -> None:
+        self._folder = folder
+        self._file_bytes = file_bytes
+        self._writer: tifffile.TiffWriter | None = None
+        self._kind: tuple[Any, ...] = ()
+        self._files = 0
+        self._pages = 0
+        self.name = ""
+
+    def append(self, frame: Frame) -> tuple[str, int]:
+        """Write `frame` and return the file's name and the page in it."""
+        kind = frame.geometry_number, frame.pixels.shape, frame.pixels.dtype
+        if self._writer is None or kind != self._kind or self._writer.filehandle.tell() >= self._file_bytes:
+            self._next_file(kind)
+        assert self._writer is not None
+        self._writer.write(
+            frame.pixels,
+            photometric="minisblack",
+            contiguous=False,  # a directory of its own for each page: nothing is left to be written at the end
+            metadata=None,
+            software=False,
+            description=msgspec.json.encode(_PageLabel.of(frame)),
+            **_resolution(frame.geometry),
+        )
+        self._writer.filehandle.flush()
+        self._pages += 1
+        return self.name, self._pages - 1
+
+    def close(self) -> None:
+        """Close the file at hand."""
+        if self._writer is not None:
+            writer, self._writer = self._writer, None
+            writer.close()
+
+    def _next_file(self, kind: tuple[Any, ...]) -> None:
+        self.close()
+        self.name = f"frames_{self._files:04d}.tif"
+        self._writer = tifffile.TiffWriter(self._folder / self.name, bigtiff=True)
+        self._kind = kind
+        self._files += 1
+        self._pages = 0
+
+
+def page_files(folder: Path) -> list[Path]:
+    """Return the files of a recording in the order written."""
+    return sorted(folder.glob(_PATTERN), key=lambda path: (len(path.name), path.name))
+
+
+def read_pages(path: Path) -> Iterator[Frame]:
+    """Yield the frames of one file; of a file cut short, those that are whole."""
+    size = path.stat().st_size
+    with _silent_tifffile(), suppress(tifffile.TiffFileError), tifffile.TiffFile(path) as file:
+        for page in file.pages:
+            if not page.dataoffsets or page.dataoffsets[-1] + page.databytecounts[-1] > size:
+                return
+            assert isinstance(page, tifffile.TiffPage)
+            yield msgspec.json.decode(page.description, type=_PageLabel).frame(page.asarray())
+
+
+class _PageLabel(msgspec.Struct, frozen=True, kw_only=True):
+    """What a page says of itself: a `Frame` without its pixels."""
+
+    frame_index: int
+    camera_number: int | None
+    t_s: float
+    t_received_ns: int
+    t_exposed_ns: int | None
+    geometry_number: int
+    geometry: Geometry
+
+    @classmethod
+    def of(cls, frame: Frame) -> _PageLabel:
+        return cls(
+            frame_index=frame.index,
+            camera_number=frame.number,
+            t_s=frame.t_s,
+            t_received_ns=frame.t_received_ns,
+            t_exposed_ns=frame.t_exposed_ns,
+            geometry_number=frame.geometry_number,
+            geometry=frame.geometry,
+        )
+
+    def frame(self, pixels: Any) -> Frame:
+        return Frame(
+            pixels=pixels,
+            index=self.frame_index,
+            number=self.camera_number,
+            t_s=self.t_s,
+            t_received_ns=self.t_received_ns,
+            t_exposed_ns=self.t_exposed_ns,
+            geometry_number=self.geometry_number,
+            geometry=self.geometry,
+        )
+
+
+def _resolution(geometry: Geometry) -> dict[str, Any]:
+    """Return the pixel size as other programs look for it: pixels per cm."""
+    if geometry.pixel_size_um is None:
+        return {}
+    per_cm = 1e4 / geometry.pixel_size_um
+    return {"resolution": (per_cm, per_cm), "resolutionunit": "CENTIMETER"}
+
+
+@contextmanager
+def _silent_tifffile() -> Iterator[None]:
+    """Hold back tifffile's log lines about a last page that was cut off: it is expected here."""
+    log = logging.getLogger("tifffile")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
