@@ -1,0 +1,40 @@
+"""The window's process: Qt started, and ended by closing the window, by Ctrl-C, or when the time is over."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pyqtgraph as pg
+
+from livetrack.config import ViewSettings
+from livetrack.errors import UsageError
+from livetrack.overlay.qt import QtCore
+from livetrack.overlay.window import Window
+
+__all__ = ["run"]
+
+
+def run(address: str, view: ViewSettings, *, seconds: float | None = None, screenshot: Path | None = None) -> int:
+    """Run the window as `livetrack.overlay.main` says; a display is there."""
+    app = pg.mkQApp("livetrack")
+    window = Window(address, view)
+    # Python handles signals when the next refresh begins; the window is closed when that is over
+    previous = signal.signal(signal.SIGINT, lambda *_: QtCore.QTimer.singleShot(0, window, window.close))
+    window.show()
+    failures: list[str] = []
+
+    def finish() -> None:
+        if screenshot and not window.grab().save(str(screenshot)):
+            failures.append(f"{screenshot}: cannot write the screenshot; is the folder there, does it end in .png?")
+        window.close()
+
+    if seconds is not None:
+        QtCore.QTimer.singleShot(round(seconds * 1000), window, finish)
+    try:
+        exit_code: int = app.exec()
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if failures:
+        raise UsageError(failures[0])
+    return exit_code

@@ -1,0 +1,120 @@
+"""What is drawn on the picture in screen pixels, whatever the zoom: markers, labels and the scale bar."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+
+from livetrack.overlay.palette import TRAJECTORY_COLOURS
+from livetrack.overlay.qt import QtCore, QtGui, QtWidgets
+from livetrack.overlay.tails import drawable
+from livetrack.particles import Flag, Rows, empty_rows
+
+__all__ = ["Labels", "Markers", "ScaleBar", "round_length"]
+
+MARKER_PX = 13
+UNSURE = 0.4
+"""Opacity of a particle that is tentative, or was not seen in this frame."""
+NO_COLOUR = "#9aa0a6"
+"""Of a particle without an id."""
+
+
+class Markers(pg.ScatterPlotItem):  # type: ignore[misc]  # pyqtgraph has no types
+    """A ring about each particle, in its trajectory's colour."""
+
+    def __init__(self) -> None:
+        super().__init__(size=MARKER_PX, brush=None, pxMode=True)
+        colours = (*TRAJECTORY_COLOURS, NO_COLOUR)
+        self._pens = np.array([[_pen(colour, opacity) for opacity in (1.0, UNSURE)] for colour in colours])
+
+    def show_rows(self, rows: Rows) -> None:
+        """Mark the particles of one frame."""
+        rows = rows[drawable(rows)]
+        colour = np.where(rows["id"] < 0, len(TRAJECTORY_COLOURS), rows["id"] % len(TRAJECTORY_COLOURS))
+        unsure = (rows["flags"] & (Flag.TENTATIVE | Flag.COASTED)) != 0
+        self.setData(x=rows["x"], y=rows["y"], pen=list(self._pens[colour, unsure.astype(int)]))
+
+
+class Labels(QtWidgets.QGraphicsObject):
+    """The trajectories' numbers, beside the markers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows = empty_rows()
+        self._bounds = QtCore.QRectF()
+
+    def show_rows(self, rows: Rows) -> None:
+        """Write the numbers of one frame's particles."""
+        self._rows = rows[drawable(rows) & (rows["id"] >= 0)]
+        self.update()
+
+    def set_bounds(self, bounds: QtCore.QRectF) -> None:
+        """Say where labels can be."""
+        self.prepareGeometryChange()
+        self._bounds = bounds
+
+    def boundingRect(self) -> QtCore.QRectF:  # noqa: D102, N802 - Qt's
+        return self._bounds
+
+    def paint(self, painter: QtGui.QPainter, *_: Any) -> None:  # noqa: D102 - Qt's
+        to_screen = painter.transform()
+        painter.resetTransform()
+        font = painter.font()
+        font.setPixelSize(11)
+        painter.setFont(font)
+        right_of_marker = QtCore.QPointF(MARKER_PX * 0.6, -MARKER_PX * 0.4)
+        for number, x, y in zip(*(self._rows[name].tolist() for name in ("id", "x", "y")), strict=True):
+            place = to_screen.map(QtCore.QPointF(x, y)) + right_of_marker
+            painter.setPen(QtCore.Qt.GlobalColor.black)
+            painter.drawText(place + QtCore.QPointF(1, 1), str(number))
+            painter.setPen(QtGui.QColor(TRAJECTORY_COLOURS[number % len(TRAJECTORY_COLOURS)]))
+            painter.drawText(place, str(number))
+
+
+class ScaleBar(QtWidgets.QGraphicsObject):
+    """A bar of a round length in the corner; its parent is the view box, whose coordinates are screen pixels."""
+
+    def __init__(self, view_box: Any) -> None:
+        super().__init__(view_box)
+        self._view_box = view_box
+        self._pixel_size_um: float | None = None
+        self.setZValue(100)
+        view_box.sigRangeChanged.connect(lambda: self.update())
+
+    def set_pixel_size(self, pixel_size_um: float | None) -> None:
+        """Say how large a pixel is in the sample; None: the bar counts pixels."""
+        self._pixel_size_um = pixel_size_um
+        self.update()
+
+    def boundingRect(self) -> QtCore.QRectF:  # noqa: D102, N802 - Qt's
+        rect: QtCore.QRectF = self._view_box.rect()
+        return rect
+
+    def paint(self, painter: QtGui.QPainter, *_: Any) -> None:  # noqa: D102 - Qt's
+        rect = self.boundingRect()
+        per_screen_pixel = self._view_box.viewPixelSize()[0] * (self._pixel_size_um or 1.0)
+        length = round_length(per_screen_pixel * rect.width() / 5)
+        width = length / per_screen_pixel
+        bar = QtCore.QRectF(rect.right() - width - 24, rect.bottom() - 24, width, 4)
+        text = QtCore.QRectF(bar.center().x() - 100, bar.top() - 24, 200, 20)
+        painter.setFont(QtGui.QFont(painter.font().family(), 10))
+        for colour, shift in ((QtCore.Qt.GlobalColor.black, 1), (QtCore.Qt.GlobalColor.white, 0)):
+            painter.fillRect(bar.translated(shift, shift), colour)
+            painter.setPen(colour)
+            unit = "µm" if self._pixel_size_um else "px"
+            painter.drawText(text.translated(shift, shift), QtCore.Qt.AlignmentFlag.AlignCenter, f"{length:g} {unit}")
+
+
+def round_length(longest: float) -> float:
+    """Return the largest of 1, 2, 5 times a power of ten that is not over `longest`."""
+    power = 10.0 ** math.floor(math.log10(longest))
+    return max(digit * power for digit in (1, 2, 5) if digit * power <= longest * (1 + 1e-9))
+
+
+def _pen(colour: str, opacity: float) -> Any:
+    shade = QtGui.QColor(colour)
+    shade.setAlphaF(opacity)
+    return pg.mkPen(shade, width=1.6)

@@ -1,0 +1,98 @@
+"""What the window says in words: the status line and the banner; no Qt."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from livetrack.client import Update
+from livetrack.wire import RecordingStatus, Status
+
+__all__ = ["SILENCE_S", "Banner", "banner", "recording_text", "status_line"]
+
+SILENCE_S = 2.0
+"""Without any message for so long, the engine counts as gone."""
+
+
+class Banner(NamedTuple):
+    """A line across the window; an alarm, or only something that is awaited."""
+
+    text: str
+    alarm: bool
+
+
+def banner(address: str, status: Status | None, silent_s: float | None, error: str) -> Banner | None:
+    """Return what a person should know now, the most important only; None when all is well.
+
+    Parameters
+    ----------
+    address
+        Where the engine is looked for.
+    status
+        Its last heartbeat, if any.
+    silent_s
+        Since the last message of any kind; None: there was none yet.
+    error
+        What was wrong with a recent message; empty when all could be read.
+    """
+    if error:
+        return Banner(f"A message cannot be read. {error}", alarm=True)
+    if silent_s is None:
+        return Banner(f"Waiting for an engine at {address}: start one with `livetrack demo`", alarm=False)
+    if status and status.state == "stopped":
+        return Banner(_words("The engine has stopped", status) + f"  Waiting for the next one at {address}", alarm=True)
+    if silent_s > SILENCE_S:
+        return Banner(f"Nothing from the engine at {address} for {silent_s:.0f} s: is it still running?", alarm=True)
+    if status and status.state in ("stalled", "retrying"):
+        return Banner(_words(f"The camera is {status.state}", status), alarm=True)
+    if status and status.state == "starting":
+        return Banner(_words("The engine is starting", status), alarm=False)
+    return None
+
+
+def status_line(shown: Update | None, status: Status | None, display_fps: float) -> list[str]:
+    """Return the rates and counts, piece by piece; numbers are padded, so that the line does not dance."""
+    pieces = []
+    if shown:
+        pieces.append(f"frame {_wide(f'{shown.frame:,}', 7)}")
+    if status:
+        pieces += [
+            f"camera {_wide(f'{status.camera_fps:.1f}', 5)} fps",
+            f"tracked {_wide(f'{status.tracked_fps:.1f}', 5)} fps",
+        ]
+    pieces.append(f"display {_wide(f'{display_fps:.0f}', 2)} fps")
+    if status and (total := status.latency_us.get("total")):
+        pieces.append(f"latency {_wide(f'{total.p50 / 1000:.1f}', 4)} ms (p99 {total.p99 / 1000:.1f})")
+    if shown:
+        pieces += [
+            f"skipped {shown.skipped:,}",
+            f"lost {shown.lost:,}",
+            f"{_wide(str(len(shown.particles)), 3)} particles",
+        ]
+    return pieces
+
+
+def recording_text(recording: RecordingStatus | None) -> str:
+    """Return the recording's time and size, and what it had to drop; empty without one."""
+    if not recording:
+        return ""
+    minutes, seconds = divmod(int(recording.seconds), 60)
+    time = f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
+    dropped = f"  {recording.dropped:,} dropped" if recording.dropped else ""
+    return f"● REC {time}  {_size(recording.bytes)}{dropped}"
+
+
+def _words(what: str, status: Status) -> str:
+    return f"{what}: {status.message}" if status.message else f"{what}."
+
+
+def _wide(number: str, width: int) -> str:
+    """Pad with spaces as wide as a digit."""
+    return number.rjust(width, "\u2007")
+
+
+def _size(size: float) -> str:
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 1000:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1000:.1f} TB"
