@@ -1,0 +1,104 @@
+"""Device properties of an MMCore, checked before they reach it: MMCore's own answers seldom say what would be right."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from livetrack.errors import CameraError
+
+__all__ = ["CORE_ERRORS", "Scalar", "check_limits", "check_value", "find_property", "one_line", "read_binning"]
+
+Scalar = str | int | float | bool
+
+CORE_ERRORS = (RuntimeError, OSError, ValueError, MemoryError, IndexError)
+"""All that MMCore's Python bindings raise."""
+
+
+def find_property(core: Any, name: str) -> tuple[str, str]:
+    """Split "Device.Property" (both may contain dots) into a loaded device and one of its properties.
+
+    Raises
+    ------
+    CameraError
+        There is no such device or property; the text names the nearest ones.
+    """
+    devices = list(core.get_loaded_devices())
+    parts = name.split(".")
+    device = next((".".join(parts[:n]) for n in range(1, len(parts)) if ".".join(parts[:n]) in devices), None)
+    if device is None:
+        raise CameraError(f"property {name!r}: no device {parts[0]!r} is loaded; there are {', '.join(devices)}")
+    key = name[len(device) + 1 :]
+    keys = list(core.get_device_property_names(device))
+    if key not in keys:
+        raise CameraError(f"property {name!r}: device {device!r} has no {key!r}; {_nearest(key, keys)}")
+    return device, key
+
+
+def check_value(core: Any, device: str, key: str, value: Scalar) -> str:
+    """Return `value` as the core writes it.
+
+    Raises
+    ------
+    CameraError
+        The property cannot be set, or not to this value; the text says which values it takes.
+    """
+    name = f"{device}.{key}"
+    if core.is_property_read_only(device, key):
+        raise CameraError(f"property {name!r} can only be read")
+    if core.is_property_pre_init(device, key):
+        raise CameraError(f"property {name!r} is set before the device starts: set it in the configuration file")
+    text = str(int(value)) if isinstance(value, bool) else str(value)
+    allowed = list(core.get_allowed_property_values(device, key))
+    if allowed:
+        same = [choice for choice in allowed if choice == text or _number(choice) == _number(text)]
+        if not same:
+            raise CameraError(f"property {name!r} cannot be {text!r}: it takes {_listed(allowed)}")
+        return same[0]
+    check_limits(core, device, key, text, f"property {name!r}")
+    return text
+
+
+def check_limits(core: Any, device: str, key: str, value: Scalar, called: str) -> None:
+    """Raise `CameraError` where `value` is out of the property's bounds."""
+    if not core.has_property_limits(device, key):
+        return
+    low, high = core.get_property_lower_limit(device, key), core.get_property_upper_limit(device, key)
+    if not low <= _number(value) <= high:
+        raise CameraError(f"{called} cannot be {value}: it takes {low:g} to {high:g}")
+
+
+def read_binning(core: Any, camera: str) -> int:
+    """Return the binning of `camera`, which writes it as 2 or 2x2; 1 where it has none."""
+    return leading_int(core.get_property(camera, "Binning")) if core.has_property(camera, "Binning") else 1
+
+
+def leading_int(text: str) -> int:
+    """Return the number that `text` begins with, 1 where there is none."""
+    match = re.match(r"\d+", text)
+    return int(match[0]) if match else 1
+
+
+def one_line(error: Exception) -> str:
+    """Return what the core says, which comes on several lines."""
+    return " ".join(str(error).split())
+
+
+def _number(value: Scalar) -> float:
+    """NaN, which equals nothing, for what is no number."""
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan
+
+
+def _listed(values: Iterable[str]) -> str:
+    return ", ".join(repr(value) for value in values)
+
+
+def _nearest(key: str, keys: list[str]) -> str:
+    near = difflib.get_close_matches(key, keys, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else f"it has {_listed(keys)}"

@@ -1,0 +1,263 @@
+"""Any camera that Micro-Manager drives, through pycromanager's Python backend: MMCore in this process, without Java."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Annotated, Any, ClassVar
+
+from msgspec import Meta, Struct
+
+from livetrack.camera import Geometry, Picture
+from livetrack.errors import CameraError
+from livetrack_drivers._mm_install import explain_load_error, find_config, find_folder
+from livetrack_drivers._mm_properties import (
+    CORE_ERRORS,
+    Scalar,
+    check_limits,
+    check_value,
+    find_property,
+    leading_int,
+    one_line,
+)
+from livetrack_drivers._mm_sequence import PictureSequence
+
+__all__ = ["MicroManagerCamera", "MicroManagerSettings"]
+
+Offset = Annotated[int, Meta(ge=0)]
+Size = Annotated[int, Meta(ge=1)]
+
+
+class MicroManagerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[camera.micromanager]`."""
+
+    mm_dir: str = ""
+    """Micro-Manager's folder (the one with mmgr_dal_* files); empty looks for it: the environment variable
+    MICROMANAGER_PATH, the usual places, then the Python package mm_test_adapters with its demo camera."""
+    config_file: str = "MMConfig_demo.cfg"
+    """Hardware configuration, as Micro-Manager's wizard saves it: a path, or a name in `mm_dir`."""
+    camera: str = ""
+    """Label of the camera in that file; empty takes the file's own default."""
+    properties: dict[str, Scalar | dict[str, Scalar]] = {}
+    """Device properties to set once the file is loaded, in this order: `"Camera.PixelType" = "16bit"`."""
+    exposure_ms: Annotated[float, Meta(gt=0)] = 10.0
+    """Exposure of each picture, ms."""
+    binning: Size | None = None
+    """Sensor pixels per picture pixel, along each axis; left out, as the configuration file has it."""
+    roi: tuple[Offset, Offset, Size, Size] | None = None
+    """Part of the sensor to read: x, y, width, height, in px of the binned picture; left out, the whole sensor."""
+    buffer_mb: Annotated[int, Meta(ge=1, le=1_000_000)] = 256
+    """MMCore's buffer of pictures not yet taken, MB; when it is full MMCore throws all of them away."""
+
+
+class MicroManagerCamera:
+    """A camera of Micro-Manager, in continuous sequence acquisition; see `livetrack.camera.Camera`.
+
+    The `set_` methods may be called from any thread while another takes the pictures: the sequence stops, what it
+    had taken already is kept, the change is made, and it starts again; the first picture of a new geometry carries
+    it. They raise `CameraError` for what the camera does not offer, before the core hears of it.
+
+    One such camera can be open in a process, for pycromanager has one core.
+    """
+
+    Settings: ClassVar[type[Any]] = MicroManagerSettings
+    waits = False
+
+    def __init__(self, settings: MicroManagerSettings) -> None:
+        self._settings = settings
+        self._core: Any = None
+        self._label = ""
+        self._sensor = (0, 0)  # width, height of the whole sensor, in px of the binned picture
+        self._sequence: PictureSequence | None = None
+
+    @property
+    def core(self) -> Any:
+        """The open `pymmcore.CMMCore`, for stages and all that is not the camera; raises `CameraError` when closed."""
+        if self._core is None:
+            raise CameraError("the Micro-Manager camera is not open")
+        return self._core
+
+    def open(self) -> Geometry:
+        """Load the configuration, apply the settings and start."""
+        self.close()
+        try:
+            self._core, metadata = _start_core(self._settings)
+            atexit.register(self.close)  # runs before pycromanager's own end, which fails while a sequence runs
+            self._label = _choose_camera(self._core, self._settings.camera)
+            self._sequence = PictureSequence(self._core, self._label, metadata)
+            self._apply(self._settings)
+            return self._sequence.start()
+        except CORE_ERRORS as error:
+            self.close()
+            raise CameraError(f"camera {self._label!r} does not start: {one_line(error)}") from error
+        except CameraError:
+            self.close()
+            raise
+
+    def pictures(self) -> Iterator[Picture | None]:
+        """Yield the pictures as MMCore gets them, until `close`.
+
+        `number` is MMCore's ImageNumber, made to rise through restarts: a gap is what a full buffer lost.
+        `t_exposed_ns` is None, for MMCore does not know it.
+        """
+        if self._sequence is None:
+            raise CameraError("the Micro-Manager camera is not open")
+        return self._sequence.pictures()
+
+    def close(self) -> None:
+        """Stop the sequence, then the core."""
+        atexit.unregister(self.close)
+        sequence, self._sequence = self._sequence, None
+        core, self._core = self._core, None
+        if sequence is not None:
+            sequence.close()
+        if core is not None:
+            _stop_core(core)
+
+    def set_exposure(self, exposure_ms: float) -> None:
+        """Expose each picture for `exposure_ms` from now on."""
+        if not exposure_ms > 0:
+            raise CameraError(f"exposure_ms cannot be {exposure_ms}: it must be above 0")
+        if self.core.has_property(self._label, "Exposure"):
+            check_limits(self.core, self._label, "Exposure", exposure_ms, "exposure_ms")
+        with self._change(f"exposure_ms = {exposure_ms}"):
+            self.core.set_exposure(exposure_ms)
+
+    def set_roi(self, x: int, y: int, width: int, height: int) -> None:
+        """Read this part of the sensor, in px of the binned picture; a camera may round it to its own steps."""
+        sensor_width, sensor_height = self._sensor
+        if min(x, y) < 0 or min(width, height) < 1 or x + width > sensor_width or y + height > sensor_height:
+            raise CameraError(
+                f"roi cannot be x {x}, y {y}, width {width}, height {height}: at this binning the sensor of camera"
+                f" {self._label!r} has {sensor_width} x {sensor_height} px"
+            )
+        with self._change(f"roi = [{x}, {y}, {width}, {height}]"):
+            self.core.set_roi(x, y, width, height)
+
+    def set_binning(self, binning: int) -> None:
+        """Join `binning` x `binning` sensor pixels into one; where that is a change, read the whole sensor again."""
+        binnable = self.core.has_property(self._label, "Binning")
+        texts = list(self.core.get_allowed_property_values(self._label, "Binning")) if binnable else ["1"]
+        offered = {leading_int(text): text for text in texts}
+        if binning not in offered:
+            choices = ", ".join(map(str, sorted(offered)))
+            raise CameraError(f"binning cannot be {binning}: camera {self._label!r} offers {choices}")
+        if binnable:
+            self.set_property(f"{self._label}.Binning", offered[binning])
+
+    def set_property(self, name: str, value: Scalar) -> None:
+        """Set a property by its name, "Device.Property"; only the camera's own stop the sequence."""
+        core = self.core
+        device, key = find_property(core, name)
+        text = check_value(core, device, key, value)
+        if device != self._label:
+            with _refusals(f"{name} = {text!r}"):
+                core.set_property(device, key, text)
+            return
+        with self._change(f"{name} = {text!r}"):
+            before = core.get_property(device, key), core.get_number_of_components(), _size(core)
+            core.set_property(device, key, text)
+            if core.get_number_of_components() > before[1]:
+                core.set_property(device, key, before[0])
+                raise CameraError(_say_colour(core, self._label, f"{name} = {text!r}"))
+            if _size(core) != before[2]:
+                self._sensor = _whole_sensor(core)
+
+    def _apply(self, settings: MicroManagerSettings) -> None:
+        for name, value in _flat(settings.properties):
+            self.set_property(name, value)
+        if self.core.get_number_of_components() != 1:
+            raise CameraError(_say_colour(self.core, self._label, f"camera {self._label!r}"))
+        self._sensor = _whole_sensor(self.core)
+        if settings.binning is not None:
+            self.set_binning(settings.binning)
+        if settings.roi is not None:
+            self.set_roi(*settings.roi)
+        self.set_exposure(settings.exposure_ms)
+
+    @contextmanager
+    def _change(self, change: str) -> Iterator[None]:
+        if self._sequence is None:
+            raise CameraError("the Micro-Manager camera is not open")
+        with _refusals(f"camera {self._label!r}: {change}"), self._sequence.paused():
+            yield
+
+
+def _start_core(settings: MicroManagerSettings) -> tuple[Any, Any]:
+    """Return a core with its devices loaded, and an empty `pymmcore.Metadata`."""
+    folder = find_folder(settings.mm_dir)
+    config = find_config(folder, settings.config_file)
+    try:
+        import pymmcore
+        from mmpycorex import is_pymmcore_active  # type: ignore[import-untyped]  # pycromanager's own base
+        from pycromanager import Core, start_headless
+    except ImportError as error:
+        raise CameraError(f"pycromanager cannot be imported ({error}): `python -m pip install pycromanager`") from error
+    if is_pymmcore_active():
+        raise CameraError("this process has a Micro-Manager core already: close it first (pycromanager.stop_headless)")
+    if sys.platform == "win32" and str(folder) not in os.environ["PATH"]:
+        os.environ["PATH"] += os.pathsep + str(folder)  # where adapters look for their makers' libraries
+    try:
+        start_headless(str(folder), str(config), python_backend=True, buffer_size_mb=settings.buffer_mb)
+    except CORE_ERRORS as error:
+        raise explain_load_error(error, folder, config) from error
+    return Core(), pymmcore.Metadata()
+
+
+def _stop_core(core: Any) -> None:
+    from pycromanager import stop_headless
+
+    with suppress(*CORE_ERRORS):
+        core.unload_all_devices()  # twice, here and below: a device that is gone makes the first attempt fail
+    with suppress(*CORE_ERRORS):
+        stop_headless()
+
+
+def _choose_camera(core: Any, wanted: str) -> str:
+    """Make `wanted` the core's camera, or take the one it has; return its label."""
+    label = wanted or str(core.get_camera_device())
+    cameras = list(core.get_loaded_devices_of_type(2))  # pymmcore.CameraDevice
+    if not cameras:
+        raise CameraError("config_file: it has no camera")
+    if label not in cameras:
+        raise CameraError(f"camera: there is no {label!r} in the configuration file, which has {', '.join(cameras)}")
+    core.set_camera_device(label)
+    return label
+
+
+def _whole_sensor(core: Any) -> tuple[int, int]:
+    core.clear_roi()
+    return _size(core)
+
+
+def _size(core: Any) -> tuple[int, int]:
+    return core.get_image_width(), core.get_image_height()
+
+
+def _say_colour(core: Any, label: str, subject: str) -> str:
+    text = f"{subject} gives colour, and particles are tracked in grey pictures"
+    if not core.has_property(label, "PixelType"):
+        return f"{text}: set the camera to a grey pixel type"
+    grey = [repr(kind) for kind in core.get_allowed_property_values(label, "PixelType") if "RGB" not in kind.upper()]
+    return f"{text}: set property '{label}.PixelType' to {' or '.join(grey)}"
+
+
+def _flat(properties: dict[str, Scalar | dict[str, Scalar]]) -> Iterator[tuple[str, Scalar]]:
+    """Yield "Device.Property" and value, from either way of writing it."""
+    for name, value in properties.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{key}", inner) for key, inner in value.items())
+        else:
+            yield name, value
+
+
+@contextmanager
+def _refusals(what: str) -> Iterator[None]:
+    """Turn what the core raises into `CameraError`."""
+    try:
+        yield
+    except CORE_ERRORS as error:
+        raise CameraError(f"{what} was refused: {one_line(error)}") from error
