@@ -25,12 +25,13 @@ def njit(**options: Any) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
 def njit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Compile a kernel at its first call; use as `@njit` or, with more of Numba's options, `@njit(fastmath=True)`.
 
-    The machine code is kept beside the source or in the user's cache folder (or in NUMBA_CACHE_DIR), and where none
-    of these can be written it is compiled anew in each process: slower to start, and no error, as it would be
-    with `numba.njit(cache=True)`.
+    The machine code is kept beside the source, in the user's cache folder or in NUMBA_CACHE_DIR. Where none of
+    these can be written it is compiled anew in each process: slower to start, but no error as from
+    `numba.njit(cache=True)`.
 
     Numba compares what it kept with the kernel's own source file only. So a kernel calls kernels of its own file:
-    one that calls into another file would go on running the old code of that file after a change there.
+    one that calls into another file would go on running that file's old code after a change there. A constant
+    from another file must be one that never changes.
     """
     if function is None:
         return lambda function: _compile(function, options)

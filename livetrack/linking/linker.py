@@ -35,8 +35,8 @@ class Linker:
     In each frame the links are those that make the sum of the squared displacements, plus the squared search
     radius for each trajectory without a particle, the least possible over the whole frame (J. C. Crocker,
     D. G. Grier, J. Colloid Interface Sci. 179, 298-310, 1996), exactly and however dense the frame is. New
-    trajectories cost nothing. Between equal sums a link is preferred to none; the result depends on the
-    order of the particles only, and is the same in every run.
+    trajectories cost nothing. Between equal sums a link is preferred to none, then the order of the particles
+    decides: the result is the same in every run.
 
     Parameters
     ----------
