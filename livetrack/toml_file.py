@@ -31,7 +31,7 @@ class TomlDocument:
         self.path = None if path is None else Path(path)
         self.data: dict[str, Any] = {}
         self._lines: dict[Path_, int] = {}
-        self._overridden: set[Path_] = set()
+        self._overridden: dict[Path_, str] = {}  # with the sections that an override has made
         if self.path is None:
             return
         try:
@@ -59,7 +59,10 @@ class TomlDocument:
             if not isinstance(table, dict):
                 raise ConfigError(f"--set {assignment}: {part!r} is a value, not a section")
         table[path[-1]] = _toml_value(value.strip())
-        self._overridden.add(path)
+        self._overridden[path] = key
+        for length in range(1, len(path)):
+            if path[:length] not in self._lines:
+                self._overridden.setdefault(path[:length], key)
 
     def convert(self, kind: type[T], at: Path_ = (), *, known: tuple[str, ...] = ()) -> T:
         """Turn the table at `at` into a `kind` (a msgspec Struct); keys in `known` belong to others and are left out.
@@ -82,7 +85,7 @@ class TomlDocument:
     def where(self, path: Path_) -> str:
         """Name the place that `path` was set at: `file:line`, or `--set`."""
         if path in self._overridden:
-            return f"--set {'.'.join(path)}"
+            return f"--set {self._overridden[path]}"
         while path and path not in self._lines:
             path = path[:-1]
         return f"{self.path}:{self._lines.get(path, 1)}"

@@ -72,7 +72,7 @@ def test_overrides_lie_over_the_file(tmp_path: Path) -> None:
         ("linker.memory", "expected section.key=value"),
         ("linker.memory=two", "--set linker.memory: [linker.memory] = 'two': expected a whole number"),
         ("linker.memry=2", "--set linker.memry: [linker.memry] unknown key; did you mean memory?"),
-        ("linker.memory.x=2", "--set linker.memory: [linker.memory] = ...: expected a whole number"),
+        ("linker.memory.x=2", "--set linker.memory.x: [linker.memory] = ...: expected a whole number, got a section"),
     ],
 )
 def test_a_wrong_override_is_told_as_such(assignment: str, expected: str) -> None:
