@@ -68,7 +68,11 @@ def _opened(path: Path) -> tifffile.TiffFile:
     library.setLevel(logging.CRITICAL)
     try:
         tif = tifffile.TiffFile(path)
-        _ = len(tif.pages), len(tif.series)
+        try:
+            _ = len(tif.pages), len(tif.series)
+        except _BROKEN:
+            tif.close()
+            raise
     finally:
         library.setLevel(level)
     return tif

@@ -44,15 +44,26 @@ def open_video(path: Path, channel: int | None) -> Movie:
             with av.open(str(path)) as container:
                 video = container.streams.video[0]
                 video.thread_type = "AUTO"
+                last_s = 0.0
                 for frame in container.decode(video):
                     if frame.is_corrupt:  # the decoder fills in what is missing: not a measurement
                         raise Damaged("a frame is damaged")
                     yield _pixels(frame, channel, path)
+                    last_s = frame.time or 0.0
+                if last_s + 2 / (fps or 1) < _duration_s(container):
+                    raise Damaged("the file ends early")
         except av.FFmpegError as error:
             raise Damaged(f"the video cannot be decoded further ({_reason(error)})") from error
 
     height, width = image.shape
     return Movie(path, (height, width), image.dtype, length, fps, None, read)
+
+
+def _duration_s(container: av.container.InputContainer) -> float:
+    """Return how long the video should be where that is told and the number of frames is not, else 0."""
+    if container.streams.video[0].frames or len(container.streams) > 1:
+        return 0.0
+    return (container.duration or 0) / av.time_base
 
 
 def _pixels(frame: av.VideoFrame, channel: int | None, path: Path) -> Image:

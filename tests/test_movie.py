@@ -1,0 +1,399 @@
+"""Movies: every kind read frame by frame, damaged ones to their damage, and the movie as a camera."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tifffile
+from livetrack_drivers.movie import MovieCamera, MovieSettings
+from PIL import Image
+
+from livetrack.camera import load_driver
+from livetrack.errors import CameraError, CameraLostError, InputError
+from livetrack.movies import open_movie
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+STACK = np.random.default_rng(0).integers(0, 4000, (12, 40, 64)).astype(np.uint16)
+
+
+def same(movie: Any, stack: npt.NDArray[Any]) -> bool:
+    frames = list(movie)
+    return len(frames) == len(stack) and all(np.array_equal(a, b) for a, b in zip(frames, stack, strict=True))
+
+
+def cut(path: Path, share: float = 0.55) -> Path:
+    short = path.with_name("cut_" + path.name)
+    data = path.read_bytes()
+    short.write_bytes(data[: int(len(data) * share)])
+    return short
+
+
+def write_video(path: Path, frames: npt.NDArray[np.uint8], codec: str, **options: str) -> Path:
+    """Write (T, H, W) or (T, H, W, 3) frames at 25 frames/s; lossy codecs keep them to a few grey levels."""
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        stream.bit_rate = 4_000_000
+        stream.gop_size = 4
+        for frame in frames:
+            picture = av.VideoFrame.from_ndarray(frame, format="gray" if frame.ndim == 2 else "rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    return path
+
+
+def blinking(count: int = 20) -> npt.NDArray[np.uint8]:
+    """Return frames whose grey level tells their number, with noise that does not compress well."""
+    level = 40 + 8 * np.arange(count)[:, None, None]
+    noise = np.random.default_rng(1).integers(-20, 20, (count, 64, 96))
+    return (level + noise).astype(np.uint8)
+
+
+# TIFF stacks
+
+WRITERS: dict[str, dict[str, Any]] = {
+    "plain": {"metadata": None},
+    "shaped": {},
+    "deflated": {"compression": "zlib", "predictor": True},
+    "one directory": {"truncate": True},
+    "bigtiff": {"bigtiff": True},
+    "big endian": {"byteorder": ">"},
+    "imagej": {"imagej": True, "metadata": {"axes": "TYX"}},
+    "depths": {"imagej": True, "metadata": {"axes": "ZYX"}},
+    "ome": {"ome": True, "metadata": {"axes": "TYX"}},
+}
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_tiff_stacks_of_every_kind(tmp_path: Path, kind: str) -> None:
+    tifffile.imwrite(tmp_path / "movie.tif", STACK, **WRITERS[kind])
+    movie = open_movie(tmp_path / "movie.tif")
+    assert (movie.length, movie.shape, movie.dtype) == (12, (40, 64), np.uint16)
+    assert same(movie, STACK)
+    assert same(movie, STACK)  # again from the start
+    assert movie.problem is None
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_tiff_cut_in_the_middle_gives_the_frames_it_has(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tifffile.imwrite(tmp_path / "movie.tif", STACK, **WRITERS[kind])
+    movie = open_movie(cut(tmp_path / "movie.tif"))
+    frames = list(movie)
+    assert 5 <= len(frames) <= 7
+    assert all(np.array_equal(a, b) for a, b in zip(frames, STACK, strict=False))
+    assert movie.problem is not None
+    assert "cut_movie.tif" in movie.problem
+    assert f"read the {len(frames)} " in movie.problem
+    assert [record.getMessage() for record in caplog.records] == [movie.problem]  # nothing else, and once
+    assert movie.length in (None, 12)
+
+
+def test_a_tiff_cut_anywhere_is_an_error_or_a_problem_never_a_traceback(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "movie.tif", STACK[:3, :8, :8], ome=True, metadata={"axes": "TYX"})
+    for share in np.linspace(0.003, 0.997, 60):
+        short = cut(tmp_path / "movie.tif", share)
+        try:
+            movie = open_movie(short)
+        except InputError as error:
+            assert "\n" not in str(error)  # noqa: PT017
+            continue
+        frames = list(movie)
+        assert all(np.array_equal(a, b) for a, b in zip(frames, STACK[:, :8, :8], strict=False))
+        assert movie.problem or len(frames) == 3
+
+
+def test_ome_and_imagej_say_rate_and_pixel_size(tmp_path: Path) -> None:
+    said = {"axes": "TYX", "TimeIncrement": 40.0, "TimeIncrementUnit": "ms"}
+    size = {"PhysicalSizeX": 108.0, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 108.0, "PhysicalSizeYUnit": "nm"}
+    tifffile.imwrite(tmp_path / "a.ome.tif", STACK, ome=True, metadata=said | size)
+    fiji = {"axes": "TYX", "finterval": 0.05, "unit": "\\u00B5m"}
+    tifffile.imwrite(tmp_path / "b.tif", STACK, imagej=True, resolution=(8.0, 8.0), metadata=fiji)
+    tifffile.imwrite(tmp_path / "c.tif", STACK, resolution=(72, 72), resolutionunit="INCH")
+    inch = {"axes": "TYX", "unit": "pixel"}
+    tifffile.imwrite(tmp_path / "d.tif", STACK, imagej=True, resolution=(72, 72), metadata=inch)
+    scales = [(movie.fps, movie.pixel_size_um) for movie in map(open_movie, sorted(tmp_path.iterdir()))]
+    assert scales[0] == pytest.approx((25.0, 0.108))
+    assert scales[1] == pytest.approx((20.0, 0.125))
+    assert scales[2:] == [(None, None), (None, None)]
+
+
+@pytest.mark.parametrize("axes", ["TCYX", "CTYX"])
+def test_a_channel_is_chosen_never_guessed(tmp_path: Path, axes: str) -> None:
+    data = STACK.reshape(4, 3, 40, 64)  # (T, C, Y, X)
+    written = data if axes == "TCYX" else np.ascontiguousarray(np.swapaxes(data, 0, 1))
+    tifffile.imwrite(tmp_path / "movie.ome.tif", written, ome=True, photometric="minisblack", metadata={"axes": axes})
+    with pytest.raises(InputError, match=r"has 3 channels; choose one with channel = 0 to 2$"):
+        open_movie(tmp_path / "movie.ome.tif")
+    with pytest.raises(InputError, match=r"channel = 0 to 2, not 3$"):
+        open_movie(tmp_path / "movie.ome.tif", channel=3)
+    assert same(open_movie(tmp_path / "movie.ome.tif", channel=1), data[:, 1])
+
+
+def test_channels_of_a_cut_imagej_stack_stay_apart(tmp_path: Path) -> None:
+    data = STACK.reshape(6, 2, 40, 64)
+    tifffile.imwrite(tmp_path / "movie.tif", data, imagej=True, metadata={"axes": "TCYX"})
+    movie = open_movie(cut(tmp_path / "movie.tif"), channel=1)
+    frames = list(movie)
+    assert len(frames) == 3
+    assert all(np.array_equal(a, b) for a, b in zip(frames, data[:, 1], strict=False))
+    assert "read the 3 of 6 frames" in (movie.problem or "")
+
+
+@pytest.mark.parametrize("planar", [False, True])
+def test_colours_turn_to_grey_or_give_one_of_them(tmp_path: Path, planar: bool) -> None:
+    rgb = np.random.default_rng(2).integers(0, 255, (5, 24, 32, 3)).astype(np.uint8)
+    written = np.moveaxis(rgb, -1, 1) if planar else rgb
+    layout = "separate" if planar else "contig"
+    tifffile.imwrite(tmp_path / "movie.tif", written, photometric="rgb", planarconfig=layout)
+    frames = list(open_movie(tmp_path / "movie.tif"))
+    luma = 0.299 * rgb[..., 0] + 0.587 * rgb[..., 1] + 0.114 * rgb[..., 2]
+    assert frames[0].dtype == np.uint8
+    np.testing.assert_allclose(np.stack(frames).astype(float), luma, atol=0.51)
+    assert same(open_movie(tmp_path / "movie.tif", channel=1), rgb[..., 1])
+    with pytest.raises(InputError, match="there is no channel 3; channels are 0 to 2"):
+        open_movie(tmp_path / "movie.tif", channel=3)
+
+
+def test_times_and_depths_together_are_refused(tmp_path: Path) -> None:
+    hyperstack = STACK.reshape(4, 3, 40, 64)
+    tifffile.imwrite(tmp_path / "movie.tif", hyperstack, imagej=True, metadata={"axes": "TZYX"})
+    with pytest.raises(InputError, match=r"has 4 along T and 3 along Z; .* save one plane, or a projection"):
+        open_movie(tmp_path / "movie.tif")
+
+
+def test_of_several_series_the_longest_is_read_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with tifffile.TiffWriter(tmp_path / "movie.tif") as tif:
+        tif.write(STACK[:2, :10, :10])
+        tif.write(STACK)
+    assert same(open_movie(tmp_path / "movie.tif"), STACK)
+    assert "holds 2 series of images; the longest is read" in caplog.text
+
+
+def test_a_single_picture_is_a_movie_of_one_frame(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "one.tif", STACK[0].astype(np.float32))
+    assert same(open_movie(tmp_path / "one.tif"), STACK[:1].astype(np.float32))
+
+
+# folders
+
+
+def test_a_folder_is_read_as_a_person_counts(tmp_path: Path) -> None:
+    for number in (0, 1, 2, 10, 11):
+        Image.fromarray(STACK[number]).save(tmp_path / f"image{number}.png")
+    (tmp_path / "notes.txt").write_text("not an image")
+    movie = open_movie(tmp_path)
+    assert (movie.length, movie.dtype) == (5, np.uint16)
+    assert same(movie, STACK[[0, 1, 2, 10, 11]])
+
+
+def test_a_folder_of_tiffs_says_what_its_first_one_says(tmp_path: Path) -> None:
+    for number in range(3):
+        metadata = {"unit": "um"}
+        tifffile.imwrite(tmp_path / f"{number}.tif", STACK[number], imagej=True, resolution=(4, 4), metadata=metadata)
+    movie = open_movie(tmp_path)
+    assert movie.pixel_size_um == 0.25
+    assert same(movie, STACK[:3])
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_a_folder_with_a_damaged_image_gives_those_before_it(tmp_path: Path, ending: str) -> None:
+    for number in range(4):
+        Image.fromarray(STACK[number]).save(tmp_path / f"{number}.{ending}")
+    data = (tmp_path / f"2.{ending}").read_bytes()
+    (tmp_path / f"2.{ending}").write_bytes(data[: len(data) // 2])
+    movie = open_movie(tmp_path)
+    assert len(list(movie)) == 2
+    assert f"2.{ending}" in (movie.problem or "")
+    assert "read the 2 of 4 frames before that" in (movie.problem or "")
+
+
+def test_a_folder_with_an_image_of_another_size_stops_there(tmp_path: Path) -> None:
+    Image.fromarray(STACK[0]).save(tmp_path / "0.png")
+    Image.fromarray(STACK[1, :20]).save(tmp_path / "1.png")
+    movie = open_movie(tmp_path)
+    assert len(list(movie)) == 1
+    assert "frame 1 is 64x20 px, the first is 64x40" in (movie.problem or "")
+
+
+# videos
+
+
+@pytest.mark.parametrize(("name", "codec"), [("movie.mp4", "mpeg4"), ("movie.avi", "mpeg4"), ("movie.mkv", "ffv1")])
+def test_videos_turn_to_grey(tmp_path: Path, name: str, codec: str) -> None:
+    frames = blinking()
+    movie = open_movie(write_video(tmp_path / name, frames, codec))
+    read = np.stack(list(movie)).astype(float)
+    assert movie.fps == 25
+    assert movie.length in (20, None)
+    assert read.shape == frames.shape
+    np.testing.assert_allclose(read.mean(axis=(1, 2)), frames.mean(axis=(1, 2)), atol=2)
+
+
+def test_one_colour_of_a_video(tmp_path: Path) -> None:
+    rgb = np.zeros((4, 64, 96, 3), np.uint8) + np.array([200, 20, 90], np.uint8)
+    path = write_video(tmp_path / "movie.mp4", rgb, "mpeg4")
+    means = [next(iter(open_movie(path, channel))).mean() for channel in (0, 1, 2, None)]
+    assert means == pytest.approx([200, 20, 90, 0.299 * 200 + 0.587 * 20 + 0.114 * 90], abs=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("movie.mp4", {"movflags": "faststart"}), ("movie.avi", {}), ("movie.mkv", {})]
+)
+def test_a_video_cut_in_the_middle_gives_the_frames_it_has(tmp_path: Path, name: str, options: dict[str, str]) -> None:
+    frames = blinking()
+    movie = open_movie(cut(write_video(tmp_path / name, frames, "mpeg4", **options)))
+    read = np.stack(list(movie)).astype(float)
+    assert 7 <= len(read) <= 13
+    np.testing.assert_allclose(read.mean(axis=(1, 2)), frames[: len(read)].mean(axis=(1, 2)), atol=2)
+    assert movie.problem is not None
+    assert f"read the {len(read)} " in movie.problem
+
+
+def test_an_mp4_cut_before_its_index_says_so(tmp_path: Path) -> None:
+    path = cut(write_video(tmp_path / "movie.mp4", blinking(), "mpeg4"))
+    with pytest.raises(InputError, match=r"cut_movie\.mp4: cannot be read as a video .*; give a whole video"):
+        open_movie(path)
+
+
+# what is no movie
+
+
+def test_what_cannot_be_read_gets_one_line_with_the_path(tmp_path: Path) -> None:
+    (tmp_path / "empty folder").mkdir()
+    (tmp_path / "text.tif").write_text("frame, particle, x, y\n" * 50)
+    (tmp_path / "text.mp4").write_text("frame, particle, x, y\n" * 50)
+    (tmp_path / "text.csv").write_text("frame, particle, x, y\n" * 50)
+    (tmp_path / "nothing.tif").write_bytes(b"")
+    (tmp_path / "stacks").mkdir()
+    tifffile.imwrite(tmp_path / "stacks" / "a.tif", STACK)
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.png").write_text("no picture")
+    said = {
+        "missing.tif": "there is no such file or folder",
+        "empty folder": r"holds no images \(.tif",
+        "text.tif": "cannot be read as TIFF: not a TIFF file",
+        "text.mp4": "cannot be read as a video",
+        "text.csv": "cannot be read as a video",
+        "nothing.tif": "the file is empty",
+        "stacks": "holds 12 frames; in a folder each file is one",
+        "bad": "a.png cannot be read",
+    }
+    for name, words in said.items():
+        with pytest.raises(InputError, match=words) as caught:
+            open_movie(tmp_path / name)
+        assert name in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+# the camera
+
+
+def write(tmp_path: Path, fps: float | None) -> Path:
+    path = tmp_path / "movie.tif"
+    metadata = {"axes": "TYX", "unit": "um"} | ({"finterval": 1 / fps} if fps else {})
+    tifffile.imwrite(path, STACK, imagej=True, resolution=(10, 10), metadata=metadata)
+    return path
+
+
+def test_the_camera_reads_as_fast_as_possible_and_counts_time_by_frames(tmp_path: Path) -> None:
+    camera = MovieCamera(MovieSettings(path=str(write(tmp_path, 2)), paced=False))
+    geometry = camera.open()
+    assert (geometry.width, geometry.height) == (64, 40)
+    assert geometry.pixel_size_um == pytest.approx(0.1)
+    assert camera.waits
+    start = time.perf_counter()
+    pictures = [picture for picture in camera.pictures() if picture is not None]
+    assert time.perf_counter() - start < 2
+    assert [picture.number for picture in pictures] == list(range(12))
+    assert [picture.t_s for picture in pictures] == pytest.approx([n / 2 for n in range(12)])
+    assert same([picture.pixels for picture in pictures], STACK)
+    camera.close()
+    camera.close()
+
+
+def test_the_camera_keeps_the_movies_rate_with_signs_of_life(tmp_path: Path) -> None:
+    camera = MovieCamera(MovieSettings(path=str(write(tmp_path, 5))))
+    camera.open()
+    assert not camera.waits
+    start = time.perf_counter()
+    pictures = list(itertools.takewhile(lambda picture: picture is None or picture.number != 3, camera.pictures()))
+    assert 0.6 <= time.perf_counter() - start < 3
+    assert pictures.count(None) >= 6
+
+
+def test_a_rate_that_is_set_goes_before_the_movies(tmp_path: Path) -> None:
+    camera = MovieCamera(MovieSettings(path=str(write(tmp_path, 5)), fps=100.0))
+    camera.open()
+    pictures = [picture for picture in camera.pictures() if picture is not None]
+    assert pictures[-1].t_s == pytest.approx(0.11)
+
+
+def test_a_movie_without_a_rate_is_read_at_once_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    camera = MovieCamera(MovieSettings(path=str(write(tmp_path, None))))
+    camera.open()
+    assert camera.waits
+    assert "does not say its frame rate" in caplog.text
+    pictures = [picture for picture in camera.pictures() if picture is not None]
+    assert pictures[-1].t_s == 11.0
+
+
+def test_the_camera_tells_what_was_wrong_with_the_movie(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = cut(write(tmp_path, 10))
+    camera = MovieCamera(MovieSettings(path=str(path), paced=False))
+    camera.open()
+    with caplog.at_level(logging.WARNING):
+        pictures = list(camera.pictures())
+    assert 5 <= len(pictures) <= 7
+    assert "cut short" in (camera.problem or "")
+    assert "cut short" in caplog.text
+
+
+def test_a_camera_without_a_movie_says_what_to_set(tmp_path: Path) -> None:
+    driver = load_driver("movie")
+    with pytest.raises(CameraError, match=r"camera.movie: path is empty; set it to"):
+        driver(driver.Settings()).open()
+    with pytest.raises(CameraError, match=r"missing.tif: there is no such file"):
+        MovieCamera(MovieSettings(path=str(tmp_path / "missing.tif"))).open()
+    with pytest.raises(CameraLostError, match="not open"):
+        list(MovieCamera().pictures())
+
+
+# recordings made by others
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the shared recordings (../shared/data) are not beside this checkout")
+@pytest.mark.parametrize(
+    ("name", "length", "shape", "fps"),
+    [
+        ("bulk_water.tif", 300, (424, 640), None),
+        ("brownian_beads.mp4", 50, (500, 500), 19.0),
+        ("trapped_good.mp4", 100, (120, 120), 10.0),
+    ],
+)
+def test_recordings_made_by_others(name: str, length: int, shape: tuple[int, int], fps: float | None) -> None:
+    movie = open_movie(DATA / name)
+    assert (movie.length, movie.shape, movie.fps, movie.dtype) == (length, shape, fps, np.uint8)
+    assert sum(1 for _ in movie) == length
+    assert movie.problem is None
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the shared recordings (../shared/data) are not beside this checkout")
+def test_a_recording_made_by_others_cut_in_the_middle(tmp_path: Path) -> None:
+    whole = open_movie(DATA / "bulk_water.tif")
+    path = tmp_path / "bulk_water.tif"
+    path.write_bytes((DATA / "bulk_water.tif").read_bytes()[:10_000_000])
+    movie = open_movie(path)
+    pairs = zip(movie, whole, strict=False)
+    assert sum(np.array_equal(a, b) for a, b in pairs) > 90
+    assert "bulk_water.tif" in (movie.problem or "")
