@@ -1,0 +1,99 @@
+"""Where models are, and what their metadata says."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import onnxruntime as ort
+
+from livetrack.errors import ModelError
+from livetrack.localize.normalize import INPUT_VERSION
+
+__all__ = ["ModelCard", "find_model", "models_folder", "read_card", "shipped_models"]
+
+CLASSICAL = ("centroid", "radial_symmetry")
+"""Localizers that need no file."""
+
+
+class ModelCard(msgspec.Struct, frozen=True):
+    """The metadata that `livetrack train` writes into a model, under the key `livetrack`."""
+
+    name: str
+    family: str
+    input_version: int
+    stride: int
+    multiple: int
+    """Width and height that the network takes are multiples of this, px."""
+    background_radius_px: int
+    crop_px: int
+    """Side of the crops that `refine` cuts."""
+    diameter_px: float
+    """A typical particle's."""
+    contrast: str
+    """"bright", "dark" or "either"."""
+    description: str = ""
+    seed: int = 0
+    steps: int = 0
+    date: str = ""
+    livetrack: str = ""
+    recipe: dict[str, Any] = {}
+
+
+def models_folder() -> Path:
+    """Return the folder of the shipped models: the checkout's, else the installed copy."""
+    package = Path(__file__).resolve().parents[1]
+    checkout = package.parent
+    return checkout / "models" if (checkout / "pyproject.toml").is_file() else package / "models"
+
+
+def shipped_models() -> dict[str, Path]:
+    """Return the shipped models' files by name, sorted."""
+    return {path.stem: path for path in sorted(models_folder().glob("*.onnx"))}
+
+
+def find_model(model: str | Path) -> Path:
+    """Return the file of a shipped model's name, or of a path that ends in `.onnx`.
+
+    Raises
+    ------
+    ModelError
+        No such file; or no model of that name, with the nearest one that there is.
+    """
+    shipped = shipped_models()
+    if str(model) in shipped:
+        return shipped[str(model)]
+    path = Path(model)
+    if path.suffix == ".onnx":
+        if path.is_file():
+            return path
+        raise ModelError(f"model {path}: no such file")
+    names = [*shipped, *CLASSICAL]
+    close = difflib.get_close_matches(str(model), names, n=1)
+    hint = f"did you mean {close[0]}?" if close else "give one of them, or an .onnx file"
+    raise ModelError(f"model {str(model)!r} is not known; there are {', '.join(names)}; {hint}")
+
+
+def read_card(session: ort.InferenceSession, path: Path) -> ModelCard:
+    """Return the metadata of an opened model.
+
+    Raises
+    ------
+    ModelError
+        The file is no livetrack model, or one for another version's input.
+    """
+    text = session.get_modelmeta().custom_metadata_map.get("livetrack")
+    if text is None:
+        raise ModelError(f"model {path}: not made by `livetrack train`: it has no livetrack metadata")
+    try:
+        card = msgspec.json.decode(text, type=ModelCard)
+    except msgspec.DecodeError as error:
+        raise ModelError(f"model {path}: its livetrack metadata cannot be read: {error}") from None
+    if card.input_version != INPUT_VERSION:
+        raise ModelError(
+            f"model {path}: made for input version {card.input_version}, this livetrack has {INPUT_VERSION}; "
+            "train it again from its recipe"
+        )
+    return card

@@ -1,0 +1,136 @@
+"""The network as a localizer: ONNX Runtime between the normalisation and the decoding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from livetrack.errors import ModelError
+from livetrack.localize.decode import decode, decode_near
+from livetrack.localize.edge import flag_edges
+from livetrack.localize.models import ModelCard, read_card
+from livetrack.localize.normalize import fill_input, noise_level, to_float
+from livetrack.particles import Rows, empty_rows
+
+__all__ = ["NetworkLocalizer"]
+
+
+class NetworkLocalizer:
+    """Finds particles with an ONNX model of `livetrack train`.
+
+    Not for use by two threads at once: it keeps its buffers from frame to frame.
+
+    Parameters
+    ----------
+    path
+        The model.
+    threshold
+        Least score of a row, 0..1.
+    threads
+        Of ONNX Runtime; 0 lets it choose.
+    provider
+        An ONNX Runtime execution provider, such as "CUDAExecutionProvider" or "CUDA"; "auto" takes the first of
+        ONNX Runtime's own order that is installed.
+
+    Raises
+    ------
+    ModelError
+        The file is not a model, lacks livetrack's metadata, or the provider is not installed.
+    """
+
+    def __init__(self, path: Path, *, threshold: float = 0.5, threads: int = 0, provider: str = "auto") -> None:
+        self._session = _open(path, threads, provider)
+        self.card: ModelCard = read_card(self._session, path)
+        self.name = self.card.name
+        self.provider: str = self._session.get_providers()[0]
+        self.threshold = threshold
+        self._grey = np.empty((0, 0), np.float32)
+        self._inputs: dict[tuple[int, int], npt.NDArray[np.float32]] = {}
+
+    def find(self, image: npt.NDArray[Any]) -> Rows:
+        """Search the whole image. See `Localizer.find`."""
+        grey, noise = self._measure(image)
+        if noise == 0:
+            return empty_rows()
+        height, width = grey.shape
+        batch = self._buffer(1, self._padded(height), self._padded(width))
+        fill_input(grey, noise, self.card.background_radius_px, batch[0, 0])
+        maps = self._run(batch)[0]
+        rows = decode(maps, width, height, noise, self.threshold)
+        flag_edges(rows, width, height, self.card.diameter_px / 2)
+        return rows
+
+    def refine(self, image: npt.NDArray[Any], rows: Rows) -> Rows:
+        """Measure again about `rows`. See `Localizer.refine`."""
+        grey, noise = self._measure(image)
+        rows = rows.copy()
+        if noise == 0:
+            rows["score"] = 0
+        if noise == 0 or len(rows) == 0:
+            return rows
+        height, width = grey.shape
+        crop_height, crop_width = (min(self.card.crop_px, self._padded(side)) for side in (height, width))
+        left = _first_pixel(rows["x"], crop_width, width)
+        top = _first_pixel(rows["y"], crop_height, height)
+        batch = self._buffer(len(rows), crop_height, crop_width)
+        for n in range(len(rows)):
+            fill_input(grey, noise, self.card.background_radius_px, batch[n, 0], left[n], top[n])
+        decode_near(self._run(batch), left, top, noise, rows)
+        flag_edges(rows, width, height, self.card.diameter_px / 2)
+        return rows
+
+    def localize(self, image: npt.NDArray[Any]) -> Rows:
+        """Find; the network is as precise on the whole image as on crops, so nothing is left to refine."""
+        return self.find(image)
+
+    def warmup(self, shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
+        """Compile and allocate everything for images of `shape` and `dtype`."""
+        rng = np.random.default_rng(0)
+        image = (100 + 10 * rng.random(shape)).astype(dtype)
+        for _ in range(2):
+            self.refine(image, self.find(image))
+
+    def _measure(self, image: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float32], float]:
+        self._grey = to_float(image, self._grey)
+        return self._grey, noise_level(self._grey)
+
+    def _padded(self, length: int) -> int:
+        return -(-length // self.card.multiple) * self.card.multiple
+
+    def _buffer(self, count: int, height: int, width: int) -> npt.NDArray[np.float32]:
+        shape = (height, width)
+        if shape not in self._inputs or len(self._inputs[shape]) < count:
+            self._inputs[shape] = np.empty((count, 1, height, width), np.float32)
+        return self._inputs[shape][:count]
+
+    def _run(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        maps: npt.NDArray[np.float32] = self._session.run(None, {"image": batch})[0]
+        return maps
+
+
+def _first_pixel(centre: npt.NDArray[np.float32], crop: int, length: int) -> npt.NDArray[np.int64]:
+    """Return where a crop about each centre starts, inside the image."""
+    start: npt.NDArray[np.float32] = np.rint(centre - (crop - 1) / 2)
+    return start.clip(0, max(0, length - crop)).astype(np.int64)
+
+
+def _open(path: Path, threads: int, provider: str) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    # threads that spin between frames would starve the camera's and the publisher's
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    available = ort.get_available_providers()
+    names = {name.removesuffix("ExecutionProvider").lower(): name for name in available}
+    wanted = provider.removesuffix("ExecutionProvider").lower()
+    if wanted != "auto" and wanted not in names:
+        raise ModelError(f"provider {provider!r} is not installed; there are {', '.join(['auto', *names])}")
+    chosen = available if wanted == "auto" else [names[wanted], "CPUExecutionProvider"]
+    try:
+        return ort.InferenceSession(str(path), options, providers=list(dict.fromkeys(chosen)))
+    except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors share no class of their own
+        raise ModelError(f"model {path}: ONNX Runtime cannot open it: {str(error).splitlines()[0]}") from None

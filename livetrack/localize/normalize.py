@@ -1,0 +1,160 @@
+"""Grey levels to network input: local background off, divided by the noise, compressed by asinh.
+
+Version 1, `INPUT_VERSION`, which a model's metadata must name:
+
+1. background: the mean of the (2r+1) x (2r+1) box about each pixel, cut at the image's edge; it takes offset,
+   gradient and vignetting away and moves with the particles, so that it shifts none of them;
+2. noise: once a frame, from the differences of neighbouring pixels (`noise_level`);
+3. asinh((grey - background) / noise): linear in the noise, logarithmic in bright particles.
+
+The answer is the same for `a * image + b` with a > 0.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from livetrack.errors import InputError
+
+__all__ = ["INPUT_VERSION", "MIN_SIZE_PX", "fill_input", "noise_level", "subtract_background", "to_float"]
+
+INPUT_VERSION = 1
+
+MIN_SIZE_PX = 16
+"""Least width and height of an image."""
+
+_SAMPLES = 1 << 13  # neighbouring pairs that the noise is estimated from
+_TRIM = 0.75  # share of the smallest differences; the rest may belong to particles
+_MEAN_OF_TRIMMED = 0.5149 * math.sqrt(2.0)  # their mean, for white Gaussian noise of standard deviation 1
+_RANGE_TO_NOISE = 1000.0  # images cleaner than this are treated as if they had this much noise
+
+
+def to_float(image: npt.NDArray[Any], out: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:
+    """Return `image` as float32 (H, W), in `out` where its shape fits.
+
+    Numbers of more than 16 bits are first shifted by the image's first pixel, so that a large offset costs no digits.
+
+    Raises
+    ------
+    InputError
+        Not two-dimensional, not numbers, smaller than 16x16, or with pixels that are not finite.
+    """
+    if not isinstance(image, np.ndarray) or image.ndim != 2 or image.dtype.kind not in "buif":
+        what = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise InputError(f"image: expected a (height, width) array of integers or floats, not {what}")
+    if min(image.shape) < MIN_SIZE_PX:
+        height, width = image.shape
+        raise InputError(f"image: {width}x{height} px is too small; the least is {MIN_SIZE_PX}x{MIN_SIZE_PX}")
+    if out is None or out.shape != image.shape:
+        out = np.empty(image.shape, np.float32)
+    if image.dtype.itemsize <= 2:
+        np.copyto(out, image, casting="unsafe")
+    else:
+        first = np.float64(image[0, 0])
+        np.subtract(image, first if np.isfinite(first) else 0.0, out=out, casting="unsafe")
+    if image.dtype.kind == "f" and not np.isfinite(out).all():
+        i, j = np.argwhere(~np.isfinite(out))[0]
+        raise InputError(f"image: pixel x={j}, y={i} is {image[i, j]}; every pixel must be a finite number")
+    return out
+
+
+def noise_level(image: npt.NDArray[np.float32]) -> float:
+    """Return the standard deviation of the noise in grey levels, from a strided sample; 0 for a constant image.
+
+    The mean of the smaller three quarters of the differences between neighbouring pixels, scaled to Gaussian noise:
+    particles and gradients hardly touch it, and it stays smooth where whole grey levels are larger than the noise.
+    It is at least the rounding error of the grey levels (Widrow's step / sqrt(12)), and a thousandth of the
+    image's range, which a single hot pixel does not widen.
+    """
+    step = max(1, round(math.sqrt(image.size / _SAMPLES)))
+    differences, low, high = _sample(image, step)
+    differences.sort()
+    trimmed = float(differences[: max(1, int(_TRIM * differences.size))].mean()) / _MEAN_OF_TRIMMED
+    first = int(np.searchsorted(differences, 0.0, side="right"))
+    rounding = float(differences[first]) / math.sqrt(12.0) if first < differences.size else 0.0
+    return max(trimmed, rounding, float(high - low) / _RANGE_TO_NOISE)
+
+
+def fill_input(
+    image: npt.NDArray[np.float32],
+    noise: float,
+    radius: int,
+    out: npt.NDArray[np.float32],
+    left: int = 0,
+    top: int = 0,
+) -> None:
+    """Write the network's input for a window of `image` into `out`.
+
+    Parameters
+    ----------
+    image
+        (H, W) grey levels.
+    noise
+        Of `noise_level`, > 0.
+    radius
+        r of the background's box, px.
+    out
+        (h, w) float32; where it reaches beyond the image, the image is mirrored about its last row and column.
+    left, top
+        The window's first pixel, px, inside the image.
+    """
+    subtract_background(image, 1.0 / noise, radius, out, left, top)
+    np.arcsinh(out, out=out)
+
+
+@njit(nogil=True, cache=True)
+def subtract_background(image: Any, scale: float, radius: int, out: Any, left: int = 0, top: int = 0) -> None:
+    """Write `scale` times (grey - the mean of the box about the pixel) into `out`; see `fill_input`."""
+    height, width = image.shape
+    rows = min(out.shape[0], height - top)
+    columns = min(out.shape[1], width - left)
+    first = max(0, left - radius)
+    last = min(width, left + columns + radius)
+    sums = np.zeros(last - first)  # of the box's rows, for each column
+    running = np.zeros(last - first + 1)  # their sum from the left
+    low, high = max(0, top - radius), max(0, top - radius)
+    for i in range(rows):
+        y = top + i
+        while high < min(height, y + radius + 1):
+            for k in range(sums.size):
+                sums[k] += image[high, first + k]
+            high += 1
+        while low < y - radius:
+            for k in range(sums.size):
+                sums[k] -= image[low, first + k]
+            low += 1
+        for k in range(sums.size):
+            running[k + 1] = running[k] + sums[k]
+        for j in range(columns):
+            x = left + j
+            start = max(0, x - radius) - first
+            stop = min(width, x + radius + 1) - first
+            mean = (running[stop] - running[start]) / ((stop - start) * (high - low))
+            out[i, j] = (image[y, x] - mean) * scale
+        for j in range(columns, out.shape[1]):
+            out[i, j] = out[i, 2 * columns - 2 - j]
+    for i in range(rows, out.shape[0]):
+        out[i] = out[2 * rows - 2 - i]
+
+
+@njit(nogil=True, cache=True)
+def _sample(image: Any, step: int) -> Any:
+    """Return neighbouring differences along x, and the range that two neighbours share."""
+    height, width = image.shape
+    rows = (height + step - 1) // step
+    columns = (width - 2) // step + 1
+    differences = np.empty(rows * columns, np.float32)
+    low, high = np.inf, -np.inf
+    for i in range(rows):
+        for j in range(columns):
+            a = image[i * step, j * step]
+            b = image[i * step, j * step + 1]
+            differences[i * columns + j] = abs(a - b)
+            low = min(low, max(a, b))
+            high = max(high, min(a, b))
+    return differences, low, max(high, low)
