@@ -96,6 +96,11 @@ PREVIEW_HEADER = np.dtype(
     ]
 )
 
+_PIXEL_TYPES = {
+    np.dtype(name).str.encode(): np.dtype(name)
+    for name in ("u1", "<u2", "<u4", "<u8", "i1", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8")
+}
+
 _TOPIC_SIZE = 8
 # `struct` fills a header several times faster than NumPy's records do: its format is HEADER's, field by field
 _FORMATS = {"<u2": "H", "<u4": "I", "<i4": "i", "<u8": "Q", "<i8": "q", "<f8": "d"}
@@ -185,16 +190,15 @@ def encode_preview(preview: Preview) -> bytes:
 def decode_preview(message: bytes) -> Preview:
     """Return the picture of a preview message; raises `WireError` as `decode_positions` does."""
     header = _decode_header(message, PREVIEW, PREVIEW_HEADER)
-    start = _TOPIC_SIZE + header["header_size"]
-    shape = header["height"], header["width"]
-    try:
-        kind = np.dtype(header["dtype"].decode())
-        if kind.kind not in "uif":
-            raise ValueError(f"pixels of type {kind}")
-        pixels = np.frombuffer(message, kind, shape[0] * shape[1], start).reshape(shape)
-    except (TypeError, ValueError, UnicodeDecodeError) as error:
-        raise WireError(f"preview message cannot be read: {error}") from None
-    return Preview(header["session"], header["frame"], header["step"], pixels)
+    start, shape, step = _TOPIC_SIZE + header["header_size"], (header["height"], header["width"]), header["step"]
+    kind = _PIXEL_TYPES.get(header["dtype"])
+    if kind is None:
+        raise WireError(f"preview message cannot be read: pixels of an unknown type {header['dtype']!r}")
+    if not (step and shape[0] and shape[1]) or len(message) < start + shape[0] * shape[1] * kind.itemsize:
+        size = f"{shape[1]} x {shape[0]} pixels of {kind}, step {step}"
+        raise WireError(f"preview message cannot be read: {size} in {len(message)} bytes")
+    pixels = np.frombuffer(message, kind, shape[0] * shape[1], start).reshape(shape)
+    return Preview(header["session"], header["frame"], step, pixels)
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
@@ -282,6 +286,10 @@ def _decode_header(message: bytes, topic: bytes, header: np.dtype[np.void]) -> d
         raise WireError(
             f"the engine speaks version {fields['version']} of the wire format, this client version {VERSION}: "
             "install the same livetrack on both sides"
+        )
+    if fields["header_size"] < header.itemsize:
+        raise WireError(
+            f"message says that its header takes {fields['header_size']} bytes, at least {header.itemsize} do"
         )
     return fields
 
