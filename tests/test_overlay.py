@@ -525,6 +525,33 @@ def test_nonsense_is_told_and_survived(engine, playing):
     refresh_until(playing, lambda: not playing._banner.isVisible())
 
 
+@pytest.mark.parametrize("kind", sorted(wire._PIXEL_TYPES.values(), key=str))
+def test_pictures_of_every_number_type_are_shown(engine, window, kind):
+    ramp = np.tile(np.arange(40), (30, 1)).astype(kind)
+    engine.picture(1, ramp)
+    refresh_until(window, lambda: shown_picture(window) == 1)
+    window.view.scale_bar.hide()
+    seen = brightness(window)
+    middle = seen[seen.shape[0] // 2]
+    assert middle.max() > 250
+    assert (np.diff(middle[middle.argmin() : middle.argmax()]) >= 0).all()
+
+
+def test_random_changes_of_a_picture_give_a_picture_or_a_wire_error():
+    rng = np.random.default_rng(1)
+    whole = wire.encode_preview(wire.Preview(7, 1, 1, np.zeros((4, 5), np.uint16)))
+    for _ in range(3000):
+        message = bytearray(whole)
+        for _ in range(rng.integers(1, 6)):
+            message[rng.integers(8, len(message))] = rng.integers(256)
+        try:
+            picture = wire.decode_preview(bytes(message[: rng.integers(1, 2 * len(message))]))
+        except wire.WireError:
+            continue
+        assert picture.step >= 1
+        assert picture.pixels.size
+
+
 # ---- contrast and scale bar
 
 

@@ -5,8 +5,20 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from typing import Any
 
 __all__ = ["display_problem", "has_display"]
+
+X11_LIBRARIES = {
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-image.so.0": "libxcb-image0",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-render-util.so.0": "libxcb-render-util0",
+    "libxcb-xkb.so.1": "libxcb-xkb1",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+}
+"""What Qt needs of the system for X11, and the Debian package of each."""
 
 
 def has_display() -> bool:
@@ -26,13 +38,20 @@ def display_problem() -> str:
 
 
 def _x11_problem() -> str:
-    try:
-        ctypes.CDLL("libxcb-cursor.so.0")  # what Qt's own message calls "could not load the Qt platform plugin"
-        xcb = ctypes.CDLL("libxcb.so.1")
-    except OSError as error:
-        return f"the window needs a library of the system: {error}; on Debian and Ubuntu: apt install libxcb-cursor0"
+    if missing := [package for library, package in X11_LIBRARIES.items() if not _load(library)]:
+        return (
+            f"the window needs libraries that are missing here; on Debian and Ubuntu: apt install {' '.join(missing)}"
+        )
+    xcb: Any = _load("libxcb.so.1")
     xcb.xcb_connect.restype = ctypes.c_void_p
     connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
     refused = xcb.xcb_connection_has_error(connection)
     xcb.xcb_disconnect(connection)
     return f"no display: nothing answers at DISPLAY={os.environ['DISPLAY']}; use --headless" if refused else ""
+
+
+def _load(library: str) -> ctypes.CDLL | None:
+    try:
+        return ctypes.CDLL(library)
+    except OSError:
+        return None

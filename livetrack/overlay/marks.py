@@ -16,6 +16,8 @@ from livetrack.particles import Flag, Rows, empty_rows
 __all__ = ["Labels", "Markers", "ScaleBar", "round_length"]
 
 MARKER_PX = 13
+MARGIN_PX = 24
+"""Of the scale bar."""
 UNSURE = 0.4
 """Opacity of a particle that is tentative, or was not seen in this frame."""
 NO_COLOUR = "#9aa0a6"
@@ -65,7 +67,7 @@ class Labels(QtWidgets.QGraphicsObject):
         font = painter.font()
         font.setPixelSize(11)
         painter.setFont(font)
-        right_of_marker = QtCore.QPointF(MARKER_PX * 0.6, -MARKER_PX * 0.4)
+        right_of_marker = QtCore.QPointF(MARKER_PX * 0.75, -MARKER_PX * 0.4)
         for number, x, y in zip(*(self._rows[name].tolist() for name in ("id", "x", "y")), strict=True):
             place = to_screen.map(QtCore.QPointF(x, y)) + right_of_marker
             painter.setPen(QtCore.Qt.GlobalColor.black)
@@ -75,14 +77,20 @@ class Labels(QtWidgets.QGraphicsObject):
 
 
 class ScaleBar(QtWidgets.QGraphicsObject):
-    """A bar of a round length in the corner; its parent is the view box, whose coordinates are screen pixels."""
+    """A bar of a round length in the picture's corner; its parent is the view box, whose unit is a screen pixel."""
 
     def __init__(self, view_box: Any) -> None:
         super().__init__(view_box)
         self._view_box = view_box
+        self._frame = QtCore.QRectF()
         self._pixel_size_um: float | None = None
         self.setZValue(100)
         view_box.sigRangeChanged.connect(lambda: self.update())
+
+    def set_frame(self, frame: QtCore.QRectF) -> None:
+        """Say where the picture lies, in its own coordinates."""
+        self._frame = frame
+        self.update()
 
     def set_pixel_size(self, pixel_size_um: float | None) -> None:
         """Say how large a pixel is in the sample; None: the bar counts pixels."""
@@ -94,11 +102,13 @@ class ScaleBar(QtWidgets.QGraphicsObject):
         return rect
 
     def paint(self, painter: QtGui.QPainter, *_: Any) -> None:  # noqa: D102 - Qt's
-        rect = self.boundingRect()
+        rect = self._view_box.mapFromView(self._frame).boundingRect() & self.boundingRect()
+        if rect.width() < 2 * MARGIN_PX:
+            return
         per_screen_pixel = self._view_box.viewPixelSize()[0] * (self._pixel_size_um or 1.0)
         length = round_length(per_screen_pixel * rect.width() / 5)
         width = length / per_screen_pixel
-        bar = QtCore.QRectF(rect.right() - width - 24, rect.bottom() - 24, width, 4)
+        bar = QtCore.QRectF(rect.right() - width - MARGIN_PX, rect.bottom() - MARGIN_PX, width, 4)
         text = QtCore.QRectF(bar.center().x() - 100, bar.top() - 24, 200, 20)
         painter.setFont(QtGui.QFont(painter.font().family(), 10))
         for colour, shift in ((QtCore.Qt.GlobalColor.black, 1), (QtCore.Qt.GlobalColor.white, 0)):

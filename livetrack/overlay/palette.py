@@ -38,7 +38,7 @@ class Palette(NamedTuple):
             QStatusBar {{ border-top: 1px solid {self.line}; }}
             QStatusBar::item {{ border: none; }}
             QStatusBar QLabel {{ color: {self.text}; padding: 2px 6px; }}
-            QLabel#recording {{ color: #ff6b6b; }}
+            QLabel#recording {{ color: #e5484d; }}
             QLabel#banner {{ color: white; padding: 8px 16px; background: {self.calm}; }}
             QLabel#banner[alarm="true"] {{ background: {self.alarm}; }}
             QToolTip {{ background: {self.panel}; color: {self.text}; border: 1px solid {self.line}; }}

@@ -53,7 +53,7 @@ def status_line(shown: Update | None, status: Status | None, display_fps: float)
     """Return the rates and counts, piece by piece; numbers are padded, so that the line does not dance."""
     pieces = []
     if shown:
-        pieces.append(f"frame {_wide(f'{shown.frame:,}', 7)}")
+        pieces.append(f"frame {shown.frame:,}")
     if status:
         pieces += [
             f"camera {_wide(f'{status.camera_fps:.1f}', 5)} fps",

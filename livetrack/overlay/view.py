@@ -118,6 +118,7 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
             self._frame = frame
             self.tails.set_bounds(frame)
             self.labels.set_bounds(frame)
+            self.scale_bar.set_frame(frame)
             self.fit()
 
     def _keep_zoom(self) -> None:
