@@ -26,9 +26,12 @@ def open_folder(path: Path, channel: int | None) -> Movie:
     Raises
     ------
     InputError
-        There are no images, or the first cannot be read or holds several.
+        The folder cannot be read or holds no images, or the first cannot be read or holds several.
     """
-    files = sorted((file for file in path.iterdir() if file.suffix.lower() in _TIFF + _OTHER), key=_counting)
+    try:
+        files = sorted((file for file in path.iterdir() if file.suffix.lower() in _TIFF + _OTHER), key=_counting)
+    except OSError as error:
+        raise InputError(f"{path}: the folder cannot be read ({error.strerror})") from error
     if not files:
         raise InputError(f"{path}: the folder holds no images ({' '.join(_TIFF + _OTHER)})")
     fps = pixel_size_um = None

@@ -55,7 +55,7 @@ class SimulatedSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     # the light
     background: NotNegative = 100.0
-    """Photoelectrons per pixel and frame."""
+    """Photoelectrons per pixel and frame. Below 20 a frame takes 20 times as long: then set `loop_frames`."""
     gradient: Annotated[float, Meta(ge=-2, le=2)] = 0.2
     """Rise of the background from the left edge to the right one, relative to its mean."""
     flicker: Share = 0.0
