@@ -61,7 +61,7 @@ class Acquisition:
         self._settings = settings
         self._pixel_size_um = pixel_size_um
         self._on_frame = on_frame
-        self._room = 1 if camera.waits or not settings.every_frame else settings.queue_frames
+        self._room = settings.queue_frames if settings.every_frame else 1
         self._waiting: deque[Frame] = deque()
         self._changed = threading.Condition()
         self._stop = threading.Event()
@@ -168,7 +168,7 @@ class Acquisition:
     def _hand_on(self, frame: Frame) -> None:
         with self._changed:
             if self._camera.waits:
-                self._changed.wait_for(lambda: len(self._waiting) < self._room or self._stop.is_set())
+                self._changed.wait_for(lambda: not self._waiting or self._stop.is_set())
             elif len(self._waiting) >= self._room:
                 self._waiting.popleft()
                 self.skipped += 1

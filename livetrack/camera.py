@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy.typing as npt
 
@@ -81,7 +81,10 @@ class Camera(Protocol):
     """A camera in use. Built by its class from settings; nothing is touched before `open`."""
 
     waits: bool
-    """True where nothing is lost when nobody takes a picture: a movie read as fast as possible, a lock-step scene."""
+    """True where nothing is lost when nobody takes a picture: a movie read as fast as possible, a lock-step scene.
+
+    Settled by the time that `open` returns.
+    """
 
     def open(self) -> Geometry:
         """Open the device, apply the settings, start it, and return its geometry.
@@ -106,7 +109,7 @@ class Camera(Protocol):
 class CameraType(Protocol):
     """What an entry point in the group `livetrack.cameras` names: the driver's class."""
 
-    Settings: ClassVar[type[Any]]
+    Settings: type[Any]
     """A frozen msgspec.Struct (kw_only, forbid_unknown_fields) with a default for every field: `[camera.NAME]`."""
 
     def __call__(self, settings: Any) -> Camera:

@@ -1,0 +1,62 @@
+"""`livetrack models` and `livetrack train`: the networks there are, and how a new one is made."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from livetrack.cli.output import write_json
+from livetrack.errors import UsageError
+
+__all__ = ["models", "train"]
+
+
+def models(args: argparse.Namespace) -> int:
+    """List the shipped models and what each is for."""
+    from livetrack.localize import list_models
+
+    cards = list_models()
+    table = Table(box=None)
+    for heading in ("model", "diameter", "contrast", "for"):
+        table.add_column(heading)
+    for card in cards:
+        table.add_row(card.name, f"{card.diameter_px:g} px", card.contrast, card.description)
+    table.add_row("centroid", "set it", "set it", "yardstick: the intensity's centre, no network")
+    table.add_row("radial_symmetry", "set it", "set it", "yardstick: where the gradients meet, no network")
+    Console().print(table)
+    write_json(args.json, [msgspec.to_builtins(card) for card in cards])
+    return 0
+
+
+def train(args: argparse.Namespace) -> int:
+    """Train a model, with progress, and tell its figures."""
+    try:
+        from livetrack.training import train as run
+    except ImportError as error:
+        raise UsageError(
+            f"training needs {error.name or 'PyTorch'}, which is not installed: "
+            "python -m pip install 'livetrack[train]'"
+        ) from None
+
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console) as bars:
+        task = bars.add_task("training", total=1.0)
+
+        def show(progress: Any) -> None:
+            description = f"training, step {progress.step}, loss {progress.loss:.3f}"
+            bars.update(task, completed=progress.share, description=description)
+
+        report = run(args.recipe, args.output, minutes=args.minutes, seed=args.seed, progress=show)
+    console.print(
+        f"{report.model}: {report.steps} steps on {report.scenes} simulated scenes in {report.elapsed_s / 60:.1f} min, "
+        f"loss {report.loss:.3f}",
+        highlight=False,
+    )
+    write_json(args.json, report)
+    return 0
