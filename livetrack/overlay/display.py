@@ -9,6 +9,7 @@ from typing import Any
 
 __all__ = ["display_problem", "has_display"]
 
+WITHOUT_WINDOW = "`livetrack run --headless` and `livetrack listen` need none"
 X11_LIBRARIES = {
     "libxcb-cursor.so.0": "libxcb-cursor0",
     "libxcb-icccm.so.4": "libxcb-icccm4",
@@ -47,7 +48,7 @@ def _x11_problem() -> str:
     connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
     refused = xcb.xcb_connection_has_error(connection)
     xcb.xcb_disconnect(connection)
-    return f"no display: nothing answers at DISPLAY={os.environ['DISPLAY']}; use --headless" if refused else ""
+    return f"no display: nothing answers at DISPLAY={os.environ['DISPLAY']}; {WITHOUT_WINDOW}" if refused else ""
 
 
 def _load(library: str) -> ctypes.CDLL | None:
