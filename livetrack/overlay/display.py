@@ -32,9 +32,7 @@ def display_problem() -> str:
     if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM") or os.environ.get("WAYLAND_DISPLAY"):
         return ""
     if not os.environ.get("DISPLAY"):
-        return (
-            "no display: neither DISPLAY nor WAYLAND_DISPLAY is set; use --headless, or `ssh -X` for a remote machine"
-        )
+        return f"no display: neither DISPLAY nor WAYLAND_DISPLAY is set; {WITHOUT_WINDOW}"
     return _x11_problem()
 
 
