@@ -89,18 +89,17 @@ def explain_load_error(error: Exception, folder: Path, config: Path) -> CameraEr
 def _explain_mismatch(folder: Path, wanted: int, found: int) -> str:
     """Two versions that must be equal are not; both ways to make them so."""
     pymmcore = version("pymmcore")
-    if "mm_test_adapters" in folder.parts:
-        cure = f'`python -m pip install "mm-test-adapters=={wanted}.*"`'
-    else:
-        cures = []
-        if found in INTERFACES:
-            cures.append(f"`python -m pip install pymmcore=={INTERFACES[found][0]}` to fit this Micro-Manager")
-        elif found > wanted:
-            cures.append(f"`python -m pip install --upgrade pymmcore` to a version whose fourth number is {found}")
-        if wanted in INTERFACES:
-            _, first, last = INTERFACES[wanted]
-            cures.append(f"install a Micro-Manager nightly build of {first} to {last} to fit this pymmcore")
-        cure = ", or ".join(cures) or "install a newer Micro-Manager and the pymmcore that fits it"
+    cures = []
+    if found in INTERFACES:
+        cures.append(f"`python -m pip install pymmcore=={INTERFACES[found][0]}` to fit this Micro-Manager")
+    elif found > wanted:
+        cures.append(f"`python -m pip install --upgrade pymmcore` to a version whose fourth number is {found}")
+    if "mm_test_adapters" in folder.parts and wanted >= 74:  # the first that were published
+        cures.append(f'`python -m pip install "mm-test-adapters=={wanted}.*"` to fit this pymmcore')
+    elif wanted in INTERFACES:
+        _, first, last = INTERFACES[wanted]
+        cures.append(f"install a Micro-Manager nightly build of {first} to {last} to fit this pymmcore")
+    cure = ", or ".join(cures) or "install a newer Micro-Manager, and the pymmcore that fits it"
     return (
         f"the Micro-Manager in {folder} has device interface {found}, and pymmcore {pymmcore} needs {wanted}"
         f" (the fourth number of its version): the two must be equal; {cure}"
