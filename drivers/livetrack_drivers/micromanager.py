@@ -128,14 +128,14 @@ class MicroManagerCamera:
 
     def set_roi(self, x: int, y: int, width: int, height: int) -> None:
         """Read this part of the sensor, in px of the binned picture; a camera may round it to its own steps."""
-        sensor_width, sensor_height = self._sensor
+        core, (sensor_width, sensor_height) = self.core, self._sensor
         if min(x, y) < 0 or min(width, height) < 1 or x + width > sensor_width or y + height > sensor_height:
             raise CameraError(
                 f"roi cannot be x {x}, y {y}, width {width}, height {height}: at this binning the sensor of camera"
                 f" {self._label!r} has {sensor_width} x {sensor_height} px"
             )
         with self._change(f"roi = [{x}, {y}, {width}, {height}]"):
-            self.core.set_roi(x, y, width, height)
+            core.set_roi(x, y, width, height)
 
     def set_binning(self, binning: int) -> None:
         """Join `binning` x `binning` sensor pixels into one; where that is a change, read the whole sensor again."""
