@@ -101,7 +101,7 @@ def _signs(rng: np.random.Generator, kind: Particles, count: int) -> Doubles:
 
 def _orders(rng: np.random.Generator, kind: Particles, count: int) -> Doubles:
     """Draw the weights (N, K) of the Bessel functions: alike within a scene, higher orders weaker."""
-    falling = rng.uniform(0.2, 0.8) ** np.arange(kind.orders)
+    falling = rng.uniform(0.2, 0.7) ** np.arange(kind.orders)
     common = rng.standard_normal(kind.orders)
     own = kind.variety * rng.standard_normal((count, kind.orders))
     return (common + own) * falling
