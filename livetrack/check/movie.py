@@ -1,0 +1,140 @@
+"""From a movie to a report: measure, decide, try the models, and draw."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy.typing as npt
+
+from livetrack.check.blobs import Blobs
+from livetrack.check.doubts import doubts_about_frames, doubts_about_particles
+from livetrack.check.measure import Measures, measure
+from livetrack.check.picture import save_picture
+from livetrack.check.report import CheckReport
+from livetrack.check.trial import try_model
+from livetrack.config import LinkerSettings
+from livetrack.errors import InputError
+from livetrack.movies import open_movie
+from livetrack.particles import Rows
+
+__all__ = ["check_movie"]
+
+_MODELS = ("spot", "bead")
+_TRIED_FRAMES = 3
+
+
+def check_movie(path: str | Path, picture: str | Path | None = None, *, frames: int = 16) -> CheckReport:
+    """Look at the first frames of a movie and suggest how to track it.
+
+    Parameters
+    ----------
+    path
+        What `livetrack.movies.open_movie` reads.
+    picture
+        Where a PNG of the first frame with the found particles is written; None writes none.
+    frames
+        How many frames are read.
+
+    Raises
+    ------
+    InputError
+        The movie cannot be read, or holds no frame.
+    UsageError
+        The picture cannot be written.
+    """
+    movie = open_movie(path)
+    images = list(islice(movie, frames))
+    if not images:
+        raise InputError(movie.problem or f"{path}: there is no frame in it")
+    doubts = [movie.problem] if movie.problem else []
+    doubts += doubts_about_frames(images)
+    report = CheckReport(
+        movie=str(path),
+        width=movie.shape[1],
+        height=movie.shape[0],
+        dtype=str(movie.dtype),
+        length=movie.length,
+        fps=movie.fps,
+        pixel_size_um=movie.pixel_size_um,
+        looked_at=len(images),
+        doubts=doubts,
+        picture="" if picture is None else str(picture),
+    )
+    measured = measure(images)
+    if measured is None:
+        doubts.append("nothing stands out of the noise in these frames")
+        return report
+    particles, blobs = measured
+    doubts += doubts_about_particles(particles, movie.dtype)
+    model, model_reason = _suggest_model(particles)
+    radius, radius_reason = _suggest_search_radius(particles, LinkerSettings().memory)
+    tried = images[:: math.ceil(len(images) / _TRIED_FRAMES)]
+    trials = {name: try_model(name, tried) for name in _MODELS}
+    trial, rows = trials[model]
+    if rows and not particles.count / 2 <= trial.count <= 2 * particles.count:
+        doubts.append(
+            f"{model} finds {trial.count:.0f} particles a frame where about {particles.count:.0f} stand out: look at "
+            "the picture; another localizer.threshold may help, or a model trained on such particles"
+        )
+    if picture is not None:
+        _draw(Path(picture), images[0], report.pixel_size_um, particles, model, rows[0] if rows else blobs)
+    return msgspec.structs.replace(
+        report,
+        particles=particles,
+        model=model,
+        model_reason=model_reason,
+        search_radius_px=radius,
+        search_radius_reason=radius_reason,
+        trials=[trial for trial, _ in trials.values()],
+    )
+
+
+def _suggest_model(particles: Measures) -> tuple[str, str]:
+    """Fluorescence adds light, and its image has no ring of opposite sign; scattered light has both."""
+    if particles.contrast != "bright":
+        return "bead", f"{particles.contrast} particles are seen in bright field, not in fluorescence"
+    if particles.ringed:
+        return "bead", "bright cores with a dark ring are seen in bright field, not in fluorescence"
+    return "spot", "bright, with no dark ring, as fluorescent particles are"
+
+
+def _suggest_search_radius(particles: Measures, memory: int) -> tuple[float, str]:
+    """Hold four rms steps over the longest gap, or half a diameter, within which no other particle can be.
+
+    Half the distance of neighbours is the limit, unless three steps need more.
+    """
+    half = particles.diameter_px / 2
+    if particles.step_px is None:
+        return _half_px(2 * half), "a diameter, as the motion could not be measured"
+    radius, reason = 4 * particles.step_px * math.sqrt(memory + 1), f"four rms steps over {memory + 1} frames"
+    if radius < half:
+        radius, reason = half, "half a diameter, which is more than particles move"
+    if particles.spacing_px is not None and radius > particles.spacing_px / 2:
+        radius, reason = particles.spacing_px / 2, "half the distance of neighbours, less than particles may move"
+        if radius < 3 * particles.step_px:
+            radius, reason = 3 * particles.step_px, "three rms steps, although neighbours come within it"
+    return _half_px(radius), reason
+
+
+def _half_px(radius: float) -> float:
+    return max(1.0, math.ceil(2 * radius) / 2)
+
+
+def _draw(
+    path: Path,
+    image: npt.NDArray[Any],
+    pixel_size_um: float | None,
+    particles: Measures,
+    model: str,
+    found: Rows | Blobs,
+) -> None:
+    if isinstance(found, Blobs):
+        x, y, score, how = found.x, found.y, None, "found without a model"
+    else:
+        x, y, score, how = found["x"], found["y"], found["score"], f"found by {model}"
+    caption = f"first frame: {len(x)} particles {how}; diameter about {particles.diameter_px:.1f} px"
+    save_picture(path, image, x, y, score, particles.diameter_px, pixel_size_um, caption)

@@ -1,0 +1,292 @@
+"""A first look at a movie, on images made here by formulas of their own, with known particles."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pytest
+import tifffile
+from PIL import Image
+
+from livetrack.check import CheckReport, check_movie, report_text
+from livetrack.check.blobs import blobs_of_any_size, blobs_of_size, pixel_noise
+from livetrack.check.measure import measure
+from livetrack.check.movie import _suggest_model, _suggest_search_radius
+from livetrack.check.picture import save_picture
+from livetrack.config import load_config
+from livetrack.errors import InputError, UsageError
+
+Array = npt.NDArray[Any]
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+def gaussian(r_squared: Array, s: float) -> Array:
+    return np.exp(-r_squared / (2 * s * s))
+
+
+def ringed(r_squared: Array, s: float) -> Array:
+    """Give a core with a ring of opposite sign: its depth is 0.27 of the core's height, at r = 2 s."""
+    return (1 - r_squared / (2 * s * s)) * np.exp(-r_squared / (4 * s * s))
+
+
+def disc(r_squared: Array, s: float) -> Array:
+    """Give a disc of radius 1.41 s, its edge a pixel wide."""
+    return np.clip(s * math.sqrt(2) - np.sqrt(r_squared) + 0.5, 0, 1)
+
+
+def render(places: Array, shape: tuple[int, int], profile: Any, s: float, height: float) -> Array:
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    image = np.zeros(shape)
+    for place_y, place_x in places:
+        image += height * profile((x - place_x) ** 2 + (y - place_y) ** 2, s)
+    return image
+
+
+def grid(count: int, spacing: float, rng: np.random.Generator) -> Array:
+    side = math.ceil(math.sqrt(count))
+    places = np.argwhere(np.ones((side, side)))[:count] * spacing + spacing
+    return places + rng.uniform(-spacing / 6, spacing / 6, places.shape)
+
+
+def scene(
+    profile: Any = gaussian,
+    s: float = 1.5,
+    height: float = 200.0,
+    *,
+    count: int = 36,
+    spacing: float = 20.0,
+    step: float = 0.4,
+    noise: float = 10.0,
+    background: float = 1000.0,
+    frames: int = 12,
+    dtype: Any = np.uint16,
+    seed: int = 1,
+) -> list[Array]:
+    rng = np.random.default_rng(seed)
+    places = grid(count, spacing, rng)
+    size = math.ceil(spacing * (math.sqrt(count) + 1)) + 1
+    movie = []
+    for _ in range(frames):
+        image = background + render(places, (size, size), profile, s, height)
+        image += noise * rng.standard_normal(image.shape)
+        movie.append(np.clip(np.rint(image), 0, np.iinfo(dtype).max).astype(dtype))
+        places = places + step * rng.standard_normal(places.shape)
+    return movie
+
+
+def write(path: Path, frames: list[Array]) -> Path:
+    tifffile.imwrite(path, np.stack(frames), photometric="minisblack")
+    return path
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("s", [1.2, 2.0, 4.0, 7.0])
+def test_blobs_are_found_with_their_size_and_sign(s: float, sign: int) -> None:
+    rng = np.random.default_rng(5)
+    places = grid(9, 10 * s, rng)
+    size = round(40 * s)
+    image = 100 + render(places, (size, size), gaussian, s, sign * 50.0) + rng.standard_normal((size, size))
+    assert pixel_noise(image) == pytest.approx(1, abs=0.1)
+    blobs = blobs_of_any_size(image, 1.0)
+    strong = blobs.take(np.abs(blobs.response) > 15)
+    assert len(strong.x) == 9
+    np.testing.assert_allclose(strong.sigma, s, rtol=0.1)
+    np.testing.assert_allclose(strong.response, sign * 25, rtol=0.15)  # half the height where sigma fits
+    order = np.lexsort((strong.x.round(-1), strong.y.round(-1)))
+    expected = places[np.lexsort((places[:, 1].round(-1), places[:, 0].round(-1)))]
+    np.testing.assert_allclose(np.stack((strong.y, strong.x), 1)[order], expected, atol=0.25)
+    again = blobs_of_size(image, 1.0, s, sign * 15.0)
+    assert sorted(again.x.round(1)) == pytest.approx(sorted(strong.x.round(1)), abs=0.3)
+    assert not len(blobs_of_size(image, 1.0, s, -sign * 15.0).x)
+
+
+def test_the_response_to_noise_is_as_the_theory_says() -> None:
+    rng = np.random.default_rng(2)
+    assert not len(blobs_of_any_size(7 * rng.standard_normal((300, 300)), 7.0).x)
+    assert measure([rng.normal(100, 5, (128, 128)).astype(np.uint8) for _ in range(3)]) is None
+    assert measure([np.full((64, 64), 7, np.uint8)] * 3) is None
+
+
+@pytest.mark.parametrize(
+    ("profile", "s", "height", "contrast", "model", "diameter"),
+    [
+        (gaussian, 1.3, 150.0, "bright", "spot", 2.83 * 1.3),
+        (gaussian, 2.0, 100.0, "bright", "spot", 2.83 * 2.0),
+        (gaussian, 2.0, -100.0, "dark", "bead", 2.83 * 2.0),
+        (disc, 2.5, -100.0, "dark", "bead", 2.83 * 2.5),
+        (ringed, 1.6, 150.0, "bright", "bead", None),
+        (ringed, 1.6, -150.0, "dark", "bead", None),
+    ],
+)
+def test_the_model_follows_sign_and_rings(
+    profile: Any, s: float, height: float, contrast: str, model: str, diameter: float | None
+) -> None:
+    measured = measure(scene(profile, s, height, spacing=12 * s))
+    assert measured is not None
+    found, _ = measured
+    assert found.contrast == contrast
+    assert found.ringed == (profile is ringed)
+    assert _suggest_model(found)[0] == model
+    assert found.count == pytest.approx(36, abs=2)
+    assert found.noise == pytest.approx(10, rel=0.1)
+    assert found.peak == pytest.approx(abs(height), rel=0.2)
+    assert found.background == pytest.approx(1000, rel=0.01)
+    if diameter is not None:
+        assert found.diameter_px == pytest.approx(diameter, rel=0.12)
+
+
+def test_spots_on_the_haze_of_a_cell_and_beside_a_bright_clump_are_what_is_measured() -> None:
+    frames = scene(s=1.5, height=150, count=64)
+    y, x = np.mgrid[: frames[0].shape[0], : frames[0].shape[1]]
+    haze = 400 * gaussian((x - 100) ** 2 + (y - 80) ** 2, 35.0)
+    clump = 900 * gaussian((x - 30) ** 2 + (y - 150) ** 2, 4.0)
+    measured = measure([(frame + haze + clump).astype(np.uint16) for frame in frames])
+    assert measured is not None
+    assert measured[0].contrast == "bright"
+    assert measured[0].diameter_px == pytest.approx(2.83 * 1.5, rel=0.15)
+    assert measured[0].count == pytest.approx(64, abs=6)
+
+
+def test_crowded_spots_have_no_ring() -> None:
+    measured = measure(scene(s=1.5, count=225, spacing=9))
+    assert measured is not None
+    assert _suggest_model(measured[0])[0] == "spot"
+
+
+def test_bright_and_dark_beads_together_are_beads() -> None:
+    bright, dark = scene(s=2, height=200, seed=1), scene(s=2, height=-200, seed=2)
+    mixed = [np.hstack((one, other)) for one, other in zip(bright, dark, strict=True)]
+    measured = measure(mixed)
+    assert measured is not None
+    assert measured[0].contrast == "both"
+    assert _suggest_model(measured[0])[0] == "bead"
+
+
+@pytest.mark.parametrize("step", [0.5, 1.0])
+def test_motion_and_spacing_are_measured(step: float) -> None:
+    measured = measure(scene(step=step, spacing=24, count=49, noise=4))
+    assert measured is not None
+    found, _ = measured
+    assert found.step_px == pytest.approx(step, rel=0.2)
+    assert found.spacing_px == pytest.approx(21, abs=3)
+    radius, reason = _suggest_search_radius(found, memory=2)
+    assert radius == pytest.approx(4 * math.sqrt(3) * found.step_px, abs=0.5)
+    assert "four rms steps over 3 frames" in reason
+
+
+def test_doubled_frames_do_not_hide_the_motion() -> None:
+    frames = scene(step=1.0, spacing=24, noise=4)
+    measured = measure([frame for frame in frames for _ in range(2)])
+    assert measured is not None
+    assert measured[0].step_px == pytest.approx(1 / math.sqrt(2), rel=0.3)
+
+
+def test_the_search_radius_keeps_to_half_of_what_parts_neighbours() -> None:
+    measured = measure(scene(step=1.0, spacing=12, s=1.2, count=100))
+    assert measured is not None
+    radius, reason = _suggest_search_radius(measured[0], memory=2)
+    assert measured[0].spacing_px is not None
+    assert radius <= measured[0].spacing_px / 2 + 0.5
+    assert "half the distance of neighbours" in reason
+    still = msgspec.structs.replace(measured[0], step_px=0.01, spacing_px=100.0)
+    assert _suggest_search_radius(still, 2) == (2.0, "half a diameter, which is more than particles move")
+    alone = msgspec.structs.replace(measured[0], step_px=None, spacing_px=None)
+    assert _suggest_search_radius(alone, 2)[0] == 3.5
+    fast = msgspec.structs.replace(measured[0], step_px=5.0)
+    assert _suggest_search_radius(fast, 2)[0] == 15.0
+
+
+def test_a_check_says_all_of_it_and_draws(tmp_path: Path) -> None:
+    movie = write(tmp_path / "my cells.tif", scene(frames=12, noise=4))
+    report = check_movie(movie, tmp_path / "look.png")
+    assert report.model == "spot"
+    assert report.looked_at == 12
+    assert [trial.model for trial in report.trials] == ["spot", "bead"]
+    assert all(trial.count > 0 or trial.problem for trial in report.trials)
+    assert report.doubts == []
+    text = report_text(report)
+    for word in ("my cells.tif", "12 frames", "bright", "uint16", "spot", report.command):
+        assert word in text
+    words = shlex.split(report.command)
+    assert words[:3] == ["livetrack", "track", str(movie)]
+    assert f"linker.search_radius_px={report.search_radius_px:g}" in words
+    (tmp_path / "config.toml").write_text(report.config)
+    config = load_config(tmp_path / "config.toml")
+    assert (config.localizer.model, config.linker.search_radius_px) == ("spot", report.search_radius_px)
+    assert msgspec.json.decode(msgspec.json.encode(report), type=CheckReport) == report
+    with Image.open(tmp_path / "look.png") as picture:
+        assert picture.size[0] >= 700
+
+
+def test_the_picture_shows_circles_where_the_particles_are(tmp_path: Path) -> None:
+    frame = np.full((100, 140), 50, np.uint8)
+    x, y, score = np.array([30.0, 90.0]), np.array([40.0, 60.0]), np.array([0.5, 1.0])
+    save_picture(tmp_path / "a.png", frame, x, y, score, 8.0, 0.1, "two particles")
+    with Image.open(tmp_path / "a.png") as picture:
+        pixels = np.asarray(picture).astype(int)
+    zoom = 10
+    assert pixels.shape == (100 * zoom + 44, 140 * zoom, 3)
+    coloured = np.argwhere(np.ptp(pixels[: 100 * zoom], axis=2) > 60)
+    for column, row in zip(x, y, strict=True):
+        mine = coloured[np.hypot(*(coloured - zoom * np.array([row + 0.5, column + 0.5])).T) < 100]
+        np.testing.assert_allclose(mine.mean(axis=0) / zoom - 0.5, (row, column), atol=0.1)
+        np.testing.assert_allclose(np.ptp(mine, axis=0) / zoom, 2 * (0.75 * 8 + 1), atol=0.3)
+    low, high = (
+        pixels[coloured[coloured[:, 1] < 600][0][0], coloured[coloured[:, 1] < 600][0][1]],
+        pixels[coloured[coloured[:, 1] > 600][0][0], coloured[coloured[:, 1] > 600][0][1]],
+    )
+    assert low[0] > low[2]  # red for a doubtful one
+    assert high[2] > high[0]  # blue for a sure one
+    bar = np.argwhere((pixels[100 * zoom :] == (225, 230, 235)).all(axis=2).sum(axis=1) >= 190)
+    assert len(bar)  # 2 µm at 0.1 µm per px and 10 picture px per px: 200 px
+    with pytest.raises(UsageError, match="the picture cannot be written"):
+        save_picture(tmp_path / "none" / "a.png", frame, x, y, None, 8.0, None, "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"height": 400.0, "background": 100.0, "noise": 3.0, "dtype": np.uint8}, "saturated at 255"),
+        ({"height": 300.0, "background": 5.0, "noise": 10.0}, "of the pixels are 0"),
+        ({"height": 6.0, "background": 100.0, "noise": 0.5, "dtype": np.uint8}, "rise only 6 grey levels"),
+        ({"height": 35.0, "noise": 10.0, "s": 3.0, "spacing": 30.0}, "times the noise"),
+        ({"frames": 4}, "only 4 frames"),
+        ({"spacing": 6.0, "count": 400, "s": 1.6}, "overlap"),
+        ({"step": 4.0}, "identities will be mixed up"),
+    ],
+)
+def test_what_stands_in_the_way_is_said(tmp_path: Path, settings: dict[str, Any], words: str) -> None:
+    report = check_movie(write(tmp_path / "movie.tif", scene(**settings)))
+    assert words in " ".join(report.doubts)
+
+
+def test_frames_written_twice_are_told(tmp_path: Path) -> None:
+    frames = scene(frames=6)
+    report = check_movie(write(tmp_path / "movie.tif", [frame for frame in frames for _ in range(2)]))
+    assert any("6 of 12 frames are exact copies" in doubt for doubt in report.doubts)
+
+
+def test_a_movie_of_nothing_gets_no_suggestion(tmp_path: Path) -> None:
+    frames = [np.random.default_rng(n).normal(100, 5, (96, 96)).astype(np.uint8) for n in range(3)]
+    report = check_movie(write(tmp_path / "movie.tif", frames))
+    assert report.particles is None
+    assert "nothing stands out of the noise in these frames" in report_text(report)
+    assert "track it" not in report_text(report)
+    with pytest.raises(InputError):
+        check_movie(tmp_path / "missing.tif")
+
+
+@pytest.mark.parametrize("name", ["bulk_water.tif", "brownian_beads.mp4", "trapped_good.mp4", "trapped_bad.mp4"])
+def test_recordings_of_beads_are_seen_as_beads(name: str) -> None:
+    if not (SHARED / name).exists():
+        pytest.skip(f"needs the recording {name} beside the repository, in shared/data")
+    report = check_movie(SHARED / name, frames=10)
+    assert report.model == "bead"
+    assert report.particles is not None
+    assert report.particles.contrast == ("dark" if name == "bulk_water.tif" else "bright")
