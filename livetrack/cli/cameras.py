@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from livetrack.camera import camera_drivers, load_driver
-from livetrack.cli.output import write_json
+from livetrack.cli.output import terminal, write_json
 from livetrack.errors import ConfigError
 
 __all__ = ["cameras"]
@@ -17,13 +16,13 @@ __all__ = ["cameras"]
 
 def cameras(args: argparse.Namespace) -> int:
     """List the drivers with their settings and defaults."""
-    console = Console()
+    console = terminal(stderr=False)
     figures = {}
     for name in camera_drivers():
         try:
             settings = load_driver(name).Settings
         except ConfigError as error:
-            console.print(f"{name}: {error}", highlight=False)
+            console.print(f"{name}: {error}")
             continue
         defaults = msgspec.to_builtins(settings())
         figures[name] = defaults

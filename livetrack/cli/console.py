@@ -59,7 +59,7 @@ class ConsoleView:
     def _print_lines(self, beats: StatusSubscriber) -> None:
         while not self._stop.wait(_LINE_S):
             if status := beats.receive(0):
-                self._console.print(status_line(status, None), highlight=False)
+                self._console.print(status_line(status, None))
 
 
 def status_line(status: Status | None, update: Update | None) -> str:

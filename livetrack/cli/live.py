@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import structs
 from rich.console import Console
 
-from livetrack.cli.output import write_json
+from livetrack.cli.output import terminal, write_json
 from livetrack.config import Config, load_config
 from livetrack.wire import Status
 
@@ -54,7 +54,7 @@ def _session(config: Config, args: argparse.Namespace, config_path: Path | None)
     from livetrack.cli.console import ConsoleView
     from livetrack.engine import Engine
 
-    console = Console(stderr=True)
+    console = terminal()
     stop = threading.Event()
     _stop_on_signals(stop)
     with console.status("warming up: camera, network, kernels (longer the first time)"):
@@ -65,7 +65,6 @@ def _session(config: Config, args: argparse.Namespace, config_path: Path | None)
         console.print(
             f"ready: camera {config.camera.driver}, model {localizer.name} on {localizer.provider}, "
             f"positions at {address}",
-            highlight=False,
         )
         window = None if args.headless else _open_window(address, config, console)
         with nullcontext() if window else ConsoleView(address, console):
@@ -83,12 +82,12 @@ def _session(config: Config, args: argparse.Namespace, config_path: Path | None)
 
 def _open_window(address: str, config: Config, console: Console) -> subprocess.Popen[bytes] | None:
     """Start the window in a process of its own; nothing that happens to it touches the engine."""
-    from livetrack.overlay import has_display
+    from livetrack.overlay import display_problem
 
     if not config.view.open:
         return None
-    if not has_display():
-        console.print("no display here: going on in the console", highlight=False)
+    if problem := display_problem():
+        console.print(f"{problem}: going on in the console")
         return None
     settings = [f"--set=view.{key}={_toml(value)}" for key, value in structs.asdict(config.view).items()]
     return subprocess.Popen([sys.executable, "-m", "livetrack", "view", address, *settings])
@@ -116,13 +115,11 @@ def _print_summary(status: Status, console: Console) -> None:
         f"{status.state} after {status.uptime_s:.1f} s: {status.received} frames received, {status.tracked} tracked, "
         f"{status.skipped} skipped, {status.lost} lost; latency p50 {latency.p50 / 1e3:.2f} ms, "
         f"p99 {latency.p99 / 1e3:.2f} ms from receipt to published",
-        highlight=False,
     )
     if status.message:
-        console.print(status.message, highlight=False)
+        console.print(status.message)
     if recording := status.recording:
         console.print(
             f"recorded {recording.frames} frames, {recording.bytes / 1e6:.1f} MB, "
             f"{recording.dropped} dropped: {recording.folder}",
-            highlight=False,
         )

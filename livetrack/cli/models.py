@@ -6,11 +6,10 @@ import argparse
 from typing import Any
 
 import msgspec
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from livetrack.cli.output import write_json
+from livetrack.cli.output import terminal, write_json
 from livetrack.errors import UsageError
 
 __all__ = ["models", "train"]
@@ -18,9 +17,10 @@ __all__ = ["models", "train"]
 
 def models(args: argparse.Namespace) -> int:
     """List the shipped models and what each is for."""
-    from livetrack.localize import list_models
+    from livetrack.localize.models import shipped_models
+    from livetrack.localize.network import NetworkLocalizer
 
-    cards = list_models()
+    cards = [NetworkLocalizer(path).card for path in shipped_models().values()]
     table = Table(box=None)
     for heading in ("model", "diameter", "contrast", "for"):
         table.add_column(heading)
@@ -28,7 +28,7 @@ def models(args: argparse.Namespace) -> int:
         table.add_row(card.name, f"{card.diameter_px:g} px", card.contrast, card.description)
     table.add_row("centroid", "set it", "set it", "yardstick: the intensity's centre, no network")
     table.add_row("radial_symmetry", "set it", "set it", "yardstick: where the gradients meet, no network")
-    Console().print(table)
+    terminal(stderr=False).print(table)
     write_json(args.json, [msgspec.to_builtins(card) for card in cards])
     return 0
 
@@ -36,6 +36,7 @@ def models(args: argparse.Namespace) -> int:
 def train(args: argparse.Namespace) -> int:
     """Train a model, with progress, and tell its figures."""
     try:
+        from livetrack.training import load_recipe
         from livetrack.training import train as run
     except ImportError as error:
         raise UsageError(
@@ -43,7 +44,8 @@ def train(args: argparse.Namespace) -> int:
             "python -m pip install 'livetrack[train]'"
         ) from None
 
-    console = Console(stderr=True)
+    load_recipe(args.recipe)  # a mistake in it is told before the bar is drawn
+    console = terminal()
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console) as bars:
         task = bars.add_task("training", total=1.0)
@@ -56,7 +58,6 @@ def train(args: argparse.Namespace) -> int:
     console.print(
         f"{report.model}: {report.steps} steps on {report.scenes} simulated scenes in {report.elapsed_s / 60:.1f} min, "
         f"loss {report.loss:.3f}",
-        highlight=False,
     )
     write_json(args.json, report)
     return 0

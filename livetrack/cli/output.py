@@ -1,4 +1,4 @@
-"""Figures as JSON, for `--json FILE`."""
+"""What commands tell: words on the terminal, figures as JSON for `--json FILE`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from rich.console import Console
 
 from livetrack.errors import UsageError
 
-__all__ = ["write_json"]
+__all__ = ["terminal", "write_json"]
+
+
+def terminal(*, stderr: bool = True) -> Console:
+    """Return a console that prints text as it is: a path or a message may hold brackets."""
+    return Console(stderr=stderr, markup=False, highlight=False, soft_wrap=True)
 
 
 def write_json(path: Path | None, figures: Any) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from livetrack.cli.output import write_json
+from livetrack.cli.output import terminal, write_json
 from livetrack.config import Config, load_config
 
 __all__ = ["track"]
@@ -31,7 +31,7 @@ def track(args: argparse.Namespace) -> int:
     from livetrack.table import TrackTable
     from livetrack.tracker import Tracker
 
-    console = Console(stderr=True)
+    console = terminal()
     config = _config(args)
     source = _open(args.movie)
     with console.status("warming up"):
@@ -51,11 +51,10 @@ def track(args: argparse.Namespace) -> int:
     seconds = time.perf_counter() - started
     problem = source.movie.problem if source.movie is not None else None
     if problem:
-        console.print(f"livetrack: {problem}", highlight=False)
+        console.print(f"livetrack: {problem}")
     console.print(
         f"{frames} frames in {seconds:.1f} s ({frames / seconds:.1f} frames/s): {particles} particles in "
         f"{len(trajectories)} trajectories; {args.output}",
-        highlight=False,
     )
     write_json(
         args.json,

@@ -1,0 +1,144 @@
+"""The command line as a user types it, in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+import tifffile
+
+from livetrack.cli import main
+
+ROOT = Path(__file__).parents[1]
+
+
+def livetrack(*arguments: str | Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "livetrack", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def spots(centres: list[tuple[float, float]], shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """Spots of sigma 1.3 px and 300 grey levels on 100, noise 10, each pixel's integral by the error function.
+
+    Written here on purpose: a half-pixel error in `livetrack.optics` would pass unseen otherwise.
+    """
+
+    def across(length: int, centre: float) -> np.ndarray:
+        edges = (np.arange(length + 1) - 0.5 - centre) / (1.3 * math.sqrt(2))
+        return np.diff([math.erf(edge) for edge in edges]) / 2
+
+    image = 100 + rng.normal(0, 10, shape)
+    for x, y in centres:
+        image += 300 * 2 * math.pi * 1.3**2 * np.outer(across(shape[0], y), across(shape[1], x))
+    return image.clip(0, 65535).astype(np.uint16)
+
+
+@pytest.fixture(scope="module")
+def movie(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three spots that move steadily for 12 frames; the third one is gone from frame 8 on."""
+    rng = np.random.default_rng(5)
+    frames = [
+        spots([(20 + t * 0.7, 30.3), (60.25, 50 - t * 0.5), (90.5, 20.5)][: 3 if t < 8 else 2], (64, 112), rng)
+        for t in range(12)
+    ]
+    path = tmp_path_factory.mktemp("movie") / "spots.tif"
+    tifffile.imwrite(path, np.array(frames), photometric="minisblack")
+    return path
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_track_writes_the_table_that_trackpy_reads(movie: Path, tmp_path: Path, ending: str) -> None:
+    output, figures = tmp_path / f"tracks.{ending}", tmp_path / "figures.json"
+    done = livetrack("track", movie, "-o", output, "--json", figures)
+    assert done.returncode == 0, done.stderr
+    table = pandas.read_csv(output) if ending == "csv" else pandas.read_parquet(output)
+    assert list(table.columns) == ["frame", "particle", "y", "x", "y_std", "x_std", "intensity", "score"]
+    assert table.groupby("particle").size().sort_values().tolist() == [8, 12, 12]
+    first = table[table.particle == table[table.frame == 0].sort_values("x").particle.iloc[0]].sort_values("frame")
+    np.testing.assert_allclose(first.x, 20 + 0.7 * np.arange(12), atol=0.15)
+    np.testing.assert_allclose(first.y, 30.3, atol=0.15)
+    summary = json.loads(figures.read_text())
+    assert (summary["frames"], summary["particles"], summary["trajectories"]) == (12, 32, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["track", "nowhere.tif", "-o", "tracks.csv"], "nowhere.tif: there is no such file"),
+        (["track", "MOVIE", "-o", "tracks.xls"], ".csv"),
+        (["track", "MOVIE", "-o", "no/such/folder/tracks.csv"], "folder"),
+        (["track", "MOVIE", "-o", "tracks.csv", "--model", "spit"], "did you mean spot?"),
+        (["track", "MOVIE", "-o", "tracks.csv", "--set", "linker.memory=-1"], "--set linker.memory"),
+        (["run", "nowhere.toml"], "nowhere.toml: no such file"),
+        (["run", "--headless", "--set", "camera.driver=webcam"], "installed: micromanager, movie, simulated"),
+        (["run", "--headless", "--set", "camera.driver=movie"], "movie"),
+        (["listen", "localhost"], "not an address to connect to"),
+        (["check", "nowhere.tif"], "nowhere.tif"),
+        (["train", "nowhere.toml", "-o", "x.onnx"], "nowhere.toml"),
+    ],
+)
+def test_a_mistake_gives_one_line_and_exit_code_2(
+    movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
+    arguments: list[str], expected: str,
+) -> None:  # fmt: skip
+    if arguments[0] == "train":
+        pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    code = main([str(movie) if argument == "MOVIE" else argument for argument in arguments])
+    told = [line for line in capfd.readouterr().err.splitlines() if "no config.toml here" not in line]
+    assert code == 2
+    assert len(told) == 1, told
+    assert told[0].startswith("livetrack: ")
+    assert expected in told[0]
+    assert not list(tmp_path.iterdir()), "something half-written was left"
+
+
+def test_listening_where_nobody_speaks_says_so(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["listen", "tcp://127.0.0.1:5999", "--timeout", "0.2"]) == 1
+    assert "is an engine running there?" in capfd.readouterr().err
+
+
+def test_models_and_cameras_are_listed(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == 0
+    listed = capfd.readouterr().out
+    assert all(name in listed for name in ("spot", "bead", "centroid", "radial_symmetry"))
+    assert main(["cameras"]) == 0
+    listed = capfd.readouterr().out
+    assert all(name in listed for name in ("micromanager", "movie", "simulated", "exposure_ms"))
+
+
+@pytest.mark.parametrize("module", ["livetrack", "livetrack.client", "livetrack.wire", "livetrack.cli"])
+def test_light_modules_load_nothing_heavy(module: str) -> None:
+    """A feedback program starts at once, and so does `livetrack --help`."""
+    check = f"import sys, {module}; print(sorted(name.partition('.')[0] for name in sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout
+    heavy = ("numba", "onnxruntime", "PySide6", "pyqtgraph", "torch", "pyarrow", "rich", "av", "tifffile", "scipy")
+    assert not [name for name in heavy if f"'{name}'" in loaded]
+
+
+def test_what_the_package_exports_is_there_and_sorted() -> None:
+    import livetrack
+
+    assert livetrack.__all__ == sorted(livetrack.__all__)
+    assert all(getattr(livetrack, name) is not None for name in livetrack.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        livetrack.nothing  # noqa: B018
+
+
+def test_the_readme_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    commands = [
+        line.split()[0]
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("    ") and not line.startswith("     ")
+    ]
+    assert len(commands) >= 9
+    assert [command for command in commands if f"livetrack {command}" not in readme] == []
