@@ -198,8 +198,10 @@ def test_the_search_radius_keeps_to_half_of_what_parts_neighbours() -> None:
     assert _suggest_search_radius(still, 2) == (2.0, "half a diameter, which is more than particles move")
     alone = msgspec.structs.replace(measured[0], step_px=None, spacing_px=None)
     assert _suggest_search_radius(alone, 2)[0] == 3.5
-    fast = msgspec.structs.replace(measured[0], step_px=5.0)
-    assert _suggest_search_radius(fast, 2)[0] == 15.0
+    by_chance = msgspec.structs.replace(measured[0], step_px=20.0, spacing_px=40.0)
+    assert _suggest_search_radius(by_chance, 2)[0] == 20.0
+    wide = msgspec.structs.replace(measured[0], diameter_px=15.0)
+    assert _suggest_model(wide)[0] == "bead"
 
 
 def test_a_check_says_all_of_it_and_draws(tmp_path: Path) -> None:

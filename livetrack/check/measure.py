@@ -36,7 +36,7 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     contrast: str
     """Against the background: `bright`, `dark`, or `both` where particles of either sign are mixed."""
     ring: float
-    """Height of the ring of opposite sign about the core, as a part of the core's; 0 where there is none."""
+    """Height of the ring of opposite sign about the core, as a part of the core's, 0 to 1; 0 where there is none."""
     diameter_px: float
     """Where the Laplacian of the best-fitting Gaussian changes its sign: 2 sqrt(2) sigma, a disc's own diameter."""
     background: float
@@ -168,7 +168,7 @@ def _core_and_ring(images: Sequence[Array], found: Sequence[Blobs], sigma: float
     core = float(np.nanmax(height[:2]))
     distance = np.arange(height.size)
     ring = -float(np.nanmin(height[(distance >= sigma) & (distance <= 4 * sigma)]))
-    return core, max(0.0, ring / core) if core > 0 else 0.0
+    return core, min(1.0, max(0.0, ring / core)) if core > 0 else 0.0
 
 
 def _profiles(image: Array, blobs: Blobs, sigma: float, reach: int) -> list[Array]:

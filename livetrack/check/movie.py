@@ -25,6 +25,7 @@ __all__ = ["check_movie"]
 
 _MODELS = ("spot", "bead")
 _TRIED_FRAMES = 3
+_WIDEST_SPOT_PX = 10.0  # models/spot.toml: sigma up to 3 px, times 2 sqrt(2), and room for the estimate's error
 
 
 def check_movie(path: str | Path, picture: str | Path | None = None, *, frames: int = 16) -> CheckReport:
@@ -94,29 +95,36 @@ def check_movie(path: str | Path, picture: str | Path | None = None, *, frames: 
 
 
 def _suggest_model(particles: Measures) -> tuple[str, str]:
-    """Fluorescence adds light, and its image has no ring of opposite sign; scattered light has both."""
+    """Fluorescence adds light, and its image has no ring of opposite sign; scattered light has both.
+
+    Bright beads without a dark ring look like spots: they are told by their width alone.
+    """
     if particles.contrast != "bright":
-        return "bead", f"{particles.contrast} particles are seen in bright field, not in fluorescence"
+        sign = "bright and dark" if particles.contrast == "both" else "dark"
+        return "bead", f"{sign} particles are seen in bright field, not in fluorescence"
     if particles.ringed:
         return "bead", "bright cores with a dark ring are seen in bright field, not in fluorescence"
+    if particles.diameter_px > _WIDEST_SPOT_PX:
+        return "bead", f"wider than the spots that spot was trained on, which end at about {_WIDEST_SPOT_PX:.0f} px"
     return "spot", "bright, with no dark ring, as fluorescent particles are"
 
 
 def _suggest_search_radius(particles: Measures, memory: int) -> tuple[float, str]:
     """Hold four rms steps over the longest gap, or half a diameter, within which no other particle can be.
 
-    Half the distance of neighbours is the limit, unless three steps need more.
+    Half the distance of neighbours is the limit. Above a quarter of it a step is no more than chance would give:
+    particles at random places are 0.6 of that distance from the nearest in another frame, as an rms along one axis.
     """
-    half = particles.diameter_px / 2
-    if particles.step_px is None:
+    half, step, spacing = particles.diameter_px / 2, particles.step_px, particles.spacing_px
+    if step is None:
         return _half_px(2 * half), "a diameter, as the motion could not be measured"
-    radius, reason = 4 * particles.step_px * math.sqrt(memory + 1), f"four rms steps over {memory + 1} frames"
+    if spacing is not None and step > spacing / 4:
+        return _half_px(spacing / 2), "half the distance of neighbours, as the motion cannot be told from chance"
+    radius, reason = 4 * step * math.sqrt(memory + 1), f"four rms steps over {memory + 1} frames"
     if radius < half:
         radius, reason = half, "half a diameter, which is more than particles move"
-    if particles.spacing_px is not None and radius > particles.spacing_px / 2:
-        radius, reason = particles.spacing_px / 2, "half the distance of neighbours, less than particles may move"
-        if radius < 3 * particles.step_px:
-            radius, reason = 3 * particles.step_px, "three rms steps, although neighbours come within it"
+    if spacing is not None and radius > spacing / 2:
+        radius, reason = spacing / 2, "half the distance of neighbours, less than particles may move"
     return _half_px(radius), reason
 
 
