@@ -7,7 +7,9 @@ import pytest
 from scipy.integrate import dblquad
 from scipy.special import jv
 
+from livetrack.optics.background import add_texture, add_tilt
 from livetrack.optics.bead import add_beads
+from livetrack.optics.compression import compress
 from livetrack.optics.noise import CameraNoise
 from livetrack.optics.spot import add_spots, spot_height
 
@@ -87,3 +89,35 @@ def test_the_camera_saturates_rounds_and_repeats() -> None:
     np.testing.assert_array_equal(grey, camera.expose(photons, np.random.default_rng(1)))
     with pytest.raises(ValueError, match="bit_depth"):
         CameraNoise(bit_depth=17)
+
+
+def test_a_tilt_rises_by_its_change_and_adds_nothing_on_average() -> None:
+    image = blank(20, 41)
+    add_tilt(image, 82.0, 0.0)
+    assert image[7, 40] - image[7, 0] == pytest.approx(82 * 40 / 41)
+    assert image.mean() == pytest.approx(0, abs=1e-4)
+    add_tilt(image, 82.0, np.pi)
+    np.testing.assert_allclose(image, 0, atol=1e-4)
+    add_tilt(image, 82.0, np.pi / 2)
+    assert image[19, 3] > image[0, 3] == pytest.approx(image[0, 30], abs=1e-4)
+
+
+@pytest.mark.parametrize("size_px", [4.0, 12.0])
+def test_a_texture_has_its_strength_and_size(size_px: float) -> None:
+    image = blank(300, 400)
+    add_texture(image, 5.0, size_px, np.random.default_rng(1))
+    assert image.std() == pytest.approx(5, rel=0.2)
+    # noise blurred by a Gaussian of full width w has a correlation of full width sqrt(2) w
+    half_way = round(size_px / np.sqrt(2))
+    correlation = (image[:, half_way:] * image[:, :-half_way]).mean() / image.var()
+    assert correlation == pytest.approx(0.5, abs=0.15)
+
+
+def test_compression_rounds_by_its_step_and_keeps_the_mean() -> None:
+    image = np.random.default_rng(2).normal(100, 10, (45, 61)).astype(np.float32)
+    np.testing.assert_allclose(compress(image, 1e-4), image, atol=1e-2)
+    coarse = compress(image, 20.0)
+    assert coarse.shape == image.shape
+    assert coarse.mean() == pytest.approx(image.mean(), abs=0.5)
+    assert 0.1 < coarse.std() < 0.7 * image.std()
+    np.testing.assert_allclose(compress(np.full((16, 16), 40, np.float32), 8.0), 40, atol=1e-4)

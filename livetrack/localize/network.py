@@ -18,6 +18,8 @@ from livetrack.particles import Rows, empty_rows
 
 __all__ = ["NetworkLocalizer"]
 
+_CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
+
 
 class NetworkLocalizer:
     """Finds particles with an ONNX model of `livetrack train`.
@@ -33,13 +35,13 @@ class NetworkLocalizer:
     threads
         Of ONNX Runtime; 0 lets it choose.
     provider
-        An ONNX Runtime execution provider, such as "CUDAExecutionProvider" or "CUDA"; "auto" takes the first of
-        ONNX Runtime's own order that is installed.
+        An ONNX Runtime execution provider, such as "CUDAExecutionProvider" or "cuda"; "auto" takes CUDA where it is
+        installed and works, else the CPU.
 
     Raises
     ------
     ModelError
-        The file is not a model, lacks livetrack's metadata, or the provider is not installed.
+        The file is not a model, lacks livetrack's metadata, or the provider is not installed or does not start.
     """
 
     def __init__(self, path: Path, *, threshold: float = 0.5, threads: int = 0, provider: str = "auto") -> None:
@@ -124,13 +126,25 @@ def _open(path: Path, threads: int, provider: str) -> ort.InferenceSession:
     # threads that spin between frames would starve the camera's and the publisher's
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    available = ort.get_available_providers()
-    names = {name.removesuffix("ExecutionProvider").lower(): name for name in available}
-    wanted = provider.removesuffix("ExecutionProvider").lower()
-    if wanted != "auto" and wanted not in names:
-        raise ModelError(f"provider {provider!r} is not installed; there are {', '.join(['auto', *names])}")
-    chosen = available if wanted == "auto" else [names[wanted], "CPUExecutionProvider"]
+    chosen = _provider(provider)
     try:
-        return ort.InferenceSession(str(path), options, providers=list(dict.fromkeys(chosen)))
+        session = ort.InferenceSession(str(path), options, providers=list(dict.fromkeys([chosen, _CPU])))
     except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors share no class of their own
         raise ModelError(f"model {path}: ONNX Runtime cannot open it: {str(error).splitlines()[0]}") from None
+    if provider != "auto" and session.get_providers()[0] != chosen:
+        raise ModelError(f"provider {provider!r} is there but does not start; are its libraries installed?")
+    return session
+
+
+def _provider(wanted: str) -> str:
+    """Return ONNX Runtime's name of a provider that is installed."""
+    installed: dict[str, str] = {_short(name): name for name in ort.get_available_providers()}
+    if wanted == "auto":
+        return next(name for name in (_CUDA, _CPU) if name in installed.values())
+    if _short(wanted) not in installed:
+        raise ModelError(f"provider {wanted!r} is not installed; there are {', '.join(['auto', *installed])}")
+    return installed[_short(wanted)]
+
+
+def _short(provider: str) -> str:
+    return provider.removesuffix("ExecutionProvider").lower()

@@ -15,18 +15,23 @@ import numpy as np
 import torch
 
 from livetrack import __version__
+from livetrack.errors import UsageError
 from livetrack.localize.decode import STRIDE
+from livetrack.localize.network import NetworkLocalizer
 from livetrack.localize.normalize import INPUT_VERSION
+from livetrack.training.card import write_card
 from livetrack.training.export import export
 from livetrack.training.network import COARSEST, UNet
 from livetrack.training.recipe import Recipe, load_recipe
 from livetrack.training.targets import draw_batch, loss_of
+from livetrack.training.validate import Accuracy, validate
 
 __all__ = ["Progress", "TrainingReport", "train"]
 
 _RISE = 0.02  # share of the training over which the learning rate rises
 _SAVE_EVERY_S = 120.0
 _CLIP = 5.0  # largest norm of the gradient
+_REMEMBER = 0.01  # weight of the newest step in the loss that is told
 
 
 class Progress(NamedTuple):
@@ -40,13 +45,15 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """What came of a training."""
+    """What came of a training: the model, the card beside it, and how accurate it is on new scenes."""
 
-    model: Path
+    model: str
+    card: str
     steps: int
     scenes: int
     loss: float
     elapsed_s: float
+    accuracy: list[Accuracy]
 
 
 def train(
@@ -58,45 +65,93 @@ def train(
     seed: int | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> TrainingReport:
+    """Train the model of a recipe on simulated scenes and write it as ONNX, with a card (Markdown) beside it.
+
+    The model is also written every two minutes, so that an interrupted training leaves one that can be used. With
+    the same recipe, seed and number of steps the result is the same, up to the rounding of PyTorch's threads.
+
+    Parameters
+    ----------
+    recipe_path
+        A TOML file, see `Recipe`.
+    output_path
+        The model to be written, MODEL.onnx.
+    minutes
+        Stop after so long even if `steps` are not done; the learning rate is planned to fall by then.
+    steps, seed
+        Instead of the recipe's.
+    progress
+        Called after each step.
+
+    Raises
+    ------
+    ConfigError
+        The recipe is missing or wrong.
+    UsageError
+        The model cannot be written where it should go.
+    """
     recipe = load_recipe(recipe_path)
+    output = Path(output_path)
+    if output.suffix != ".onnx" or not output.parent.is_dir():
+        raise UsageError(f"{output}: expected the name of an .onnx file in a folder that exists")
     seed = recipe.seed if seed is None else seed
     steps = recipe.training.steps if steps is None else steps
-    output = Path(output_path)
-    torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    network: Any = UNet(recipe.network.channels)
-    network.to(memory_format=torch.channels_last)  # convolutions are a third faster so
-    optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.training.learning_rate, weight_decay=1e-4, fused=True)
-    loss, share, step = math.nan, 0.0, 0
+    torch.manual_seed(seed)
+    trainer = _Trainer(recipe)
+    state = Progress(0, 0.0, math.nan, 0.0)
     start = saved = time.perf_counter()
-    while share < 1 and step < steps:
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.training.learning_rate * _rate(share)
-        batch = draw_batch(recipe, rng)
-        value = loss_of(network(batch.inputs.to(memory_format=torch.channels_last)), batch)
-        optimizer.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), _CLIP)
-        optimizer.step()
-        step += 1
+    while state.share < 1:
+        loss = trainer.step(rng, _rate(state.share))
+        told = loss if state.step == 0 else state.loss + _REMEMBER * (loss - state.loss)
         now = time.perf_counter()
+        step = state.step + 1
         share = max(step / steps, 0 if minutes is None else (now - start) / (60 * minutes))
-        loss = value.item() if math.isnan(loss) else loss + 0.01 * (value.item() - loss)
+        state = Progress(step, min(share, 1.0), told, now - start)
         if progress is not None:
-            progress(Progress(step, min(share, 1.0), loss, now - start))
+            progress(state)
         if now - saved > _SAVE_EVERY_S:
-            export(network, output, _metadata(recipe, seed, step))
             saved = now
-    export(network, output, _metadata(recipe, seed, step))
-    return TrainingReport(output, step, step * recipe.training.batch, loss, time.perf_counter() - start)
+            export(trainer.network, output, _metadata(recipe, seed, state.step))
+    export(trainer.network, output, _metadata(recipe, seed, state.step))
+    localizer = NetworkLocalizer(output)
+    accuracy = validate(localizer, recipe)
+    card = write_card(localizer, output, accuracy)
+    scenes = state.step * recipe.training.batch
+    return TrainingReport(str(output), str(card), state.step, scenes, state.loss, state.elapsed_s, accuracy)
+
+
+class _Trainer:
+    """The network and its optimizer (AdamW: Loshchilov and Hutter, arXiv:1711.05101)."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.network = UNet(recipe.network.channels)
+        for weight in self.network.parameters():
+            if weight.ndim == 4:  # convolutions are a third faster so
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+        self._optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=1e-4, fused=True)
+
+    def step(self, rng: np.random.Generator, rate: float) -> float:
+        """Learn from one batch; return its loss."""
+        batch = draw_batch(self.recipe, rng)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self.recipe.training.learning_rate * rate
+        loss = loss_of(self.network(batch.inputs.to(memory_format=torch.channels_last)), batch)
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
+        self._optimizer.step()
+        return loss.item()
 
 
 def _rate(share: float) -> float:
+    """Return the learning rate of its height: a linear rise, then a cosine down to zero."""
     return share / _RISE if share < _RISE else 0.5 * (1 + math.cos(math.pi * (share - _RISE) / (1 - _RISE)))
 
 
 def _metadata(recipe: Recipe, seed: int, steps: int) -> dict[str, Any]:
-    """Return what a localizer and a person must know of a model."""
+    """Return what a localizer and a person must know of a model: the fields of `ModelCard`."""
     return {
         "name": recipe.name,
         "family": recipe.family,

@@ -1,0 +1,66 @@
+"""A model's card: what it is for, how it was made, how accurate and how fast it is."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from livetrack.localize.network import NetworkLocalizer
+from livetrack.training.validate import GATE_PX, SIDE_PX, Accuracy
+
+__all__ = ["accuracy_table", "write_card"]
+
+_RUNS = 20
+
+
+def write_card(localizer: NetworkLocalizer, model: Path, accuracy: list[Accuracy]) -> Path:
+    """Write the card as Markdown beside `model`; return its path."""
+    card = localizer.card
+    ranges = card.recipe["particles"]
+    speed = ", ".join(f"{side}x{side} in {_milliseconds(localizer, side):.2g} ms" for side in (64, 128, 512))
+    text = f"""\
+# {card.name}
+
+{card.description}.
+
+- particles: {card.contrast}, size {ranges["size_px"]} px, SNR {ranges["snr"]}
+- trained: {card.steps} steps from seed {card.seed}, {card.date}, livetrack {card.livetrack}
+- file: {model.stat().st_size / 1000:.0f} kB; input version {card.input_version}, stride {card.stride}
+- speed, with {localizer.provider} where it was trained: {speed}
+
+Accuracy on new scenes of the recipe, {SIDE_PX}x{SIDE_PX} px, crowding, edges and flaws included. SNR is the particle's
+height over the background / standard deviation of the background's noise; found means a row within {GATE_PX:g} px.
+
+{accuracy_table(accuracy)}"""
+    path = model.with_suffix(".md")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def accuracy_table(accuracy: list[Accuracy]) -> str:
+    """Return the accuracy as a Markdown table."""
+    lines = [
+        "| SNR | particles | recall | false | RMSE per axis, px | median error, px | bias, px | error / x_std |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for cell in accuracy:
+        snr = f"{cell.snr_from:g}-{cell.snr_to:g}" if np.isfinite(cell.snr_to) else f"from {cell.snr_from:g}"
+        lines.append(
+            f"| {snr} | {cell.particles} | {cell.recall:.3f} | {cell.false_share:.3f} | {cell.rmse_px:.3f} "
+            f"| {cell.median_px:.3f} | {cell.bias_px:.3f} | {cell.spread:.2f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _milliseconds(localizer: NetworkLocalizer, side: int) -> float:
+    """Return the median time of `localize` on noise."""
+    image = np.random.default_rng(0).normal(1000, 10, (side, side)).astype(np.uint16)
+    localizer.warmup(image.shape, image.dtype)
+    times = []
+    for _ in range(_RUNS):
+        start = time.perf_counter()
+        localizer.localize(image)
+        times.append(time.perf_counter() - start)
+    return 1e3 * float(np.median(times))

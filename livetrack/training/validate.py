@@ -1,0 +1,113 @@
+"""How good a model is, on scenes of its recipe that it was not trained on."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from livetrack.localize.localizer import Localizer
+from livetrack.particles import Rows
+from livetrack.training.recipe import Recipe
+from livetrack.training.scenes import Scene, draw_scene
+
+__all__ = ["GATE_PX", "SIDE_PX", "Accuracy", "validate"]
+
+GATE_PX = 3.0
+"""A row this near to a particle has found it."""
+
+SIDE_PX = 128
+"""Of the images."""
+
+_SNR_EDGES = (1, 2, 3, 5, 10, 20, 50, 100, np.inf)
+_SEED = 20_000  # apart from the training's
+
+
+class Accuracy(Struct, frozen=True):
+    """Accuracy for particles of one range of SNR: height over the background / noise of the background."""
+
+    snr_from: float
+    snr_to: float
+    particles: int
+    recall: float
+    false_share: float
+    """Rows with no particle near, among all rows whose own height is in this range."""
+    rmse_px: float
+    """Per axis, of the particles found."""
+    median_px: float
+    """Median of the absolute error per axis times 1.4826: the RMSE without the tails that crowding makes."""
+    bias_px: float
+    """Larger of the means of the errors along x and y."""
+    spread: float
+    """Robust standard deviation of error / x_std: 1 where the localizer knows its uncertainty."""
+
+
+def validate(localizer: Localizer, recipe: Recipe, scenes: int = 200) -> list[Accuracy]:
+    """Return the accuracy on `scenes` images of `SIDE_PX`, by SNR; empty cells are left out."""
+    rng = np.random.default_rng(recipe.seed + _SEED)
+    found: list[npt.NDArray[np.float64]] = []
+    wrong: list[npt.NDArray[np.float64]] = []
+    for _ in range(scenes):
+        scene = draw_scene(recipe, rng, SIDE_PX, SIDE_PX)
+        rows = localizer.find(scene.image)
+        owner = _match(scene, rows)
+        found.append(_errors(scene, rows, owner))
+        false = np.setdiff1d(np.arange(len(rows)), owner)
+        wrong.append(np.abs(rows["intensity"][false]) / scene.noise)
+    return _by_snr(np.concatenate(found), np.concatenate(wrong))
+
+
+def _match(scene: Scene, rows: Rows) -> npt.NDArray[np.int64]:
+    """Return the row of each particle, -1 where none is near; brightest first, nearest row first."""
+    owner = np.full(scene.x.size, -1)
+    free = np.ones(len(rows), bool)
+    for n in np.argsort(-np.abs(scene.height)):
+        distance = np.where(free, np.hypot(rows["x"] - scene.x[n], rows["y"] - scene.y[n]), np.inf)
+        if distance.size and distance.min() < GATE_PX:
+            owner[n] = distance.argmin()
+            free[owner[n]] = False
+    return owner
+
+
+def _errors(scene: Scene, rows: Rows, owner: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return (N, 5): SNR, errors along x and y, and both over their stated uncertainty; NaN where not found."""
+    table = np.full((scene.x.size, 5), np.nan)
+    table[:, 0] = np.abs(scene.height) / scene.noise
+    seen = owner >= 0
+    own = rows[owner[seen]]
+    table[seen, 1] = own["x"] - scene.x[seen]
+    table[seen, 2] = own["y"] - scene.y[seen]
+    table[seen, 3] = table[seen, 1] / own["x_std"]
+    table[seen, 4] = table[seen, 2] / own["y_std"]
+    return table
+
+
+def _by_snr(found: npt.NDArray[np.float64], wrong: npt.NDArray[np.float64]) -> list[Accuracy]:
+    cells = []
+    for low, high in pairwise(_SNR_EDGES):
+        cell = found[(found[:, 0] >= low) & (found[:, 0] < high)]
+        seen = cell[~np.isnan(cell[:, 1])]
+        false = int(((wrong >= low) & (wrong < high)).sum())
+        if len(seen) == 0:
+            continue
+        cells.append(
+            Accuracy(
+                snr_from=low,
+                snr_to=high,
+                particles=len(cell),
+                recall=len(seen) / len(cell),
+                false_share=false / (false + len(seen)),
+                rmse_px=_root_mean_square(seen[:, 1:3]),
+                median_px=1.4826 * float(np.median(np.abs(seen[:, 1:3]))),
+                bias_px=float(np.abs(seen[:, 1:3].mean(axis=0)).max()),
+                spread=1.4826 * float(np.median(np.abs(seen[:, 3:5]))),
+            )
+        )
+    return cells
+
+
+def _root_mean_square(values: npt.NDArray[Any]) -> float:
+    return float(np.sqrt((values**2).mean()))

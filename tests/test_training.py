@@ -1,0 +1,164 @@
+"""Recipes, the scenes they make, and a training short enough for a test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+import torch
+
+from livetrack.errors import ConfigError, UsageError
+from livetrack.localize import load_localizer
+from livetrack.localize.models import models_folder
+from livetrack.optics.spot import add_spots
+from livetrack.training import Progress, load_recipe, train
+from livetrack.training.network import UNet
+from livetrack.training.scenes import draw_scene
+from livetrack.training.targets import draw_batch, loss_of
+
+RECIPES = {path.stem: path for path in models_folder().glob("*.toml")}
+
+TINY = """
+name = "tiny"
+family = "spot"
+
+[particles]
+size_px = [1.2, 1.6]
+snr = [20.0, 40.0]
+count = [2, 6]
+typical_diameter_px = 4.0
+
+[scenes]
+size_px = 32
+background = [50.0, 100.0]
+hot_pixels = 0
+smoothed = 0.0
+
+[network]
+channels = [8, 8, 16]
+
+[training]
+steps = 120
+batch = 8
+learning_rate = 0.005
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(TINY, encoding="utf-8")
+    return path
+
+
+def test_a_short_training_learns_and_its_model_finds_spots(tiny: Path, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    report = train(tiny, tmp_path / "tiny.onnx", progress=seen.append)
+    assert report.steps == len(seen) == 120
+    assert seen[-1].share == 1
+    assert seen[-1].loss < seen[10].loss - 2
+    assert "| SNR |" in Path(report.card).read_text(encoding="utf-8")
+    assert sum(cell.particles for cell in report.accuracy) > 100
+
+    image = np.full((40, 48), 50, np.float32)
+    x, y = np.array([12.3, 33.8]), np.array([20.6, 15.1])
+    add_spots(image, x, y, np.full(2, 1.4), np.full(2, 3000.0))
+    rows = load_localizer(report.model).localize(np.random.default_rng(0).poisson(image))
+    rows = rows[np.argsort(rows["x"])]
+    np.testing.assert_allclose(rows["x"], x, atol=0.6)
+    np.testing.assert_allclose(rows["y"], y, atol=0.6)
+
+
+def test_the_model_does_what_the_network_does(tiny: Path, tmp_path: Path) -> None:
+    import onnxruntime as ort
+
+    from livetrack.training.export import export
+
+    torch.manual_seed(3)
+    network = UNet((8, 16, 24))
+    torch.nn.init.normal_(network.head.weight)
+    export(network, tmp_path / "any.onnx", {"name": "any"})
+    image = torch.randn(2, 1, 40, 56)
+    with torch.no_grad():
+        expected = network(image).numpy()
+    maps = ort.InferenceSession(str(tmp_path / "any.onnx")).run(None, {"image": image.numpy()})[0]
+    assert maps.shape == (2, 6, 20, 28)
+    np.testing.assert_allclose(maps, expected, atol=1e-4)
+
+
+def test_a_training_stops_in_time_and_repeats_with_its_seed(tiny: Path, tmp_path: Path) -> None:
+    first = train(tiny, tmp_path / "a.onnx", steps=3, seed=5)
+    again = train(tiny, tmp_path / "b.onnx", steps=3, seed=5)
+    other = train(tiny, tmp_path / "c.onnx", steps=3, seed=6)
+    assert first.loss == pytest.approx(again.loss, rel=1e-4)
+    assert first.loss != pytest.approx(other.loss, rel=1e-4)
+    assert train(tiny, tmp_path / "d.onnx", minutes=1e-6).steps == 1
+
+
+def test_the_loss_is_least_for_the_truth(tiny: Path) -> None:
+    """Maps that say the truth with confidence cost less than the same maps moved, unsure, or empty."""
+    batch = draw_batch(load_recipe(tiny), np.random.default_rng(0))
+    maps = torch.zeros(batch.targets.shape[0], 6, *batch.targets.shape[2:])
+    maps[:, 0] = 20 * batch.targets[:, 0] - 10
+    maps[:, 1:3] = batch.targets[:, 1:3]
+    maps[:, 3:5] = -4
+    maps[:, 5] = batch.targets[:, 3]
+    best = loss_of(maps, batch)
+    for change in ((0, -8.0), (1, 0.3), (2, -0.3), (3, 2.0), (5, 1.0)):
+        worse = maps.clone()
+        worse[:, change[0]] += change[1]
+        assert loss_of(worse, batch) > best
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_shipped_recipes_make_scenes_with_particles_where_they_say(name: str) -> None:
+    recipe = load_recipe(RECIPES[name])
+    rng = np.random.default_rng(1)
+    bright, noises = [], []
+    for _ in range(60):
+        scene = draw_scene(recipe, rng, 64, 56)
+        assert scene.image.shape == (56, 64)
+        assert np.array_equal(scene.image, np.rint(scene.image))
+        assert np.all((scene.x > -0.5) & (scene.x < 63.5) & (scene.y > -0.5) & (scene.y < 55.5))
+        snr = np.abs(scene.height) / scene.noise
+        assert np.all((snr > 0.99 * recipe.particles.snr[0]) & (snr < 1.01 * recipe.particles.snr[1]))
+        bright.extend(scene.height > 0)
+        noises.append(scene.noise)
+    assert np.mean(bright) == 1 if recipe.particles.contrast == "bright" else 0.1 < np.mean(bright) < 0.9
+    assert max(noises) > 5 * min(noises)
+
+
+def test_scenes_repeat_with_their_seed() -> None:
+    recipe = load_recipe(RECIPES["bead"])
+    one, two = (draw_scene(recipe, np.random.default_rng(4), 64, 64) for _ in range(2))
+    np.testing.assert_array_equal(one.image, two.image)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("[particles]\nsize = 3", r"recipe.toml:4: \[particles.size\] unknown key"),
+        ('[particles]\nsize_px = "big"', r"recipe.toml:4: \[particles.size_px\]"),
+        ("[particles]\nsize_px = [3.0, 1.0]\ntypical_diameter_px = 3.0", r"recipe.toml:4: .*\[least, most\]"),
+        ("[particles]\nsize_px = [0.0, 1.0]\ntypical_diameter_px = 3.0", "both above 0"),
+        ("[particles]\ntypical_diameter_px = 3.0", "size_px"),
+    ],
+)
+def test_a_wrong_recipe_is_told_in_one_line(tmp_path: Path, wrong: str, words: str) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(f'name = "x"\nfamily = "spot"\n{wrong}\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match=words) as caught:
+        load_recipe(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_must_have_somewhere_to_go(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="onnx"):
+        train(tiny, tmp_path / "model.pt")
+    with pytest.raises(UsageError, match="folder"):
+        train(tiny, tmp_path / "nowhere" / "model.onnx")
