@@ -19,8 +19,8 @@ __all__ = ["track"]
 
 
 class _Source(NamedTuple):
-    images: Iterator[tuple[npt.NDArray[Any], float | None]]
-    """Pictures and their times, s."""
+    images: Iterator[tuple[int, npt.NDArray[Any], float | None]]
+    """The number of each frame, its pixels, and its time, s."""
     length: int | None
     movie: Any
     """What says in `.problem` how the file is damaged; None for a session."""
@@ -34,20 +34,21 @@ def track(args: argparse.Namespace) -> int:
     console = terminal()
     config = _config(args)
     source = _open(args.movie)
-    with console.status("warming up"):
-        tracker = Tracker.of(config)
     frames = particles = 0
     trajectories: set[int] = set()
-    started = time.perf_counter()
-    with TrackTable(args.output) as table, _progress(console) as progress:
-        task = progress.add_task("tracking", total=source.length)
-        for image, t_s in source.images:
-            rows = tracker.update(image, t_s)
-            table.append(frames, rows)
-            frames += 1
-            particles += len(rows)
-            trajectories.update(rows["id"].tolist())
-            progress.update(task, advance=1, description=f"tracking, {len(rows)} particles")
+    with TrackTable(args.output) as table:
+        with console.status("warming up"):
+            tracker = Tracker.of(config)
+        started = time.perf_counter()
+        with _progress(console) as progress:
+            task = progress.add_task("tracking", total=source.length)
+            for index, image, t_s in source.images:
+                rows = tracker.update(image, t_s)
+                table.append(index, rows)
+                frames += 1
+                particles += len(rows)
+                trajectories.update(rows["id"].tolist())
+                progress.update(task, advance=1, description=f"tracking, {len(rows)} particles")
     seconds = time.perf_counter() - started
     problem = source.movie.problem if source.movie is not None else None
     if problem:
@@ -86,10 +87,10 @@ def _open(path: Path) -> _Source:
 
     if (path / "session.json").exists():
         session = read_session(path)
-        return _Source(((frame.pixels, frame.t_s) for frame in session.frames()), None, None)
+        return _Source(((frame.index, frame.pixels, frame.t_s) for frame in session.frames()), None, None)
     movie = open_movie(path)
     rate = movie.fps
-    images = ((image, None if rate is None else index / rate) for index, image in enumerate(movie))
+    images = ((index, image, None if rate is None else index / rate) for index, image in enumerate(movie))
     return _Source(images, movie.length, movie)
 
 

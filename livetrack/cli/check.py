@@ -1,0 +1,85 @@
+"""`livetrack check`: a first look at somebody's movie, or a trial of a session's settings."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+
+from livetrack.acquisition import Acquisition
+from livetrack.camera import Frame, load_driver
+from livetrack.cli.output import terminal, write_json
+from livetrack.config import Config, load_config
+from livetrack.errors import LivetrackError, UsageError
+
+__all__ = ["check"]
+
+_TRIAL_S = 2.0
+
+
+def check(args: argparse.Namespace) -> int:
+    """Check a movie; or, for a settings file, that the camera and the model do what it says."""
+    target = args.target or Path("config.toml")
+    return _check_settings(target, args) if target.suffix == ".toml" else _check_movie(target, args)
+
+
+def _check_movie(movie: Path, args: argparse.Namespace) -> int:
+    from livetrack.check import check_movie, report_text
+
+    if args.overrides:
+        raise UsageError("--set belongs to the check of a settings file; a movie is looked at without settings")
+    with terminal().status("looking at a few frames"):
+        report = check_movie(movie, args.picture or Path(f"{movie.stem}-check.png"))
+    terminal(stderr=False).print(report_text(report))
+    write_json(args.json, report)
+    return 0
+
+
+def _check_settings(path: Path, args: argparse.Namespace) -> int:
+    from livetrack.tracker import Tracker
+
+    config = load_config(path, args.overrides)
+    with terminal().status("trying the model and the camera"):
+        tracker = Tracker.of(config)
+        frames, acquisition = _take(config)
+        rows = tracker.update(frames[-1].pixels)
+    frame, geometry = frames[-1], frames[-1].geometry
+    seconds = (frame.t_received_ns - frames[0].t_received_ns) * 1e-9
+    rate = (len(frames) - 1) / seconds if seconds > 0 else None
+    scale = geometry.pixel_size_um
+    localizer = tracker.localizer
+    told = [
+        f"settings    {path}: fine",
+        f"camera      {config.camera.driver}: {geometry.width}x{geometry.height} px, {frame.pixels.dtype}, "
+        f"origin {geometry.x_origin}, {geometry.y_origin}, binning {geometry.binning}",
+        "pixel size  " + ("unknown: set calibration.pixel_size_um" if scale is None else f"{scale:g} µm"),
+        "rate        " + ("one frame only" if rate is None else f"{rate:.1f} frames/s, {acquisition.lost} lost"),
+        f"grey levels {np.min(frame.pixels):g} to {np.max(frame.pixels):g}, median {np.median(frame.pixels):g}",
+        f"model       {localizer.name} on {localizer.provider}: {len(rows)} particles in the last frame",
+    ]
+    terminal(stderr=False).print("\n".join(told))
+    figures = {"settings": str(path), "geometry": geometry, "dtype": str(frame.pixels.dtype), "frames": len(frames)}
+    write_json(args.json, {**figures, "fps": rate, "lost": acquisition.lost, "particles": len(rows)})
+    return 0
+
+
+def _take(config: Config) -> tuple[list[Frame], Acquisition]:
+    """Open the camera and take its frames for a moment."""
+    camera = load_driver(config.camera.driver)(config.driver_settings)
+    acquisition = Acquisition(camera, config.camera, pixel_size_um=config.calibration.pixel_size_um)
+    frames: list[Frame] = []
+    try:
+        acquisition.open()
+        acquisition.start()
+        deadline = time.monotonic() + _TRIAL_S
+        while time.monotonic() < deadline and not acquisition.ended:
+            if frame := acquisition.take(0.1):
+                frames.append(frame)
+    finally:
+        acquisition.close()
+    if not frames:
+        why = acquisition.message or "it is open, but sent nothing; is it waiting for a trigger?"
+        raise LivetrackError(f"camera {config.camera.driver}: no frame came in {_TRIAL_S:g} s: {why}")
+    return frames, acquisition
