@@ -58,7 +58,7 @@ class LocalizerSettings(Section, frozen=True):
 class LinkerSettings(Section, frozen=True):
     """`[linker]`: what joins the positions into trajectories."""
 
-    search_radius_px: Positive = 8.0
+    search_radius_px: Positive = 5.0
     memory: Annotated[int, Meta(ge=0, le=10_000)] = 2
     """Frames that a particle may be missing before its trajectory ends."""
     confirm_after: Annotated[int, Meta(ge=1, le=1000)] = 3
