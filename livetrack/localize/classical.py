@@ -65,12 +65,15 @@ class ClassicalLocalizer:
         """Search the whole image. See `Localizer.find`."""
         noise = self._filter(image)
         least = self.threshold * _SIGNIFICANT / max(1 - self.threshold, 1e-6)
-        peaks = _peaks(self._band, self._sign, self.radius, least) if noise else np.empty((0, 2), np.int64)
-        return self._measure(peaks, noise)
+        return self._measure(_peaks(self._band, self._sign, self.radius, least), noise) if noise else empty_rows()
 
     def refine(self, image: npt.NDArray[Any], rows: Rows) -> Rows:
         """Measure again about `rows`. See `Localizer.refine`."""
         noise = self._filter(image)
+        if not noise:
+            rows = rows.copy()
+            rows["score"] = 0
+            return rows
         height, width = self._grey.shape
         places = np.stack([np.rint(rows["y"]).clip(0, height - 1), np.rint(rows["x"]).clip(0, width - 1)], axis=1)
         measured = self._measure(places.astype(np.int64), noise)
@@ -86,7 +89,7 @@ class ClassicalLocalizer:
     def warmup(self, shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
         """Compile and allocate everything for images of `shape` and `dtype`."""
         image = np.zeros(shape, dtype)
-        image[shape[0] // 2, shape[1] // 2] = 100
+        image[::4, ::4] = 100
         self.refine(image, self.find(image))
 
     def _filter(self, image: npt.NDArray[Any]) -> float:
@@ -104,9 +107,6 @@ class ClassicalLocalizer:
     def _measure(self, places: npt.NDArray[np.int64], noise: float) -> Rows:
         """Measure the particles about whole pixels `places`, (N, 2) as (y, x)."""
         rows = empty_rows(len(places))
-        if not noise:
-            rows["score"] = 0
-            return rows
         found = np.empty((len(places), _FIELDS))
         radial = self.name == "radial_symmetry"
         _measure(self._flat, self._band, self._sign, places, self.radius, radial, found)

@@ -32,7 +32,7 @@ class Localizer(Protocol):
         """Search the whole image; return (N,) rows, top to bottom, without ids."""
 
     def refine(self, image: npt.NDArray[Any], rows: Rows) -> Rows:
-        """Measure particles again on crops about `rows`, (N,), which may be predictions a few pixels off.
+        """Measure particles again on crops about `rows`, (N,), whose finite x and y may be a few pixels off.
 
         Returns a copy with ids, velocities and flags kept (but EDGE, which is set anew) and all that is measured
         replaced; a particle that is not there has a low score.

@@ -10,12 +10,10 @@ import msgspec
 import onnxruntime as ort
 
 from livetrack.errors import ModelError
+from livetrack.localize.classical import METHODS
 from livetrack.localize.normalize import INPUT_VERSION
 
 __all__ = ["ModelCard", "find_model", "models_folder", "read_card", "shipped_models"]
-
-CLASSICAL = ("centroid", "radial_symmetry")
-"""Localizers that need no file."""
 
 
 class ModelCard(msgspec.Struct, frozen=True):
@@ -70,7 +68,7 @@ def find_model(model: str | Path) -> Path:
         if path.is_file():
             return path
         raise ModelError(f"model {path}: no such file")
-    names = [*shipped, *CLASSICAL]
+    names = [*shipped, *METHODS]
     close = difflib.get_close_matches(str(model), names, n=1)
     hint = f"did you mean {close[0]}?" if close else "give one of them, or an .onnx file"
     raise ModelError(f"model {str(model)!r} is not known; there are {', '.join(names)}; {hint}")

@@ -93,8 +93,11 @@ class NetworkLocalizer:
         """Compile and allocate everything for images of `shape` and `dtype`."""
         rng = np.random.default_rng(0)
         image = (100 + 10 * rng.random(shape)).astype(dtype)
+        middle = empty_rows(1)
+        middle["y"], middle["x"] = shape[0] // 2, shape[1] // 2
         for _ in range(2):
-            self.refine(image, self.find(image))
+            self.find(image)
+            self.refine(image, middle)
 
     def _measure(self, image: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float32], float]:
         self._grey = to_float(image, self._grey)
