@@ -71,7 +71,7 @@ def noise_level(image: npt.NDArray[np.float32]) -> float:
     It is at least the rounding error of the grey levels (Widrow's step / sqrt(12)), and a thousandth of the
     image's range, which a single hot pixel does not widen.
     """
-    step = max(1, round(math.sqrt(image.size / _SAMPLES)))
+    step = round(math.sqrt(image.size / _SAMPLES)) | 1  # odd, so as not to fall in step with colour filters or blocks
     differences, low, high = _sample(image, step)
     differences.sort()
     trimmed = float(differences[: max(1, int(_TRIM * differences.size))].mean()) / _MEAN_OF_TRIMMED
