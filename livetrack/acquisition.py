@@ -102,26 +102,35 @@ class Acquisition:
         """No further frame will come."""
         return self.state in (State.ENDED, State.FAILED)
 
+    def stop(self) -> None:
+        """Take no more frames; those that still wait for a taker count as skipped, so that none is unaccounted for."""
+        self._end_thread()
+        self.skipped += len(self._waiting)
+        self._waiting.clear()
+
     def close(self) -> None:
-        """Stop the thread and release the camera."""
+        """Stop the thread and release the camera; frames that still wait can be taken."""
+        self._end_thread()
+        self._camera.close()
+
+    def _end_thread(self) -> None:
         self._stop.set()
         with self._changed:
             self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout=10)
-        self._camera.close()
 
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
                 try:
                     self._stream()
-                    self._enter(State.ENDED)
+                    self._enter(State.ENDED, self.message if self._stop.is_set() else "")
                     return
                 except CameraLostError as error:
                     self._reopen(str(error))
         except Exception as error:  # noqa: BLE001  whatever a driver raises must reach the user, not die with a thread
-            _log.exception("camera driver failed")
+            _log.debug("camera driver failed", exc_info=True)
             self.failure = error
             self._enter(State.FAILED, f"camera driver failed: {error}")
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import gc
-import logging
+import math
 import secrets
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import livetrack
-from livetrack.acquisition import Acquisition, State
+from livetrack.acquisition import Acquisition
 from livetrack.camera import Camera, Frame, load_driver
 from livetrack.config import Config
 from livetrack.errors import LivetrackError
@@ -23,7 +24,6 @@ from livetrack.wire import Status
 
 __all__ = ["Engine"]
 
-_log = logging.getLogger(__name__)
 _BEAT_NS = 1_000_000_000
 _IDLE_S = 0.05  # how long the loop waits for a frame before it looks whether to stop or to beat
 
@@ -54,25 +54,24 @@ class Engine:
         self.session = secrets.randbits(53)  # JSON's numbers are exact to 53 bits
         self.tracker = Tracker.of(config)
         self.camera = camera or load_driver(config.camera.driver)(config.driver_settings)
+        self.acquisition = Acquisition(
+            self.camera, config.camera, pixel_size_um=config.calibration.pixel_size_um, on_frame=self._record_frame
+        )
         self.recorder: Recorder | None = None
         self.publisher = Publisher(config.publish, self.session)
         try:
-            if config.record.folder:
+            self._open_camera()
+            if config.record.folder:  # last: a session that cannot begin leaves no recording behind
                 record = config.record
                 self.recorder = Recorder(record.folder, frames=record.frames, queue_mb=record.queue_mb, settings=config)
-            self.acquisition = Acquisition(
-                self.camera,
-                config.camera,
-                pixel_size_um=config.calibration.pixel_size_um,
-                on_frame=self.recorder.offer_frame if self.recorder else None,
-            )
-            self._open_camera()
         except BaseException:
             self.close()
             raise
         self.times = StageTimes()
         self.tracked = 0
         self._particles = 0
+        self._geometry_number = 0
+        self._t_s = -math.inf
         self._started_ns = self._beat_ns = time.perf_counter_ns()
         self._rates = _Rates()
 
@@ -84,7 +83,9 @@ class Engine:
         on_status: Callable[[Status], None] | None = None,
         on_rows: Callable[[Frame, Rows], None] | None = None,
     ) -> Status:
-        """Track until `stop` is set, `seconds` are over, or the camera ends; return the last state.
+        """Track until `stop` is set, `seconds` are over, or the camera ends; return the last state. Runs once.
+
+        In the last state every frame is accounted for: those received are the tracked and the skipped ones.
 
         Parameters
         ----------
@@ -115,10 +116,12 @@ class Engine:
                 break
             if time.perf_counter_ns() >= self._beat_ns:
                 self._beat(on_status)
+        state = acquisition.state if acquisition.ended else "stopped"
+        acquisition.stop()
+        status = self.status(state)
+        self.publisher.beat(status)
         if acquisition.failure is not None:
             raise LivetrackError(f"{self.config.camera.driver}: {acquisition.message}") from acquisition.failure
-        status = self.status(State.ENDED if acquisition.ended else "stopped")
-        self.publisher.beat(status)
         return status
 
     def status(self, state: str | None = None) -> Status:
@@ -147,13 +150,13 @@ class Engine:
         )
 
     def close(self) -> None:
-        """Release the camera, write out what is recorded, let the addresses go."""
-        if hasattr(self, "acquisition"):
-            self.acquisition.close()
-        if self.recorder is not None:
-            self.recorder.close()
-        self.publisher.close()
-        gc.unfreeze()
+        """Release the camera, write out what is recorded, let the addresses go; all of it, whichever of them fails."""
+        with ExitStack() as last_first:
+            last_first.callback(gc.unfreeze)
+            last_first.callback(self.publisher.close)
+            if self.recorder is not None:
+                last_first.callback(self.recorder.close)
+            last_first.callback(self.acquisition.close)
 
     def __enter__(self) -> Engine:
         return self
@@ -164,6 +167,9 @@ class Engine:
     def _track(self, frame: Frame) -> Rows:
         """One frame, from received to published: the hot path."""
         tracker, acquisition = self.tracker, self.acquisition
+        if frame.geometry_number != self._geometry_number or frame.t_s < self._t_s:
+            tracker.linker.reset()  # another ROI, or a camera whose time began anew: nothing is where it was
+        self._geometry_number, self._t_s = frame.geometry_number, frame.t_s
         rows = tracker.update(frame.pixels, frame.t_s)
         published_ns = self.publisher.publish(frame, rows, tracker, acquisition.skipped, acquisition.lost)
         self.times.record(
@@ -174,6 +180,10 @@ class Engine:
         if self.recorder is not None:
             self.recorder.offer_rows(frame, rows)
         return rows
+
+    def _record_frame(self, frame: Frame) -> None:
+        if self.recorder is not None:
+            self.recorder.offer_frame(frame)
 
     def _open_camera(self) -> None:
         """Open the camera and have everything warm for its frames before the first is taken."""

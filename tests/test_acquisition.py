@@ -74,6 +74,16 @@ def test_the_newest_frame_waits_and_older_ones_are_counted() -> None:
     acquisition.close()
 
 
+def test_frames_that_nobody_took_before_the_stop_are_skipped() -> None:
+    acquisition = run(ScriptedCamera(pictures(*range(5))), every_frame=True)
+    wait_for(lambda: acquisition.received == 5)
+    assert acquisition.take(1) is not None
+    acquisition.stop()
+    assert (acquisition.received, acquisition.skipped) == (5, 4)
+    assert acquisition.take(0) is None
+    acquisition.close()
+
+
 def test_every_frame_waits_up_to_the_queue() -> None:
     acquisition = run(ScriptedCamera(pictures(*range(10))), every_frame=True, queue_frames=6)
     wait_for(lambda: acquisition.ended)
