@@ -8,7 +8,8 @@
     │   ├── CameraError       a camera that cannot be opened as it is set
     │   ├── ModelError        a model file that is missing or cannot be used
     │   └── InputError        a movie, session or image that cannot be read
-    └── CameraLostError            the camera vanished or stalled while running (the engine retries)
+    ├── CameraLostError       the camera vanished or stalled while running (the engine retries)
+    └── wire.WireError        a message that is not livetrack's, or that this client cannot read
 """
 
 from __future__ import annotations

@@ -58,10 +58,8 @@ HEADER = np.dtype(
         ("frame", "<u8"),  # counts received frames from 0
         ("camera_number", "<i8"),  # the camera's own counter; -1: it has none
         ("t_s", "<f8"),  # the time that motion is reckoned with, s
-        (
-            "t_exposed_ns",
-            "<i8",
-        ),  # middle of the exposure; -1: unknown. This and the next five: the host's monotonic clock
+        # this and the next five: the host's monotonic clock
+        ("t_exposed_ns", "<i8"),  # middle of the exposure; -1: unknown
         ("t_received_ns", "<i8"),
         ("t_started_ns", "<i8"),
         ("t_localized_ns", "<i8"),
@@ -70,7 +68,7 @@ HEADER = np.dtype(
         ("wall_ns", "<i8"),  # when published, since 1970-01-01 UTC
         ("skipped", "<u8"),  # frames received so far but not tracked
         ("lost", "<u8"),  # frames that the camera took so far but never delivered
-        ("geometry", "<u4"),  # rises with every change of the next seven
+        ("geometry", "<u4"),  # rises with every change of the next six
         ("width", "<u4"),  # px
         ("height", "<u4"),  # px
         ("x_origin", "<i4"),  # sensor pixel of the image's first pixel
@@ -232,7 +230,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     session: int
     state: str
-    """`starting`, `running`, `stalled`, `retrying`, or `stopped`."""
+    """`starting`, `running`, `stalled`, `retrying`; the last one says `stopped`, `ended` (a movie) or `failed`."""
     message: str
     """What a person should know of the state; empty when all is well."""
     camera: str

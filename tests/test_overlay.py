@@ -448,6 +448,8 @@ def test_recording_shows_time_size_and_drops():
         ("retrying", 0.1, "", "The camera is retrying: no frame for 2.1 s", True),
         ("starting", 0.1, "", "The engine is starting: no frame for 2.1 s", False),
         ("stopped", 30.0, "", "The engine has stopped: no frame for 2.1 s", True),
+        ("failed", 30.0, "", "The engine has stopped: no frame for 2.1 s", True),
+        ("ended", 30.0, "", "The movie is over", False),
         ("running", 0.1, "tcp://x: not a livetrack message", "cannot be read. tcp://x: not a livetrack message", True),
     ],
 )

@@ -13,6 +13,14 @@ SILENCE_S = 2.0
 """Without any message for so long, the engine counts as gone."""
 
 
+_OVER = {
+    "stopped": ("The engine has stopped", True),
+    "ended": ("The movie is over", False),
+    "failed": ("The engine has stopped", True),
+}
+"""States that an engine's last heartbeat tells: in words, and whether that is an alarm."""
+
+
 class Banner(NamedTuple):
     """A line across the window; an alarm, or only something that is awaited."""
 
@@ -38,8 +46,9 @@ def banner(address: str, status: Status | None, silent_s: float | None, error: s
         return Banner(f"A message cannot be read. {error}", alarm=True)
     if silent_s is None:
         return Banner(f"Waiting for an engine at {address}: start one with `livetrack demo`", alarm=False)
-    if status and status.state == "stopped":
-        return Banner(_words("The engine has stopped", status) + f"  Waiting for the next one at {address}", alarm=True)
+    if status and status.state in _OVER:
+        what, alarm = _OVER[status.state]
+        return Banner(_words(what, status) + f"  Waiting for the next engine at {address}", alarm)
     if silent_s > SILENCE_S:
         return Banner(f"Nothing from the engine at {address} for {silent_s:.0f} s: is it still running?", alarm=True)
     if status and status.state in ("stalled", "retrying"):
