@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from itertools import accumulate
+
 from livetrack.wire import Latency
 
 __all__ = ["Histogram", "StageTimes"]
@@ -28,21 +31,20 @@ class Histogram:
 
     def quantile_us(self, share: float) -> float:
         """Return the duration that `share` (0..1) of all stay at or below, µs; NaN when nothing was recorded."""
-        if not self._total:
-            return float("nan")
-        wanted, seen = share * self._total, 0
-        for index, count in enumerate(self._counts):
-            seen += count
-            if count and seen >= wanted:
-                return min(_upper_edge(index), self._max) / 1e3
-        return self._max / 1e3
+        return self._quantiles_us(share)[0] if self._total else float("nan")
 
     def latency(self) -> Latency:
         """Return the quantiles that the heartbeat carries; zeros when nothing was recorded."""
         if not self._total:
             return Latency(p50=0.0, p90=0.0, p99=0.0, p999=0.0, max=0.0)
-        p50, p90, p99, p999 = (round(self.quantile_us(share), 1) for share in (0.5, 0.9, 0.99, 0.999))
+        p50, p90, p99, p999 = (round(quantile, 1) for quantile in self._quantiles_us(0.5, 0.9, 0.99, 0.999))
         return Latency(p50=p50, p90=p90, p99=p99, p999=p999, max=round(self._max / 1e3, 1))
+
+    def _quantiles_us(self, *shares: float) -> list[float]:
+        """Return several quantiles for the price of one pass: the live loop waits for it."""
+        seen = list(accumulate(self._counts))
+        indices = (bisect_left(seen, max(share * self._total, 1)) for share in shares)
+        return [min(_upper_edge(index), self._max) / 1e3 for index in indices]
 
 
 class StageTimes:
