@@ -102,6 +102,17 @@ def test_everything_that_was_offered_is_read_back(tmp_path: Path) -> None:
     assert delivered["x_origin"].to_pylist() == [8] * 50
 
 
+def test_a_first_frame_that_is_long_in_coming_still_tells_the_pixel_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livetrack.record.recorder._FLUSH_S", 0.01)
+    recorder = Recorder(tmp_path)
+    time.sleep(0.1)
+    recorder.offer_frame(frame_of(0))
+    recorder.close()
+    assert read_session(recorder.folder).trajectories().schema.metadata[b"pixel_size_um"] == b"0.125"
+
+
 def test_a_change_of_geometry_and_a_full_file_begin_a_new_file(tmp_path: Path) -> None:
     small = Geometry(16, 8)
     frames = [

@@ -189,6 +189,7 @@ class Recorder:
         self._delivered.add(frame, page)
 
     def _open_streams(self, pixel_size_um: float | None) -> None:
+        """Begin the tables with the first frame, which knows the pixel size."""
         metadata = {
             "livetrack": __version__,
             "session": msgspec.json.encode(self._info, enc_hook=str).decode(),
@@ -198,8 +199,8 @@ class Recorder:
             self._streams[name] = TableStream(self.folder / f"{name}.arrow", schema, metadata)
 
     def _flush(self) -> None:
-        if not self._streams:
-            self._open_streams(None)
+        if not self._streams:  # no frame has come yet
+            return
         before = sum(stream.tell() for stream in self._streams.values())
         self._delivered.flush(self._streams["frames"])
         self._tracked.flush(self._streams["tracked"], self._streams["trajectories"])
