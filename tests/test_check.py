@@ -276,8 +276,10 @@ def test_frames_written_twice_are_told(tmp_path: Path) -> None:
 
 def test_a_movie_of_nothing_gets_no_suggestion(tmp_path: Path) -> None:
     frames = [np.random.default_rng(n).normal(100, 5, (96, 96)).astype(np.uint8) for n in range(3)]
-    report = check_movie(write(tmp_path / "movie.tif", frames))
+    report = check_movie(write(tmp_path / "movie.tif", frames), tmp_path / "look.png")
     assert report.particles is None
+    assert report.picture == ""
+    assert not (tmp_path / "look.png").exists()
     assert "nothing stands out of the noise in these frames" in report_text(report)
     assert "track it" not in report_text(report)
     with pytest.raises(InputError):

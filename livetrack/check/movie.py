@@ -63,7 +63,6 @@ def check_movie(path: str | Path, picture: str | Path | None = None, *, frames: 
         pixel_size_um=movie.pixel_size_um,
         looked_at=len(images),
         doubts=doubts,
-        picture="" if picture is None else str(picture),
     )
     measured = measure(images)
     if measured is None:
@@ -91,6 +90,7 @@ def check_movie(path: str | Path, picture: str | Path | None = None, *, frames: 
         search_radius_px=radius,
         search_radius_reason=radius_reason,
         trials=[trial for trial, _ in trials.values()],
+        picture="" if picture is None else str(picture),
     )
 
 
