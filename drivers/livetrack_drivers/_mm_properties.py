@@ -52,7 +52,7 @@ def check_value(core: Any, device: str, key: str, value: Scalar) -> str:
     if core.is_property_pre_init(device, key):
         raise CameraError(f"property {name!r} is set before the device starts: set it in the configuration file")
     text = str(int(value)) if isinstance(value, bool) else str(value)
-    allowed = list(core.get_allowed_property_values(device, key))
+    allowed: list[str] = list(core.get_allowed_property_values(device, key))
     if allowed:
         same = [choice for choice in allowed if choice == text or _number(choice) == _number(text)]
         if not same:
