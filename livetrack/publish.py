@@ -26,7 +26,7 @@ class Publisher:
     Raises
     ------
     UsageError
-        An address that cannot be bound, most often because another livetrack holds it.
+        An address cannot be bound, most often because another livetrack holds it.
     """
 
     def __init__(self, settings: PublishSettings, session: int) -> None:
@@ -109,9 +109,10 @@ def _bind(address: str, key: str, queue: int) -> zmq.Socket[bytes]:
         socket.bind(address)
     except zmq.ZMQError as error:
         socket.close(linger=0)
+        taken = "is another livetrack running? Stop it, or " if error.errno == zmq.EADDRINUSE else ""
         raise UsageError(
-            f"{key} = {address!r} cannot be bound ({error}): is another livetrack running? "
-            f"Stop it, or choose another port with --set {key}=tcp://127.0.0.1:PORT"
+            f"{key} = {address!r} cannot be bound ({zmq.strerror(error.errno or 0)}): "
+            f"{taken}choose another port with --set {key}=tcp://127.0.0.1:PORT"
         ) from None
     return socket
 
