@@ -135,6 +135,6 @@ def load_driver(name: str, where: str = "camera") -> CameraType:
         raise ConfigError(f"{where}: no camera driver is called {name!r}; installed: {', '.join(drivers) or 'none'}")
     try:
         driver: CameraType = drivers[name].load()
-    except ImportError as error:
+    except Exception as error:  # a driver is anybody's program
         raise ConfigError(f"{where}: camera driver {name!r} cannot be imported: {error}") from error
     return driver

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -12,7 +13,7 @@ import msgspec
 
 from livetrack.errors import ConfigError
 
-__all__ = ["TomlDocument"]
+__all__ = ["TomlDocument", "assignment"]
 
 T = TypeVar("T")
 Path_ = tuple[str, ...]
@@ -35,7 +36,7 @@ class TomlDocument:
         if self.path is None:
             return
         try:
-            text = self.path.read_text(encoding="utf-8")
+            text = self.path.read_text(encoding="utf-8-sig")  # Windows' editors may put a mark in front
         except FileNotFoundError:
             raise ConfigError(f"{self.path}: no such file") from None
         except (OSError, UnicodeDecodeError) as error:
@@ -102,6 +103,11 @@ class TomlDocument:
         keys = tuple(part for part in inner if not part.isdigit())
         value = _value_at(table, inner)
         return f"{self.where(at + keys)}: [{'.'.join(at + keys)}] = {value}: {_wanted(what, kind, keys)}"
+
+
+def assignment(key: str, value: str | bool | float) -> str:
+    """Return the text of an override that sets `key` to just this `value`, quotation marks, backslashes and all."""
+    return f"{key}={json.dumps(value, ensure_ascii=False)}"  # such JSON is TOML
 
 
 def _wanted(what: str, kind: type, keys: Path_) -> str:

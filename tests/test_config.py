@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
+from livetrack.camera import load_driver
 from livetrack.config import load_config
 from livetrack.errors import ConfigError
+from livetrack.toml_file import assignment
 
 ROOT_CONFIG = Path(__file__).parents[1] / "config.toml"
 
@@ -54,6 +57,29 @@ def test_a_mistake_is_told_with_file_line_and_key(tmp_path: Path, text: str, exp
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.toml: no such file"):
         load_config(tmp_path / "nowhere.toml")
+
+
+def test_a_file_of_windows_own_editor_is_read(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes(b"\xef\xbb\xbf[linker]\r\nmemory = 5\r\n")
+    assert load_config(tmp_path / "config.toml").linker.memory == 5
+
+
+@pytest.mark.parametrize("folder", ["plain", r"\\server\new\data", 'it\'s "here"', "Größe µ", "3", "true"])
+def test_an_assignment_sets_just_this_value(folder: str) -> None:
+    assert load_config(None, [assignment("record.folder", folder)]).record.folder == folder
+
+
+def test_an_assignment_takes_numbers_and_switches_too() -> None:
+    config = load_config(None, [assignment("view.labels", True), assignment("view.fps", 12.5)])
+    assert (config.view.labels, config.view.fps) == (True, 12.5)
+
+
+@pytest.mark.parametrize("where", ["livetrack.nowhere:Camera", "livetrack.camera:NoSuchCamera"])
+def test_a_driver_that_cannot_be_loaded_is_told(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    point = EntryPoint("mine", where, "livetrack.cameras")
+    monkeypatch.setattr("livetrack.camera.camera_drivers", lambda: {"mine": point})
+    with pytest.raises(ConfigError, match=r"config\.toml:2: camera driver 'mine' cannot be imported: "):
+        load_driver("mine", "config.toml:2")
 
 
 def test_overrides_lie_over_the_file(tmp_path: Path) -> None:
