@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
 import pytest
 import tifffile
 
+from livetrack.camera import Frame, Geometry
 from livetrack.cli import main
+from livetrack.record import Recorder
+from livetrack.record.pages import PageWriter
+from livetrack.tracker import Tracker
 
 ROOT = Path(__file__).parents[1]
+ANY_PORT = [f"--set=publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address")]
 
 
 def livetrack(*arguments: str | Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -77,7 +84,7 @@ def test_track_writes_the_table_that_trackpy_reads(movie: Path, tmp_path: Path, 
         (["track", "MOVIE", "-o", "tracks.csv", "--set", "linker.memory=-1"], "--set linker.memory"),
         (["run", "nowhere.toml"], "nowhere.toml: no such file"),
         (["run", "--headless", "--set", "camera.driver=webcam"], "installed: micromanager, movie, simulated"),
-        (["run", "--headless", "--set", "camera.driver=movie"], "movie"),
+        (["run", "--headless", "--set", "camera.driver=movie", *ANY_PORT], "camera.movie: path is empty"),
         (["listen", "localhost"], "not an address to connect to"),
         (["check", "nowhere.tif"], "nowhere.tif"),
         (["train", "nowhere.toml", "-o", "x.onnx"], "nowhere.toml"),
@@ -97,6 +104,83 @@ def test_a_mistake_gives_one_line_and_exit_code_2(
     assert told[0].startswith("livetrack: ")
     assert expected in told[0]
     assert not list(tmp_path.iterdir()), "something half-written was left"
+
+
+def test_a_number_that_is_none_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    for text in ("soon", "-1", "nan"):
+        with pytest.raises(SystemExit) as caught:
+            main(["demo", f"--seconds={text}"])
+        assert caught.value.code == 2
+        assert f"'{text}' is not a positive number" in capfd.readouterr().err
+
+
+def test_ctrl_c_keeps_what_was_tracked_and_says_where(
+    movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    update, frames = Tracker.update, iter(range(12))
+
+    def interrupted(self: Tracker, *arguments: Any) -> Any:
+        if next(frames) == 5:
+            raise KeyboardInterrupt
+        return update(self, *arguments)
+
+    monkeypatch.setattr(Tracker, "update", interrupted)
+    assert main(["track", str(movie), "-o", str(tmp_path / "tracks.csv")]) == 130
+    partial = tmp_path / "tracks.partial.csv"
+    assert [file.name for file in tmp_path.iterdir()] == [partial.name]
+    assert f"what was found until then is in {partial}" in capfd.readouterr().err
+    assert sorted(set(pandas.read_csv(partial).frame)) == [0, 1, 2, 3, 4]
+
+
+def record(folder: Path, images: list[np.ndarray], **options: Any) -> Path:
+    """Record images; from the fourth on the ROI begins 40 px further to the right."""
+    recorder = Recorder(folder, **options)
+    for index, image in enumerate(images):
+        roi = Geometry(64, 64, x_origin=40 * (index > 3))
+        pixels = image[:, roi.x_origin : roi.x_origin + 64]
+        recorder.offer_frame(Frame(pixels, index, index, index, None, index / 10, roi, int(index > 3)))
+    recorder.close()
+    return recorder.folder
+
+
+def test_in_a_session_trajectories_end_where_the_roi_moves(movie: Path, tmp_path: Path) -> None:
+    session = record(tmp_path, list(tifffile.imread(movie)[:8]))
+    assert main(["track", str(session), "-o", str(tmp_path / "tracks.csv")]) == 0
+    table = pandas.read_csv(tmp_path / "tracks.csv")
+    before, after = (set(part.particle) for _, part in table.groupby(table.frame > 3))
+    assert before
+    assert after
+    assert not before & after
+
+
+def test_a_session_without_pictures_cannot_be_tracked(
+    movie: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    session = record(tmp_path, list(tifffile.imread(movie)), frames=False)
+    assert main(["track", str(session), "-o", str(tmp_path / "tracks.csv")]) == 2
+    assert "there is no frame in it to track" in capfd.readouterr().err
+    assert not list(tmp_path.glob("*.csv"))
+
+
+def test_a_damaged_movie_is_told_once(movie: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short.tif"
+    short.write_bytes(movie.read_bytes()[:60_000])
+    done = livetrack("track", short, "-o", tmp_path / "tracks.csv")
+    assert done.returncode == 0
+    assert done.stderr.count("the file is cut short") == 1
+
+
+def test_a_recording_that_breaks_off_is_told_by_exit_code_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(PageWriter, "append", refuse)
+    handler = signal.getsignal(signal.SIGINT)
+    assert main(["demo", "--headless", "--seconds=0.5", f"--record={tmp_path}", *ANY_PORT]) == 1
+    assert capfd.readouterr().err.count("recording stopped after 0 frames: the disk is gone") == 1
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_listening_where_nobody_speaks_says_so(capfd: pytest.CaptureFixture[str]) -> None:

@@ -7,12 +7,12 @@ Exit codes: 0 fine, 1 failure, 2 usage or settings, 130 stopped by Ctrl-C before
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from livetrack import __version__
 from livetrack.client import DEFAULT_ADDRESS
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 
     view = command("view", "live:view", "open a window on a running engine")
     view.add_argument("address", nargs="?", default=DEFAULT_ADDRESS, help="the engine's address (%(default)s)")
-    view.add_argument("--seconds", type=_positive, help="close after so long")
+    view.add_argument("--seconds", type=_positive, metavar="S", help="close after so long")
     view.add_argument("--screenshot", type=Path, metavar="PNG", help="save a picture of the window before it closes")
     _setting_option(view)
 
@@ -75,9 +75,13 @@ def _parser() -> argparse.ArgumentParser:
     listen.add_argument("--newest", action="store_true", help="only the newest frame, as a control loop reads")
     listen.add_argument("--csv", action="store_true", help="every particle as a line of CSV")
     listen.add_argument("--quiet", action="store_true", help="only the summary")
-    listen.add_argument("--seconds", type=_positive, help="stop after so long")
+    listen.add_argument("--seconds", type=_positive, metavar="S", help="stop after so long")
     listen.add_argument(
-        "--timeout", type=_positive, default=10.0, help="give up without a message for so long (%(default)s s)"
+        "--timeout",
+        type=_positive,
+        metavar="S",
+        default=10.0,
+        help="give up without a message for so long (%(default)s s)",
     )
     _json_option(listen)
 
@@ -102,7 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     train = command("train", "models:train", "train a model from a recipe (needs the extra `train`)")
     train.add_argument("recipe", type=Path, help="the recipe, TOML")
     train.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL", help="the .onnx file to write")
-    train.add_argument("--minutes", type=_positive, help="stop after so long (default: the recipe's steps)")
+    train.add_argument(
+        "--minutes", type=_positive, metavar="MIN", help="stop after so long (default: the recipe's steps)"
+    )
     train.add_argument("--seed", type=int, help="instead of the recipe's")
     _json_option(train)
 
@@ -115,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _session_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--headless", action="store_true", help="no window")
-    parser.add_argument("--seconds", type=_positive, help="stop after so long")
+    parser.add_argument("--seconds", type=_positive, metavar="S", help="stop after so long")
     parser.add_argument("--record", metavar="FOLDER", help="record frames and trajectories into a new folder in FOLDER")
     _setting_option(parser)
     _json_option(parser)
@@ -137,7 +143,10 @@ def _json_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> float:
-    value: Any = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return float(value)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value

@@ -43,13 +43,10 @@ def _check_settings(path: Path, args: argparse.Namespace) -> int:
     config = load_config(path, args.overrides)
     with terminal().status("trying the model and the camera"):
         tracker = Tracker.of(config)
-        frames, acquisition = _take(config)
-        rows = tracker.update(frames[-1].pixels)
-    frame, geometry = frames[-1], frames[-1].geometry
-    seconds = (frame.t_received_ns - frames[0].t_received_ns) * 1e-9
-    rate = (len(frames) - 1) / seconds if seconds > 0 else None
+        frame, rate, acquisition = _watch(config)
+        rows = tracker.update(frame.pixels)
+    geometry, localizer = frame.geometry, tracker.localizer
     scale = geometry.pixel_size_um
-    localizer = tracker.localizer
     told = [
         f"settings    {path}: fine",
         f"camera      {config.camera.driver}: {geometry.width}x{geometry.height} px, {frame.pixels.dtype}, "
@@ -60,26 +57,28 @@ def _check_settings(path: Path, args: argparse.Namespace) -> int:
         f"model       {localizer.name} on {localizer.provider}: {len(rows)} particles in the last frame",
     ]
     terminal(stderr=False).print("\n".join(told))
-    figures = {"settings": str(path), "geometry": geometry, "dtype": str(frame.pixels.dtype), "frames": len(frames)}
-    write_json(args.json, {**figures, "fps": rate, "lost": acquisition.lost, "particles": len(rows)})
+    figures = {"settings": str(path), "geometry": geometry, "dtype": str(frame.pixels.dtype)}
+    counts = {"frames": acquisition.received, "lost": acquisition.lost, "particles": len(rows)}
+    write_json(args.json, {**figures, "fps": rate, **counts})
     return 0
 
 
-def _take(config: Config) -> tuple[list[Frame], Acquisition]:
-    """Open the camera and take its frames for a moment."""
+def _watch(config: Config) -> tuple[Frame, float | None, Acquisition]:
+    """Open the camera for a moment; return its newest frame, its rate (None for a single frame), and the counts."""
     camera = load_driver(config.camera.driver)(config.driver_settings)
     acquisition = Acquisition(camera, config.camera, pixel_size_um=config.calibration.pixel_size_um)
-    frames: list[Frame] = []
+    first = newest = None
     try:
         acquisition.open()
         acquisition.start()
         deadline = time.monotonic() + _TRIAL_S
         while time.monotonic() < deadline and not acquisition.ended:
             if frame := acquisition.take(0.1):
-                frames.append(frame)
+                first, newest = first or frame, frame
     finally:
         acquisition.close()
-    if not frames:
+    if first is None or newest is None:
         why = acquisition.message or "it is open, but sent nothing; is it waiting for a trigger?"
         raise LivetrackError(f"camera {config.camera.driver}: no frame came in {_TRIAL_S:g} s: {why}")
-    return frames, acquisition
+    seconds = (newest.t_received_ns - first.t_received_ns) * 1e-9
+    return newest, (newest.index - first.index) / seconds if seconds > 0 else None, acquisition

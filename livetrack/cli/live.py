@@ -7,15 +7,16 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 from msgspec import structs
 from rich.console import Console
 
 from livetrack.cli.output import terminal, write_json
 from livetrack.config import Config, load_config
+from livetrack.toml_file import assignment
 from livetrack.wire import Status
 
 __all__ = ["demo", "run", "view"]
@@ -23,7 +24,7 @@ __all__ = ["demo", "run", "view"]
 
 def demo(args: argparse.Namespace) -> int:
     """Track the simulated microscope."""
-    return _session(load_config(None, _overrides(args)), args, config_path=None)
+    return _session(load_config(None, _overrides(args)), args)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(path, _overrides(args))
     if path is None:
         print(f"no config.toml here: the defaults are used, with the {config.camera.driver} camera", file=sys.stderr)
-    return _session(config, args, config_path=path)
+    return _session(config, args)
 
 
 def view(args: argparse.Namespace) -> int:
@@ -46,17 +47,23 @@ def view(args: argparse.Namespace) -> int:
 
 
 def _overrides(args: argparse.Namespace) -> list[str]:
-    record = [] if args.record is None else [f"record.folder={args.record!r}"]
+    record = [] if args.record is None else [assignment("record.folder", args.record)]
     return [*args.overrides, *record]
 
 
-def _session(config: Config, args: argparse.Namespace, config_path: Path | None) -> int:
+def _session(config: Config, args: argparse.Namespace) -> int:
+    console = terminal()
+    with _stopped_by_signals() as stop:
+        status = _run_engine(config, args, console, stop)
+    _print_summary(status, console)
+    write_json(args.json, status)
+    return 1 if status.recording and status.recording.problem else 0
+
+
+def _run_engine(config: Config, args: argparse.Namespace, console: Console, stop: threading.Event) -> Status:
     from livetrack.cli.console import ConsoleView
     from livetrack.engine import Engine
 
-    console = terminal()
-    stop = threading.Event()
-    _stop_on_signals(stop)
     with console.status("warming up: camera, network, kernels (longer the first time)"):
         engine = Engine(config)
     with engine:
@@ -75,9 +82,7 @@ def _session(config: Config, args: argparse.Namespace, config_path: Path | None)
             with console.status("writing what is recorded"):
                 engine.close()
             status = structs.replace(status, recording=engine.recorder.status())
-    _print_summary(status, console)
-    write_json(args.json, status)
-    return 0
+    return status
 
 
 def _open_window(address: str, config: Config, console: Console) -> subprocess.Popen[bytes] | None:
@@ -89,24 +94,26 @@ def _open_window(address: str, config: Config, console: Console) -> subprocess.P
     if problem := display_problem():
         console.print(f"{problem}: going on in the console")
         return None
-    settings = [f"--set=view.{key}={_toml(value)}" for key, value in structs.asdict(config.view).items()]
+    settings = ["--set=" + assignment(f"view.{key}", value) for key, value in structs.asdict(config.view).items()]
     return subprocess.Popen([sys.executable, "-m", "livetrack", "view", address, *settings])
 
 
-def _toml(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _stop_on_signals(stop: threading.Event) -> None:
+@contextmanager
+def _stopped_by_signals() -> Iterator[threading.Event]:
     """Let Ctrl-C and a polite kill end the session as its end would; a second Ctrl-C ends it at once."""
+    stop = threading.Event()
 
     def handle(number: int, _frame: object) -> None:
         if stop.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
         stop.set()
 
-    signal.signal(signal.SIGINT, handle)
-    signal.signal(signal.SIGTERM, handle)
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _print_summary(status: Status, console: Console) -> None:
@@ -123,3 +130,5 @@ def _print_summary(status: Status, console: Console) -> None:
             f"recorded {recording.frames} frames, {recording.bytes / 1e6:.1f} MB, "
             f"{recording.dropped} dropped: {recording.folder}",
         )
+        if recording.problem and recording.problem != status.message:
+            console.print(recording.problem)

@@ -6,7 +6,7 @@ import argparse
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy.typing as npt
 from rich.console import Console
@@ -14,69 +14,86 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from livetrack.cli.output import terminal, write_json
 from livetrack.config import Config, load_config
+from livetrack.errors import InputError
+from livetrack.toml_file import assignment
+
+if TYPE_CHECKING:
+    from livetrack.movies import Movie
+    from livetrack.table import TrackTable
 
 __all__ = ["track"]
 
 
 class _Source(NamedTuple):
-    images: Iterator[tuple[int, npt.NDArray[Any], float | None]]
-    """The number of each frame, its pixels, and its time, s."""
+    images: Iterator[tuple[int, npt.NDArray[Any], float | None, int]]
+    """The number of each frame, its pixels, its time in s, and the number of its geometry."""
     length: int | None
-    movie: Any
-    """What says in `.problem` how the file is damaged; None for a session."""
+    movie: Movie | None
+    """Whose `problem` says how the file is damaged; None for a session."""
+
+
+class _Found(NamedTuple):
+    frames: int
+    particles: int
+    trajectories: int
+    seconds: float
 
 
 def track(args: argparse.Namespace) -> int:
     """Find and link the particles of every frame, with progress; tell what was found."""
     from livetrack.table import TrackTable
-    from livetrack.tracker import Tracker
 
     console = terminal()
     config = _config(args)
     source = _open(args.movie)
-    frames = particles = 0
-    trajectories: set[int] = set()
-    with TrackTable(args.output) as table:
-        with console.status("warming up"):
-            tracker = Tracker.of(config)
-        started = time.perf_counter()
-        with _progress(console) as progress:
-            task = progress.add_task("tracking", total=source.length)
-            for index, image, t_s in source.images:
-                rows = tracker.update(image, t_s)
-                table.append(index, rows)
-                frames += 1
-                particles += len(rows)
-                trajectories.update(rows["id"].tolist())
-                progress.update(task, advance=1, description=f"tracking, {len(rows)} particles")
-    seconds = time.perf_counter() - started
-    problem = source.movie.problem if source.movie is not None else None
-    if problem:
-        console.print(f"livetrack: {problem}")
+    table = TrackTable(args.output)
+    try:
+        with table:
+            model, found = _track_all(source, config, table, console)
+            if not found.frames:
+                raise InputError(f"{args.movie}: there is no frame in it to track")
+    except BaseException:
+        if table.partial_path.exists():
+            console.print(f"stopped early; what was found until then is in {table.partial_path}")
+        raise
     console.print(
-        f"{frames} frames in {seconds:.1f} s ({frames / seconds:.1f} frames/s): {particles} particles in "
-        f"{len(trajectories)} trajectories; {args.output}",
+        f"{found.frames} frames in {found.seconds:.1f} s ({found.frames / found.seconds:.1f} frames/s): "
+        f"{found.particles} particles in {found.trajectories} trajectories; {args.output}",
     )
-    write_json(
-        args.json,
-        {
-            "movie": str(args.movie),
-            "output": str(args.output),
-            "model": tracker.localizer.name,
-            "frames": frames,
-            "seconds": round(seconds, 3),
-            "particles": particles,
-            "trajectories": len(trajectories),
-            "problem": problem,
-        },
-    )
+    figures = {"movie": str(args.movie), "output": str(args.output), "model": model, **found._asdict()}
+    write_json(args.json, {**figures, "problem": source.movie.problem if source.movie else None})
     return 0
+
+
+def _track_all(source: _Source, config: Config, table: TrackTable, console: Console) -> tuple[str, _Found]:
+    """Fill the table; return the model's name and the figures."""
+    from livetrack.tracker import Tracker
+
+    frames = particles = geometry = 0
+    trajectories: set[int] = set()
+    with console.status("warming up"):
+        tracker = Tracker.of(config)
+    started = time.perf_counter()
+    with _progress(console) as progress:
+        task = progress.add_task("tracking", total=source.length)
+        for index, image, t_s, of_geometry in source.images:
+            if of_geometry != geometry:
+                tracker.linker.reset()  # another ROI: nothing is where it was
+                geometry = of_geometry
+            rows = tracker.update(image, t_s)
+            table.append(index, rows)
+            frames += 1
+            particles += len(rows)
+            trajectories.update(rows["id"].tolist())
+            progress.update(task, advance=1, description=f"tracking, {len(rows)} particles")
+    seconds = round(time.perf_counter() - started, 3)
+    return tracker.localizer.name, _Found(frames, particles, len(trajectories), seconds)
 
 
 def _config(args: argparse.Namespace) -> Config:
     overrides = list(args.overrides)
     if args.model is not None:
-        overrides.append(f"localizer.model={str(args.model)!r}")
+        overrides.append(assignment("localizer.model", args.model))
     return load_config(args.config, overrides)
 
 
@@ -86,11 +103,11 @@ def _open(path: Path) -> _Source:
     from livetrack.record import read_session
 
     if (path / "session.json").exists():
-        session = read_session(path)
-        return _Source(((frame.index, frame.pixels, frame.t_s) for frame in session.frames()), None, None)
+        frames = read_session(path).frames()
+        return _Source(((each.index, each.pixels, each.t_s, each.geometry_number) for each in frames), None, None)
     movie = open_movie(path)
     rate = movie.fps
-    images = ((index, image, None if rate is None else index / rate) for index, image in enumerate(movie))
+    images = ((index, image, None if rate is None else index / rate, 0) for index, image in enumerate(movie))
     return _Source(images, movie.length, movie)
 
 
