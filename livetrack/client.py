@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 import msgspec
 import zmq
@@ -114,7 +114,7 @@ class _Topic(Generic[T]):
         """Disconnect; harmless when done already."""
         self._socket.close()
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
