@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from livetrack.jit import njit
 
 __all__ = ["add_beads"]
 
@@ -82,7 +83,7 @@ def _bessel(count: int, rho: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
     return np.stack([np.cos(n * angle - phase).mean(axis=1) for n in range(1, count + 1)])
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _add_profiles(image: Any, x: Any, y: Any, radius: Any, profiles: Any) -> None:
     height, width = image.shape
     for n in range(x.size):

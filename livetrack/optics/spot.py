@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from livetrack.jit import njit
 
 __all__ = ["add_spots", "spot_height"]
 
@@ -48,7 +49,7 @@ def spot_height(sigma: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return height
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _add_spots(image: Any, x: Any, y: Any, sigma: Any, amount: Any) -> None:
     height, width = image.shape
     for n in range(x.size):
@@ -68,14 +69,14 @@ def _add_spots(image: Any, x: Any, y: Any, sigma: Any, amount: Any) -> None:
                 image[i, j] += np.float32(row * columns[j - left])
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _share(distance: float, sigma: float) -> float:
     """Return the part of a one-dimensional Gaussian that falls on the pixel whose centre is `distance` away."""
     scale = 1.0 / (math.sqrt(2.0) * sigma)
     return 0.5 * (math.erf((distance + 0.5) * scale) - math.erf((distance - 0.5) * scale))
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _fill_heights(sigma: Any, height: Any) -> None:
     for n in range(sigma.size):
         height[n] = _share(0.0, sigma[n]) ** 2
