@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import errno
+from functools import cache
 from pathlib import Path
 
 import numba.core.caching
@@ -73,11 +74,13 @@ def kernels_of(path: Path) -> list[ast.FunctionDef]:
     return [f for f in functions if any("njit" in ast.unparse(decorator) for decorator in f.decorator_list)]
 
 
+@cache
 def imported_from(path: Path) -> dict[str, str]:
     """Return each name that is imported, with the last part of its module's name."""
     imports = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.ImportFrom)]
     return {alias.asname or alias.name: (node.module or "").split(".")[-1] for node in imports for alias in node.names}
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
