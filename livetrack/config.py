@@ -50,7 +50,7 @@ class LocalizerSettings(Section, frozen=True):
     threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
     """Least score of a particle."""
     threads: Annotated[int, Meta(ge=0, le=256)] = 0
-    """Threads of the network; 0 lets livetrack choose."""
+    """Threads of the network; 0 lets ONNX Runtime choose, as a rule one for each core."""
     provider: str = "auto"
     """ONNX Runtime execution provider."""
 
