@@ -162,6 +162,27 @@ def test_a_session_without_pictures_cannot_be_tracked(
     assert not list(tmp_path.glob("*.csv"))
 
 
+def test_a_channel_can_be_chosen(movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = tifffile.imread(movie)
+    both = np.stack([np.full_like(first, 100), first], axis=1)
+    tifffile.imwrite("two.ome.tif", both, ome=True, photometric="minisblack", metadata={"axes": "TCYX"})
+    assert main(["track", "two.ome.tif", "-o", "tracks.csv"]) == 2
+    assert main(["track", "two.ome.tif", "-o", "tracks.csv", "--channel", "1"]) == 0
+    assert len(pandas.read_csv("tracks.csv")) == 32
+    assert main(["check", "two.ome.tif", "--channel", "1", "--json", "check.json"]) == 0
+    assert json.loads(Path("check.json").read_text())["channel"] == 1
+
+
+def test_a_folder_that_is_not_there_is_told_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["models", "--json", str(tmp_path / "no" / "figures.json")])
+    assert caught.value.code == 2
+    told = capfd.readouterr()
+    assert f"there is no folder {tmp_path / 'no'}" in told.err
+    assert told.out == ""
+
+
 def test_a_damaged_movie_is_told_once(movie: Path, tmp_path: Path) -> None:
     short = tmp_path / "short.tif"
     short.write_bytes(movie.read_bytes()[:60_000])

@@ -28,7 +28,9 @@ _TRIED_FRAMES = 3
 _WIDEST_SPOT_PX = 10.0  # models/spot.toml: sigma up to 3 px, times 2 sqrt(2), and room for the estimate's error
 
 
-def check_movie(path: str | Path, picture: str | Path | None = None, *, frames: int = 16) -> CheckReport:
+def check_movie(
+    path: str | Path, picture: str | Path | None = None, *, frames: int = 16, channel: int | None = None
+) -> CheckReport:
     """Look at the first frames of a movie and suggest how to track it.
 
     Parameters
@@ -39,6 +41,8 @@ def check_movie(path: str | Path, picture: str | Path | None = None, *, frames: 
         Where a PNG of the first frame with the found particles is written; None writes none.
     frames
         How many frames are read.
+    channel
+        Which channel of the movie, as `open_movie` takes it.
 
     Raises
     ------
@@ -47,7 +51,7 @@ def check_movie(path: str | Path, picture: str | Path | None = None, *, frames: 
     UsageError
         The picture cannot be written.
     """
-    movie = open_movie(path)
+    movie = open_movie(path, channel)
     images = list(islice(movie, frames))
     if not images:
         raise InputError(movie.problem or f"{path}: there is no frame in it")
@@ -55,6 +59,7 @@ def check_movie(path: str | Path, picture: str | Path | None = None, *, frames: 
     doubts += doubts_about_frames(images)
     report = CheckReport(
         movie=str(path),
+        channel=channel,
         width=movie.shape[1],
         height=movie.shape[0],
         dtype=str(movie.dtype),

@@ -16,6 +16,8 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a first look at a movie found; `msgspec.json.encode` dumps it whole."""
 
     movie: str
+    channel: int | None
+    """The one that was looked at; None for the only one, or for grey."""
     width: int
     height: int
     dtype: str
@@ -40,8 +42,9 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     def command(self) -> str:
         """The command line that tracks the movie as suggested."""
         output = f"{Path(self.movie).stem}.csv"
+        channel = "" if self.channel is None else f"--channel {self.channel} "
         return (
-            f"livetrack track {_quoted(self.movie)} --model {self.model} "
+            f"livetrack track {_quoted(self.movie)} {channel}--model {self.model} "
             f"--set linker.search_radius_px={self.search_radius_px:g} -o {_quoted(output)}"
         )
 

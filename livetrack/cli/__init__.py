@@ -67,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     view = command("view", "live:view", "open a window on a running engine")
     view.add_argument("address", nargs="?", default=DEFAULT_ADDRESS, help="the engine's address (%(default)s)")
     view.add_argument("--seconds", type=_positive, metavar="S", help="close after so long")
-    view.add_argument("--screenshot", type=Path, metavar="PNG", help="save a picture of the window before it closes")
+    view.add_argument(
+        "--screenshot", type=_new_file, metavar="PNG", help="save a picture of the window before it closes"
+    )
     _setting_option(view)
 
     listen = command("listen", "listen:listen", "print the positions of a running engine")
@@ -90,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     track.add_argument("-o", "--output", type=Path, required=True, help="table to write: .csv or .parquet")
     track.add_argument("--model", help="a model's name or an ONNX file (default: [localizer] model)")
     track.add_argument("--config", type=Path, help="settings (default: the defaults)")
+    _channel_option(track)
     _setting_option(track)
     _json_option(track)
 
@@ -98,8 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("target", nargs="?", type=Path, help="a movie, or a settings file (default: config.toml here)")
     check.add_argument(
-        "--picture", type=Path, metavar="PNG", help="annotated picture to write (default: NAME-check.png)"
+        "--picture", type=_new_file, metavar="PNG", help="annotated picture to write (default: NAME-check.png)"
     )
+    _channel_option(check)
     _setting_option(check)
     _json_option(check)
 
@@ -139,7 +143,21 @@ def _setting_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _json_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
+    parser.add_argument("--json", type=_new_file, metavar="FILE", help="write the figures as JSON")
+
+
+def _channel_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--channel", type=int, metavar="N", help="channel of the movie, from 0 (default: the only one, or grey)"
+    )
+
+
+def _new_file(text: str) -> Path:
+    """Tell a folder that is not there at the start, not at the end of an hour's work."""
+    path = Path(text)
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path.parent}; make it first")
+    return path
 
 
 def _positive(text: str) -> float:

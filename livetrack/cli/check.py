@@ -31,7 +31,7 @@ def _check_movie(movie: Path, args: argparse.Namespace) -> int:
     if args.overrides:
         raise UsageError("--set belongs to the check of a settings file; a movie is looked at without settings")
     with terminal().status("looking at a few frames"):
-        report = check_movie(movie, args.picture or Path(f"{movie.stem}-check.png"))
+        report = check_movie(movie, args.picture or Path(f"{movie.stem}-check.png"), channel=args.channel)
     terminal(stderr=False).print(report_text(report))
     write_json(args.json, report)
     return 0

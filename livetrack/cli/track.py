@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from livetrack.cli.output import terminal, write_json
 from livetrack.config import Config, load_config
-from livetrack.errors import InputError
+from livetrack.errors import InputError, UsageError
 from livetrack.toml_file import assignment
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def track(args: argparse.Namespace) -> int:
 
     console = terminal()
     config = _config(args)
-    source = _open(args.movie)
+    source = _open(args.movie, args.channel)
     table = TrackTable(args.output)
     try:
         with table:
@@ -97,15 +97,17 @@ def _config(args: argparse.Namespace) -> Config:
     return load_config(args.config, overrides)
 
 
-def _open(path: Path) -> _Source:
+def _open(path: Path, channel: int | None) -> _Source:
     """Open a recorded session's folder, or a movie."""
     from livetrack.movies import open_movie
     from livetrack.record import read_session
 
     if (path / "session.json").exists():
+        if channel is not None:
+            raise UsageError("--channel belongs to movies; a recorded session has one")
         frames = read_session(path).frames()
         return _Source(((each.index, each.pixels, each.t_s, each.geometry_number) for each in frames), None, None)
-    movie = open_movie(path)
+    movie = open_movie(path, channel)
     rate = movie.fps
     images = ((index, image, None if rate is None else index / rate, 0) for index, image in enumerate(movie))
     return _Source(images, movie.length, movie)
