@@ -146,10 +146,10 @@ class Acquisition:
 
     def _receive(self, picture: Picture, now_ns: int) -> None:
         if picture.number is not None:
-            if self._last_number is not None:
-                if picture.number <= self._last_number:
-                    self.repeated += 1
-                    return
+            if picture.number == self._last_number:
+                self.repeated += 1
+                return
+            if self._last_number is not None and picture.number > self._last_number:
                 self.lost += picture.number - self._last_number - 1
             self._last_number = picture.number
         if picture.geometry is not None:

@@ -46,7 +46,8 @@ class Picture(NamedTuple):
     """One picture as a driver yields it.
 
     `pixels` is (H, W) of any integer or float type, and is the receiver's: a driver never writes to it again.
-    `number` is the camera's own counter, None where it has none: gaps are counted as lost, repeats dropped.
+    `number` is the camera's own counter, None where it has none: gaps are counted as lost, repeats dropped; a
+    lower number than the last is a counter that began anew.
     `t_exposed_ns` is the middle of the exposure on `time.perf_counter_ns`'s clock, None where the camera does
     not say. `t_s` is the time that motion is reckoned with, for cameras whose time is not this machine's
     (movies, lock-step simulations); None means the machine's.

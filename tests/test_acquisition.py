@@ -109,6 +109,13 @@ def test_gaps_are_lost_and_repeats_are_dropped() -> None:
     acquisition.close()
 
 
+def test_a_counter_that_begins_anew_loses_and_drops_nothing() -> None:
+    acquisition = run(ScriptedCamera(pictures(65534, 65535, 0, 1), waits=True))
+    assert [frame.number for frame in take_all(acquisition)] == [65534, 65535, 0, 1]
+    assert (acquisition.lost, acquisition.repeated) == (0, 0)
+    acquisition.close()
+
+
 def test_each_frame_carries_its_times_and_geometry() -> None:
     moved = Geometry(4, 3, x_origin=7)
 
