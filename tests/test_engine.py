@@ -79,10 +79,12 @@ def test_at_peak_snr_10_particles_are_found_precisely_and_keep_their_ids() -> No
         counts["truth"] += len(truth)
         distance = np.hypot(rows["x"][:, None] - truth["x"], rows["y"][:, None] - truth["y"])
         nearest = distance.argmin(1)
+        found: set[int] = set()
         for row, particle in enumerate(nearest):
-            if distance[row, particle] > 2:
+            if distance[row, particle] > 2 or particle in found:
                 counts["false"] += 1
                 continue
+            found.add(particle)
             counts["found"] += 1
             errors.append((rows["x"][row] - truth["x"][particle], rows["y"][row] - truth["y"][particle]))
             ids[int(truth["particle"][particle])].add(int(rows["id"][row]))

@@ -173,7 +173,7 @@ def test_subscribers_get_newest_or_all_and_report_gaps() -> None:
         while every.receive(0.01) is None or newest.receive(0.01) is None:  # until both are connected
             publisher.send(encoder.encode(make_rows(1), **FIELDS))
             assert time.monotonic() < deadline
-        while every.receive(0.1) is not None:
+        while every.receive(0.1) is not None or newest.receive(0.1) is not None:
             pass
         for _ in range(20):
             publisher.send(encoder.encode(make_rows(1), **FIELDS))
