@@ -22,7 +22,14 @@ __all__ = [
 ]  # fmt: skip
 
 Positive = Annotated[float, Meta(gt=0)]
-Loopback = Annotated[str, Meta(pattern=r"^(tcp://(127\.\d+\.\d+\.\d+|localhost|\[::1\]):(\d+|\*)|(ipc|inproc)://.+)$")]
+_PORT = r"(\*|\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"  # ZeroMQ takes 65537 for 1
+Loopback = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(tcp://(127\.\d+\.\d+\.\d+|localhost|\[::1\]):{_PORT}|(ipc|inproc)://.+)$",
+        description="an address of this machine, as tcp://127.0.0.1:5555 with a port up to 65535",
+    ),
+]
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -115,18 +115,21 @@ def _wanted(what: str, kind: type, keys: Path_) -> str:
     if what.startswith("Invalid enum value"):
         hint = _hint(kind, keys)
         return "expected one of " + ", ".join(repr(choice) for choice in get_args(hint))
-    words = {
-        "`object`": "a section",
-        "`float`": "a number",
-        "`int`": "a whole number",
-        "`str`": "a text",
-        "`array`": "a list",
-        "`bool`": "true or false",
-        "`null`": "nothing",
-    }
-    for word, better in words.items():
-        what = what.replace(word, better)
+    if "matching regex" in what and (description := _description(kind, keys)):
+        return f"expected {description}"
+    what = re.sub("`(.*?)`", lambda types: " or ".join(_WORDS.get(name, name) for name in types[1].split(" | ")), what)
     return what[:1].lower() + what[1:]
+
+
+_WORDS = {
+    "object": "a section",
+    "float": "a number",
+    "int": "a whole number",
+    "str": "a text",
+    "array": "a list",
+    "bool": "true or false",
+    "null": "nothing",
+}
 
 
 def _hint(kind: Any, keys: Path_) -> Any:
@@ -135,6 +138,12 @@ def _hint(kind: Any, keys: Path_) -> Any:
         if get_origin(kind) not in (None, Literal):  # X | None: the interesting one
             kind = next((arg for arg in get_args(kind) if arg is not type(None)), Any)
     return kind
+
+
+def _description(kind: Any, keys: Path_) -> str | None:
+    """Return what the type of a setting says of itself in words."""
+    hint = get_type_hints(_hint(kind, keys[:-1]), include_extras=True).get(keys[-1])
+    return next((meta.description for meta in getattr(hint, "__metadata__", ()) if meta.description), None)
 
 
 def _fields(kind: Any, inner: Path_) -> list[str]:

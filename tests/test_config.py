@@ -37,7 +37,18 @@ def test_the_documented_file_equals_the_defaults() -> None:
         ("[camera.simulated]\nheigth = 3", ":2: [camera.simulated.heigth] unknown key; did you mean height?"),
         ("[camera.micromanager]\nexposure_ms = -5", ":2: [camera.micromanager.exposure_ms] = -5: expected a number"),
         ("[camera.simulator]\nheight = 3", ":1: [camera.simulator] unknown key; did you mean simulated?"),
-        ("[publish]\naddress = 'tcp://0.0.0.0:5555'", ":2: [publish.address] = 'tcp://0.0.0.0:5555': expected"),
+        (
+            "[publish]\naddress = 'tcp://0.0.0.0:5555'",
+            ":2: [publish.address] = 'tcp://0.0.0.0:5555': expected an address of this machine, as tcp://127.0.0.1:5555",
+        ),
+        (
+            "[publish]\naddress = 'tcp://127.0.0.1:65536'",
+            ":2: [publish.address] = 'tcp://127.0.0.1:65536': expected an",
+        ),
+        (
+            "[calibration]\npixel_size_um = 'a'",
+            ":2: [calibration.pixel_size_um] = 'a': expected a number or nothing, got",
+        ),
         ("[calibration]\npixel_size_um = 0", ":2: [calibration.pixel_size_um] = 0: expected a number > 0"),
         ("[linker]\nmemory = ", ":2: not TOML: "),
         ("[linker\nmemory = 3", ":1: not TOML: "),
