@@ -101,11 +101,11 @@ class Engine:
         """
         stop = stop or threading.Event()
         acquisition = self.acquisition
+        gc.collect()
+        gc.freeze()  # what was loaded until now is never looked through again: no long pauses
         acquisition.start()
         self._started_ns = time.perf_counter_ns()
         deadline_ns = None if seconds is None else self._started_ns + int(seconds * 1e9)
-        gc.collect()
-        gc.freeze()  # what was loaded until now is never looked through again: no long pauses
         while not stop.is_set() and (deadline_ns is None or time.perf_counter_ns() < deadline_ns):
             frame = acquisition.take(_IDLE_S)
             if frame is not None:
