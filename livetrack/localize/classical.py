@@ -6,12 +6,13 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from livetrack.errors import ModelError
+from livetrack.localize.centroid import centroids
 from livetrack.localize.edge import flag_edges
 from livetrack.localize.normalize import noise_level, subtract_background, to_float
-from livetrack.localize.radial_symmetry import radial_symmetry_centre
+from livetrack.localize.peaks import blur, heights, peaks
+from livetrack.localize.radial_symmetry import radial_symmetry_centres
 from livetrack.particles import Flag, Rows, empty_rows
 
 __all__ = ["METHODS", "ClassicalLocalizer", "Contrast"]
@@ -21,8 +22,6 @@ Contrast = Literal["bright", "dark"]
 METHODS = ("centroid", "radial_symmetry")
 
 _SIGNIFICANT = 5.0  # standard deviations of the noise where the score is 0.5
-_STEPS = 10  # of the centroid's window towards its particle
-_FIELDS = 4
 
 
 class ClassicalLocalizer:
@@ -65,7 +64,7 @@ class ClassicalLocalizer:
         """Search the whole image. See `Localizer.find`."""
         noise = self._filter(image)
         least = self.threshold * _SIGNIFICANT / max(1 - self.threshold, 1e-6)
-        return self._measure(_peaks(self._band, self._sign, self.radius, least), noise) if noise else empty_rows()
+        return self._measure(peaks(self._band, self._sign, self.radius, least), noise) if noise else empty_rows()
 
     def refine(self, image: npt.NDArray[Any], rows: Rows) -> Rows:
         """Measure again about `rows`. See `Localizer.refine`."""
@@ -101,126 +100,22 @@ class ClassicalLocalizer:
         noise = noise_level(self._grey)
         if noise:
             subtract_background(self._grey, 1 / noise, 2 * self.radius + 1, self._flat)
-            _blur(self._flat, self._band)
+            blur(self._flat, self._band)
         return noise
 
     def _measure(self, places: npt.NDArray[np.int64], noise: float) -> Rows:
         """Measure the particles about whole pixels `places`, (N, 2) as (y, x)."""
         rows = empty_rows(len(places))
-        found = np.empty((len(places), _FIELDS))
-        radial = self.name == "radial_symmetry"
-        _measure(self._flat, self._band, self._sign, places, self.radius, radial, found)
-        height, width = self._grey.shape
-        rows["x"], rows["y"] = found[:, 0], found[:, 1]
-        rows["intensity"] = noise * found[:, 2]
-        rows["score"] = found[:, 3] / (found[:, 3] + _SIGNIFICANT)
-        flag_edges(rows, width, height, self.radius + 0.5)
+        x, y, height = np.empty((3, len(places)))
+        if self.name == "centroid":
+            centroids(self._band, self._sign, places, self.radius, x, y)
+        else:
+            radial_symmetry_centres(self._flat, places, self.radius, x, y)
+        heights(self._flat, self._sign, x, y, height)
+        significance = np.maximum(0, self._sign * self._band[places[:, 0], places[:, 1]])
+        rows["x"], rows["y"] = x, y
+        rows["intensity"] = noise * height
+        rows["score"] = significance / (significance + _SIGNIFICANT)
+        image_height, image_width = self._grey.shape
+        flag_edges(rows, image_width, image_height, self.radius + 0.5)
         return rows
-
-
-_KERNEL = np.array([0.0545, 0.2442, 0.4026, 0.2442, 0.0545])  # Gaussian of 1 px
-_BAND_NOISE = float((_KERNEL**2).sum())  # standard deviation that the blur leaves of white noise of 1
-
-
-@njit(nogil=True, cache=True)
-def _blur(image: Any, out: Any) -> None:
-    """Blur by a Gaussian of 1 px, mirrored at the edge, into `out`, in units of the noise that is left."""
-    height, width = image.shape
-    rows = np.empty_like(image)
-    for i in range(height):
-        for j in range(width):
-            total = 0.0
-            for k in range(-2, 3):
-                total += _KERNEL[k + 2] * image[i, _mirror(j + k, width)]
-            rows[i, j] = total
-    for i in range(height):
-        for j in range(width):
-            total = 0.0
-            for k in range(-2, 3):
-                total += _KERNEL[k + 2] * rows[_mirror(i + k, height), j]
-            out[i, j] = total / _BAND_NOISE
-
-
-@njit(nogil=True, cache=True)
-def _mirror(index: int, length: int) -> int:
-    if index < 0:
-        return -index
-    return 2 * length - 2 - index if index >= length else index
-
-
-@njit(nogil=True, cache=True)
-def _peaks(band: Any, sign: float, radius: int, least: float) -> Any:
-    """Return (y, x) of the pixels that are the highest of the disc about them and at least `least`."""
-    height, width = band.shape
-    peaks = np.empty((256, 2), np.int64)
-    count = 0
-    for i in range(height):
-        for j in range(width):
-            here = sign * band[i, j]
-            if here < least or not _highest(band, sign, i, j, here, radius):
-                continue
-            if count == peaks.shape[0]:
-                peaks = np.concatenate((peaks, np.empty_like(peaks)))
-            peaks[count] = i, j
-            count += 1
-    return peaks[:count]
-
-
-@njit(nogil=True, cache=True)
-def _highest(band: Any, sign: float, row: int, column: int, here: float, radius: int) -> bool:
-    for i in range(max(0, row - radius), min(band.shape[0], row + radius + 1)):
-        for j in range(max(0, column - radius), min(band.shape[1], column + radius + 1)):
-            if (i - row) ** 2 + (j - column) ** 2 <= radius * radius:
-                other = sign * band[i, j]
-                if other > here or (other == here and (i < row or (i == row and j < column))):
-                    return False
-    return True
-
-
-@njit(nogil=True, cache=True)
-def _measure(flat: Any, band: Any, sign: float, places: Any, radius: int, radial: bool, found: Any) -> None:
-    """Write (x, y, height / noise, significance) of each place into `found`."""
-    for n in range(places.shape[0]):
-        row, column = places[n]
-        x, y = _centroid(band, sign, row, column, radius)
-        if radial:
-            x, y = radial_symmetry_centre(flat, row, column, radius)
-        at_row = min(max(round(y), 0), flat.shape[0] - 1)
-        at_column = min(max(round(x), 0), flat.shape[1] - 1)
-        found[n, 0] = x
-        found[n, 1] = y
-        found[n, 2] = _highest_near(flat, sign, at_row, at_column)
-        found[n, 3] = max(0.0, sign * band[row, column])
-
-
-@njit(nogil=True, cache=True)
-def _centroid(band: Any, sign: float, row: int, column: int, radius: int) -> tuple[float, float]:
-    """Return the centroid of what rises above the noise in a disc that follows it."""
-    x, y = float(column), float(row)
-    for _ in range(_STEPS):
-        total, sum_x, sum_y = 0.0, 0.0, 0.0
-        for i in range(max(0, row - radius), min(band.shape[0], row + radius + 1)):
-            for j in range(max(0, column - radius), min(band.shape[1], column + radius + 1)):
-                weight = sign * band[i, j] - 1.0
-                if weight > 0 and (i - row) ** 2 + (j - column) ** 2 <= radius * radius:
-                    total += weight
-                    sum_x += weight * j
-                    sum_y += weight * i
-        if total == 0:
-            break
-        x, y = sum_x / total, sum_y / total
-        if abs(x - column) <= 0.6 and abs(y - row) <= 0.6:
-            break
-        column, row = round(x), round(y)
-    return x, y
-
-
-@njit(nogil=True, cache=True)
-def _highest_near(flat: Any, sign: float, row: int, column: int) -> Any:
-    """Return the extreme of the 3x3 pixels about a place."""
-    best = flat[row, column]
-    for i in range(max(0, row - 1), min(flat.shape[0], row + 2)):
-        for j in range(max(0, column - 1), min(flat.shape[1], column + 2)):
-            if sign * flat[i, j] > sign * best:
-                best = flat[i, j]
-    return best

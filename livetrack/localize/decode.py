@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from livetrack.jit import njit
 from livetrack.particles import Rows, empty_rows
 
 __all__ = ["MAPS", "STRIDE", "decode", "decode_near"]
@@ -92,7 +92,7 @@ def _write(rows: Rows, found: npt.NDArray[np.float32], noise: float) -> None:
     rows["angle"] = np.nan
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _read_nearest(maps: Any, x: Any, y: Any, found: Any) -> None:
     rows, columns = maps.shape[2:]
     probability = np.zeros((rows + 2, columns + 2), np.float32)
@@ -108,7 +108,7 @@ def _read_nearest(maps: Any, x: Any, y: Any, found: Any) -> None:
         _read(maps[n], probability, best_row, best_column, found[n])
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _fill_probability(logits: Any, probability: Any) -> None:
     """Fill `probability`, which has one cell of margin."""
     for i in range(logits.shape[0]):
@@ -117,7 +117,7 @@ def _fill_probability(logits: Any, probability: Any) -> None:
             probability[i + 1, j + 1] = 1 / (1 + math.exp(-logit)) if logit > _HOPELESS else 0
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _peaks(logits: Any, probability: Any, threshold: float) -> Any:
     """Fill `probability` and return the peaks (P, 2), as (row, column), whose 3x3 sum reaches `threshold`."""
     _fill_probability(logits, probability)
@@ -146,7 +146,7 @@ def _peaks(logits: Any, probability: Any, threshold: float) -> Any:
     return peaks[:count]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _read_peaks(maps: Any, probability: Any, peaks: Any, width: int, height: int, found: Any) -> int:
     """Write (x, y, x_std, y_std, score, asinh height) of each peak into `found`; return how many there are."""
     kept = 0
@@ -166,7 +166,7 @@ def _read_peaks(maps: Any, probability: Any, peaks: Any, width: int, height: int
     return kept
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _read(maps: Any, probability: Any, row: int, column: int, into: Any) -> None:
     """Average the 3x3 cells about a peak, as far as they agree with it."""
     into[:] = 0

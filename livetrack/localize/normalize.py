@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from livetrack.errors import InputError
+from livetrack.jit import njit
 
 __all__ = ["INPUT_VERSION", "MIN_SIZE_PX", "fill_input", "noise_level", "subtract_background", "to_float"]
 
@@ -107,7 +107,7 @@ def fill_input(
     np.arcsinh(out, out=out)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def subtract_background(image: Any, scale: float, radius: int, out: Any, left: int = 0, top: int = 0) -> None:
     """Write `scale` times (grey - the mean of the box about the pixel) into `out`; see `fill_input`."""
     height, width = image.shape
@@ -142,7 +142,7 @@ def subtract_background(image: Any, scale: float, radius: int, out: Any, left: i
         out[i] = out[2 * rows - 2 - i]
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _sample(image: Any, step: int) -> Any:
     """Return neighbouring differences along x, and the range that two neighbours share."""
     height, width = image.shape

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-__all__ = ["radial_symmetry_centre"]
+from livetrack.jit import njit
+
+__all__ = ["radial_symmetry_centres"]
 
 
-@njit(nogil=True, cache=True)
-def radial_symmetry_centre(image: Any, row: int, column: int, radius: int) -> tuple[float, float]:
-    """Return (x, y), px, of the point nearest to all the lines along the image's gradient about a pixel.
+@njit
+def radial_symmetry_centres(image: Any, places: Any, radius: int, x: Any, y: Any) -> None:
+    """Write the centre of symmetry about each of `places`, (N, 2) pixels as (y, x), into `x` and `y`, (N,).
 
-    The gradient is taken at the corners between pixels along both diagonals and averaged over 3x3 corners; each
-    line weighs its squared gradient over its distance from the gradient's centroid. The window of side
-    2 `radius` + 1 is cut at the image's edge. Where there is no gradient, or the lines are parallel, it is the
-    pixel itself.
+    It is the point nearest to all the lines along the image's gradient. The gradient is taken at the corners between
+    pixels along both diagonals and averaged over 3x3 corners; each line weighs its squared gradient over its
+    distance from the gradient's centroid. The window of side 2 `radius` + 1 is cut at the image's edge. Where there
+    is no gradient, or the lines are parallel, the centre is the pixel itself.
     """
+    for n in range(places.shape[0]):
+        x[n], y[n] = _centre(image, places[n, 0], places[n, 1], radius)
+
+
+@njit
+def _centre(image: Any, row: int, column: int, radius: int) -> tuple[float, float]:
     top, bottom = max(0, row - radius), min(image.shape[0], row + radius + 1) - 1
     left, right = max(0, column - radius), min(image.shape[1], column + radius + 1) - 1
     rows, columns = bottom - top, right - left
@@ -43,7 +51,7 @@ def radial_symmetry_centre(image: Any, row: int, column: int, radius: int) -> tu
         for j in range(columns):
             if strength[i, j] == 0:
                 continue
-            distance = np.sqrt((j - middle_x) ** 2 + (i - middle_y) ** 2)
+            distance = math.sqrt((j - middle_x) ** 2 + (i - middle_y) ** 2)
             weight = 1 / max(distance, 1e-3)  # times strength, over the slope's square
             nx, ny = -slope_y[i, j], slope_x[i, j]
             offset = nx * j + ny * i
@@ -60,7 +68,7 @@ def radial_symmetry_centre(image: Any, row: int, column: int, radius: int) -> tu
     return left + 0.5 + min(max(x, 0.0), columns - 1.0), top + 0.5 + min(max(y, 0.0), rows - 1.0)
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _average(values: Any) -> Any:
     """Return the mean over 3x3, cut at the edge."""
     out = np.empty_like(values)

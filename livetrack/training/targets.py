@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from numba import njit
 from torch import Tensor
 from torch.nn import functional
 
+from livetrack.jit import njit
 from livetrack.localize.decode import STRIDE
 from livetrack.localize.normalize import fill_input, noise_level
 from livetrack.training.network import COARSEST
@@ -80,7 +80,7 @@ def _some_scene(recipe: Recipe, rng: np.random.Generator) -> Scene:
             return scene
 
 
-@njit(nogil=True, cache=True)
+@njit
 def _fill_targets(x: npt.NDArray[Any], y: npt.NDArray[Any], height: npt.NDArray[Any], targets: Any) -> None:
     rows, columns = targets.shape[1:]
     for n in range(x.size):
