@@ -205,9 +205,8 @@ class Acquisition:
                 continue
             self._last_number = None  # the camera may count from 0 again
             self._last_received_ns = time.perf_counter_ns()
-            if geometry != self.geometry:
-                self.geometry = geometry
-                self.geometry_number += 1
+            self.geometry = geometry
+            self.geometry_number += 1  # even where it is the same: nothing need be where it was
             return
 
     def _enter(self, state: State, message: str = "") -> None:

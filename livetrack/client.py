@@ -35,6 +35,8 @@ __all__ = ["DEFAULT_ADDRESS", "PreviewSubscriber", "StatusSubscriber", "Subscrib
 
 DEFAULT_ADDRESS = "tcp://127.0.0.1:5555"
 
+_CTRL_C_MS = 200  # a wait without end is cut into such pieces: on Windows a longer one would not notice Ctrl-C
+
 T = TypeVar("T")
 
 
@@ -102,8 +104,12 @@ class _Topic(Generic[T]):
         WireError
             The message is not livetrack's, or of another version.
         """
-        if timeout_s is not None and not self._socket.poll(max(0, round(timeout_s * 1000))):
-            return None
+        if timeout_s is not None:
+            if not self._socket.poll(max(0, round(timeout_s * 1000))):
+                return None
+        else:
+            while not self._socket.poll(_CTRL_C_MS):
+                pass
         return self._decode(self._socket.recv())
 
     def __iter__(self) -> Iterator[T]:

@@ -14,7 +14,7 @@ import livetrack
 from livetrack.acquisition import Acquisition
 from livetrack.camera import Camera, Frame, load_driver
 from livetrack.config import Config
-from livetrack.errors import LivetrackError
+from livetrack.errors import InputError, LivetrackError
 from livetrack.particles import Rows
 from livetrack.publish import Publisher
 from livetrack.record import Recorder
@@ -70,6 +70,8 @@ class Engine:
         self.times = StageTimes()
         self.tracked = 0
         self._particles = 0
+        self._refused = 0
+        self._refusal = ""
         self._geometry_number = 0
         self._t_s = -math.inf
         self._started_ns = self._beat_ns = time.perf_counter_ns()
@@ -110,7 +112,7 @@ class Engine:
             frame = acquisition.take(_IDLE_S)
             if frame is not None:
                 rows = self._track(frame)
-                if on_rows is not None:
+                if on_rows is not None and rows is not None:
                     on_rows(frame, rows)
             elif acquisition.ended:
                 break
@@ -124,6 +126,11 @@ class Engine:
             raise LivetrackError(f"{self.config.camera.driver}: {acquisition.message}") from acquisition.failure
         return status
 
+    @property
+    def skipped(self) -> int:
+        """Frames received but not tracked: newer ones came, or they could not be tracked."""
+        return self.acquisition.skipped + self._refused
+
     def status(self, state: str | None = None) -> Status:
         """Return the state of the session: what the heartbeat carries."""
         acquisition = self.acquisition
@@ -131,7 +138,7 @@ class Engine:
         return Status(
             session=self.session,
             state=state or acquisition.state,
-            message=acquisition.message or self._problem(),
+            message=acquisition.message or self._refusal or (self.recorder.problem if self.recorder else ""),
             camera=self.config.camera.driver,
             model=self.tracker.localizer.name,
             provider=self.tracker.localizer.provider,
@@ -141,7 +148,7 @@ class Engine:
             tracked_fps=tracked_fps,
             received=acquisition.received,
             tracked=self.tracked,
-            skipped=acquisition.skipped,
+            skipped=self.skipped,
             lost=acquisition.lost,
             particles=self._particles,
             latency_us=self.times.latency(),
@@ -164,14 +171,20 @@ class Engine:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _track(self, frame: Frame) -> Rows:
-        """One frame, from received to published: the hot path."""
+    def _track(self, frame: Frame) -> Rows | None:
+        """One frame, from received to published: the hot path. None for a frame that cannot be tracked."""
         tracker, acquisition = self.tracker, self.acquisition
         if frame.geometry_number != self._geometry_number or frame.t_s < self._t_s:
             tracker.linker.reset()  # another ROI, or a camera whose time began anew: nothing is where it was
         self._geometry_number, self._t_s = frame.geometry_number, frame.t_s
-        rows = tracker.update(frame.pixels, frame.t_s)
-        published_ns = self.publisher.publish(frame, rows, tracker, acquisition.skipped, acquisition.lost)
+        try:
+            rows = tracker.update(frame.pixels, frame.t_s)
+        except InputError as error:  # an ROI too small, a pixel that is no number: the next frame may be fine
+            self._refused += 1
+            self._refusal = f"frame {frame.index} was skipped: {error}"
+            return None
+        self._refusal = ""
+        published_ns = self.publisher.publish(frame, rows, tracker, self.skipped, acquisition.lost)
         self.times.record(
             frame.t_received_ns, tracker.t_started_ns, tracker.t_localized_ns, tracker.t_linked_ns, published_ns
         )
@@ -196,9 +209,6 @@ class Engine:
         self.publisher.beat(status)
         if on_status is not None:
             on_status(status)
-
-    def _problem(self) -> str:
-        return self.recorder.problem if self.recorder else ""
 
 
 class _Rates:

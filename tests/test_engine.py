@@ -122,7 +122,7 @@ def test_another_process_is_read_without_a_gap(tmp_path: Path) -> None:
     summary = json.loads(figures.read_text())
     assert updates[-1].seq == summary["tracked"] - 1
     assert summary["received"] == summary["tracked"] + summary["skipped"]
-    assert len(updates) > 100
+    assert len(updates) > 20
     for update in updates:
         assert (update.width, update.height, update.pixel_size_um) == (128, 96, 0.1)
         stamps = [
@@ -185,7 +185,7 @@ def test_a_camera_that_vanishes_comes_back_and_says_so_meanwhile() -> None:
         status = engine.run(seconds=4, on_status=seen.append)
     assert any(each.state == "retrying" and "attempt 1" in each.message for each in seen)
     assert seen[-1].state == "running"
-    assert status.received > 100
+    assert status.received > 20
 
 
 def test_dropped_frames_are_counted_as_lost() -> None:
@@ -207,7 +207,7 @@ def test_a_recording_holds_every_delivered_frame(tmp_path: Path) -> None:
     (folder,) = tmp_path.iterdir()
     session = read_session(folder)
     frames = list(session.frames())
-    assert len(frames) == status.received > 100
+    assert len(frames) == status.received > 20
     assert [frame.index for frame in frames] == list(range(len(frames)))
     assert session.trajectories().schema.metadata[b"pixel_size_um"] == b"0.1"
     assert session.tracked().num_rows == status.tracked
@@ -311,3 +311,19 @@ def test_the_same_seed_gives_the_same_rows() -> None:
         return seen[:31]
 
     assert session() == session()
+
+
+class Unreadable(ChangingCamera):
+    """From frame 20 on the pixels are no numbers."""
+
+    def change(self, picture: Picture) -> Picture:
+        return picture._replace(pixels=np.full((96, 128), np.nan, np.float32))
+
+
+def test_frames_that_cannot_be_tracked_are_skipped_and_told() -> None:
+    settings = config(*SMALL, *simulated(lockstep=True))
+    with Engine(settings, Unreadable(settings.driver_settings)) as engine:
+        status = engine.run(seconds=3)
+    assert status.tracked == 20
+    assert status.skipped == status.received - 20 > 0
+    assert "was skipped: image: pixel x=0, y=0 is nan" in status.message

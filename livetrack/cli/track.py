@@ -73,6 +73,8 @@ def _track_all(source: _Source, config: Config, table: TrackTable, console: Cons
     trajectories: set[int] = set()
     with console.status("warming up"):
         tracker = Tracker.of(config)
+        if source.movie is not None:
+            tracker.warmup(source.movie.shape, (source.movie.dtype,))
     started = time.perf_counter()
     with _progress(console) as progress:
         task = progress.add_task("tracking", total=source.length)

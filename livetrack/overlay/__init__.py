@@ -6,9 +6,9 @@ from pathlib import Path
 
 from livetrack.config import ViewSettings
 from livetrack.errors import UsageError
-from livetrack.overlay.display import display_problem, has_display
+from livetrack.overlay.display import display_problem
 
-__all__ = ["display_problem", "has_display", "main"]
+__all__ = ["display_problem", "main"]
 
 
 def main(address: str, view: ViewSettings, *, seconds: float | None = None, screenshot: Path | None = None) -> int:

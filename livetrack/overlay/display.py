@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any
 
-__all__ = ["display_problem", "has_display"]
+__all__ = ["display_problem"]
 
 WITHOUT_WINDOW = "`livetrack run --headless` and `livetrack listen` need none"
 X11_LIBRARIES = {
@@ -20,11 +20,6 @@ X11_LIBRARIES = {
     "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
 }
 """What Qt needs of the system for X11, and the Debian package of each."""
-
-
-def has_display() -> bool:
-    """Whether a window can be opened; quick, and loads no Qt."""
-    return not display_problem()
 
 
 def display_problem() -> str:
