@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ import torch
 from livetrack.errors import ConfigError, UsageError
 from livetrack.localize import load_localizer
 from livetrack.localize.models import models_folder
+from livetrack.localize.network import NetworkLocalizer
 from livetrack.optics.spot import add_spots
 from livetrack.training import Progress, load_recipe, train
 from livetrack.training.network import UNet
@@ -131,6 +134,14 @@ def test_shipped_recipes_make_scenes_with_particles_where_they_say(name: str) ->
         noises.append(scene.noise)
     assert np.mean(bright) == 1 if recipe.particles.contrast == "bright" else 0.1 < np.mean(bright) < 0.9
     assert max(noises) > 5 * min(noises)
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_a_shipped_model_was_made_by_the_recipe_beside_it(name: str) -> None:
+    card = NetworkLocalizer(RECIPES[name].with_suffix(".onnx")).card
+    recipe = load_recipe(RECIPES[name])
+    assert card.recipe == json.loads(msgspec.json.encode(recipe))
+    assert (card.name, card.steps) == (name, recipe.training.steps)
 
 
 def test_scenes_repeat_with_their_seed() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,10 @@ _SEED = 20_000  # apart from the training's
 
 
 class Accuracy(Struct, frozen=True):
-    """Accuracy for particles of one range of SNR: height over the background / noise of the background."""
+    """Accuracy for particles of one range of SNR: height over the background / noise of the background.
+
+    What is said of the particles found is NaN where none was.
+    """
 
     snr_from: float
     snr_to: float
@@ -91,7 +94,7 @@ def _by_snr(found: npt.NDArray[np.float64], wrong: npt.NDArray[np.float64]) -> l
         cell = found[(found[:, 0] >= low) & (found[:, 0] < high)]
         seen = cell[~np.isnan(cell[:, 1])]
         false = int(((wrong >= low) & (wrong < high)).sum())
-        if len(seen) == 0:
+        if len(cell) == 0:
             continue
         cells.append(
             Accuracy(
@@ -99,15 +102,16 @@ def _by_snr(found: npt.NDArray[np.float64], wrong: npt.NDArray[np.float64]) -> l
                 snr_to=high,
                 particles=len(cell),
                 recall=len(seen) / len(cell),
-                false_share=false / (false + len(seen)),
-                rmse_px=_root_mean_square(seen[:, 1:3]),
-                median_px=1.4826 * float(np.median(np.abs(seen[:, 1:3]))),
-                bias_px=float(np.abs(seen[:, 1:3].mean(axis=0)).max()),
-                spread=1.4826 * float(np.median(np.abs(seen[:, 3:5]))),
+                false_share=false / max(1, false + len(seen)),
+                rmse_px=float(np.sqrt((seen[:, 1:3] ** 2).mean())) if len(seen) else math.nan,
+                median_px=_spread(seen[:, 1:3]),
+                bias_px=float(np.abs(seen[:, 1:3].mean(axis=0)).max()) if len(seen) else math.nan,
+                spread=_spread(seen[:, 3:5]),
             )
         )
     return cells
 
 
-def _root_mean_square(values: npt.NDArray[Any]) -> float:
-    return float(np.sqrt((values**2).mean()))
+def _spread(values: npt.NDArray[np.float64]) -> float:
+    """Return the standard deviation about zero that a Gaussian of this median absolute value has."""
+    return 1.4826 * float(np.median(np.abs(values))) if values.size else math.nan
