@@ -54,12 +54,16 @@ class LocalizerSettings(Section, frozen=True):
     """`[localizer]`: what finds the particles."""
 
     model: str = "spot"
-    threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
-    """Least score of a particle."""
+    threshold: Annotated[float, Meta(gt=0, lt=1)] | None = None
+    """Least score of a particle; left out, the model's own."""
     threads: Annotated[int, Meta(ge=0, le=256)] = 0
     """Threads of the network; 0 lets ONNX Runtime choose, as a rule one for each core."""
     provider: str = "auto"
     """ONNX Runtime execution provider."""
+    diameter_px: Annotated[float, Meta(ge=3, le=255)] | None = None
+    """Of the particles, for `centroid` and `radial_symmetry` only: a network has learnt it."""
+    contrast: Literal["bright", "dark"] | None = None
+    """Likewise."""
 
 
 class LinkerSettings(Section, frozen=True):

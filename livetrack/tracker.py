@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import structs
 
 from livetrack.config import Config
 from livetrack.linking import Linker
@@ -31,11 +32,9 @@ class Tracker:
     @classmethod
     def of(cls, config: Config) -> Tracker:
         """Build the tracker that the sections `[localizer]` and `[linker]` describe. Raises `UsageError`."""
-        network, linker = config.localizer, config.linker
+        linker = config.linker
         return cls(
-            load_localizer(
-                network.model, threshold=network.threshold, threads=network.threads, provider=network.provider
-            ),
+            load_localizer(**structs.asdict(config.localizer)),
             Linker(linker.search_radius_px, linker.memory, confirm_after=linker.confirm_after),
         )
 

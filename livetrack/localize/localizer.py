@@ -48,7 +48,7 @@ class Localizer(Protocol):
 def load_localizer(
     model: str | Path = "spot",
     *,
-    threshold: float = 0.5,
+    threshold: float | None = None,
     threads: int = 0,
     provider: str = "auto",
     diameter_px: float | None = None,
@@ -61,7 +61,7 @@ def load_localizer(
     model
         A shipped model's name, an ONNX file made by `livetrack train`, "centroid" or "radial_symmetry".
     threshold
-        Least score of a row, 0..1.
+        Least score of a row, 0..1; None takes the model's own.
     threads, provider
         Of ONNX Runtime, see `NetworkLocalizer`; the classical ones run on one thread of the processor.
     diameter_px, contrast
@@ -73,9 +73,9 @@ def load_localizer(
         The model or the provider is not there, the file cannot be used, or an option does not belong to it.
     """
     if str(model) in METHODS:
-        options = {"diameter_px": diameter_px, "contrast": contrast}
+        options = {"threshold": threshold, "diameter_px": diameter_px, "contrast": contrast}
         given = {key: value for key, value in options.items() if value is not None}
-        return ClassicalLocalizer(str(model), threshold=threshold, **given)  # type: ignore[arg-type]
+        return ClassicalLocalizer(str(model), **given)  # type: ignore[arg-type]
     path = find_model(model)
     if diameter_px is not None or contrast is not None:
         raise ModelError(f"model {model}: diameter_px and contrast belong to {' and '.join(METHODS)} only")

@@ -32,6 +32,8 @@ class ModelCard(msgspec.Struct, frozen=True):
     """A typical particle's."""
     contrast: str
     """"bright", "dark" or "either"."""
+    threshold: float = 0.5
+    """Least score of a row, unless the user sets another."""
     description: str = ""
     seed: int = 0
     steps: int = 0

@@ -31,7 +31,7 @@ class NetworkLocalizer:
     path
         The model.
     threshold
-        Least score of a row, 0..1.
+        Least score of a row, 0..1; None takes the model's own.
     threads
         Of ONNX Runtime; 0 lets it choose.
     provider
@@ -44,12 +44,12 @@ class NetworkLocalizer:
         The file is not a model, lacks livetrack's metadata, or the provider is not installed or does not start.
     """
 
-    def __init__(self, path: Path, *, threshold: float = 0.5, threads: int = 0, provider: str = "auto") -> None:
+    def __init__(self, path: Path, *, threshold: float | None = None, threads: int = 0, provider: str = "auto") -> None:
         self._session = _open(path, threads, provider)
         self.card: ModelCard = read_card(self._session, path)
         self.name = self.card.name
         self.provider: str = self._session.get_providers()[0]
-        self.threshold = threshold
+        self.threshold = self.card.threshold if threshold is None else threshold
         self._grey = np.empty((0, 0), np.float32)
         self._inputs: dict[tuple[int, int], npt.NDArray[np.float32]] = {}
 

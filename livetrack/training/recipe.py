@@ -94,6 +94,8 @@ class Recipe(Section, frozen=True, kw_only=True):
     name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
     family: Literal["spot", "bead"]
     description: str = ""
+    threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
+    """Least score of a particle, unless the user sets another: where missed and false ones balance."""
     seed: Annotated[int, Meta(ge=0)] = 1
     particles: Particles
     scenes: Scenes = Scenes()

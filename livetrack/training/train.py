@@ -163,6 +163,7 @@ def _metadata(recipe: Recipe, seed: int, steps: int) -> dict[str, Any]:
         "crop_px": recipe.network.crop_px,
         "diameter_px": recipe.particles.typical_diameter_px,
         "contrast": recipe.particles.contrast,
+        "threshold": recipe.threshold,
         "seed": seed,
         "steps": steps,
         "date": datetime.date.today().isoformat(),
