@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +19,9 @@ import tifffile
 
 from livetrack.camera import Frame, Geometry
 from livetrack.cli import main
+from livetrack.cli.output import terminal
+from livetrack.cli.window import WindowProcess
+from livetrack.config import ViewSettings
 from livetrack.record import Recorder
 from livetrack.record.pages import PageWriter
 from livetrack.tracker import Tracker
@@ -202,6 +207,24 @@ def test_a_recording_that_breaks_off_is_told_by_exit_code_1(
     assert main(["demo", "--headless", "--seconds=0.5", f"--record={tmp_path}", *ANY_PORT]) == 1
     assert capfd.readouterr().err.count("recording stopped after 0 frames: the disk is gone") == 1
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_a_window_hears_no_ctrl_c_and_ends_with_its_session(capfd: pytest.CaptureFixture[str]) -> None:
+    status: Any = None
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        WindowProcess("tcp://127.0.0.1:5999", ViewSettings(), terminal()) as window,
+    ):
+        process = window._process
+        window.look(status)
+        assert capfd.readouterr().err == ""
+        if sys.platform != "win32":
+            assert os.getpgid(process.pid) != os.getpgid(0)
+        raise KeyboardInterrupt
+    assert process.returncode is not None
+    for _ in range(2):
+        window.look(status)
+    assert capfd.readouterr().err.count("window closed; tracking goes on: Ctrl-C ends it") == 1
 
 
 def test_listening_where_nobody_speaks_says_so(capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import structs
@@ -43,7 +42,8 @@ def view(args: argparse.Namespace) -> int:
     from livetrack import overlay
 
     settings = load_config(None, args.overrides).view
-    return overlay.main(args.address, settings, seconds=args.seconds, screenshot=args.screenshot)
+    with _plain_ctrl_c():
+        return overlay.main(args.address, settings, seconds=args.seconds, screenshot=args.screenshot)
 
 
 def _overrides(args: argparse.Namespace) -> list[str]:
@@ -62,6 +62,7 @@ def _session(config: Config, args: argparse.Namespace) -> int:
 
 def _run_engine(config: Config, args: argparse.Namespace, console: Console, stop: threading.Event) -> Status:
     from livetrack.cli.console import ConsoleView
+    from livetrack.cli.window import WindowProcess
     from livetrack.engine import Engine
 
     with console.status("warming up: camera, network, kernels (longer the first time)"):
@@ -71,13 +72,14 @@ def _run_engine(config: Config, args: argparse.Namespace, console: Console, stop
         localizer = engine.tracker.localizer
         console.print(
             f"ready: camera {config.camera.driver}, model {localizer.name} on {localizer.provider}, "
-            f"positions at {address}",
+            f"positions at {address}; Ctrl-C stops",
         )
-        window = None if args.headless else _open_window(address, config, console)
-        with nullcontext() if window else ConsoleView(address, console):
-            status = engine.run(seconds=args.seconds, stop=stop)
-        if args.seconds is not None and window is not None:
-            window.terminate()
+        if _window_wanted(config, args, console):
+            with WindowProcess(address, config.view, console) as window:
+                status = engine.run(seconds=args.seconds, stop=stop, on_status=window.look)
+        else:
+            with ConsoleView(address, console):
+                status = engine.run(seconds=args.seconds, stop=stop)
         if engine.recorder is not None:
             with console.status("writing what is recorded"):
                 engine.close()
@@ -85,22 +87,20 @@ def _run_engine(config: Config, args: argparse.Namespace, console: Console, stop
     return status
 
 
-def _open_window(address: str, config: Config, console: Console) -> subprocess.Popen[bytes] | None:
-    """Start the window in a process of its own; nothing that happens to it touches the engine."""
+def _window_wanted(config: Config, args: argparse.Namespace, console: Console) -> bool:
     from livetrack.overlay import display_problem
 
-    if not config.view.open:
-        return None
+    if args.headless or not config.view.open:
+        return False
     if problem := display_problem():
         console.print(f"{problem}: going on in the console")
-        return None
-    settings = ["--set=" + assignment(f"view.{key}", value) for key, value in structs.asdict(config.view).items()]
-    return subprocess.Popen([sys.executable, "-m", "livetrack", "view", address, *settings])
+        return False
+    return True
 
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[threading.Event]:
-    """Let Ctrl-C and a polite kill end the session as its end would; a second Ctrl-C ends it at once."""
+    """Let Ctrl-C, a polite kill, and the terminal's end do what the session's end does; a second Ctrl-C at once."""
     stop = threading.Event()
 
     def handle(number: int, _frame: object) -> None:
@@ -108,12 +108,25 @@ def _stopped_by_signals() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         stop.set()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    ending = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else: nohup
+        ending.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in ending}
     try:
         yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _plain_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C end the process at once, until the window has its own way: an exception would break Qt's import."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _print_summary(status: Status, console: Console) -> None:

@@ -1,0 +1,61 @@
+"""The window's process as the engine's process sees it: opened, looked after, and ended with the session."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+from msgspec import structs
+from rich.console import Console
+
+from livetrack.config import ViewSettings
+from livetrack.toml_file import assignment
+from livetrack.wire import Status
+
+__all__ = ["WindowProcess"]
+
+_PATIENCE_S = 3.0
+
+
+class WindowProcess:
+    """`livetrack view` on the engine at `address`; nothing that happens to it touches the engine.
+
+    It does not hear the terminal's Ctrl-C, which Qt does not survive while it is being loaded: leaving the `with`
+    block ends it, whatever the block is left by.
+    """
+
+    def __init__(self, address: str, view: ViewSettings, console: Console) -> None:
+        self._address = address
+        self._console = console
+        settings = ["--set=" + assignment(f"view.{key}", value) for key, value in structs.asdict(view).items()]
+        command = [sys.executable, "-m", "livetrack", "view", address, *settings]
+        self._process = subprocess.Popen(command, **_apart())
+        self._open = True
+
+    def look(self, _: Status) -> None:
+        """Tell once when the window has gone; for `Engine.run(on_status=...)`."""
+        if self._open and self._process.poll() is not None:
+            self._open = False
+            self._console.print(
+                "window closed; tracking goes on: Ctrl-C ends it, "
+                f"`livetrack view {self._address}` opens a window again"
+            )
+
+    def __enter__(self) -> WindowProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _apart() -> dict[str, Any]:
+    """Return what starts a process out of reach of this terminal's Ctrl-C."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
