@@ -113,7 +113,7 @@ def test_a_tiff_cut_anywhere_is_an_error_or_a_problem_never_a_traceback(tmp_path
         assert movie.problem or len(frames) == 3
 
 
-def test_ome_and_imagej_say_rate_and_pixel_size(tmp_path: Path) -> None:
+def test_ome_imagej_and_tifffile_say_rate_and_pixel_size(tmp_path: Path) -> None:
     said = {"axes": "TYX", "TimeIncrement": 40.0, "TimeIncrementUnit": "ms"}
     size = {"PhysicalSizeX": 108.0, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 108.0, "PhysicalSizeYUnit": "nm"}
     tifffile.imwrite(tmp_path / "a.ome.tif", STACK, ome=True, metadata=said | size)
@@ -122,10 +122,11 @@ def test_ome_and_imagej_say_rate_and_pixel_size(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "c.tif", STACK, resolution=(72, 72), resolutionunit="INCH")
     inch = {"axes": "TYX", "unit": "pixel"}
     tifffile.imwrite(tmp_path / "d.tif", STACK, imagej=True, resolution=(72, 72), metadata=inch)
+    tifffile.imwrite(tmp_path / "e.tif", STACK, metadata={"axes": "TYX", "fps": 24.0})
     scales = [(movie.fps, movie.pixel_size_um) for movie in map(open_movie, sorted(tmp_path.iterdir()))]
     assert scales[0] == pytest.approx((25.0, 0.108))
     assert scales[1] == pytest.approx((20.0, 0.125))
-    assert scales[2:] == [(None, None), (None, None)]
+    assert scales[2:] == [(None, None), (None, None), (24.0, None)]
 
 
 @pytest.mark.parametrize("axes", ["TCYX", "CTYX"])
@@ -180,9 +181,20 @@ def test_of_several_series_the_longest_is_read_and_said(tmp_path: Path, caplog: 
     assert "holds 2 series of images; the longest is read" in caplog.text
 
 
-def test_a_single_picture_is_a_movie_of_one_frame(tmp_path: Path) -> None:
+def test_a_single_picture_is_a_movie_of_one_frame_without_a_rate(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "one.tif", STACK[0].astype(np.float32))
     assert same(open_movie(tmp_path / "one.tif"), STACK[:1].astype(np.float32))
+    Image.fromarray(STACK[0]).save(tmp_path / "one.png")
+    movie = open_movie(tmp_path / "one.png")
+    assert (movie.length, movie.fps) == (1, None)
+    assert same(movie, STACK[:1])
+
+
+def test_a_mask_is_a_movie_of_zeros_and_ones(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "mask.tif", STACK > 2000)
+    movie = open_movie(tmp_path / "mask.tif")
+    assert movie.dtype == np.uint8
+    assert same(movie, (STACK > 2000).astype(np.uint8))
 
 
 # folders
@@ -279,6 +291,8 @@ def test_what_cannot_be_read_gets_one_line_with_the_path(tmp_path: Path) -> None
     tifffile.imwrite(tmp_path / "stacks" / "a.tif", STACK)
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.png").write_text("no picture")
+    tifffile.imwrite(tmp_path / "complex.tif", STACK.astype(np.complex64))
+    tifffile.imwrite(tmp_path / "points.tif", STACK[:, :1, :1])
     said = {
         "missing.tif": "there is no such file or folder",
         "empty folder": r"holds no images \(.tif",
@@ -288,6 +302,8 @@ def test_what_cannot_be_read_gets_one_line_with_the_path(tmp_path: Path) -> None
         "nothing.tif": "the file is empty",
         "stacks": "holds 12 frames; in a folder each file is one",
         "bad": "a.png cannot be read",
+        "complex.tif": "complex.tif: its pixels are complex64, not real numbers",
+        "points.tif": "only one pixel wide or high",
     }
     for name, words in said.items():
         with pytest.raises(InputError, match=words) as caught:
@@ -376,7 +392,7 @@ def test_a_camera_without_a_movie_says_what_to_set(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "length", "shape", "fps"),
     [
-        ("bulk_water.tif", 300, (424, 640), None),
+        ("bulk_water.tif", 300, (424, 640), 24.0),
         ("brownian_beads.mp4", 50, (500, 500), 19.0),
         ("trapped_good.mp4", 100, (120, 120), 10.0),
     ],

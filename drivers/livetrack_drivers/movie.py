@@ -38,8 +38,8 @@ class MovieSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class MovieCamera:
     """A movie in a camera's place. `Picture.number` is the frame's place in it, `t_s` that over the frame rate.
 
-    A movie that does not say its rate, with none set, is read as fast as it is taken, and reckoned as 1 frame/s;
-    a warning says so. No frame is ever left out: a reader who is late gets those due one after the other.
+    A movie that does not say its rate, with none set, is read as fast as it is taken, and its times are those of
+    1 frame/s; a warning says so. No frame is ever left out: a reader who is late gets those due one after the other.
     """
 
     Settings = MovieSettings
@@ -73,7 +73,11 @@ class MovieCamera:
         if not (self._settings.fps or movie.fps):
             self.waits = True
             if self._settings.paced:
-                _log.warning("%s: does not say its frame rate; read as fast as possible, as 1 frame/s", movie.path)
+                _log.warning(
+                    "%s: does not say its frame rate; its frames come as fast as they are taken, and their times are "
+                    "those of 1 frame/s; set camera.movie.fps",
+                    movie.path,
+                )
         self._movie = movie
         height, width = movie.shape
         return Geometry(width, height, pixel_size_um=movie.pixel_size_um)

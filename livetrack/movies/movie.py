@@ -75,7 +75,7 @@ class Movie:
 
 
 def to_grey(image: Image, channel: int | None, path: Path) -> Image:
-    """Return (H, W) from (H, W) or (H, W, samples): one sample, or the luma of all.
+    """Return (H, W) from (H, W) or (H, W, samples): one sample, or the luma of all; booleans become uint8 0 and 1.
 
     Two samples are grey and alpha, four colours and alpha. Luma weighs red, green and blue by 0.299, 0.587 and
     0.114 (ITU-R BT.601) and keeps the number type.
@@ -83,8 +83,12 @@ def to_grey(image: Image, channel: int | None, path: Path) -> Image:
     Raises
     ------
     InputError
-        There is no such channel.
+        There is no such channel, or the pixels are no real numbers.
     """
+    if image.dtype.kind not in "buif":
+        raise InputError(f"{path}: its pixels are {image.dtype}, not real numbers; save one part, or the modulus")
+    if image.dtype.kind == "b":
+        image = image.view(np.uint8)
     samples = 1 if image.ndim == 2 else image.shape[2]
     if channel is not None and not 0 <= channel < samples:
         raise InputError(f"{path}: there is no channel {channel}; channels are 0 to {samples - 1}")

@@ -1,4 +1,4 @@
-"""Frame rate and pixel size as ImageJ and OME write them into TIFF files."""
+"""Frame rate and pixel size as ImageJ, OME and tifffile write them into TIFF files."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ def tiff_scales(tif: tifffile.TiffFile) -> tuple[float | None, float | None]:
         return _ome(tif.ome_metadata)
     if tif.imagej_metadata:
         return _imagej(tif.imagej_metadata, tif.pages[0])
+    if tif.shaped_metadata:  # the keywords given to tifffile.imwrite(..., metadata={"fps": 24.0})
+        return _number(tif.shaped_metadata[0].get("fps")) or None, None
     return None, None
 
 

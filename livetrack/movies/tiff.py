@@ -31,14 +31,14 @@ _BROKEN = (tifffile.TiffFileError, ValueError, OSError, RuntimeError, LookupErro
 def open_tiff(path: Path, channel: int | None) -> Movie:
     """Open a TIFF stack whose frames lie along one axis: time, or depth, or simply page after page.
 
-    Of several series (positions, sizes) the longest is read, and a warning says so. Frame rate and pixel size come
-    from ImageJ's or OME's metadata.
+    Of several series (positions, sizes) the longest is read, and a warning says so. Frame rate and pixel size are
+    what `tiff_scales` finds.
 
     Raises
     ------
     InputError
         This is no TIFF file, needs a decoder that is not installed, has several axes of images (times and depths),
-        or has several channels and none was chosen.
+        has several channels and none was chosen, or holds no pictures of real numbers.
     """
     try:
         with _opened(path) as tif:
@@ -104,6 +104,8 @@ def _intact(tif: tifffile.TiffFile, path: Path) -> tuple[Any, Planes, int]:
     """Return the planes' indices (channel, frame), the planes, and how many frames, as tifffile understands them."""
     series = max(tif.series, key=_length)
     plane = series.keyframe.axes
+    if not series.axes.endswith(plane):  # where tifffile finds no picture it takes one axis for another
+        raise InputError(f"{path}: its images are only one pixel wide or high; nothing can be tracked in them")
     axes, shape = series.axes.removesuffix(plane), series.shape[: -len(plane)]
     sizes = {axis: size for axis, size in zip(axes, shape, strict=True) if size > 1}
     channels = sizes.pop("C", 1)

@@ -17,7 +17,8 @@ __all__ = ["open_video"]
 def open_video(path: Path, channel: int | None) -> Movie:
     """Open the first video stream in `path`.
 
-    Frames are uint8, or uint16 where the video has more than 8 bits; the pixel size is never known.
+    Frames are uint8, or uint16 where the video has more than 8 bits; the pixel size is never known. A still picture
+    is a video of one frame, without a rate.
 
     Raises
     ------
@@ -30,8 +31,9 @@ def open_video(path: Path, channel: int | None) -> Movie:
                 raise InputError(f"{path}: there is no video in this file")
             stream = container.streams.video[0]
             image = _pixels(next(container.decode(stream)), channel, path)
-            length = stream.frames or None
-            fps = float(stream.average_rate) if stream.average_rate else None
+            still = container.format.name.endswith("_pipe")  # FFmpeg's name for pictures: it makes up 25 frames/s
+            length = 1 if still else stream.frames or None
+            fps = float(stream.average_rate) if stream.average_rate and not still else None
     except StopIteration:
         raise InputError(f"{path}: there is no frame in this file") from None
     except (av.FFmpegError, ValueError) as error:
