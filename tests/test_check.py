@@ -271,7 +271,7 @@ def test_what_stands_in_the_way_is_said(tmp_path: Path, settings: dict[str, Any]
 def test_frames_written_twice_are_told(tmp_path: Path) -> None:
     frames = scene(frames=6)
     report = check_movie(write(tmp_path / "movie.tif", [frame for frame in frames for _ in range(2)]))
-    assert any("6 of 12 frames are exact copies" in doubt for doubt in report.doubts)
+    assert any("exact copies of the frame before: 6 of 12" in doubt for doubt in report.doubts)
 
 
 def test_a_movie_of_nothing_gets_no_suggestion(tmp_path: Path) -> None:
@@ -284,6 +284,42 @@ def test_a_movie_of_nothing_gets_no_suggestion(tmp_path: Path) -> None:
     assert "track it" not in report_text(report)
     with pytest.raises(InputError):
         check_movie(tmp_path / "missing.tif")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (np.nan, "frame 1: image: pixel x=7, y=5 is nan; every pixel must be a finite number"),
+        (np.inf, "frame 1: image: pixel x=7, y=5 is inf"),
+        (1e300, "frame 1: image: pixel x=7, y=5 is 1e.300"),
+    ],
+)
+def test_a_pixel_that_is_no_number_is_named(tmp_path: Path, value: float, words: str) -> None:
+    frames = [frame.astype(np.float64) for frame in scene(frames=3)]
+    frames[1][5, 7] = value
+    with pytest.raises(InputError, match=f"movie.tif: {words}"):
+        check_movie(write(tmp_path / "movie.tif", frames))
+
+
+def test_images_too_small_and_pictures_of_another_kind_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="frame 0: image: 10x10 px is too small; the least is 16x16"):
+        check_movie(write(tmp_path / "movie.tif", [np.eye(10, dtype=np.uint8)] * 3))
+    with pytest.raises(UsageError, match=r"a.txt: the picture is a PNG file"):
+        check_movie(tmp_path / "movie.tif", tmp_path / "a.txt")
+
+
+def test_masks_empty_and_still_pictures_are_looked_at(tmp_path: Path) -> None:
+    masks = [frame > 1060 for frame in scene(frames=3)]
+    mask = check_movie(write(tmp_path / "mask.tif", masks), tmp_path / "mask.png")
+    assert mask.particles is not None
+    assert mask.particles.contrast == "bright"
+    empty = check_movie(write(tmp_path / "empty.tif", [np.zeros((40, 40), np.uint16)] * 3))
+    assert empty.doubts[0].startswith("all pixels are 0:")
+    faint = np.zeros((500, 500), np.uint16)
+    faint[0, 0] = 7
+    doubts = check_movie(write(tmp_path / "one.tif", [faint])).doubts
+    assert doubts[0].startswith("99.9 % of the pixels are 0")
+    assert doubts[1].startswith("a single frame:")
 
 
 @pytest.mark.parametrize("name", ["bulk_water.tif", "brownian_beads.mp4", "trapped_good.mp4", "trapped_bad.mp4"])

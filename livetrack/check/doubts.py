@@ -21,25 +21,29 @@ _FEW_FRAMES = 10
 
 def doubts_about_frames(frames: Sequence[npt.NDArray[Any]]) -> list[str]:
     """Return a sentence for each thing that is wrong with the pixels, whatever the particles are."""
-    said = []
     stack = np.stack(frames)
+    if stack.min() == stack.max():
+        return [f"all pixels are {stack.flat[0]}: are the light and the shutter as they should be?"]
+    said = []
     if stack.dtype.kind in "ui":
         top = int(stack.max())
         share = float((stack == top).mean())
         if top in _FULL_SCALES and share > _SATURATED:
             said.append(
-                f"{100 * share:.2g} % of the pixels are saturated at {top}: it spoils these particles' positions; "
+                f"{_percent(share)} of the pixels are saturated at {top}: it spoils these particles' positions; "
                 "lower the exposure or the gain"
             )
         black = float((stack == 0).mean())
         if black > _BLACK:
             said.append(
-                f"{100 * black:.2g} % of the pixels are 0: the dark side of the noise is cut off; raise the offset"
+                f"{_percent(black)} of the pixels are 0: the dark side of the noise is cut off; raise the offset"
             )
     same = sum(np.array_equal(one, other) for one, other in pairwise(frames))
     if same:
-        said.append(f"{same} of {len(frames)} frames are exact copies of the one before: they were written twice")
-    if len(frames) < _FEW_FRAMES:
+        said.append(f"exact copies of the frame before: {same} of {len(frames)} frames; they were written twice")
+    if len(frames) == 1:
+        said.append("a single frame: the spacing is a rough guess, and motion cannot be measured")
+    elif len(frames) < _FEW_FRAMES:
         said.append(f"only {len(frames)} frames: spacing and motion are rough guesses")
     return said
 
@@ -65,3 +69,8 @@ def doubts_about_particles(measures: Measures, dtype: np.dtype[Any]) -> list[str
             "identities will be mixed up; take frames faster, or dilute the sample"
         )
     return said
+
+
+def _percent(share: float) -> str:
+    """Return a share below 1 to two digits, or three near 1."""
+    return f"{min(100 * share, 99.9):.{2 if share < 0.99 else 3}g} %"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import numpy.typing as npt
 
 from livetrack.check.blobs import Blobs
@@ -17,8 +18,9 @@ from livetrack.check.picture import save_picture
 from livetrack.check.report import CheckReport
 from livetrack.check.trial import try_model
 from livetrack.config import LinkerSettings
-from livetrack.errors import InputError
-from livetrack.movies import open_movie
+from livetrack.errors import InputError, UsageError
+from livetrack.localize.normalize import to_float
+from livetrack.movies import Movie, open_movie
 from livetrack.particles import Rows
 
 __all__ = ["check_movie"]
@@ -47,14 +49,15 @@ def check_movie(
     Raises
     ------
     InputError
-        The movie cannot be read, or holds no frame.
+        The movie cannot be read, holds no frame, or one that no localizer takes: too small, or with a pixel that is
+        not finite.
     UsageError
-        The picture cannot be written.
+        The picture cannot be written, or its name does not end in `.png`.
     """
+    if picture is not None and Path(picture).suffix.lower() != ".png":
+        raise UsageError(f"{picture}: the picture is a PNG file; give it a name that ends in .png")
     movie = open_movie(path, channel)
-    images = list(islice(movie, frames))
-    if not images:
-        raise InputError(movie.problem or f"{path}: there is no frame in it")
+    images = _first_images(movie, frames)
     doubts = [movie.problem] if movie.problem else []
     doubts += doubts_about_frames(images)
     report = CheckReport(
@@ -97,6 +100,20 @@ def check_movie(
         trials=[trial for trial, _ in trials.values()],
         picture="" if picture is None else str(picture),
     )
+
+
+def _first_images(movie: Movie, count: int) -> list[npt.NDArray[Any]]:
+    """Return up to `count` images, at least one, each fit for a localizer."""
+    images = list(islice(movie, count))
+    if not images:
+        raise InputError(movie.problem or f"{movie.path}: there is no frame in it")
+    for number, image in enumerate(images):
+        try:
+            with np.errstate(over="ignore"):  # of float32: told as a number that is not finite
+                to_float(image)
+        except InputError as error:
+            raise InputError(f"{movie.path}: frame {number}: {error}") from None
+    return images
 
 
 def _suggest_model(particles: Measures) -> tuple[str, str]:

@@ -64,7 +64,8 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def report_text(report: CheckReport) -> str:
     """Return the report as lines of text."""
-    lines = [_movie_line(report), f"looked at   the first {report.looked_at} frames"]
+    looked_at = "one frame" if report.looked_at == 1 else f"the first {report.looked_at} frames"
+    lines = [_movie_line(report), f"looked at   {looked_at}"]
     if report.particles is not None:
         lines += [
             *_particle_lines(report.particles, report.pixel_size_um),
@@ -82,11 +83,12 @@ def report_text(report: CheckReport) -> str:
 
 
 def _movie_line(report: CheckReport) -> str:
+    length, fps = report.length, report.fps
     parts = [
-        "unknown number of frames" if report.length is None else f"{report.length} frames",
+        "unknown number of frames" if length is None else "1 frame" if length == 1 else f"{length} frames",
         f"{report.width}x{report.height} px",
         report.dtype,
-        "frame rate not in the file" if report.fps is None else f"{report.fps:g} frames/s",
+        *([] if length == 1 else ["frame rate not in the file" if fps is None else f"{fps:g} frames/s"]),
         "pixel size not in the file" if report.pixel_size_um is None else f"{report.pixel_size_um:.4g} µm per px",
     ]
     return f"{report.movie}: {', '.join(parts)}"
