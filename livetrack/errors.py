@@ -14,7 +14,19 @@
 
 from __future__ import annotations
 
-__all__ = ["CameraError", "CameraLostError", "ConfigError", "InputError", "LivetrackError", "ModelError", "UsageError"]
+import errno
+import os
+
+__all__ = [
+    "CameraError",
+    "CameraLostError",
+    "ConfigError",
+    "InputError",
+    "LivetrackError",
+    "ModelError",
+    "UsageError",
+    "reason",
+]
 
 
 class LivetrackError(Exception):
@@ -47,3 +59,10 @@ class InputError(UsageError):
 
 class CameraLostError(LivetrackError):
     """The camera stopped delivering while running."""
+
+
+def reason(error: OSError) -> str:
+    """Return in a few words why a file or a stream could not be written or read."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full"
+    return os.strerror(error.errno) if error.errno else str(error)

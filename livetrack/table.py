@@ -9,7 +9,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from livetrack.errors import UsageError
+from livetrack.errors import LivetrackError, UsageError, reason
 from livetrack.particles import Flag, Rows
 
 __all__ = ["COLUMNS", "TrackTable"]
@@ -64,6 +65,8 @@ class TrackTable:
     ------
     UsageError
         The ending is another one, or the folder is missing or cannot be written to.
+    LivetrackError
+        Later: it cannot be written any further, as when the disk is full.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -79,8 +82,9 @@ class TrackTable:
         try:
             self._file = pa.OSFile(str(self.partial_path), "wb")
         except OSError as error:
-            raise UsageError(f"{self.partial_path}: cannot be written: {error.strerror or error}") from None
-        self._writer = _WRITERS[ending](self._file)
+            raise UsageError(f"{self.partial_path}: cannot be written: {reason(error)}") from None
+        with self._failure_told():
+            self._writer = _WRITERS[ending](self._file)
         self._decimals = _DECIMALS if ending == ".csv" else None
         self._frames: list[int] = []
         self._rows: list[Rows] = []
@@ -94,7 +98,8 @@ class TrackTable:
         self._rows.append(measured)
         self._waiting += len(measured)
         if self._waiting >= _BATCH_ROWS:
-            self._flush()
+            with self._failure_told():
+                self._flush()
 
     def __enter__(self) -> TrackTable:
         return self
@@ -102,26 +107,39 @@ class TrackTable:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._file, self._writer:
-            self._flush()
-        if kind is None:
-            self.partial_path.replace(self.path)
-        elif not self._written:
-            self.partial_path.unlink()
+        whole = False
+        try:
+            with self._failure_told():
+                with self._file, self._writer:
+                    self._flush()
+                if kind is None:
+                    self.partial_path.replace(self.path)
+                    whole = True
+        finally:
+            if not whole and not self._written:
+                self.partial_path.unlink()
 
     def _flush(self) -> None:
         if not self._waiting:
             return
-        rows = np.concatenate(self._rows)
+        frames, parts, waiting = self._frames, self._rows, self._waiting
+        self._frames, self._rows, self._waiting = [], [], 0  # now: a batch that fails is not tried again at the end
+        rows = np.concatenate(parts)
         columns = {
-            "frame": np.repeat(self._frames, [len(part) for part in self._rows]),
+            "frame": np.repeat(frames, [len(part) for part in parts]),
             "particle": rows["id"],
             **{name: self._column(rows[name]) for name in COLUMNS if name not in _WHOLE},
         }
         arrays = [pa.array(columns[field.name], field.type, from_pandas=True) for field in _SCHEMA]  # NaN: no value
         self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA))
-        self._written += self._waiting
-        self._frames, self._rows, self._waiting = [], [], 0
+        self._written += waiting
+
+    @contextmanager
+    def _failure_told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise LivetrackError(f"{self.path}: cannot be written: {reason(error)}") from error
 
     def _column(self, values: Any) -> Any:
         values = values.astype(np.float64)

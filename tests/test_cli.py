@@ -241,6 +241,27 @@ def test_models_and_cameras_are_listed(capfd: pytest.CaptureFixture[str]) -> Non
     assert all(name in listed for name in ("micromanager", "movie", "simulated", "exposure_ms"))
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_cannot_be_written_is_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "livetrack", "cameras"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == "livetrack: the disk is full\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a closed pipe is told otherwise there")
+def test_a_reader_that_has_gone_is_no_failure() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "livetrack", "cameras"], stdout=pipe, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("module", ["livetrack", "livetrack.client", "livetrack.wire", "livetrack.cli"])
 def test_light_modules_load_nothing_heavy(module: str) -> None:
     """A feedback program starts at once, and so does `livetrack --help`."""

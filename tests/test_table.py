@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from livetrack.errors import UsageError
+from livetrack.errors import LivetrackError, UsageError
 from livetrack.particles import Flag, Rows, empty_rows
 from livetrack.table import COLUMNS, TrackTable
 
@@ -125,3 +127,26 @@ def test_trackpy_analyses_the_table_as_it_is(tmp_path: Path) -> None:
             place += rng.normal(0, 0.5, place.shape)
     msd = trackpy.emsd(pd.read_csv(tmp_path / "out.csv"), mpp=1, fps=1, max_lagtime=5)
     np.testing.assert_allclose(msd, 0.5 * np.arange(1, 6), rtol=0.05)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_full_disk_is_told_and_nothing_broken_takes_the_name(tmp_path: Path, ending: str) -> None:
+    class Full:
+        def __init__(self, file: Any) -> None:
+            self.file = file
+
+        def write_batch(self, _: Any) -> None:
+            raise OSError(errno.ENOSPC, "Error writing bytes to file")
+
+        def __enter__(self) -> None:
+            self.file.__enter__()
+
+        def __exit__(self, *how: Any) -> None:
+            self.file.__exit__(*how)
+
+    path = tmp_path / f"tracks.{ending}"
+    table = TrackTable(path)
+    table._writer = Full(table._writer)
+    with pytest.raises(LivetrackError, match=rf"tracks.{ending}: cannot be written: the disk is full"), table:
+        table.append(0, rows_of(0))
+    assert list(tmp_path.iterdir()) == []

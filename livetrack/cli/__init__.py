@@ -15,37 +15,66 @@ from importlib import import_module
 from pathlib import Path
 
 from livetrack import __version__
-from livetrack.client import DEFAULT_ADDRESS
-from livetrack.errors import LivetrackError
+from livetrack.cli.signals import plain_ctrl_c
+from livetrack.errors import LivetrackError, reason
 
 __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    args = _parser().parse_args(argv)
     try:
-        return _call(args.command, args)
-    except LivetrackError as error:
-        if args.debug:
-            raise
-        print(f"livetrack: {error}", file=sys.stderr)
-        return error.exit_code
+        with plain_ctrl_c():
+            parser = _parser()
+        return _run(parser.parse_args(argv))
     except KeyboardInterrupt:
         return 130
+
+
+def _run(args: argparse.Namespace) -> int:
+    try:
+        code = _call(args.command, args)
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:  # the reader of our output, as `head`, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _output_fails()
         return 0
+    except (LivetrackError, OSError) as error:
+        if args.debug:
+            raise
+        print(f"livetrack: {_words(error)}", file=sys.stderr)
+        return error.exit_code if isinstance(error, LivetrackError) else 1
+
+
+def _words(error: LivetrackError | OSError) -> str:
+    if isinstance(error, LivetrackError):
+        return str(error)
+    if _output_fails():
+        return f"the output cannot be written: {reason(error)}"
+    return f"{error.filename}: {reason(error)}" if error.filename else reason(error)
+
+
+def _output_fails() -> bool:
+    """Whether standard output takes no more; if so let go of what is left, or Python would complain at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def _call(command: str, args: argparse.Namespace) -> int:
     """Import `livetrack.cli.MODULE` and call its function, both named in `command` as `module:function`."""
     module, function = command.split(":")
-    call: Callable[[argparse.Namespace], int] = getattr(import_module(f"livetrack.cli.{module}"), function)
+    with plain_ctrl_c():
+        call: Callable[[argparse.Namespace], int] = getattr(import_module(f"livetrack.cli.{module}"), function)
     return call(args)
 
 
 def _parser() -> argparse.ArgumentParser:
+    from livetrack.client import DEFAULT_ADDRESS  # here: it brings NumPy, and Ctrl-C may come meanwhile
+
     parser = argparse.ArgumentParser(
         prog="livetrack", description="Real-time particle tracking inside the acquisition loop of a live microscope."
     )

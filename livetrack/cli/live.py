@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import structs
 from rich.console import Console
 
 from livetrack.cli.output import terminal, write_json
+from livetrack.cli.signals import plain_ctrl_c, stopped_by_signals
 from livetrack.config import Config, load_config
 from livetrack.toml_file import assignment
 from livetrack.wire import Status
@@ -42,7 +40,7 @@ def view(args: argparse.Namespace) -> int:
     from livetrack import overlay
 
     settings = load_config(None, args.overrides).view
-    with _plain_ctrl_c():
+    with plain_ctrl_c():
         return overlay.main(args.address, settings, seconds=args.seconds, screenshot=args.screenshot)
 
 
@@ -53,7 +51,7 @@ def _overrides(args: argparse.Namespace) -> list[str]:
 
 def _session(config: Config, args: argparse.Namespace) -> int:
     console = terminal()
-    with _stopped_by_signals() as stop:
+    with stopped_by_signals() as stop:
         status = _run_engine(config, args, console, stop)
     _print_summary(status, console)
     write_json(args.json, status)
@@ -96,37 +94,6 @@ def _window_wanted(config: Config, args: argparse.Namespace, console: Console) -
         console.print(f"{problem}: going on in the console")
         return False
     return True
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """Let Ctrl-C, a polite kill, and the terminal's end do what the session's end does; a second Ctrl-C at once."""
-    stop = threading.Event()
-
-    def handle(number: int, _frame: object) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        stop.set()
-
-    ending = [signal.SIGINT, signal.SIGTERM]
-    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else: nohup
-        ending.append(signal.SIGHUP)
-    before = {number: signal.signal(number, handle) for number in ending}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _plain_ctrl_c() -> Iterator[None]:
-    """Let Ctrl-C end the process at once, until the window has its own way: an exception would break Qt's import."""
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _print_summary(status: Status, console: Console) -> None:

@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from livetrack.errors import UsageError
+from livetrack.errors import UsageError, reason
 
 __all__ = ["terminal", "write_json"]
 
 
 def terminal(*, stderr: bool = True) -> Console:
     """Return a console that prints text as it is: a path or a message may hold brackets."""
-    return Console(stderr=stderr, markup=False, highlight=False, soft_wrap=True)
+    return _Terminal(stderr=stderr, markup=False, highlight=False, soft_wrap=True)
 
 
 def write_json(path: Path | None, figures: Any) -> None:
@@ -25,4 +25,11 @@ def write_json(path: Path | None, figures: Any) -> None:
     try:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2) + b"\n")
     except OSError as error:
-        raise UsageError(f"--json {path}: cannot be written: {error.strerror}") from None
+        raise UsageError(f"--json {path}: cannot be written: {reason(error)}") from None
+
+
+class _Terminal(Console):
+    """A reader that has gone (`| head`) is `livetrack.cli.main`'s to deal with; rich would end with code 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise  # the BrokenPipeError that rich calls this for
