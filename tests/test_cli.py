@@ -194,6 +194,18 @@ def test_a_damaged_movie_is_told_once(movie: Path, tmp_path: Path) -> None:
     done = livetrack("track", short, "-o", tmp_path / "tracks.csv")
     assert done.returncode == 0
     assert done.stderr.count("the file is cut short") == 1
+    assert "the file is cut short" in done.stderr.splitlines()[-1]
+
+
+def test_a_session_that_was_never_closed_is_told_at_the_end(
+    movie: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    session = record(tmp_path, list(tifffile.imread(movie)[:4]))
+    info = json.loads((session / "session.json").read_text())
+    del info["ended"]
+    (session / "session.json").write_text(json.dumps(info))
+    assert main(["track", str(session), "-o", str(tmp_path / "tracks.csv")]) == 0
+    assert "it was never closed: its end may be missing" in capfd.readouterr().err.splitlines()[-1]
 
 
 def test_a_recording_that_breaks_off_is_told_by_exit_code_1(

@@ -34,7 +34,7 @@ def models(args: argparse.Namespace) -> int:
 
 
 def train(args: argparse.Namespace) -> int:
-    """Train a model, with progress, and tell its figures."""
+    """Train a model, with progress, and tell its figures; Ctrl-C saves what was learnt and returns 130."""
     try:
         from livetrack.training import load_recipe
         from livetrack.training import train as run
@@ -55,9 +55,11 @@ def train(args: argparse.Namespace) -> int:
             bars.update(task, completed=progress.share, description=description)
 
         report = run(args.recipe, args.output, minutes=args.minutes, seed=args.seed, progress=show)
+    if report.interrupted:
+        console.print(f"stopped early at step {report.steps}: {report.model}")
     console.print(
         f"{report.model}: {report.steps} steps on {report.scenes} simulated scenes in {report.elapsed_s / 60:.1f} min, "
-        f"loss {report.loss:.3f}",
+        f"loss {report.loss:.3f}; its card is {report.card}\n{report.accuracy_line}",
     )
     write_json(args.json, report)
-    return 0
+    return 130 if report.interrupted else 0

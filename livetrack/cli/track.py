@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -28,8 +30,10 @@ class _Source(NamedTuple):
     images: Iterator[tuple[int, npt.NDArray[Any], float | None, int]]
     """The number of each frame, its pixels, its time in s, and the number of its geometry."""
     length: int | None
+    problem: Callable[[], str | None]
+    """Why it broke off, once the images are through."""
     movie: Movie | None
-    """Whose `problem` says how the file is damaged; None for a session."""
+    """None for a session."""
 
 
 class _Found(NamedTuple):
@@ -49,7 +53,8 @@ def track(args: argparse.Namespace) -> int:
     table = TrackTable(args.output)
     try:
         with table:
-            model, found = _track_all(source, config, table, console)
+            with _silent(logging.getLogger("livetrack.movies.movie")):  # damage is told at the end
+                model, found = _track_all(source, config, table, console)
             if not found.frames:
                 raise InputError(f"{args.movie}: there is no frame in it to track")
     except BaseException:
@@ -61,7 +66,10 @@ def track(args: argparse.Namespace) -> int:
         f"{found.particles} particles in {found.trajectories} trajectories; {args.output}",
     )
     figures = {"movie": str(args.movie), "output": str(args.output), "model": model, **found._asdict()}
-    write_json(args.json, {**figures, "problem": source.movie.problem if source.movie else None})
+    problem = source.problem()
+    write_json(args.json, {**figures, "problem": problem})
+    if problem:
+        console.print(f"not all of it: {problem}")
     return 0
 
 
@@ -107,15 +115,27 @@ def _open(path: Path, channel: int | None) -> _Source:
     if (path / "session.json").exists():
         if channel is not None:
             raise UsageError("--channel belongs to movies; a recorded session has one")
-        frames = read_session(path).frames()
-        return _Source(((each.index, each.pixels, each.t_s, each.geometry_number) for each in frames), None, None)
+        session = read_session(path)
+        images = ((each.index, each.pixels, each.t_s, each.geometry_number) for each in session.frames())
+        problem = f"{path}: {session.problem}" if session.problem else None
+        return _Source(images, None, lambda: problem, None)
     movie = open_movie(path, channel)
     rate = movie.fps
-    images = ((index, image, None if rate is None else index / rate, 0) for index, image in enumerate(movie))
-    return _Source(images, movie.length, movie)
+    numbered = ((index, image, None if rate is None else index / rate, 0) for index, image in enumerate(movie))
+    return _Source(numbered, movie.length, lambda: movie.problem, movie)
 
 
 def _progress(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
     )
+
+
+@contextmanager
+def _silent(log: logging.Logger) -> Iterator[None]:
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import queue
+import re
 import shutil
 import threading
 import time
@@ -19,7 +20,7 @@ import numpy as np
 
 from livetrack import __version__
 from livetrack.camera import Frame
-from livetrack.errors import UsageError
+from livetrack.errors import UsageError, reason
 from livetrack.particles import Rows
 from livetrack.record.pages import PageWriter
 from livetrack.record.session import new_folder, write_info
@@ -31,6 +32,7 @@ __all__ = ["Recorder"]
 _FLUSH_S = 0.5  # the tables' batches: what a killed process may lose
 _ROWS_BYTES = 64_000_000  # of rows that may wait: minutes of them
 _FRAMES = 100_000  # that may wait, pixels dropped or not
+_FULL_BYTES = 64_000_000  # with less than a large frame's pixels left
 _NO_PIXELS = np.empty((0, 0), np.uint8)
 
 
@@ -151,7 +153,7 @@ class Recorder:
         try:
             self._write_all()
         except Exception as error:  # noqa: BLE001 - whatever it is, the live loop goes on and a person is told
-            self.problem = f"recording stopped after {self._written} frames: {error}{_free_space(self.folder)}"
+            self.problem = f"recording stopped after {self._written} frames: {_why(error, self.folder)}"
             self._discard_all()
         finally:
             self._close_files()
@@ -221,7 +223,7 @@ class Recorder:
             try:
                 file.close()
             except OSError as error:
-                self.problem = self.problem or f"recording could not be finished: {error}"
+                self.problem = self.problem or f"recording could not be finished: {_why(error, self.folder)}"
         self._info |= {
             "ended": datetime.now().astimezone().isoformat(),
             "frames_written": self._written,
@@ -233,9 +235,13 @@ class Recorder:
             write_info(self.folder, self._info)
 
 
-def _free_space(folder: Path) -> str:
-    """Most writing fails for want of it, and the system's word for that differs from call to call."""
+def _why(error: Exception, folder: Path) -> str:
+    """Say why writing failed and how much room there is: most fails for want of it, by many names."""
+    what = reason(error) if isinstance(error, OSError) else str(error)
     try:
-        return f" ({shutil.disk_usage(folder).free / 1e9:.1f} GB free on the disk of {folder})"
+        free = shutil.disk_usage(folder).free
     except OSError:
-        return f" ({folder} cannot be reached)"
+        return f"{what} ({folder} cannot be reached)"
+    if free < _FULL_BYTES and re.fullmatch(r"\d+ requested and \d+ written", what):  # NumPy's word for it
+        what = "the disk is full"
+    return f"{what} ({free / 1e9:.1f} GB free on the disk of {folder})"

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from livetrack.camera import Frame
-from livetrack.errors import InputError, UsageError
+from livetrack.errors import InputError, UsageError, reason
 from livetrack.record.pages import page_files, read_pages
 from livetrack.record.streams import DELIVERED, TRACKED, TRAJECTORIES, read_stream
 
@@ -31,6 +31,11 @@ class Session:
     def closed(self) -> bool:
         """False when the process was killed: the last second may be missing."""
         return "ended" in self.info
+
+    @property
+    def problem(self) -> str:
+        """Why frames may be missing at the end; empty when the recording is whole."""
+        return str(self.info.get("problem", "")) if self.closed else "it was never closed: its end may be missing"
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames whose pixels were written, in order."""
@@ -87,7 +92,7 @@ def new_folder(parent: Path, started: datetime) -> Path:
                 return folder
         raise OSError("a thousand recordings began there within this second")
     except OSError as error:
-        what = error.strerror or error
+        what = reason(error)
         raise UsageError(f"{parent}: cannot hold a recording: {what}; choose another folder") from None
 
 
@@ -105,4 +110,6 @@ def write_info(folder: Path, info: dict[str, Any]) -> None:
         new.write_bytes(msgspec.json.format(msgspec.json.encode(info, enc_hook=str), indent=2))
         new.replace(path)
     except OSError as error:
-        raise UsageError(f"{folder}: cannot be written to: {error.strerror or error}") from None
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise UsageError(f"{folder}: cannot be written to: {reason(error)}") from None
