@@ -65,7 +65,11 @@ def test_a_short_training_learns_and_its_model_finds_spots(tiny: Path, tmp_path:
     assert report.steps == len(seen) == 120
     assert seen[-1].share == 1
     assert seen[-1].loss < seen[10].loss - 2
-    assert "| SNR |" in Path(report.card).read_text(encoding="utf-8")
+    card = Path(report.card).read_text(encoding="utf-8")
+    assert "| SNR |" in card
+    assert report.accuracy_line in card
+    assert report.overall.particles == sum(cell.particles for cell in report.accuracy)
+    assert report.overall.recall > 0.5
     assert sum(cell.particles for cell in report.accuracy) > 100
 
     image = np.full((40, 48), 50, np.float32)
@@ -101,6 +105,28 @@ def test_a_training_stops_in_time_and_repeats_with_its_seed(tiny: Path, tmp_path
     assert first.loss == pytest.approx(again.loss, rel=1e-4)
     assert first.loss != pytest.approx(other.loss, rel=1e-4)
     assert train(tiny, tmp_path / "d.onnx", minutes=1e-6).steps == 1
+
+
+def test_an_interrupted_training_leaves_a_model_and_says_what_it_lacks(tiny: Path, tmp_path: Path) -> None:
+    def interrupt(progress: Progress) -> None:
+        if progress.step == 2:
+            raise KeyboardInterrupt
+
+    report = train(tiny, tmp_path / "early.onnx", progress=interrupt)
+    assert (report.interrupted, report.steps) == (True, 2)
+    assert NetworkLocalizer(tmp_path / "early.onnx").card.steps == 2
+    assert report.accuracy_line.startswith("Nothing was found of")
+    card = Path(report.card).read_text(encoding="utf-8")
+    assert report.accuracy_line in card
+    assert "nan" not in card
+
+
+def test_a_card_without_particles_has_no_empty_table(tiny: Path, tmp_path: Path) -> None:
+    tiny.write_text(TINY.replace("snr = [20.0, 40.0]", "snr = [0.1, 0.2]"), encoding="utf-8")
+    report = train(tiny, tmp_path / "empty.onnx", steps=1)
+    card = Path(report.card).read_text(encoding="utf-8")
+    assert "hold no particle of SNR 1 or above" in card
+    assert "|---|" not in card
 
 
 def test_the_loss_is_least_for_the_truth(tiny: Path) -> None:

@@ -55,11 +55,10 @@ def train(args: argparse.Namespace) -> int:
             bars.update(task, completed=progress.share, description=description)
 
         report = run(args.recipe, args.output, minutes=args.minutes, seed=args.seed, progress=show)
-    if report.interrupted:
-        console.print(f"stopped early at step {report.steps}: {report.model}")
+    done = "stopped early at step" if report.interrupted else "done at step"
     console.print(
-        f"{report.model}: {report.steps} steps on {report.scenes} simulated scenes in {report.elapsed_s / 60:.1f} min, "
-        f"loss {report.loss:.3f}; its card is {report.card}\n{report.accuracy_line}",
+        f"{done} {report.steps}: {report.model}, card {report.card}; {report.scenes} simulated scenes in "
+        f"{report.elapsed_s / 60:.1f} min, loss {report.loss:.3f}\n{report.accuracy_line}",
     )
     write_json(args.json, report)
     return 130 if report.interrupted else 0

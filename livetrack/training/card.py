@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from pathlib import Path
@@ -9,14 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.training.validate import GATE_PX, SIDE_PX, Accuracy
+from livetrack.training.validate import GATE_PX, SIDE_PX, Accuracy, Validation
 
-__all__ = ["accuracy_table", "write_card"]
+__all__ = ["accuracy_line", "accuracy_table", "write_card"]
 
 _RUNS = 20
+_LEAST_RECALL = 0.1  # below it a model has learnt too little to be of use
 
 
-def write_card(localizer: NetworkLocalizer, model: Path, accuracy: list[Accuracy]) -> Path:
+def write_card(localizer: NetworkLocalizer, model: Path, validation: Validation) -> Path:
     """Write the card as Markdown beside `model`; return its path."""
     card = localizer.card
     ranges = card.recipe["particles"]
@@ -24,7 +26,7 @@ def write_card(localizer: NetworkLocalizer, model: Path, accuracy: list[Accuracy
     text = f"""\
 # {card.name}
 
-{card.description}.
+{card.description or "The recipe does not describe it"}.
 
 - particles: {card.contrast}, size {ranges["size_px"]} px, SNR {ranges["snr"]}
 - trained: {card.steps} steps from seed {card.seed}, {card.date}, livetrack {card.livetrack}
@@ -34,14 +36,31 @@ def write_card(localizer: NetworkLocalizer, model: Path, accuracy: list[Accuracy
 Accuracy on new scenes of the recipe, {SIDE_PX}x{SIDE_PX} px, crowding, edges and flaws included. SNR is the particle's
 height over the background / standard deviation of the background's noise; found means a row within {GATE_PX:g} px.
 
-{accuracy_table(accuracy)}"""
+{accuracy_line(validation.overall)}
+
+{accuracy_table(validation.by_snr)}"""
     path = model.with_suffix(".md")
     path.write_text(text, encoding="utf-8")
     return path
 
 
+def accuracy_line(overall: Accuracy) -> str:
+    """Return the accuracy in one line, and that more training is needed where it is."""
+    if not overall.particles:
+        return "Accuracy unknown: the recipe's scenes hold no particle of SNR 1 or above."
+    if not overall.recall:
+        return f"Nothing was found of {overall.particles} particles in new scenes: it needs more training."
+    line = (
+        f"Finds {100 * overall.recall:.1f} % of the particles in new scenes, RMSE {overall.rmse_px:.2f} px per axis; "
+        f"{100 * overall.false_share:.1f} % of what it finds is false."
+    )
+    return line + (" It needs more training." if overall.recall < _LEAST_RECALL else "")
+
+
 def accuracy_table(accuracy: list[Accuracy]) -> str:
-    """Return the accuracy as a Markdown table."""
+    """Return the accuracy as a Markdown table, empty where there is none."""
+    if not accuracy:
+        return ""
     lines = [
         "| SNR | particles | recall | false | RMSE per axis, px | median error, px | bias, px | error / x_std |",
         "|---|---|---|---|---|---|---|---|",
@@ -49,10 +68,14 @@ def accuracy_table(accuracy: list[Accuracy]) -> str:
     for cell in accuracy:
         snr = f"{cell.snr_from:g}-{cell.snr_to:g}" if np.isfinite(cell.snr_to) else f"from {cell.snr_from:g}"
         lines.append(
-            f"| {snr} | {cell.particles} | {cell.recall:.3f} | {cell.false_share:.3f} | {cell.rmse_px:.3f} "
-            f"| {cell.median_px:.3f} | {cell.bias_px:.3f} | {cell.spread:.2f} |"
+            f"| {snr} | {cell.particles} | {cell.recall:.3f} | {cell.false_share:.3f} | {_known(cell.rmse_px)} "
+            f"| {_known(cell.median_px)} | {_known(cell.bias_px)} | {_known(cell.spread, 2)} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _known(value: float, digits: int = 3) -> str:
+    return "none" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def _milliseconds(localizer: NetworkLocalizer, side: int) -> float:

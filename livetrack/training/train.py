@@ -19,7 +19,7 @@ from livetrack.errors import UsageError
 from livetrack.localize.decode import STRIDE
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.localize.normalize import INPUT_VERSION
-from livetrack.training.card import write_card
+from livetrack.training.card import accuracy_line, write_card
 from livetrack.training.export import export
 from livetrack.training.network import COARSEST, UNet
 from livetrack.training.recipe import Recipe, load_recipe
@@ -53,7 +53,13 @@ class TrainingReport:
     scenes: int
     loss: float
     elapsed_s: float
+    interrupted: bool
+    """Ctrl-C ended it early."""
+    accuracy_line: str
+    """For a person: what is found, how precisely, and whether more training is needed."""
+    overall: Accuracy
     accuracy: list[Accuracy]
+    """By SNR."""
 
 
 def train(
@@ -67,8 +73,9 @@ def train(
 ) -> TrainingReport:
     """Train the model of a recipe on simulated scenes and write it as ONNX, with a card (Markdown) beside it.
 
-    The model is also written every two minutes, so that an interrupted training leaves one that can be used. With
-    the same recipe, seed and number of steps the result is the same, up to the rounding of PyTorch's threads.
+    Ctrl-C ends the training early, and what was learnt by then is written and measured; a second one ends it at
+    once. The model is also written every two minutes, for a loss of power. With the same recipe, seed and number of
+    steps the result is the same, up to the rounding of PyTorch's threads.
 
     Parameters
     ----------
@@ -89,6 +96,8 @@ def train(
         The recipe is missing or wrong.
     UsageError
         The model cannot be written where it should go.
+    KeyboardInterrupt
+        Ctrl-C before the first step was done, or a second one.
     """
     recipe = load_recipe(recipe_path)
     output = Path(output_path)
@@ -100,25 +109,40 @@ def train(
     torch.manual_seed(seed)
     trainer = _Trainer(recipe)
     state = Progress(0, 0.0, math.nan, 0.0)
+    interrupted = False
     start = saved = time.perf_counter()
-    while state.share < 1:
-        loss = trainer.step(rng, _rate(state.share))
-        told = loss if state.step == 0 else state.loss + _REMEMBER * (loss - state.loss)
-        now = time.perf_counter()
-        step = state.step + 1
-        share = max(step / steps, 0 if minutes is None else (now - start) / (60 * minutes))
-        state = Progress(step, min(share, 1.0), told, now - start)
-        if progress is not None:
-            progress(state)
-        if now - saved > _SAVE_EVERY_S:
-            saved = now
-            export(trainer.network, output, _metadata(recipe, seed, state.step))
+    try:
+        while state.share < 1:
+            loss = trainer.step(rng, _rate(state.share))
+            told = loss if state.step == 0 else state.loss + _REMEMBER * (loss - state.loss)
+            now = time.perf_counter()
+            step = state.step + 1
+            share = max(step / steps, 0 if minutes is None else (now - start) / (60 * minutes))
+            state = Progress(step, min(share, 1.0), told, now - start)
+            if progress is not None:
+                progress(state)
+            if now - saved > _SAVE_EVERY_S:
+                saved = now
+                export(trainer.network, output, _metadata(recipe, seed, state.step))
+    except KeyboardInterrupt:
+        if state.step == 0:
+            raise
+        interrupted = True
     export(trainer.network, output, _metadata(recipe, seed, state.step))
     localizer = NetworkLocalizer(output)
-    accuracy = validate(localizer, recipe)
-    card = write_card(localizer, output, accuracy)
-    scenes = state.step * recipe.training.batch
-    return TrainingReport(str(output), str(card), state.step, scenes, state.loss, state.elapsed_s, accuracy)
+    validation = validate(localizer, recipe)
+    return TrainingReport(
+        model=str(output),
+        card=str(write_card(localizer, output, validation)),
+        steps=state.step,
+        scenes=state.step * recipe.training.batch,
+        loss=state.loss,
+        elapsed_s=state.elapsed_s,
+        interrupted=interrupted,
+        accuracy_line=accuracy_line(validation.overall),
+        overall=validation.overall,
+        accuracy=validation.by_snr,
+    )
 
 
 class _Trainer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from livetrack.particles import Rows
 from livetrack.training.recipe import Recipe
 from livetrack.training.scenes import Scene, draw_scene
 
-__all__ = ["GATE_PX", "SIDE_PX", "Accuracy", "validate"]
+__all__ = ["GATE_PX", "SIDE_PX", "Accuracy", "Validation", "validate"]
 
 GATE_PX = 3.0
 """A row this near to a particle has found it."""
@@ -29,7 +30,7 @@ _SEED = 20_000  # apart from the training's
 class Accuracy(Struct, frozen=True):
     """Accuracy for particles of one range of SNR: height over the background / noise of the background.
 
-    What is said of the particles found is NaN where none was.
+    What is said of the particles found is NaN where none was, and `recall` where there was none to find.
     """
 
     snr_from: float
@@ -48,8 +49,15 @@ class Accuracy(Struct, frozen=True):
     """Robust standard deviation of error / x_std: 1 where the localizer knows its uncertainty."""
 
 
-def validate(localizer: Localizer, recipe: Recipe, scenes: int = 200) -> list[Accuracy]:
-    """Return the accuracy on `scenes` images of `SIDE_PX`, by SNR; empty cells are left out."""
+class Validation(NamedTuple):
+    """Accuracy over all particles of SNR 1 and above, and by SNR; ranges without particles are left out."""
+
+    overall: Accuracy
+    by_snr: list[Accuracy]
+
+
+def validate(localizer: Localizer, recipe: Recipe, scenes: int = 200) -> Validation:
+    """Return the accuracy on `scenes` images of `SIDE_PX`."""
     rng = np.random.default_rng(recipe.seed + _SEED)
     found: list[npt.NDArray[np.float64]] = []
     wrong: list[npt.NDArray[np.float64]] = []
@@ -60,7 +68,10 @@ def validate(localizer: Localizer, recipe: Recipe, scenes: int = 200) -> list[Ac
         found.append(_errors(scene, rows, owner))
         false = np.setdiff1d(np.arange(len(rows)), owner)
         wrong.append(np.abs(rows["intensity"][false]) / scene.noise)
-    return _by_snr(np.concatenate(found), np.concatenate(wrong))
+    errors, heights = np.concatenate(found), np.concatenate(wrong)
+    cells = [_accuracy(errors, heights, *edges) for edges in pairwise(_SNR_EDGES)]
+    overall = _accuracy(errors, heights, _SNR_EDGES[0], _SNR_EDGES[-1])
+    return Validation(overall, [cell for cell in cells if cell.particles])
 
 
 def _match(scene: Scene, rows: Rows) -> npt.NDArray[np.int64]:
@@ -88,28 +99,23 @@ def _errors(scene: Scene, rows: Rows, owner: npt.NDArray[np.int64]) -> npt.NDArr
     return table
 
 
-def _by_snr(found: npt.NDArray[np.float64], wrong: npt.NDArray[np.float64]) -> list[Accuracy]:
-    cells = []
-    for low, high in pairwise(_SNR_EDGES):
-        cell = found[(found[:, 0] >= low) & (found[:, 0] < high)]
-        seen = cell[~np.isnan(cell[:, 1])]
-        false = int(((wrong >= low) & (wrong < high)).sum())
-        if len(cell) == 0:
-            continue
-        cells.append(
-            Accuracy(
-                snr_from=low,
-                snr_to=high,
-                particles=len(cell),
-                recall=len(seen) / len(cell),
-                false_share=false / max(1, false + len(seen)),
-                rmse_px=float(np.sqrt((seen[:, 1:3] ** 2).mean())) if len(seen) else math.nan,
-                median_px=_spread(seen[:, 1:3]),
-                bias_px=float(np.abs(seen[:, 1:3].mean(axis=0)).max()) if len(seen) else math.nan,
-                spread=_spread(seen[:, 3:5]),
-            )
-        )
-    return cells
+def _accuracy(
+    found: npt.NDArray[np.float64], wrong: npt.NDArray[np.float64], snr_from: float, snr_to: float
+) -> Accuracy:
+    cell = found[(found[:, 0] >= snr_from) & (found[:, 0] < snr_to)]
+    seen = cell[~np.isnan(cell[:, 1])]
+    false = int(((wrong >= snr_from) & (wrong < snr_to)).sum())
+    return Accuracy(
+        snr_from=snr_from,
+        snr_to=snr_to,
+        particles=len(cell),
+        recall=len(seen) / len(cell) if len(cell) else math.nan,
+        false_share=false / max(1, false + len(seen)),
+        rmse_px=float(np.sqrt((seen[:, 1:3] ** 2).mean())) if len(seen) else math.nan,
+        median_px=_spread(seen[:, 1:3]),
+        bias_px=float(np.abs(seen[:, 1:3].mean(axis=0)).max()) if len(seen) else math.nan,
+        spread=_spread(seen[:, 3:5]),
+    )
 
 
 def _spread(values: npt.NDArray[np.float64]) -> float:
