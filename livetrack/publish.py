@@ -111,8 +111,8 @@ def _bind(address: str, key: str, queue: int) -> zmq.Socket[bytes]:
         socket.close(linger=0)
         taken = "is another livetrack running? Stop it, or " if error.errno == zmq.EADDRINUSE else ""
         raise UsageError(
-            f"{key} = {address!r} cannot be bound ({zmq.strerror(error.errno or 0)}): "
-            f"{taken}choose another port with --set {key}=tcp://127.0.0.1:PORT"
+            f"{key} = {address!r} cannot be bound ({zmq.strerror(error.errno or 0)}): {taken}choose two other ports: "
+            "--set publish.address=tcp://127.0.0.1:PORT --set publish.preview_address=tcp://127.0.0.1:PORT2"
         ) from None
     return socket
 

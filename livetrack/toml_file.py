@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from livetrack.errors import ConfigError
+from livetrack.errors import ConfigError, reason
 
 __all__ = ["TomlDocument", "assignment"]
 
@@ -39,8 +39,11 @@ class TomlDocument:
             text = self.path.read_text(encoding="utf-8-sig")  # Windows' editors may put a mark in front
         except FileNotFoundError:
             raise ConfigError(f"{self.path}: no such file") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{self.path}: cannot be read: {error}") from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"{self.path}: not TOML, which is text in UTF-8") from None
+        except OSError as error:
+            what = "a folder" if self.path.is_dir() else reason(error)
+            raise ConfigError(f"{self.path}: cannot be read as TOML: {what}") from None
         try:
             self.data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -157,7 +160,9 @@ def _value_at(table: Any, inner: Path_) -> str:
             table = table.get(part)
         elif isinstance(table, list) and part.isdigit():
             table = table[int(part)]
-    return "..." if isinstance(table, dict) else repr(table).replace("True", "true").replace("False", "false")
+    if isinstance(table, dict):
+        return "..."
+    return repr(table).replace("True", "true").replace("False", "false").replace("\\\\", "\\")
 
 
 def _toml_value(text: str) -> Any:
@@ -170,7 +175,10 @@ def _toml_value(text: str) -> Any:
 def _split_toml_error(message: str, text: str) -> tuple[str, int]:
     match = re.search(r" \(at line (\d+), column \d+\)", message)
     if match:
-        return message.replace(match[0], ""), int(match[1])
+        what, line = message.replace(match[0], ""), int(match[1])
+        if re.search(r'"[^"]*\\', text.splitlines()[line - 1]):
+            what += "; a Windows path goes in single quotes, as 'C:\\data'"
+        return what, line
     return message.replace(" (at end of document)", ", at the end of the file"), text.count("\n") + 1
 
 

@@ -52,6 +52,11 @@ def test_the_documented_file_equals_the_defaults() -> None:
         ("[calibration]\npixel_size_um = 0", ":2: [calibration.pixel_size_um] = 0: expected a number > 0"),
         ("[linker]\nmemory = ", ":2: not TOML: "),
         ("[linker\nmemory = 3", ":1: not TOML: "),
+        (
+            '[camera.micromanager]\nmm_dir = "C:\\Program Files"',
+            ":2: not TOML: Unescaped '\\' in a string; a Windows path goes in",
+        ),
+        ("[linker]\nmemory = 'C:\\data'", ":2: [linker.memory] = 'C:\\data': expected a whole number"),
         ("[linker]\nmemory = 1\nmemory = 2", ":3: not TOML: "),
     ],
 )

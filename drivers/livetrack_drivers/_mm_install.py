@@ -42,9 +42,9 @@ def find_folder(mm_dir: str) -> Path:
         source = "mm_dir" if mm_dir else ENVIRONMENT
         folder = Path(named).expanduser()
         if not folder.is_dir():
-            raise CameraError(f"{source} = {named!r} is no folder: give Micro-Manager's own, with its mmgr_dal_* files")
+            raise CameraError(f"{source} = '{named}' is no folder: give Micro-Manager's own, with its mmgr_dal_* files")
         if not _has_adapters(folder):
-            raise CameraError(f"{source} = {named!r} holds no device adapters (mmgr_dal_*): give Micro-Manager's own")
+            raise CameraError(f"{source} = '{named}' holds no device adapters (mmgr_dal_*): give Micro-Manager's own")
         return folder.resolve()
     for folder in _usual_folders():
         if _has_adapters(folder):
