@@ -88,6 +88,7 @@ def test_track_writes_the_table_that_trackpy_reads(movie: Path, tmp_path: Path, 
         (["track", "MOVIE", "-o", "tracks.csv", "--model", "spit"], "did you mean spot?"),
         (["track", "MOVIE", "-o", "tracks.csv", "--set", "linker.memory=-1"], "--set linker.memory"),
         (["run", "nowhere.toml"], "nowhere.toml: no such file"),
+        (["run", "MOVIE"], "for a movie there is `livetrack track`"),
         (["run", "--headless", "--set", "camera.driver=webcam"], "installed: micromanager, movie, simulated"),
         (["run", "--headless", "--set", "camera.driver=movie", *ANY_PORT], "camera.movie: path is empty"),
         (["listen", "localhost"], "not an address to connect to"),
@@ -103,7 +104,7 @@ def test_a_mistake_gives_one_line_and_exit_code_2(
         pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     code = main([str(movie) if argument == "MOVIE" else argument for argument in arguments])
-    told = [line for line in capfd.readouterr().err.splitlines() if "no config.toml here" not in line]
+    told = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("settings: ")]
     assert code == 2
     assert len(told) == 1, told
     assert told[0].startswith("livetrack: ")
@@ -195,6 +196,30 @@ def test_a_damaged_movie_is_told_once(movie: Path, tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stderr.count("the file is cut short") == 1
     assert "the file is cut short" in done.stderr.splitlines()[-1]
+
+
+def test_a_recording_taken_for_a_movie_is_told_what_to_type(
+    movie: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    session = record(tmp_path, list(tifffile.imread(movie)[:4]))
+    assert main(["check", str(session)]) == 2
+    assert f"a recorded session: `livetrack track {session} -o tracks.csv`" in capfd.readouterr().err
+    for command in (["check"], ["track", "-o", str(tmp_path / "tracks.csv")]):
+        assert main([*command, str(tmp_path)]) == 2
+        assert f"holds 1 recordings; name one of them: {session}" in capfd.readouterr().err
+
+
+def test_without_a_settings_file_the_defaults_are_used_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["check"]) == 0
+    assert "the defaults, with the simulated camera (no config.toml here): fine" in capfd.readouterr().out
+    Path("config.toml").write_text("[linker]\nmemory = -1\n")
+    assert main(["run"]) == 2
+    Path("config.toml").write_text("[view]\nopen = false\n")
+    assert main(["run", "--seconds=0.2", *ANY_PORT]) == 0
+    assert "settings: config.toml\n" in capfd.readouterr().err
 
 
 def test_a_session_that_was_never_closed_is_told_at_the_end(

@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     check = command(
         "check", "check:check", "look at a movie and suggest settings, or try the settings of a live session"
     )
-    check.add_argument("target", nargs="?", type=Path, help="a movie, or a settings file (default: config.toml here)")
+    check.add_argument("target", nargs="?", type=Path, help="a movie, or a settings file (default: as `run`)")
     check.add_argument(
         "--picture", type=_new_file, metavar="PNG", help="annotated picture to write (default: NAME-check.png)"
     )

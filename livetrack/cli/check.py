@@ -11,7 +11,9 @@ import numpy as np
 from livetrack.acquisition import Acquisition
 from livetrack.camera import Frame, load_driver
 from livetrack.cli.output import terminal, write_json
-from livetrack.config import Config, load_config
+from livetrack.cli.recordings import recordings_told
+from livetrack.cli.settings import settings_of
+from livetrack.config import Config
 from livetrack.errors import LivetrackError, UsageError
 
 __all__ = ["check"]
@@ -21,8 +23,10 @@ _TRIAL_S = 2.0
 
 def check(args: argparse.Namespace) -> int:
     """Check a movie; or, for a settings file, that the camera and the model do what it says."""
-    target = args.target or Path("config.toml")
-    return _check_settings(target, args) if target.suffix == ".toml" else _check_movie(target, args)
+    if args.target is None or args.target.suffix.lower() == ".toml":
+        return _check_settings(args)
+    with recordings_told(args.target):
+        return _check_movie(args.target, args)
 
 
 def _check_movie(movie: Path, args: argparse.Namespace) -> int:
@@ -37,10 +41,10 @@ def _check_movie(movie: Path, args: argparse.Namespace) -> int:
     return 0
 
 
-def _check_settings(path: Path, args: argparse.Namespace) -> int:
+def _check_settings(args: argparse.Namespace) -> int:
     from livetrack.tracker import Tracker
 
-    config = load_config(path, args.overrides)
+    config, name = settings_of(args.target, args.overrides)
     with terminal().status("trying the model and the camera"):
         tracker = Tracker.of(config)
         frame, rate, acquisition = _watch(config)
@@ -48,7 +52,7 @@ def _check_settings(path: Path, args: argparse.Namespace) -> int:
     geometry, localizer = frame.geometry, tracker.localizer
     scale = geometry.pixel_size_um
     told = [
-        f"settings    {path}: fine",
+        f"settings    {name}: fine",
         f"camera      {config.camera.driver}: {geometry.width}x{geometry.height} px, {frame.pixels.dtype}, "
         f"origin {geometry.x_origin}, {geometry.y_origin}, binning {geometry.binning}",
         "pixel size  " + ("unknown: set calibration.pixel_size_um" if scale is None else f"{scale:g} µm"),
@@ -57,7 +61,7 @@ def _check_settings(path: Path, args: argparse.Namespace) -> int:
         f"model       {localizer.name} on {localizer.provider}: {len(rows)} particles in the last frame",
     ]
     terminal(stderr=False).print("\n".join(told))
-    figures = {"settings": str(path), "geometry": geometry, "dtype": str(frame.pixels.dtype)}
+    figures = {"settings": name, "geometry": geometry, "dtype": str(frame.pixels.dtype)}
     counts = {"frames": acquisition.received, "lost": acquisition.lost, "particles": len(rows)}
     write_json(args.json, {**figures, "fps": rate, **counts})
     return 0

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import threading
-from pathlib import Path
 
 from msgspec import structs
 from rich.console import Console
 
 from livetrack.cli.output import terminal, write_json
+from livetrack.cli.settings import settings_of
 from livetrack.cli.signals import plain_ctrl_c, stopped_by_signals
 from livetrack.config import Config, load_config
 from livetrack.toml_file import assignment
@@ -26,12 +25,8 @@ def demo(args: argparse.Namespace) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Track the camera of the settings."""
-    path = args.config
-    if path is None and Path("config.toml").exists():
-        path = Path("config.toml")
-    config = load_config(path, _overrides(args))
-    if path is None:
-        print(f"no config.toml here: the defaults are used, with the {config.camera.driver} camera", file=sys.stderr)
+    config, name = settings_of(args.config, _overrides(args))
+    terminal().print(f"settings: {name}")
     return _session(config, args)
 
 
@@ -69,8 +64,8 @@ def _run_engine(config: Config, args: argparse.Namespace, console: Console, stop
         address = engine.publisher.address
         localizer = engine.tracker.localizer
         console.print(
-            f"ready: camera {config.camera.driver}, model {localizer.name} on {localizer.provider}, "
-            f"positions at {address}; Ctrl-C stops",
+            f"ready, Ctrl-C stops: camera {config.camera.driver}, model {localizer.name} on {localizer.provider}, "
+            f"positions at {address}",
         )
         if _window_wanted(config, args, console):
             with WindowProcess(address, config.view, console) as window:

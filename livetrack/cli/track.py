@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from livetrack.cli.output import terminal, write_json
+from livetrack.cli.recordings import recordings_told
 from livetrack.config import Config, load_config
 from livetrack.errors import InputError, UsageError
 from livetrack.toml_file import assignment
@@ -119,7 +120,8 @@ def _open(path: Path, channel: int | None) -> _Source:
         images = ((each.index, each.pixels, each.t_s, each.geometry_number) for each in session.frames())
         problem = f"{path}: {session.problem}" if session.problem else None
         return _Source(images, None, lambda: problem, None)
-    movie = open_movie(path, channel)
+    with recordings_told(path):
+        movie = open_movie(path, channel)
     rate = movie.fps
     numbered = ((index, image, None if rate is None else index / rate, 0) for index, image in enumerate(movie))
     return _Source(numbered, movie.length, lambda: movie.problem, movie)
