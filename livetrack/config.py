@@ -60,6 +60,8 @@ class LocalizerSettings(Section, frozen=True):
     """Threads of the network; 0 lets ONNX Runtime choose, as a rule one for each core."""
     provider: str = "auto"
     """ONNX Runtime execution provider."""
+    profile_fit: bool = True
+    """With a network: fit each particle's profile after the search, for positions at the limit of the noise."""
     diameter_px: Annotated[float, Meta(ge=3, le=255)] | None = None
     """Of the particles, for `centroid` and `radial_symmetry` only: a network has learnt it."""
     contrast: Literal["bright", "dark"] | None = None

@@ -51,6 +51,7 @@ def load_localizer(
     threshold: float | None = None,
     threads: int = 0,
     provider: str = "auto",
+    profile_fit: bool = True,
     diameter_px: float | None = None,
     contrast: Contrast | None = None,
 ) -> Localizer:
@@ -64,6 +65,8 @@ def load_localizer(
         Least score of a row, 0..1; None takes the model's own.
     threads, provider
         Of ONNX Runtime, see `NetworkLocalizer`; the classical ones run on one thread of the processor.
+    profile_fit
+        For networks: fit each particle's profile after the search, for positions at the limit of the noise.
     diameter_px, contrast
         Of the particles, for the classical ones only, see `ClassicalLocalizer`; a network has learnt them.
 
@@ -79,4 +82,4 @@ def load_localizer(
     path = find_model(model)
     if diameter_px is not None or contrast is not None:
         raise ModelError(f"model {model}: diameter_px and contrast belong to {' and '.join(METHODS)} only")
-    return NetworkLocalizer(path, threshold=threshold, threads=threads, provider=provider)
+    return NetworkLocalizer(path, threshold=threshold, threads=threads, provider=provider, profile_fit=profile_fit)
