@@ -106,7 +106,7 @@ def test_what_cannot_be_fitted_is_left_as_it_is() -> None:
     rows["flags"][0] = Flag.EDGE
     before = rows.copy()
     fit_profiles(image, 1.0, rows, 12.0)
-    assert rows[:1].tobytes() == before[:1].tobytes()
+    assert all(np.array_equal(rows[name][0], before[name][0], equal_nan=True) for name in rows.dtype.names)
     assert abs(rows["x"][1] - 30) < 2
     fit_profiles(image, 1.0, empty_rows(), 12.0)
 
