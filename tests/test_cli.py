@@ -6,9 +6,11 @@ import contextlib
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +264,25 @@ def test_a_window_hears_no_ctrl_c_and_ends_with_its_session(capfd: pytest.Captur
     for _ in range(2):
         window.look(status)
     assert capfd.readouterr().err.count("window closed; tracking goes on: Ctrl-C ends it") == 1
+
+
+def test_the_summary_says_why_most_frames_were_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    update = Tracker.update
+
+    def slow(self: Tracker, *arguments: Any) -> Any:
+        rows = update(self, *arguments)
+        time.sleep(0.1)
+        self.t_localized_ns = self.t_linked_ns = time.perf_counter_ns()
+        return rows
+
+    small = [f"--set=camera.simulated.{size}=64" for size in ("width", "height")]
+    figures = tmp_path / "figures.json"
+    monkeypatch.setattr(Tracker, "update", slow)
+    assert main(["demo", "--headless", "--seconds=1", f"--json={figures}", *small, *ANY_PORT]) == 0
+    assert re.search(r"to track a frame takes \d{3,}\.\d ms here and the camera sends one", capfd.readouterr().err)
+    assert not {"header", "rows"} & json.loads(figures.read_text()).keys()
 
 
 def test_listening_where_nobody_speaks_says_so(capfd: pytest.CaptureFixture[str]) -> None:

@@ -40,8 +40,7 @@ def train(args: argparse.Namespace) -> int:
         from livetrack.training import train as run
     except ImportError as error:
         raise UsageError(
-            f"training needs {error.name or 'PyTorch'}, which is not installed: "
-            "python -m pip install 'livetrack[train]'"
+            f"training needs {error.name or 'PyTorch'}, which is not installed: python -m pip install torch onnx"
         ) from None
 
     load_recipe(args.recipe)  # a mistake in it is told before the bar is drawn
