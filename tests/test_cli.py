@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -10,7 +11,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +21,18 @@ import numpy as np
 import pandas
 import pytest
 import tifffile
+import zmq
 
 from livetrack.camera import Frame, Geometry
 from livetrack.cli import main
 from livetrack.cli.output import terminal
 from livetrack.cli.window import WindowProcess
 from livetrack.config import ViewSettings
+from livetrack.particles import empty_rows
 from livetrack.record import Recorder
 from livetrack.record.pages import PageWriter
 from livetrack.tracker import Tracker
+from livetrack.wire import PositionsEncoder, Preview, Status, encode_preview, encode_status
 
 ROOT = Path(__file__).parents[1]
 ANY_PORT = [f"--set=publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address")]
@@ -288,6 +294,57 @@ def test_the_summary_says_why_most_frames_were_skipped(
 def test_listening_where_nobody_speaks_says_so(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["listen", "tcp://127.0.0.1:5999", "--timeout", "0.2"]) == 1
     assert "is an engine running there?" in capfd.readouterr().err
+
+
+@contextlib.contextmanager
+def sending(messages: list[bytes]) -> Iterator[str]:
+    """Send messages at an address, one after another and again and again, slowly."""
+    stop = threading.Event()
+    socket = zmq.Context.instance().socket(zmq.PUB)
+    socket.bind("tcp://127.0.0.1:*")
+
+    def send() -> None:
+        for message in itertools.cycle(messages):
+            socket.send(message)
+            if stop.wait(0.15):
+                return
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()
+    finally:
+        stop.set()
+        thread.join()
+        socket.close(linger=0)
+
+
+def test_listening_tells_an_engines_end_and_its_return(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("livetrack.cli.listen._LOOK_S", 0.05)
+    first, second = (bytes(PositionsEncoder(session).encode(empty_rows(1))) for session in (1, 2))
+    over = Status(
+        session=1, state="stopped", message="", camera="", model="", provider="", preview_address="", uptime_s=0,
+        camera_fps=0, tracked_fps=0, received=0, tracked=0, skipped=0, lost=0, particles=0, latency_us={},
+    )  # fmt: skip
+    with sending([first, encode_status(over), second]) as address:
+        assert main(["listen", address, "--seconds=2", "--quiet"]) == 0
+    told = capfd.readouterr().err
+    assert "the engine's session is over: stopped" in told
+    assert "the engine was started anew" in told
+
+
+def test_listening_to_the_pictures_says_where_positions_are(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("livetrack.cli.listen._LOOK_S", 0.05)
+    monkeypatch.setattr("livetrack.cli.listen._SILENCE_S", 0.2)
+    with sending([encode_preview(Preview(1, 0, 1, np.zeros((4, 4), np.uint8)))]) as address:
+        assert main(["listen", address]) == 1
+    told = capfd.readouterr().err
+    assert f"waiting for an engine at {address}" in told
+    assert "it is an engine's publish.preview_address" in told
 
 
 def test_models_and_cameras_are_listed(capfd: pytest.CaptureFixture[str]) -> None:

@@ -104,8 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     listen = command("listen", "listen:listen", "print the positions of a running engine")
     listen.add_argument("address", nargs="?", default=DEFAULT_ADDRESS, help="the engine's address (%(default)s)")
     listen.add_argument("--newest", action="store_true", help="only the newest frame, as a control loop reads")
-    listen.add_argument("--csv", action="store_true", help="every particle as a line of CSV")
-    listen.add_argument("--quiet", action="store_true", help="only the summary")
+    shown = listen.add_mutually_exclusive_group()
+    shown.add_argument("--csv", action="store_true", help="every particle as a line of CSV")
+    shown.add_argument("--quiet", action="store_true", help="only the summary")
     listen.add_argument("--seconds", type=_positive, metavar="S", help="stop after so long")
     listen.add_argument(
         "--timeout",
