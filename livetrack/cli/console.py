@@ -9,6 +9,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from livetrack.cli.output import terminal
 from livetrack.client import StatusSubscriber, Subscriber, Update
 from livetrack.errors import LivetrackError
 from livetrack.wire import Status
@@ -17,7 +18,10 @@ __all__ = ["ConsoleView", "braille_map", "status_line"]
 
 _REFRESH_S = 0.25
 _LINE_S = 5.0  # between two lines where the output is no terminal
-_COLUMNS, _ROWS = 48, 16
+_COLUMNS, _ROWS = 48, 16  # of the map, at most
+_BORDER = 2
+_TEXT_ROWS = 6  # kept for the status line, folded, and the last line
+_LAST_LINE = Text("Ctrl-C stops ")  # short: the terminal shows ^C behind it, and a line that this fills is one more
 
 
 class ConsoleView:
@@ -46,7 +50,8 @@ class ConsoleView:
 
     def _show_map(self, positions: Subscriber, beats: StatusSubscriber) -> None:
         status: Status | None = None
-        with Live(console=self._console, auto_refresh=False, transient=True) as live:
+        console = terminal(fold=True)  # a line that is folded is counted as the two that it takes, and erased as such
+        with Live(console=console, auto_refresh=False, transient=True) as live:
             while not self._stop.wait(_REFRESH_S):
                 try:
                     status = beats.receive(0) or status
@@ -54,12 +59,19 @@ class ConsoleView:
                 except LivetrackError:
                     continue
                 if update is not None:
-                    live.update(Group(braille_map(update), Text(status_line(status, update))), refresh=True)
+                    line = Text(status_line(status, update))
+                    live.update(Group(_map(update, console), line, _LAST_LINE), refresh=True)
 
     def _print_lines(self, beats: StatusSubscriber) -> None:
         while not self._stop.wait(_LINE_S):
             if status := beats.receive(0):
                 self._console.print(status_line(status, None))
+
+
+def _map(update: Update, console: Console) -> Text:
+    """Draw the map as large as the terminal has room for."""
+    columns, rows = min(_COLUMNS, console.width - _BORDER), min(_ROWS, console.height - _BORDER - _TEXT_ROWS)
+    return braille_map(update, max(columns, 1), max(rows, 1))
 
 
 def status_line(status: Status | None, update: Update | None) -> str:
@@ -77,7 +89,7 @@ def status_line(status: Status | None, update: Update | None) -> str:
     return f"{line}  {status.message}".rstrip()
 
 
-def braille_map(update: Update, columns: int = _COLUMNS, rows: int = _ROWS) -> Text:
+def braille_map(update: Update, columns: int, rows: int) -> Text:
     """Draw where the particles are: 2 x 4 dots to a character, in a frame of the image's shape."""
     x, y = update.particles["x"], update.particles["y"]
     inside = (x >= -0.5) & (x < update.width - 0.5) & (y >= -0.5) & (y < update.height - 0.5)

@@ -13,9 +13,9 @@ from livetrack.errors import UsageError, reason
 __all__ = ["terminal", "write_json"]
 
 
-def terminal(*, stderr: bool = True) -> Console:
-    """Return a console that prints text as it is: a path or a message may hold brackets."""
-    return _Terminal(stderr=stderr, markup=False, highlight=False, soft_wrap=True)
+def terminal(*, stderr: bool = True, fold: bool = False) -> Console:
+    """Return a console that prints text as it is, brackets and all; with `fold`, in lines of the terminal's width."""
+    return _Terminal(stderr=stderr, markup=False, highlight=False, soft_wrap=not fold)
 
 
 def write_json(path: Path | None, figures: Any) -> None:
