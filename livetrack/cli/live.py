@@ -123,5 +123,5 @@ def _why_skipped(status: Status) -> str:
         return ""
     return (
         f"to track a frame takes {needed_ms:.1f} ms here and the camera sends one every {given_ms:.1f} ms: "
-        "the newest were tracked; a smaller ROI or a lower frame rate lets more be"
+        "the newest were tracked; a smaller ROI or a lower frame rate would keep more"
     )
