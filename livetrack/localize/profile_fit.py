@@ -101,7 +101,8 @@ def _useful_radius(grey: Any, scale: float, x: Any, y: Any, height: Any, sample:
         _normal_equations(pixels, count, x[n], y[n], knots, profile, 0.0, False, normal, right)
         _add_prior(normal, knots, height[n])
         if _solve(normal, right, knots + 2):
-            mean += right[:knots] / height[n] * min(abs(height[n]), 10.0)
+            weight = min(abs(height[n]), 10.0) / max(abs(height[n]), 1.0)  # a shape, and one particle does not rule
+            mean += math.copysign(weight, height[n]) * right[:knots]
     within = 0.0
     information = np.zeros(knots)
     for k in range(1, knots - 1):
