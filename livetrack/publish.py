@@ -18,6 +18,7 @@ __all__ = ["Publisher"]
 
 _POSITIONS_QUEUE = 10_000  # messages held for each slow reader; then it misses some, which it sees in `seq`
 _PREVIEW_QUEUE = 2
+_REPEAT_S = 1.0
 
 
 class Publisher:
@@ -91,12 +92,13 @@ class Publisher:
         """Send the newest tracked frame at display rate."""
         if not self._settings.preview_fps:
             return
-        last = None
+        last, sent_s = None, 0.0
         while not self._stop.wait(1 / self._settings.preview_fps):
-            frame = self._newest
-            if frame is None or frame is last:
+            frame, now_s = self._newest, time.monotonic()
+            # the same one again now and then: a window may be opened while the camera stalls
+            if frame is None or (frame is last and now_s - sent_s < _REPEAT_S):
                 continue
-            last = frame
+            last, sent_s = frame, now_s
             step = -(-max(frame.pixels.shape) // self._settings.preview_max_px)
             pixels = frame.pixels[::step, ::step]
             self._preview_socket.send(encode_preview(Preview(self._session, frame.index, step, pixels)))

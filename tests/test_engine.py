@@ -178,6 +178,20 @@ def test_pictures_and_the_heartbeat_reach_a_window() -> None:
     assert seen["preview"].pixels.shape == (48, 64)
 
 
+def test_a_window_opened_while_the_camera_stalls_gets_the_last_picture() -> None:
+    faults = simulated(stall_at_s=0.5, stall_s=60.0)
+    seen: list[Any] = []
+    with Engine(config(*SMALL, *faults)) as engine:
+
+        def look(status: Status) -> None:
+            if status.uptime_s > 1.5 and not seen:
+                with PreviewSubscriber(engine.publisher.preview_address) as previews:
+                    seen.append(previews.receive(3))
+
+        engine.run(seconds=4, on_status=look)
+    assert seen[0].pixels.shape == (96, 128)
+
+
 def test_a_camera_that_vanishes_comes_back_and_says_so_meanwhile() -> None:
     faults = simulated(disconnect_at_s=0.5)
     seen: list[Status] = []
