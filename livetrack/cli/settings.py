@@ -20,6 +20,6 @@ def settings_of(path: Path | None, overrides: Iterable[str]) -> tuple[Config, st
     if path is not None and path.suffix.lower() != ".toml" and path.exists():
         raise UsageError(f"{path}: no settings file, which ends in .toml; for a movie there is `livetrack track`")
     config = load_config(path, overrides)
-    return config, f"the defaults, with the {config.camera.driver} camera (no {_HERE} here)" if path is None else str(
-        path
-    )
+    if path is None:
+        return config, f"the defaults, with the {config.camera.driver} camera (no {_HERE} here)"
+    return config, str(path)

@@ -97,14 +97,13 @@ class NetworkLocalizer:
             fill_input(grey, noise, self.card.background_radius_px, batch[n, 0], left[n], top[n])
         decode_near(self._run(batch), left, top, noise, rows)
         flag_edges(rows, width, height, self.card.diameter_px / 2)
-        self._fit(grey, noise, rows)
+        self._fit(rows)
         return rows
 
     def localize(self, image: npt.NDArray[Any]) -> Rows:
         """Find, then fit each particle's profile. See `Localizer.localize`."""
         rows = self.find(image)
-        if len(rows):
-            self._fit(self._grey, self._noise, rows)
+        self._fit(rows)
         return rows
 
     def warmup(self, shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
@@ -122,9 +121,10 @@ class NetworkLocalizer:
         self._noise = noise_level(self._grey)
         return self._grey, self._noise
 
-    def _fit(self, grey: npt.NDArray[np.float32], noise: float, rows: Rows) -> None:
+    def _fit(self, rows: Rows) -> None:
+        """Fit the profiles of `rows` in the image that was measured last."""
         if self._profile_fit:
-            fit_profiles(grey, noise, rows, _WINDOW * self.card.crop_px)
+            fit_profiles(self._grey, self._noise, rows, _WINDOW * self.card.crop_px)
 
     def _padded(self, length: int) -> int:
         return -(-length // self.card.multiple) * self.card.multiple

@@ -53,7 +53,7 @@ def fit_profiles(grey: npt.NDArray[np.float32], noise: float, rows: Rows, radius
     grey
         (H, W) grey levels.
     noise
-        Standard deviation of the background's noise, grey levels, > 0.
+        Standard deviation of the background's noise, grey levels, > 0 where there are rows.
     rows
         (N,) as the network gives them; those at the edge, and those that the fit takes too far, stay as they are.
     radius_px
