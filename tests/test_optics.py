@@ -7,7 +7,7 @@ import pytest
 from scipy.integrate import dblquad
 from scipy.special import jv
 
-from livetrack.optics.background import add_texture, add_tilt
+from livetrack.optics.background import add_texture, add_tilt, vignette
 from livetrack.optics.bead import add_beads
 from livetrack.optics.compression import compress
 from livetrack.optics.noise import CameraNoise
@@ -66,6 +66,17 @@ def test_a_bead_is_deeptracks_profile_averaged_over_each_pixel(weights: list[flo
     np.testing.assert_allclose(image, -3 * mean / extreme, atol=3 * 2e-3)
 
 
+def test_an_elongated_bead_is_the_round_one_stretched_along_its_angle() -> None:
+    one, radius, weights = np.ones(1), np.array([3.0]), np.array([[1.0, -0.4]])
+    long, round_ = blank(81, 81), blank(81, 81)
+    angle = np.array([np.pi / 2])  # along y
+    add_beads(long, 40 * one, 40 * one, radius, weights, one, 1.44 * one, angle)
+    add_beads(round_, 40 * one, 40 * one, radius, weights, one)
+    assert long[40 + 12, 40] == pytest.approx(round_[40 + 10, 40], abs=0.01)
+    assert long[40, 40 + 5] == pytest.approx(round_[40, 40 + 6], abs=0.01)
+    np.testing.assert_allclose(long, long[::-1, ::-1], atol=1e-6)
+
+
 def test_a_bead_without_weights_is_refused() -> None:
     one = np.ones(1)
     with pytest.raises(ValueError, match="weights"):
@@ -100,6 +111,15 @@ def test_a_tilt_rises_by_its_change_and_adds_nothing_on_average() -> None:
     np.testing.assert_allclose(image, 0, atol=1e-4)
     add_tilt(image, 82.0, np.pi / 2)
     assert image[19, 3] > image[0, 3] == pytest.approx(image[0, 30], abs=1e-4)
+
+
+def test_vignetting_follows_the_cosine_to_the_fourth() -> None:
+    image = np.full((50, 60), 1000, np.float32)
+    vignette(image, 0.36, 10.0, 20.0, 25.0)
+    assert image[20, 10] == pytest.approx(1000)
+    assert image[20, 35] == image[45, 10] == pytest.approx(640, rel=1e-5)
+    far = np.arctan(np.hypot(40, 15) / (25 / 0.5))  # d = 50 px: 1 / (1 + 1/4)^2 = 0.64
+    assert image[35, 50] == pytest.approx(1000 * np.cos(far) ** 4, rel=1e-4)
 
 
 @pytest.mark.parametrize("size_px", [4.0, 12.0])

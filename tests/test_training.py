@@ -20,6 +20,7 @@ from livetrack.localize.models import models_folder
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.optics.spot import add_spots
 from livetrack.training import Progress, load_recipe, train
+from livetrack.training.families import draw_particles
 from livetrack.training.network import UNet
 from livetrack.training.scenes import draw_scene
 from livetrack.training.targets import draw_batch, loss_of
@@ -168,6 +169,45 @@ def test_a_shipped_model_was_made_by_the_recipe_beside_it(name: str) -> None:
     recipe = load_recipe(RECIPES[name])
     assert card.recipe == json.loads(msgspec.json.encode(recipe))
     assert (card.name, card.steps) == (name, recipe.training.steps)
+
+
+def test_spot_scenes_are_empty_sparse_or_crowded() -> None:
+    """A thousand in 512x512 px, the densest that is promised, are 16 in a scene: well inside the range."""
+    recipe = load_recipe(RECIPES["spot"])
+    counts = np.array([draw_scene(recipe, np.random.default_rng([2, n]), 64, 64).x.size for n in range(300)])
+    assert 0.12 < np.mean(counts == 0) < 0.3
+    assert np.mean(counts >= 16) > 0.1
+    assert np.median(counts) < 8
+
+
+def test_airy_spots_have_the_core_of_the_gaussians_that_they_replace() -> None:
+    recipe = load_recipe(RECIPES["spot"])
+    gauss, airy = (msgspec.structs.replace(recipe.particles, airy=share) for share in (0.0, 1.0))
+    for sigma in (0.8, 3.0):
+        images = []
+        for particles in (gauss, airy):
+            image = np.zeros((81, 81), np.float32)
+            paint = draw_particles(
+                msgspec.structs.replace(recipe, particles=particles), np.random.default_rng(1), np.array([sigma])
+            )
+            paint(image, np.array([40.0]), np.array([40.0]), np.array([100.0]))
+            images.append(image)
+        assert images[0][40, 40] == pytest.approx(100, rel=1e-5)
+        core = np.hypot(*np.mgrid[-40:41, -40:41]) < 1.5 * sigma
+        np.testing.assert_allclose(images[1][core], images[0][core], atol=5)
+        assert images[1][40, 40 + round(5 * sigma)] > 10 * images[0][40, 40 + round(5 * sigma)] >= 0
+
+
+def test_saturation_cuts_bright_pixels_off_and_what_is_said_of_their_height(tiny: Path) -> None:
+    recipe = load_recipe(tiny)
+    full = msgspec.structs.replace(recipe, scenes=msgspec.structs.replace(recipe.scenes, saturated=1.0))
+    lower = 0
+    for seed in range(20):
+        whole, cut = (draw_scene(each, np.random.default_rng(seed), 64, 64) for each in (recipe, full))
+        lower += cut.height.max(initial=0) < whole.height.max(initial=0)
+        top = cut.image == cut.image.max()
+        assert top.sum() > 3 or cut.height.size == 0
+    assert lower == 20
 
 
 def test_scenes_repeat_with_their_seed() -> None:

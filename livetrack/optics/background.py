@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["add_texture", "add_tilt"]
+__all__ = ["add_texture", "add_tilt", "vignette"]
 
 
 def add_tilt(image: npt.NDArray[np.float32], change: float, angle: float) -> None:
@@ -46,6 +46,30 @@ def add_texture(image: npt.NDArray[np.float32], std: float, size_px: float, rng:
     noise = rng.standard_normal((_nodes(image.shape[0], blur), _nodes(image.shape[1], blur)))
     structure = _weights(image.shape[0], blur) @ noise @ _weights(image.shape[1], blur).T
     image += (std * structure).astype(np.float32)
+
+
+def vignette(image: npt.NDArray[np.float32], loss: float, x: float, y: float, reach_px: float) -> None:
+    """Darken `image` in place away from a point, as a lens does off its axis.
+
+    The light falls by the law of the fourth power of the cosine, `(1 + (r / d)^2)^-2`; d is such that `loss` is lost
+    at `reach_px`.
+
+    Parameters
+    ----------
+    image
+        (H, W) float32, expected photoelectrons.
+    loss
+        Share of the light, 0 <= loss < 1.
+    x, y
+        The axis, px; it may lie outside the image.
+    reach_px
+        Where `loss` is reached, px from the axis.
+    """
+    height, width = image.shape
+    scale = np.float32((1 / math.sqrt(1 - loss) - 1) / reach_px**2)
+    rows = (np.arange(height, dtype=np.float32) - np.float32(y)) ** 2
+    columns = (np.arange(width, dtype=np.float32) - np.float32(x)) ** 2
+    image /= (1 + scale * (rows[:, None] + columns)) ** 2
 
 
 def _nodes(length: int, blur: float) -> int:

@@ -25,6 +25,8 @@ def add_beads(
     radius: npt.NDArray[np.float64],
     weights: npt.NDArray[np.float64],
     amplitude: npt.NDArray[np.float64],
+    elongation: npt.NDArray[np.float64] | None = None,
+    angle: npt.NDArray[np.float64] | None = None,
 ) -> None:
     """Add bright-field particles to `image` in place.
 
@@ -46,6 +48,9 @@ def add_beads(
         (N, K) of the orders 1..K, not all zero.
     amplitude
         (N,) height of the profile's extreme over the background, photoelectrons; negative for dark particles.
+    elongation, angle
+        (N,) length over width of an ellipse of the same area, and where its length points, rad from x towards y;
+        None for round particles.
 
     Raises
     ------
@@ -58,8 +63,12 @@ def add_beads(
     if not np.all(extremes):
         raise ValueError("weights: each particle needs one that is not zero")
     profiles *= np.asarray(amplitude, np.float64)[:, None] / extremes
-    x, y, radius = (np.ascontiguousarray(part, np.float64) for part in (x, y, radius))
-    _add_profiles(image, x, y, radius, profiles)
+    if elongation is None or angle is None:
+        elongation, angle = np.ones(len(profiles)), np.zeros(len(profiles))
+    x, y, radius, elongation, angle = (
+        np.ascontiguousarray(part, np.float64) for part in (x, y, radius, elongation, angle)
+    )
+    _add_profiles(image, x, y, radius, np.sqrt(elongation), angle, profiles)
 
 
 @cache
@@ -84,18 +93,22 @@ def _bessel(count: int, rho: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
 
 
 @njit
-def _add_profiles(image: Any, x: Any, y: Any, radius: Any, profiles: Any) -> None:
+def _add_profiles(image: Any, x: Any, y: Any, radius: Any, stretch: Any, angle: Any, profiles: Any) -> None:
     height, width = image.shape
     for n in range(x.size):
         profile = profiles[n]
-        reach = _REACH * radius[n]
+        reach = _REACH * radius[n] * stretch[n]
         per_px = 1.0 / (_STEP * radius[n])
+        along_x, along_y = per_px * math.cos(angle[n]) / stretch[n], per_px * math.sin(angle[n]) / stretch[n]
+        across_x, across_y = -per_px * math.sin(angle[n]) * stretch[n], per_px * math.cos(angle[n]) * stretch[n]
         for i in range(max(0, math.floor(y[n] - reach)), min(height, math.ceil(y[n] + reach) + 1)):
             for j in range(max(0, math.floor(x[n] - reach)), min(width, math.ceil(x[n] + reach) + 1)):
                 total = 0.0
                 for v in (-_GAUSS, _GAUSS):
                     for u in (-_GAUSS, _GAUSS):
-                        place = per_px * math.sqrt((j + u - x[n]) ** 2 + (i + v - y[n]) ** 2)
+                        dx, dy = j + u - x[n], i + v - y[n]
+                        along, across = along_x * dx + along_y * dy, across_x * dx + across_y * dy
+                        place = math.sqrt(along * along + across * across)
                         k = int(place)
                         if k < profile.size - 1:
                             total += profile[k] + (place - k) * (profile[k + 1] - profile[k])

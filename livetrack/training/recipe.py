@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from msgspec import Meta, Struct
 
 from livetrack.errors import ConfigError
 from livetrack.toml_file import TomlDocument
 
-__all__ = ["Recipe", "load_recipe"]
+__all__ = ["Particles", "Recipe", "Scenes", "load_recipe", "log_uniform"]
 
 Positive = Annotated[float, Meta(gt=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -29,14 +31,18 @@ class Particles(Section, frozen=True, kw_only=True):
     """`spot`: the Gaussian's sigma; `bead`: the radius that scales the Bessel functions."""
     orders: Annotated[int, Meta(ge=1, le=8)] = 1
     """`bead`: Bessel functions summed; more give more rings."""
-    snr: Range = (1.0, 300.0)
+    elongation: Range = (1.0, 1.0)
+    """`bead`: length over width, uniform."""
+    airy: Share = 0.0
+    """`spot`: share of scenes whose spots are Airy patterns, with the core of the Gaussian that they replace."""
+    snr: Range = (2.0, 200.0)
     """Height over the background / standard deviation of the background's noise."""
     variety: Positive = 0.4
     """Spread among the particles of one scene: of log brightness, of the orders' weights; a third of it for size."""
     count: tuple[Annotated[int, Meta(ge=0)], Annotated[int, Meta(ge=1)]] = (0, 16)
-    """Particles in a scene."""
+    """Particles in a scene; count + 1 is log-uniform, so that from 0 to 16 a quarter of the scenes is empty."""
     apart: Positive = 2.0
-    """Least distance of two centres, in sizes, and never below 3 px."""
+    """Least distance of two centres, in sizes, and never below 2 px."""
     typical_diameter_px: Positive
     """What a person would call its size: written into the model, to choose one by."""
 
@@ -49,6 +55,8 @@ class Scenes(Section, frozen=True):
     """Photoelectrons per pixel, log-uniform; raised where dark particles could not be dark enough."""
     tilt: Range = (0.0, 1.0)
     """Change of the background across the scene over its mean; half of the scenes have none."""
+    vignetting: Range = (0.0, 0.4)
+    """Share of the light lost at the far corner or nearer to it; half of the scenes have none."""
     texture: Range = (0.1, 3.0)
     """Standard deviation of a smooth random structure over that of the noise, log-uniform; half have none."""
     texture_px: Range = (8.0, 40.0)
@@ -57,6 +65,8 @@ class Scenes(Section, frozen=True):
     """Electrons rms, log-uniform."""
     noise_grey: Range = (0.3, 30.0)
     """Standard deviation of the noise in grey levels, log-uniform: it sets the camera's gain."""
+    saturated: Share = 0.0
+    """Share of scenes whose brightest pixels are cut off: a full camera, or too few bits."""
     smoothed: Share = 0.25
     """Share of scenes whose pixels are blurred after exposure, as colour cameras do."""
     compressed: Share = 0.0
@@ -103,6 +113,11 @@ class Recipe(Section, frozen=True, kw_only=True):
     training: Training = Training()
 
 
+def log_uniform(rng: np.random.Generator, bounds: Range) -> float:
+    """Draw a number whose logarithm is uniform between those of `bounds`."""
+    return math.exp(rng.uniform(math.log(bounds[0]), math.log(bounds[1])))
+
+
 def load_recipe(path: str | Path) -> Recipe:
     """Read a recipe.
 
@@ -122,7 +137,7 @@ def load_recipe(path: str | Path) -> Recipe:
 
 
 _RANGES = {
-    "particles": ("size_px", "snr", "count"),
-    "scenes": ("background", "tilt", "texture", "texture_px", "read_noise", "noise_grey", "compression"),
+    "particles": ("size_px", "elongation", "snr", "count"),
+    "scenes": ("background", "tilt", "vignetting", "texture", "texture_px", "read_noise", "noise_grey", "compression"),
 }
-_MAY_BE_ZERO = ("count", "tilt")
+_MAY_BE_ZERO = ("count", "tilt", "vignetting")

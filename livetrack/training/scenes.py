@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.optics.background import add_texture, add_tilt
-from livetrack.optics.bead import add_beads
-from livetrack.optics.compression import compress
+from livetrack.jit import njit
+from livetrack.optics.background import add_texture, add_tilt, vignette
 from livetrack.optics.noise import CameraNoise
-from livetrack.optics.spot import add_spots, spot_height
-from livetrack.training.recipe import Particles, Recipe, Scenes
+from livetrack.training.families import draw_particles
+from livetrack.training.flaws import add_flaws
+from livetrack.training.recipe import Particles, Recipe, Scenes, log_uniform
 
 __all__ = ["Scene", "draw_scene"]
 
 Doubles = npt.NDArray[np.float64]
 
 _OUTSIDE = 0.08  # particles are placed up to this share of the scene beyond its edge, so that some are cut
-_CLOSEST_PX = 3.0
+_CLOSEST_PX = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class Scene:
     """One image and its particles.
 
     `image` is (H, W) float32 in whole grey levels. `x`, `y` (N,) are centres inside the image, px; `height` (N,) is
-    each particle's extreme over the background, grey levels, negative for dark ones; `noise` is the standard
-    deviation of the background's noise, grey levels.
+    each particle's extreme over the background, grey levels, negative for dark ones, at most what saturation leaves;
+    `noise` is the standard deviation of the background's noise, grey levels.
     """
 
     image: npt.NDArray[np.float32]
@@ -42,14 +43,14 @@ class Scene:
 def draw_scene(recipe: Recipe, rng: np.random.Generator, width: int, height: int) -> Scene:
     """Draw one scene of `width` x `height` px."""
     kind, scenes = recipe.particles, recipe.scenes
-    size = _log_uniform(rng, kind.size_px)
+    size = log_uniform(rng, kind.size_px)
     x, y = _places(rng, kind, size, width, height)
     sizes = np.clip(size * np.exp(kind.variety / 3 * rng.standard_normal(x.size)), *kind.size_px)
-    snr = _log_uniform(rng, kind.snr) * np.exp(kind.variety * rng.standard_normal(x.size))
+    snr = log_uniform(rng, kind.snr) * np.exp(kind.variety * rng.standard_normal(x.size))
     snr = _signs(rng, kind, x.size) * np.clip(snr, *kind.snr)
 
-    read_noise = _log_uniform(rng, scenes.read_noise)
-    background = _log_uniform(rng, scenes.background)
+    read_noise = log_uniform(rng, scenes.read_noise)
+    background = log_uniform(rng, scenes.background)
     if (snr < 0).any():
         # a dark particle takes away at most two thirds of the light: background / 1.5 >= snr * noise
         dark = -1.5 * snr.min()
@@ -57,38 +58,39 @@ def draw_scene(recipe: Recipe, rng: np.random.Generator, width: int, height: int
     noise = math.sqrt(background + read_noise**2)
 
     photons = np.full((height, width), background, np.float32)
-    _add_surroundings(photons, rng, scenes, background, noise)
+    _add_surroundings(photons, rng, scenes, noise)
     amplitude = snr * noise
-    if recipe.family == "spot":
-        add_spots(photons, x, y, sizes, amplitude / spot_height(sizes))
-    else:
-        add_beads(photons, x, y, sizes, _orders(rng, kind, x.size), amplitude)
+    draw_particles(recipe, rng, sizes)(photons, x, y, amplitude)
 
-    gain = _log_uniform(rng, scenes.noise_grey) / noise
+    gain = log_uniform(rng, scenes.noise_grey) / noise
     camera = CameraNoise(gain=gain, offset=rng.uniform(50, 500), read_noise=read_noise)
     image = camera.expose(photons, rng).astype(np.float32)
-    _add_flaws(image, rng, scenes, gain * noise)
+    full = gain * _full_well(rng, scenes, amplitude, noise)
+    add_flaws(image, rng, scenes, gain * noise, camera.offset + gain * background + full)
 
     inside = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
-    return Scene(image, x[inside], y[inside], (gain * amplitude)[inside], gain * noise)
-
-
-def _log_uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
-    return math.exp(rng.uniform(math.log(bounds[0]), math.log(bounds[1])))
+    return Scene(image, x[inside], y[inside], np.minimum(gain * amplitude, full)[inside], gain * noise)
 
 
 def _places(rng: np.random.Generator, kind: Particles, size: float, width: int, height: int) -> tuple[Doubles, Doubles]:
     """Draw centres one after the other; those too near to an earlier one are left out."""
-    apart = max(_CLOSEST_PX, kind.apart * size)
-    wanted = rng.integers(kind.count[0], kind.count[1], endpoint=True)
+    least, most = kind.count
+    wanted = int((least + 1) * ((most + 2) / (least + 1)) ** rng.random()) - 1
     margin = _OUTSIDE * max(width, height)
-    drawn = rng.uniform((-margin, -margin), (width + margin, height + margin), (wanted, 2))
-    kept: list[Doubles] = []
-    for place in drawn:
-        if all(math.hypot(*(place - other)) >= apart for other in kept):
-            kept.append(place)
-    places = np.array(kept).reshape(-1, 2)
+    places = rng.uniform((-margin, -margin), (width + margin, height + margin), (wanted, 2))
+    places = places[_far_from_earlier(places, max(_CLOSEST_PX, kind.apart * size))]
     return places[:, 0].copy(), places[:, 1].copy()
+
+
+@njit
+def _far_from_earlier(places: Any, apart: float) -> Any:
+    """Return (N,) bool: whether each place stays, being at least `apart` from all earlier ones that stay."""
+    stays = np.ones(len(places), np.bool_)
+    for n in range(len(places)):
+        for k in range(n):
+            if stays[k] and (places[n, 0] - places[k, 0]) ** 2 + (places[n, 1] - places[k, 1]) ** 2 < apart**2:
+                stays[n] = False
+    return stays
 
 
 def _signs(rng: np.random.Generator, kind: Particles, count: int) -> Doubles:
@@ -99,33 +101,22 @@ def _signs(rng: np.random.Generator, kind: Particles, count: int) -> Doubles:
     return np.where(rng.random(count) < share, -1.0, 1.0)
 
 
-def _orders(rng: np.random.Generator, kind: Particles, count: int) -> Doubles:
-    """Draw the weights (N, K) of the Bessel functions: alike within a scene, higher orders weaker."""
-    falling = rng.uniform(0.2, 0.7) ** np.arange(kind.orders)
-    common = rng.standard_normal(kind.orders)
-    own = kind.variety * rng.standard_normal((count, kind.orders))
-    return (common + own) * falling
+def _full_well(rng: np.random.Generator, scenes: Scenes, amplitude: Doubles, noise: float) -> float:
+    """Draw where pixels saturate, photoelectrons over the background: some way up the brightest particle, or never."""
+    brightest = float(amplitude.max(initial=0.0))
+    if brightest == 0 or rng.random() >= scenes.saturated:
+        return math.inf
+    return max(rng.uniform(0.3, 1.0) * brightest, 3 * noise)
 
 
-def _add_surroundings(
-    photons: npt.NDArray[np.float32], rng: np.random.Generator, scenes: Scenes, background: float, noise: float
-) -> None:
+def _add_surroundings(photons: npt.NDArray[np.float32], rng: np.random.Generator, scenes: Scenes, noise: float) -> None:
+    """Make the even light uneven: a slope, vignetting, structure; half of the scenes have each."""
+    height, width = photons.shape
+    background = float(photons[0, 0])
     if rng.random() < 0.5:
         add_tilt(photons, rng.uniform(*scenes.tilt) * background, rng.uniform(0, 2 * math.pi))
     if rng.random() < 0.5:
-        add_texture(photons, _log_uniform(rng, scenes.texture) * noise, _log_uniform(rng, scenes.texture_px), rng)
-
-
-def _add_flaws(image: npt.NDArray[np.float32], rng: np.random.Generator, scenes: Scenes, noise: float) -> None:
-    """Add hot pixels to the read-out image, and the blur of cameras and compression that are not scientific."""
+        reach = max(height, width) * log_uniform(rng, (0.7, 4.0))
+        vignette(photons, rng.uniform(*scenes.vignetting), rng.uniform(0, width), rng.uniform(0, height), reach)
     if rng.random() < 0.5:
-        count = rng.integers(0, scenes.hot_pixels, endpoint=True)
-        image.ravel()[rng.integers(0, image.size, count)] += noise * np.exp(rng.uniform(1, 5, count))
-    if rng.random() < scenes.smoothed:
-        side = rng.uniform(0.0, 0.25)
-        wide = np.pad(image, 1, mode="edge")
-        wide = wide[:, 1:-1] + side * (wide[:, :-2] + wide[:, 2:] - 2 * wide[:, 1:-1])
-        image[:] = wide[1:-1] + side * (wide[:-2] + wide[2:] - 2 * wide[1:-1])
-    if rng.random() < scenes.compressed:
-        image[:] = compress(image, _log_uniform(rng, scenes.compression) * noise)
-    np.rint(image, out=image)
+        add_texture(photons, log_uniform(rng, scenes.texture) * noise, log_uniform(rng, scenes.texture_px), rng)
