@@ -38,6 +38,7 @@ class Scene:
     y: Doubles
     height: Doubles
     noise: float
+    angle: Doubles
 
 
 def draw_scene(recipe: Recipe, rng: np.random.Generator, width: int, height: int) -> Scene:
@@ -69,7 +70,9 @@ def draw_scene(recipe: Recipe, rng: np.random.Generator, width: int, height: int
     add_flaws(image, rng, scenes, gain * noise, camera.offset + gain * background + full)
 
     inside = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
-    return Scene(image, x[inside], y[inside], np.minimum(gain * amplitude, full)[inside], gain * noise)
+    angle = np.full(x.size, math.nan)
+    seen = np.minimum(gain * amplitude, full)
+    return Scene(image, x[inside], y[inside], seen[inside], gain * noise, angle[inside])
 
 
 def _places(rng: np.random.Generator, kind: Particles, size: float, width: int, height: int) -> tuple[Doubles, Doubles]:
