@@ -30,7 +30,8 @@ class Scene:
 
     `image` is (H, W) float32 in whole grey levels. `x`, `y` (N,) are centres inside the image, px; `height` (N,) is
     each particle's extreme over the background, grey levels, negative for dark ones, at most what saturation leaves;
-    `noise` is the standard deviation of the background's noise, grey levels.
+    `noise` is the standard deviation of the background's noise, grey levels; `angle` (N,) is that of the long axis,
+    radians from x towards y, NaN for particles that have none.
     """
 
     image: npt.NDArray[np.float32]
