@@ -16,12 +16,13 @@ import torch
 
 from livetrack.errors import ConfigError, UsageError
 from livetrack.localize import load_localizer
+from livetrack.localize.decode import BLOCK, CELL, MAPS
 from livetrack.localize.models import models_folder
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.optics.spot import add_spots
 from livetrack.training import Progress, load_recipe, train
 from livetrack.training.families import draw_particles
-from livetrack.training.network import UNet
+from livetrack.training.network import Network
 from livetrack.training.scenes import draw_scene
 from livetrack.training.targets import draw_batch, loss_of
 
@@ -44,7 +45,7 @@ hot_pixels = 0
 smoothed = 0.0
 
 [network]
-channels = [8, 8, 16]
+channels = [8, 16]
 
 [training]
 steps = 120
@@ -88,14 +89,14 @@ def test_the_model_does_what_the_network_does(tiny: Path, tmp_path: Path) -> Non
     from livetrack.training.export import export
 
     torch.manual_seed(3)
-    network = UNet((8, 16, 24))
+    network = Network((8, 16))
     torch.nn.init.normal_(network.head.weight)
     export(network, tmp_path / "any.onnx", {"name": "any"})
     image = torch.randn(2, 1, 40, 56)
     with torch.no_grad():
         expected = network(image).numpy()
     maps = ort.InferenceSession(str(tmp_path / "any.onnx")).run(None, {"image": image.numpy()})[0]
-    assert maps.shape == (2, 6, 20, 28)
+    assert maps.shape == (2, 4 * MAPS, 10, 14)
     np.testing.assert_allclose(maps, expected, atol=1e-4)
 
 
@@ -133,16 +134,22 @@ def test_a_card_without_particles_has_no_empty_table(tiny: Path, tmp_path: Path)
 def test_the_loss_is_least_for_the_truth(tiny: Path) -> None:
     """Maps that say the truth with confidence cost less than the same maps moved, unsure, or empty."""
     batch = draw_batch(load_recipe(tiny), np.random.default_rng(0))
-    maps = torch.zeros(batch.targets.shape[0], 6, *batch.targets.shape[2:])
-    maps[:, 0] = 20 * batch.targets[:, 0] - 10
-    maps[:, 1:3] = batch.targets[:, 1:3]
-    maps[:, 3:5] = -4
-    maps[:, 5] = batch.targets[:, 3]
-    best = loss_of(maps, batch)
-    for change in ((0, -8.0), (1, 0.3), (2, -0.3), (3, 2.0), (5, 1.0)):
-        worse = maps.clone()
+    batch.targets[:, 4:6] = 0.6  # as if these particles had an axis
+    batch.targets[:, 7] = batch.targets[:, 6]
+    cells = torch.zeros(batch.targets.shape[0], MAPS, *batch.targets.shape[2:])
+    cells[:, 0] = torch.logit(batch.targets[:, 0], 1e-4)
+    cells[:, 1:3] = batch.targets[:, 1:3]
+    cells[:, 3:5] = -4
+    cells[:, 5:] = batch.targets[:, 3:6]
+
+    def loss(cells: torch.Tensor) -> torch.Tensor:
+        return loss_of(torch.nn.functional.pixel_unshuffle(cells, BLOCK // CELL), batch)
+
+    best = loss(cells)
+    for change in ((0, -8.0), (1, 0.3), (2, -0.3), (3, 2.0), (5, 1.0), (6, -0.5), (7, 0.5)):
+        worse = cells.clone()
         worse[:, change[0]] += change[1]
-        assert loss_of(worse, batch) > best
+        assert loss(worse) > best
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))

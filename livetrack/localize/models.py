@@ -11,9 +11,12 @@ import onnxruntime as ort
 
 from livetrack.errors import ModelError
 from livetrack.localize.classical import METHODS
-from livetrack.localize.normalize import INPUT_VERSION
 
-__all__ = ["ModelCard", "find_model", "models_folder", "read_card", "shipped_models"]
+__all__ = ["FORMAT", "ModelCard", "find_model", "models_folder", "read_card", "shipped_models"]
+
+
+FORMAT = 2
+"""Changes with what goes into a network, `normalize`, and with what comes out of it, `decode`."""
 
 
 class ModelCard(msgspec.Struct, frozen=True):
@@ -21,8 +24,6 @@ class ModelCard(msgspec.Struct, frozen=True):
 
     name: str
     family: str
-    input_version: int
-    stride: int
     multiple: int
     """Width and height that the network takes are multiples of this, px."""
     background_radius_px: int
@@ -32,6 +33,10 @@ class ModelCard(msgspec.Struct, frozen=True):
     """A typical particle's."""
     contrast: str
     """"bright", "dark" or "either"."""
+    format: int = 1
+    """Must be `FORMAT`."""
+    oriented: bool = False
+    """The particles have a long axis, whose angle is given."""
     threshold: float = 0.5
     """Least score of a row, unless the user sets another."""
     description: str = ""
@@ -91,9 +96,8 @@ def read_card(session: ort.InferenceSession, path: Path) -> ModelCard:
         card = msgspec.json.decode(text, type=ModelCard)
     except msgspec.DecodeError as error:
         raise ModelError(f"model {path}: its livetrack metadata cannot be read: {error}") from None
-    if card.input_version != INPUT_VERSION:
+    if card.format != FORMAT:
         raise ModelError(
-            f"model {path}: made for input version {card.input_version}, this livetrack has {INPUT_VERSION}; "
-            "train it again from its recipe"
+            f"model {path}: of format {card.format}, this livetrack takes {FORMAT}; train it again from its recipe"
         )
     return card

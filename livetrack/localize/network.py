@@ -76,7 +76,7 @@ class NetworkLocalizer:
         batch = self._buffer(1, self._padded(height), self._padded(width))
         fill_input(grey, noise, self.card.background_radius_px, batch[0, 0])
         maps = self._run(batch)[0]
-        rows = decode(maps, width, height, noise, self.threshold)
+        rows = decode(maps, width, height, noise, self.threshold, self.card.oriented)
         flag_edges(rows, width, height, self.card.diameter_px / 2)
         return rows
 
@@ -95,7 +95,7 @@ class NetworkLocalizer:
         batch = self._buffer(len(rows), crop_height, crop_width)
         for n in range(len(rows)):
             fill_input(grey, noise, self.card.background_radius_px, batch[n, 0], left[n], top[n])
-        decode_near(self._run(batch), left, top, noise, rows)
+        decode_near(self._run(batch), left, top, noise, rows, self.card.oriented)
         flag_edges(rows, width, height, self.card.diameter_px / 2)
         self._fit(rows)
         return rows

@@ -1,7 +1,5 @@
 """Grey levels to network input: local background off, divided by the noise, compressed by asinh.
 
-Version 1, `INPUT_VERSION`, which a model's metadata must name:
-
 1. background: the mean of the (2r+1) x (2r+1) box about each pixel, cut at the image's edge; it takes offset,
    gradient and vignetting away and moves with the particles, so that it shifts none of them;
 2. noise: once a frame, from the differences of neighbouring pixels (`noise_level`);
@@ -21,9 +19,7 @@ import numpy.typing as npt
 from livetrack.errors import InputError
 from livetrack.jit import njit
 
-__all__ = ["INPUT_VERSION", "MIN_SIZE_PX", "fill_input", "noise_level", "subtract_background", "to_float"]
-
-INPUT_VERSION = 1
+__all__ = ["MIN_SIZE_PX", "fill_input", "noise_level", "subtract_background", "to_float"]
 
 MIN_SIZE_PX = 16
 """Least width and height of an image."""

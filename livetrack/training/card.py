@@ -30,7 +30,7 @@ def write_card(localizer: NetworkLocalizer, model: Path, validation: Validation)
 
 - particles: {card.contrast}, size {ranges["size_px"]} px, SNR {ranges["snr"]}
 - trained: {card.steps} steps from seed {card.seed}, {card.date}, livetrack {card.livetrack}
-- file: {model.stat().st_size / 1000:.0f} kB; input version {card.input_version}, stride {card.stride}
+- file: {model.stat().st_size / 1000:.0f} kB; format {card.format}
 - speed at best, with {localizer.provider} on {os.cpu_count()} cores: {speed}
 
 Accuracy on new scenes of the recipe, {SIDE_PX}x{SIDE_PX} px, crowding, edges and flaws included. SNR is the particle's

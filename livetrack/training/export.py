@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from livetrack.localize.decode import MAPS
-from livetrack.training.network import Residual, UNet
+from livetrack.training.network import Mixer, Network
 
 __all__ = ["export"]
 
@@ -19,25 +20,25 @@ _OPSET = 17
 _IR_VERSION = 9  # readable by every ONNX Runtime since 1.16
 
 
-def export(network: UNet, path: Path, metadata: dict[str, Any]) -> None:
+def export(network: Network, path: Path, metadata: dict[str, Any]) -> None:
     """Write `network` to `path`; `metadata` goes in as JSON under the key `livetrack`.
 
     The graph is written node by node: it is small, and so depends on no exporter's version.
     """
     graph = _Graph()
-    fine = graph.conv("stem", network.stem, "image")
-    middle = graph.residual("middle_in", network.middle_in, graph.conv("halve", network.halve, fine))
-    coarse = graph.residual("coarse", network.coarse, graph.conv("quarter", network.quarter, middle))
-    middle = graph.conv("middle_out", network.middle_out, graph.conv("widen", network.widen, coarse, add=middle))
-    fine = graph.conv("widen_again", network.widen_again, middle, add=fine)
-    fine = graph.conv("fine_out", network.fine_out, fine)
+    fine = graph.conv("stem", network.stem, "image", relu=False)
+    fine = graph.mix("fine_in", network.fine_in, fine)
+    coarse = graph.mix("coarse", network.coarse, graph.conv("halve", network.halve, fine))
+    fine = graph.add_doubled("back", graph.conv("back", network.back, coarse, relu=False), fine)
+    fine = graph.mix("fine_out", network.fine_out, fine)
     graph.conv("head", network.head, fine, relu=False, out="maps")
+    depth = network.head.out_channels
     model = helper.make_model(
         helper.make_graph(
             graph.nodes,
             metadata["name"],
             [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["count", 1, "height", "width"])],
-            [helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["count", MAPS, "rows", "columns"])],
+            [helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["count", depth, "rows", "columns"])],
             graph.weights,
         ),
         producer_name="livetrack",
@@ -59,36 +60,46 @@ class _Graph:
         self.weights: list[Any] = []
 
     def conv(
-        self,
-        name: str,
-        layer: nn.Conv2d | nn.ConvTranspose2d,
-        image: str,
-        *,
-        add: str | None = None,
-        relu: bool = True,
-        out: str | None = None,
+        self, name: str, layer: nn.Conv2d, image: str, *, add: str = "", relu: bool = True, out: str | None = None
     ) -> str:
         """Add a convolution, the addition of `add`, and a ReLU; return the name of what comes out."""
-        kind = "ConvTranspose" if isinstance(layer, nn.ConvTranspose2d) else "Conv"
         assert layer.bias is not None
         for part, tensor in (("weight", layer.weight), ("bias", layer.bias)):
             self.weights.append(numpy_helper.from_array(tensor.detach().cpu().numpy(), f"{name}.{part}"))
         pads = [int(side) for side in layer.padding] * 2
         image = self._node(
-            kind,
+            "Conv",
             [image, f"{name}.weight", f"{name}.bias"],
             out or f"{name}.sum",
             kernel_shape=list(layer.kernel_size),
             strides=list(layer.stride),
             pads=pads,
+            group=layer.groups,
         )
-        if add is not None:
+        if add:
             image = self._node("Add", [image, add], f"{name}.added")
         return self._node("Relu", [image], f"{name}.out") if relu else image
 
-    def residual(self, name: str, layer: Residual, image: str) -> str:
-        """Add a residual block."""
-        return self.conv(f"{name}.second", layer.second, self.conv(f"{name}.first", layer.first, image), add=image)
+    def mix(self, name: str, mixers: Iterable[nn.Module], image: str) -> str:
+        """Add one `Mixer` after the other."""
+        for n, mixer in enumerate(mixers):
+            assert isinstance(mixer, Mixer)
+            seen = self.conv(f"{name}.{n}.look", mixer.look, image, relu=False)
+            image = self.conv(f"{name}.{n}.weigh", mixer.weigh, seen, add=image)
+        return image
+
+    def add_doubled(self, name: str, image: str, other: str) -> str:
+        """Add the sum of `image`, doubled along both axes, and `other`, and a ReLU."""
+        self.weights.append(numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), f"{name}.scales"))
+        doubled = self._node(
+            "Resize",
+            [image, "", f"{name}.scales"],
+            f"{name}.doubled",
+            mode="nearest",
+            coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        )
+        return self._node("Relu", [self._node("Add", [doubled, other], f"{name}.added")], f"{name}.out")
 
     def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))

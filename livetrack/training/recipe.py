@@ -80,8 +80,8 @@ class Scenes(Section, frozen=True):
 class Network(Section, frozen=True):
     """`[network]`: its size, and what it sees."""
 
-    channels: tuple[Annotated[int, Meta(ge=1)], Annotated[int, Meta(ge=1)], Annotated[int, Meta(ge=1)]] = (16, 32, 64)
-    """At stride 2, 4 and 8."""
+    channels: tuple[Annotated[int, Meta(ge=1)], Annotated[int, Meta(ge=1)]] = (32, 64)
+    """At stride 4 and 8."""
     background_radius_px: Annotated[int, Meta(ge=3, le=255)] = 15
     """Of the box whose mean is taken off: wider than the particles."""
     crop_px: Annotated[int, Meta(ge=16, le=256, multiple_of=8)] = 32

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from livetrack.jit import njit
-from livetrack.localize.decode import STRIDE
+from livetrack.localize.decode import BLOCK, CELL
 from livetrack.localize.normalize import fill_input, noise_level
 from livetrack.training.network import COARSEST
 from livetrack.training.recipe import Recipe
@@ -23,14 +23,18 @@ __all__ = ["Batch", "draw_batch", "loss_of"]
 _FAR = 3.0  # standard deviations: beyond that an error counts linearly, so that overlaps do not rule the training
 _LEAST_LOG_STD = -6.0
 _HEIGHT_WEIGHT = 0.2  # of the height's loss; position and presence weigh 1
+_AXIS_WEIGHT = 0.5  # of the axis's
+_TARGETS = 8
+_SHARED_PX = 0.5  # a particle this near to a border between cells is partly in either
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Scenes as the network sees them: `inputs` (B, 1, H, W), and what their cells should say.
 
-    `targets` (B, 5, H/2, W/2): 1 where a particle's centre is, x and y from the cell's centre to the particle that is
-    in the cell or next to it, px, its asinh(height / noise), and 1 where these three count.
+    `targets` (B, 8, H/2, W/2): the particles in the cell; x and y from the cell's centre to the particle that is in the
+    cell or next to it, px; its asinh(height / noise); cosine and sine of twice its angle; 1 where the position and the
+    height count, and 1 where the angle does.
     `inside` (B, 1, H/2, W/2): 1 for cells of the image, 0 for its mirrored margin.
     """
 
@@ -43,31 +47,31 @@ def draw_batch(recipe: Recipe, rng: np.random.Generator) -> Batch:
     """Draw a batch of scenes; their sizes differ a little, so that the network knows mirrored margins."""
     count, side = recipe.training.batch, recipe.scenes.size_px
     inputs = np.zeros((count, 1, side, side), np.float32)
-    targets = np.zeros((count, 5, side // STRIDE, side // STRIDE), np.float32)
-    inside = np.zeros((count, 1, side // STRIDE, side // STRIDE), np.float32)
+    targets = np.zeros((count, _TARGETS, side // CELL, side // CELL), np.float32)
+    inside = np.zeros((count, 1, side // CELL, side // CELL), np.float32)
     for n in range(count):
         scene = _some_scene(recipe, rng)
         height, width = scene.image.shape
         noise = noise_level(scene.image)
         fill_input(scene.image, noise, recipe.network.background_radius_px, inputs[n, 0])
-        _fill_targets(scene.x, scene.y, np.arcsinh(scene.height / noise), targets[n])
-        inside[n, 0, : (height + 1) // STRIDE, : (width + 1) // STRIDE] = 1
+        _fill_targets(scene.x, scene.y, np.arcsinh(scene.height / noise), scene.angle, targets[n])
+        inside[n, 0, : (height + 1) // CELL, : (width + 1) // CELL] = 1
     return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(inside))
 
 
 def loss_of(maps: Tensor, batch: Batch) -> Tensor:
-    """Return the negative log-likelihood of the truth per particle: presence, position, and height by its square."""
-    present, place, height = batch.targets[:, :1], batch.targets[:, 1:3], batch.targets[:, 3:4]
-    counts = batch.targets[:, 4:] * batch.inside
-    particles = present.sum() + 1
-    presence = functional.binary_cross_entropy_with_logits(maps[:, :1], present, batch.inside, reduction="sum")
-    log_std = maps[:, 3:5].clamp(min=_LEAST_LOG_STD)
-    error = (maps[:, 1:3] - place) * torch.exp(-log_std)
-    position = log_std + _FAR**2 * (torch.sqrt(1 + (error / _FAR) ** 2) - 1)
-    brightness = functional.smooth_l1_loss(maps[:, 5:], height, reduction="none")
-    cells = counts.sum() + 1
-    regression = (counts * (position.sum(1, keepdim=True) + _HEIGHT_WEIGHT * brightness)).sum() / cells
-    return presence / particles + regression
+    """Return the negative log-likelihood of the truth per particle; of height and axis the squared errors."""
+    cells = functional.pixel_shuffle(maps, BLOCK // CELL)
+    present, place, height, axis = batch.targets[:, :6].split((1, 2, 1, 2), 1)
+    counts, turned = (batch.targets[:, 6:] * batch.inside).split(1, 1)
+    presence = functional.binary_cross_entropy_with_logits(cells[:, :1], present, batch.inside, reduction="sum")
+    log_std = cells[:, 3:5].clamp(min=_LEAST_LOG_STD)
+    error = (cells[:, 1:3] - place) * torch.exp(-log_std)
+    position = (log_std + _FAR**2 * (torch.sqrt(1 + (error / _FAR) ** 2) - 1)).sum(1, keepdim=True)
+    brightness = functional.smooth_l1_loss(cells[:, 5:6], height, reduction="none")
+    turn = ((cells[:, 6:] - axis) ** 2).sum(1, keepdim=True)
+    regression = counts * (position + _HEIGHT_WEIGHT * brightness) + turned * _AXIS_WEIGHT * turn
+    return presence / (present.sum() + 1) + regression.sum() / (counts.sum() + 1)
 
 
 def _some_scene(recipe: Recipe, rng: np.random.Generator) -> Scene:
@@ -81,18 +85,44 @@ def _some_scene(recipe: Recipe, rng: np.random.Generator) -> Scene:
 
 
 @njit
-def _fill_targets(x: npt.NDArray[Any], y: npt.NDArray[Any], height: npt.NDArray[Any], targets: Any) -> None:
+def _fill_targets(x: Any, y: Any, height: Any, angle: Any, targets: Any) -> None:
     rows, columns = targets.shape[1:]
     for n in range(x.size):
-        row = int((y[n] + 0.5) / 2)
-        column = int((x[n] + 0.5) / 2)
-        targets[0, row, column] = 1
+        row, next_row, below = _cells_along(y[n], rows)
+        column, next_column, beside = _cells_along(x[n], columns)
+        targets[0, row, column] += (1 - below) * (1 - beside)
+        targets[0, row, next_column] += (1 - below) * beside
+        targets[0, next_row, column] += below * (1 - beside)
+        targets[0, next_row, next_column] += below * beside
         for i in range(max(0, row - 1), min(rows, row + 2)):
             for j in range(max(0, column - 1), min(columns, column + 2)):
-                dx = x[n] - (2 * j + 0.5)
-                dy = y[n] - (2 * i + 0.5)
-                if targets[4, i, j] == 0 or dx * dx + dy * dy < targets[1, i, j] ** 2 + targets[2, i, j] ** 2:
+                dx = x[n] - (CELL * j + 0.5 * (CELL - 1))
+                dy = y[n] - (CELL * i + 0.5 * (CELL - 1))
+                if targets[6, i, j] == 0 or dx * dx + dy * dy < targets[1, i, j] ** 2 + targets[2, i, j] ** 2:
                     targets[1, i, j] = dx
                     targets[2, i, j] = dy
                     targets[3, i, j] = height[n]
-                    targets[4, i, j] = 1
+                    targets[6, i, j] = 1
+                    targets[7, i, j] = 0 if np.isnan(angle[n]) else 1
+                    if targets[7, i, j]:
+                        targets[4, i, j] = math.cos(2 * angle[n])
+                        targets[5, i, j] = math.sin(2 * angle[n])
+    for i in range(rows):
+        for j in range(columns):
+            targets[0, i, j] = min(targets[0, i, j], 1)
+
+
+@njit
+def _cells_along(place: float, cells: int) -> tuple[int, int, float]:
+    """Return the cell that holds `place` along one axis, the one beyond the nearer border, and that one's share.
+
+    The share rises from none at `_SHARED_PX` before the border to one half on it, so that what is to be learnt has no
+    edge, and a particle on a corner scores no less than another.
+    """
+    cell = int((place + 0.5) / CELL)
+    within = place + 0.5 - CELL * cell
+    if within < _SHARED_PX and cell > 0:
+        return cell, cell - 1, 0.5 * (1 - within / _SHARED_PX)
+    if within > CELL - _SHARED_PX and cell < cells - 1:
+        return cell, cell + 1, 0.5 * (1 - (CELL - within) / _SHARED_PX)
+    return cell, cell, 0.0

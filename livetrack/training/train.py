@@ -16,12 +16,11 @@ import torch
 
 from livetrack import __version__
 from livetrack.errors import UsageError
-from livetrack.localize.decode import STRIDE
+from livetrack.localize.models import FORMAT
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.localize.normalize import INPUT_VERSION
 from livetrack.training.card import accuracy_line, write_card
 from livetrack.training.export import export
-from livetrack.training.network import COARSEST, UNet
+from livetrack.training.network import COARSEST, Network
 from livetrack.training.recipe import Recipe, load_recipe
 from livetrack.training.targets import draw_batch, loss_of
 from livetrack.training.validate import Accuracy, validate
@@ -150,7 +149,7 @@ class _Trainer:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.network = UNet(recipe.network.channels)
+        self.network = Network(recipe.network.channels)
         for weight in self.network.parameters():
             if weight.ndim == 4:  # convolutions are a third faster so
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
@@ -180,8 +179,7 @@ def _metadata(recipe: Recipe, seed: int, steps: int) -> dict[str, Any]:
         "name": recipe.name,
         "family": recipe.family,
         "description": recipe.description,
-        "input_version": INPUT_VERSION,
-        "stride": STRIDE,
+        "format": FORMAT,
         "multiple": COARSEST,
         "background_radius_px": recipe.network.background_radius_px,
         "crop_px": recipe.network.crop_px,
