@@ -144,6 +144,12 @@ def _parser() -> argparse.ArgumentParser:
         "--minutes", type=_positive, metavar="MIN", help="stop after so long (default: the recipe's steps)"
     )
     train.add_argument("--seed", type=int, help="instead of the recipe's")
+    train.add_argument(
+        "--device", default="auto", help="PyTorch's name of what to train on, as cpu or cuda (default: a GPU if any)"
+    )
+    train.add_argument(
+        "--restart", action="store_true", help="begin anew where an interrupted training could be continued"
+    )
     _json_option(train)
 
     models = command("models", "models:models", "list the models there are")
