@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import platform
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,14 @@ class Learner:
             if weight.ndim == 4:  # convolutions are a third faster so
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         self._optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=1e-4, fused=True)
+
+    @property
+    def hardware(self) -> str:
+        """What the training runs on, in words."""
+        if self._device.type == "cuda":
+            return torch.cuda.get_device_name(self._device)
+        threads = torch.get_num_threads()
+        return f"{threads} thread{'s' if threads > 1 else ''} of {platform.processor() or platform.machine()}"
 
     def learn(self, batch: Batch, rate: float) -> float:
         """Take one step of `rate` times the recipe's learning rate; return the batch's loss before it."""

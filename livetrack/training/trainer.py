@@ -205,7 +205,9 @@ class _Run:
 
     def write_model(self) -> NetworkLocalizer:
         """Export the network as it is now, and open it."""
-        export(self._learner.network, self._output, _metadata(self._recipe, self.seed, self.state))
+        export(
+            self._learner.network, self._output, _metadata(self._recipe, self.seed, self.state, self._learner.hardware)
+        )
         return NetworkLocalizer(self._output)
 
     def _elapsed_s(self) -> float:
@@ -217,7 +219,7 @@ def _rate(share: float) -> float:
     return share / _RISE if share < _RISE else 0.5 * (1 + math.cos(math.pi * (share - _RISE) / (1 - _RISE)))
 
 
-def _metadata(recipe: Recipe, seed: int, state: Progress) -> dict[str, Any]:
+def _metadata(recipe: Recipe, seed: int, state: Progress, hardware: str) -> dict[str, Any]:
     """Return what a localizer and a person must know of a model: the fields of `ModelCard`."""
     return {
         "name": recipe.name,
@@ -230,10 +232,12 @@ def _metadata(recipe: Recipe, seed: int, state: Progress) -> dict[str, Any]:
         "crop_px": recipe.network.crop_px,
         "diameter_px": recipe.particles.typical_diameter_px,
         "contrast": recipe.particles.contrast,
+        "round": recipe.round,
         "threshold": recipe.threshold,
         "seed": seed,
         "steps": state.step,
         "minutes": round(state.elapsed_s / 60, 2),
+        "hardware": hardware,
         "date": datetime.date.today().isoformat(),
         "livetrack": __version__,
         "recipe": msgspec.to_builtins(recipe),
