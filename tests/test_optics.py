@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.integrate import dblquad
+from scipy.ndimage import gaussian_filter
 from scipy.special import jv
 
 from livetrack.optics.background import add_texture, add_tilt, vignette
 from livetrack.optics.bead import add_beads
 from livetrack.optics.compression import compress
 from livetrack.optics.noise import CameraNoise
+from livetrack.optics.rod import add_rods
 from livetrack.optics.spot import add_spots, spot_height
+from livetrack.optics.template import add_templates, make_template
 
 
 def blank(height: int = 32, width: int = 40) -> np.ndarray:
@@ -81,6 +84,64 @@ def test_a_bead_without_weights_is_refused() -> None:
     one = np.ones(1)
     with pytest.raises(ValueError, match="weights"):
         add_beads(blank(), one, one, one, np.zeros((1, 3)), one)
+
+
+@pytest.mark.parametrize(("width", "elongation", "angle"), [(3.0, 2.0, 0.4), (6.0, 1.0, 0.0), (2.0, 5.0, 2.2)])
+def test_a_rod_is_the_thickness_of_a_spherocylinder_blurred(width: float, elongation: float, angle: float) -> None:
+    image, x, y, blur, one = blank(), 19.37, 15.64, 0.9, np.ones(1)
+    add_rods(image, x * one, y * one, width * one, elongation * one, angle * one, blur * one, -2 * one)
+    fine, margin = 9, 4
+    rows, columns = np.mgrid[: (32 + 2 * margin) * fine, : (40 + 2 * margin) * fine]
+    dx, dy = (columns + 0.5) / fine - 0.5 - margin - x, (rows + 0.5) / fine - 0.5 - margin - y
+    half = width / 2 * (elongation - 1)
+    nearest = np.clip(dx * np.cos(angle) + dy * np.sin(angle), -half, half)
+    distance = np.hypot(dx - nearest * np.cos(angle), dy - nearest * np.sin(angle))
+    blurred = gaussian_filter(2 * np.sqrt(np.maximum(width**2 / 4 - distance**2, 0)), blur * fine, truncate=6)
+    centre = blurred.flat[np.hypot(dx, dy).argmin()]
+    expected = blurred.reshape(32 + 2 * margin, fine, 40 + 2 * margin, fine).mean(axis=(1, 3)) / centre
+    np.testing.assert_allclose(image, -2 * expected[margin:-margin, margin:-margin], atol=0.012)
+
+
+def comma(x: float, y: float, angle: float, scale: float = 1.0) -> np.ndarray:
+    """Return an asymmetric particle about 8 px wide, in closed form, its head at (x, y)."""
+    rows, columns = np.mgrid[:33, :33]
+    u, v = (columns - x) / scale, (rows - y) / scale
+    along, across = u * np.cos(angle) + v * np.sin(angle), v * np.cos(angle) - u * np.sin(angle)
+    head = np.exp(-(along**2 + across**2) / (2 * 1.8**2))
+    return head + 0.6 * np.exp(-((along - 3) ** 2 + (across - 2) ** 2) / (2 * 1.4**2))
+
+
+def test_a_template_shows_its_picture_moved_turned_and_resized() -> None:
+    template = make_template(100 - 40 * comma(15.3, 16.6, 0.3), "picture")
+    assert template.sign == -1
+    x, y, angle, one = 14.2, 17.7, 1.1, np.ones(1)
+    for scale in (1.0, 1.3):
+        image = blank(33, 33)
+        add_templates(image, x * one, y * one, template, scale * one, angle * one, one)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        head_x, head_y = (x, y) + scale * turn @ (15.3 - 16, 16.6 - 16)  # the middle of the picture is at (16, 16)
+        expected = comma(head_x, head_y, 0.3 + angle, scale)
+        np.testing.assert_allclose(image, expected / comma(16, 16, 0).max(), atol=0.02)
+
+
+def test_a_noisy_picture_on_a_slope_is_centred_where_the_clean_one_is() -> None:
+    rng, slope = np.random.default_rng(1), np.arange(33) * 0.5
+    for place in (15.0, 15.4):
+        clean = make_template(comma(place, 16, 0.3))
+        noisy = make_template(30 * comma(place, 16, 0.3) + slope + rng.standard_normal((33, 33)))
+        assert abs(noisy.x - clean.x) / 4 < 0.06
+        assert abs(noisy.y - clean.y) / 4 < 0.06
+        # less noise than the picture had
+        error = (noisy.fine - clean.fine)[16:-16, 16:-16]
+        assert np.sqrt((error**2).mean()) < 0.7 / 30
+    symmetric = make_template(comma(15.2, 17.4, 0) + comma(15.2, 17.4, np.pi))
+    assert (symmetric.x / 4, symmetric.y / 4) == pytest.approx((15.2, 17.4), abs=0.01)
+
+
+@pytest.mark.parametrize("picture", [np.zeros((20, 20)), np.random.default_rng(0).normal(size=(20, 20))])
+def test_a_picture_without_a_particle_is_refused(picture: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="no particle stands out"):
+        make_template(picture)
 
 
 def test_the_camera_follows_its_mean_variance_law() -> None:

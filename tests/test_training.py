@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pytest
+import tifffile
 
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
+import onnxruntime as ort
 import torch
 
 from livetrack.errors import ConfigError, UsageError
@@ -21,6 +27,7 @@ from livetrack.localize.models import models_folder
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.optics.spot import add_spots
 from livetrack.training import Progress, load_recipe, train
+from livetrack.training.ahead import draw_ahead
 from livetrack.training.families import draw_particles
 from livetrack.training.network import Network
 from livetrack.training.scenes import draw_scene
@@ -67,6 +74,9 @@ def test_a_short_training_learns_and_its_model_finds_spots(tiny: Path, tmp_path:
     assert report.steps == len(seen) == 120
     assert seen[-1].share == 1
     assert seen[-1].loss < seen[10].loss - 2
+    measured = [progress.accuracy.recall for progress in seen if progress.accuracy]
+    assert len(measured) == 9
+    assert measured[-1] > measured[0]
     card = Path(report.card).read_text(encoding="utf-8")
     assert "| SNR |" in card
     assert report.accuracy_line in card
@@ -84,8 +94,6 @@ def test_a_short_training_learns_and_its_model_finds_spots(tiny: Path, tmp_path:
 
 
 def test_the_model_does_what_the_network_does(tiny: Path, tmp_path: Path) -> None:
-    import onnxruntime as ort
-
     from livetrack.training.export import export
 
     torch.manual_seed(3)
@@ -109,6 +117,69 @@ def test_a_training_stops_in_time_and_repeats_with_its_seed(tiny: Path, tmp_path
     assert train(tiny, tmp_path / "d.onnx", minutes=1e-6).steps == 1
 
 
+def test_batches_do_not_depend_on_where_one_starts_and_how_many_threads_draw(tiny: Path) -> None:
+    recipe = load_recipe(tiny)
+    with closing(draw_ahead(recipe, 7)) as one, closing(draw_ahead(recipe, 7, 2, threads=3)) as later:
+        batches = [next(one) for _ in range(6)]
+        for n in range(2, 6):
+            again = next(later)
+            assert torch.equal(batches[n].inputs, again.inputs)
+            assert torch.equal(batches[n].targets, again.targets)
+    assert not torch.equal(batches[0].inputs, batches[1].inputs)
+
+
+KILLED = """
+import os, sys
+from livetrack.training import train, trainer
+trainer._SAVE_EVERY_S = trainer._LOOKS = 0
+def die(progress):
+    if progress.step == 4:
+        os._exit(9)  # as kill -9, on any system
+train(sys.argv[1], sys.argv[2], steps=6, progress=die)
+"""
+
+
+def test_a_killed_training_goes_on_to_the_model_that_it_would_have_become(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livetrack.training.trainer._LOOKS", 0)
+    whole, killed = tmp_path / "whole.onnx", tmp_path / "killed.onnx"
+    assert subprocess.run([sys.executable, "-c", KILLED, tiny, killed], check=False).returncode == 9
+    with pytest.raises(UsageError, match=r"killed.checkpoint: an interrupted training of another recipe or seed"):
+        train(tiny, killed, steps=6, seed=2)
+    seen: list[Progress] = []
+    resumed = train(tiny, killed, steps=6, progress=seen.append)
+    assert [progress.step for progress in seen] == [5, 6]
+    report = train(tiny, whole, steps=6)
+    assert resumed.loss == pytest.approx(report.loss, rel=1e-4)
+    image = np.random.default_rng(0).normal(size=(1, 1, 32, 32)).astype(np.float32)
+    maps = [ort.InferenceSession(str(path)).run(None, {"image": image})[0] for path in (whole, killed)]
+    np.testing.assert_allclose(*maps, atol=1e-5)
+    assert not list(tmp_path.glob("*.checkpoint*"))
+
+
+def test_a_damaged_checkpoint_is_told_and_a_restart_ignores_it(tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.checkpoint").write_bytes(b"PK\x03\x04 half a file")
+    with pytest.raises(
+        UsageError, match=r"a.checkpoint: not a checkpoint that can be read; delete it or say --restart"
+    ):
+        train(tiny, tmp_path / "a.onnx", steps=1)
+    assert train(tiny, tmp_path / "a.onnx", steps=1, restart=True).steps == 1
+
+
+def test_an_unknown_device_is_told_in_one_line(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="device 'gpu' cannot be used") as caught:
+        train(tiny, tmp_path / "a.onnx", steps=1, device="gpu")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_recipe_is_read_without_pytorch(tiny: Path) -> None:
+    code = "import sys; from livetrack.training import load_recipe; load_recipe(sys.argv[1]); print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code, tiny], check=True, capture_output=True, text=True)
+    assert "numpy" in run.stdout.split()
+    assert "torch" not in run.stdout.split()
+
+
 def test_an_interrupted_training_leaves_a_model_and_says_what_it_lacks(tiny: Path, tmp_path: Path) -> None:
     def interrupt(progress: Progress) -> None:
         if progress.step == 2:
@@ -117,6 +188,7 @@ def test_an_interrupted_training_leaves_a_model_and_says_what_it_lacks(tiny: Pat
     report = train(tiny, tmp_path / "early.onnx", progress=interrupt)
     assert (report.interrupted, report.steps) == (True, 2)
     assert NetworkLocalizer(tmp_path / "early.onnx").card.steps == 2
+    assert (tmp_path / "early.checkpoint").exists()
     assert report.accuracy_line.startswith("Nothing was found of")
     card = Path(report.card).read_text(encoding="utf-8")
     assert report.accuracy_line in card
@@ -194,10 +266,9 @@ def test_airy_spots_have_the_core_of_the_gaussians_that_they_replace() -> None:
         images = []
         for particles in (gauss, airy):
             image = np.zeros((81, 81), np.float32)
-            paint = draw_particles(
-                msgspec.structs.replace(recipe, particles=particles), np.random.default_rng(1), np.array([sigma])
-            )
-            paint(image, np.array([40.0]), np.array([40.0]), np.array([100.0]))
+            one = msgspec.structs.replace(recipe, particles=particles)
+            look = draw_particles(one, np.random.default_rng(1), np.array([sigma]))
+            look.paint(image, np.array([40.0]), np.array([40.0]), np.array([100.0]))
             images.append(image)
         assert images[0][40, 40] == pytest.approx(100, rel=1e-5)
         core = np.hypot(*np.mgrid[-40:41, -40:41]) < 1.5 * sigma
@@ -208,13 +279,98 @@ def test_airy_spots_have_the_core_of_the_gaussians_that_they_replace() -> None:
 def test_saturation_cuts_bright_pixels_off_and_what_is_said_of_their_height(tiny: Path) -> None:
     recipe = load_recipe(tiny)
     full = msgspec.structs.replace(recipe, scenes=msgspec.structs.replace(recipe.scenes, saturated=1.0))
-    lower = 0
+    lower = flat = 0
     for seed in range(20):
         whole, cut = (draw_scene(each, np.random.default_rng(seed), 64, 64) for each in (recipe, full))
         lower += cut.height.max(initial=0) < whole.height.max(initial=0)
-        top = cut.image == cut.image.max()
-        assert top.sum() > 3 or cut.height.size == 0
+        flat += (cut.image == cut.image.max()).sum() > 3
     assert lower == 20
+    assert flat > 10
+
+
+def test_example_recipes_make_scenes(tmp_path: Path) -> None:
+    for path in (models_folder() / "examples").glob("*.toml"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    crop = crop_of_a_dark_particle(tmp_path)
+    for name, signs in (("rod", {-1, 1}), ("template", {-1})):
+        recipe = load_recipe(tmp_path / f"{name}.toml")
+        scenes = [draw_scene(recipe, np.random.default_rng([3, n]), 64, 64) for n in range(20)]
+        assert set(np.sign(np.concatenate([scene.height for scene in scenes]))) == signs
+        angles = np.concatenate([scene.angle for scene in scenes])
+        assert np.isfinite(angles).mean() > 0.8 if name == "rod" else np.isnan(angles).all()
+        assert not recipe.round
+    assert recipe.particles.picture is not None
+    assert recipe.particles.picture.sha256 == hashlib.sha256(crop.read_bytes()).hexdigest()
+    assert recipe.particles.contrast == "dark"
+    assert msgspec.convert(json.loads(msgspec.json.encode(recipe)), type(recipe)) == recipe
+
+
+def test_a_template_scene_holds_the_picture_where_it_says(tmp_path: Path) -> None:
+    """One particle, resized by nothing, in hardly any noise: the picture's own centroid is at the scene's x, y."""
+    crop_of_a_dark_particle(tmp_path)
+    text = (models_folder() / "examples" / "template.toml").read_text(encoding="utf-8")
+    for old, new in (
+        ("size_px = [9.0, 11.0]", "size_px = [10.0, 10.0]"),
+        ("snr = [1.5, 200.0]", "snr = [150.0, 200.0]"),
+        ("count = [0, 12]", "count = [1, 1]"),
+        ("turns = true", "turns = false"),
+        ("smoothed = 0.2", "smoothed = 0.0\nhot_pixels = 0"),
+        ("compressed = 0.15", "texture = [0.001, 0.001]\ntilt = [0, 0]\nvignetting = [0, 0]"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    (tmp_path / "one.toml").write_text(text, encoding="utf-8")
+    recipe = load_recipe(tmp_path / "one.toml")
+    seen = 0
+    for n in range(20):
+        scene = draw_scene(recipe, np.random.default_rng([5, n]), 64, 64)
+        if scene.x.size and 16 < scene.x[0] < 48 and 16 < scene.y[0] < 48:
+            light = np.maximum(np.median(scene.image) - scene.image - 5 * scene.noise, 0)
+            rows, columns = np.indices(light.shape)
+            assert (light * columns).sum() / light.sum() == pytest.approx(scene.x[0], abs=0.15)
+            assert (light * rows).sum() / light.sum() == pytest.approx(scene.y[0], abs=0.15)
+            seen += 1
+    assert seen > 3
+
+
+def crop_of_a_dark_particle(folder: Path) -> Path:
+    rows, columns = np.mgrid[:27, :29]
+    blob = np.exp(-((columns - 15.4) ** 2 / 18 + (rows - 12.1) ** 2 / 8)) + 0.5 * np.exp(
+        -((columns - 10) ** 2 + (rows - 15) ** 2) / 6
+    )
+    noise = np.random.default_rng(0).standard_normal(blob.shape)
+    tifffile.imwrite(folder / "crop.tif", (1000 - 600 * blob + 10 * noise).astype(np.uint16))
+    return folder / "crop.tif"
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("", r"recipe.toml:3: \[particles.template\] is missing"),
+        ('template = "gone.tif"', r"recipe.toml:6: \[particles.template\]: .*gone.tif: there is no such file"),
+        ('template = "flat.tif"', r"flat.tif: no particle stands out"),
+        ('template = "wide.tif"', r"wide.tif: 300x20 px; cut out one particle"),
+        ('template = "two.tif"', r"two.tif: holds several images"),
+        (
+            'template = "crop.tif"\norders = 2',
+            r"recipe.toml:7: \[particles.orders\] is a key of bead; .* family template",
+        ),
+        ('template = "crop.tif"\ncontrast = "dark"', r"recipe.toml:7: \[particles.contrast\] is a key of"),
+        ('template = "crop.tif"\n[particles.picture]\nsha256 = "1"', r"recipe.toml:7: \[particles.picture"),
+    ],
+)
+def test_a_wrong_template_is_told_in_one_line(tmp_path: Path, lines: str, words: str) -> None:
+    crop_of_a_dark_particle(tmp_path)
+    for name, shape in (("flat", (20, 20)), ("wide", (20, 300)), ("two", (2, 20, 20))):
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.zeros(shape, np.uint8), photometric="minisblack")
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        f'name = "x"\nfamily = "template"\n[particles]\nsize_px = [9.0, 11.0]\ntypical_diameter_px = 10.0\n{lines}\n',
+        encoding="utf-8",
+    )
+    with pytest.raises(ConfigError, match=words) as caught:
+        load_recipe(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_scenes_repeat_with_their_seed() -> None:

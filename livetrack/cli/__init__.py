@@ -144,7 +144,27 @@ def _parser() -> argparse.ArgumentParser:
         "--minutes", type=_positive, metavar="MIN", help="stop after so long (default: the recipe's steps)"
     )
     train.add_argument("--seed", type=int, help="instead of the recipe's")
+    train.add_argument(
+        "--device", default="auto", help="PyTorch's name of what to train on, as cpu or cuda (default: a GPU if any)"
+    )
+    train.add_argument(
+        "--restart", action="store_true", help="begin anew where an interrupted training could be continued"
+    )
     _json_option(train)
+
+    bench = commands.add_parser("bench", help="measure livetrack beside its peers (needs the extra `bench`)")
+    benches = bench.add_subparsers(metavar="BENCH", required=True)
+    accuracy = benches.add_parser("accuracy", help="error, detection and uncertainty against the Cramér-Rao bound")
+    accuracy.set_defaults(command="bench:accuracy")
+    accuracy.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    accuracy.add_argument("--quick", action="store_true", help="an eighth of the images: a look, no verdict")
+    accuracy.add_argument("--only", metavar="PART,...", help="some of the parts; a wrong one tells which there are")
+    accuracy.add_argument("--model", action="append", default=[], metavar="FILE", help="a model more; may be repeated")
+    accuracy.add_argument("--without-peers", action="store_true", help="the models alone, no other methods")
+    accuracy.add_argument("--recording", type=Path, metavar="TIF", help="bulk_water.tif, for the targets on real beads")
+    accuracy.add_argument("--markdown", type=_new_file, metavar="FILE", help="write the tables there, not here")
+    accuracy.add_argument("--figure", type=_new_file, metavar="PNG", help="draw error against SNR")
+    _json_option(accuracy)
 
     models = command("models", "models:models", "list the models there are")
     _json_option(models)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -11,6 +11,9 @@ from rich.table import Table
 
 from livetrack.cli.output import terminal, write_json
 from livetrack.errors import UsageError
+
+if TYPE_CHECKING:
+    from livetrack.training import Progress as TrainingProgress
 
 __all__ = ["models", "train"]
 
@@ -34,30 +37,53 @@ def models(args: argparse.Namespace) -> int:
 
 
 def train(args: argparse.Namespace) -> int:
-    """Train a model, with progress, and tell its figures; Ctrl-C saves what was learnt and returns 130."""
+    """Train a model, with progress and figures on the way; Ctrl-C saves what was learnt and returns 130."""
+    from livetrack.training import load_recipe
+
+    load_recipe(args.recipe)  # a mistake in it is told before PyTorch is loaded and the bar is drawn
     try:
-        from livetrack.training import load_recipe
         from livetrack.training import train as run
+        from livetrack.training.card import accuracy_line
     except ImportError as error:
         raise UsageError(
             f"training needs {error.name or 'PyTorch'}, which is not installed: python -m pip install torch onnx"
         ) from None
 
-    load_recipe(args.recipe)  # a mistake in it is told before the bar is drawn
     console = terminal()
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console) as bars:
         task = bars.add_task("training", total=1.0)
+        started = False
 
-        def show(progress: Any) -> None:
+        def show(progress: TrainingProgress) -> None:
+            nonlocal started
+            if not started and progress.step > 1:
+                bars.print(
+                    f"goes on with the interrupted training after step {progress.step - 1}; --restart begins anew"
+                )
+            started = True
             description = f"training, step {progress.step}, loss {progress.loss:.3f}"
             bars.update(task, completed=progress.share, description=description)
+            if progress.accuracy is not None:
+                bars.print(
+                    f"{progress.elapsed_s / 60:.1f} min, step {progress.step}: {accuracy_line(progress.accuracy)}"
+                )
 
-        report = run(args.recipe, args.output, minutes=args.minutes, seed=args.seed, progress=show)
+        report = run(
+            args.recipe,
+            args.output,
+            minutes=args.minutes,
+            seed=args.seed,
+            device=args.device,
+            restart=args.restart,
+            progress=show,
+        )
     done = "stopped early at step" if report.interrupted else "done at step"
     console.print(
         f"{done} {report.steps}: {report.model}, card {report.card}; {report.scenes} simulated scenes in "
         f"{report.elapsed_s / 60:.1f} min, loss {report.loss:.3f}\n{report.accuracy_line}",
     )
+    if report.interrupted:
+        console.print("The same command goes on from there.")
     write_json(args.json, report)
     return 130 if report.interrupted else 0

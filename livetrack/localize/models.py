@@ -37,11 +37,17 @@ class ModelCard(msgspec.Struct, frozen=True):
     """Must be `FORMAT`."""
     oriented: bool = False
     """The particles have a long axis, whose angle is given."""
+    round: bool = True
+    """The particles look the same from all sides: a fit of their radial profile is right for them."""
     threshold: float = 0.5
     """Least score of a row, unless the user sets another."""
     description: str = ""
     seed: int = 0
     steps: int = 0
+    minutes: float = 0.0
+    """That the training took."""
+    hardware: str = ""
+    """That it ran on."""
     date: str = ""
     livetrack: str = ""
     recipe: dict[str, Any] = {}

@@ -40,7 +40,8 @@ class NetworkLocalizer:
         An ONNX Runtime execution provider, such as "CUDAExecutionProvider" or "cuda"; "auto" takes CUDA where it is
         installed and works, else the CPU.
     profile_fit
-        Bring the positions to the limit of the noise, see `fit_profiles`; some 0.05 ms a particle.
+        Bring the positions to the limit of the noise, see `fit_profiles`; some 0.05 ms a particle. Left out where the
+        model's particles are not round.
 
     Raises
     ------
@@ -62,7 +63,7 @@ class NetworkLocalizer:
         self.name = self.card.name
         self.provider: str = self._session.get_providers()[0]
         self.threshold = self.card.threshold if threshold is None else threshold
-        self._profile_fit = profile_fit
+        self._profile_fit = profile_fit and self.card.round
         self._grey = np.empty((0, 0), np.float32)
         self._noise = 0.0
         self._inputs: dict[tuple[int, int], npt.NDArray[np.float32]] = {}

@@ -1,6 +1,25 @@
-"""From a recipe to a model: simulated images, a network, an ONNX file. Needs the extra `train`."""
+"""From a recipe to a model: simulated images, a network, an ONNX file. Needs the extra `train`.
 
-from livetrack.training.recipe import load_recipe
-from livetrack.training.train import Progress, TrainingReport, train
+Names are loaded on first use: a recipe is read, and a mistake in it told, without PyTorch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from livetrack.training.recipe import load_recipe
+    from livetrack.training.trainer import Progress, TrainingReport, train
 
 __all__ = ["Progress", "TrainingReport", "load_recipe", "train"]
+
+_HOME = {"load_recipe": "recipe", "Progress": "trainer", "TrainingReport": "trainer", "train": "trainer"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'livetrack.training' has no attribute {name!r}")
+    value = getattr(import_module(f"livetrack.training.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

@@ -29,7 +29,8 @@ def write_card(localizer: NetworkLocalizer, model: Path, validation: Validation)
 {card.description or "The recipe does not describe it"}.
 
 - particles: {card.contrast}, size {ranges["size_px"]} px, SNR {ranges["snr"]}
-- trained: {card.steps} steps from seed {card.seed}, {card.date}, livetrack {card.livetrack}
+- trained: {card.steps} steps from seed {card.seed} in {card.minutes:.1f} min on {card.hardware}, {card.date}, livetrack
+  {card.livetrack}
 - file: {model.stat().st_size / 1000:.0f} kB; format {card.format}
 - speed at best, with {localizer.provider} on {os.cpu_count()} cores: {speed}
 

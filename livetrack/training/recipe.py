@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
-from livetrack.errors import ConfigError
+from livetrack.errors import ConfigError, InputError
 from livetrack.toml_file import TomlDocument
+from livetrack.training.picture import Picture, read_picture
 
 __all__ = ["Particles", "Recipe", "Scenes", "load_recipe", "log_uniform"]
 
 Positive = Annotated[float, Meta(gt=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Range = tuple[float, float]
+AtLeastOne = Annotated[float, Meta(ge=1)]
+PartOf = Annotated[float, Meta(ge=0, lt=1)]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,13 +31,25 @@ class Particles(Section, frozen=True, kw_only=True):
 
     contrast: Literal["bright", "dark", "either"] = "bright"
     size_px: Range
-    """`spot`: the Gaussian's sigma; `bead`: the radius that scales the Bessel functions."""
-    orders: Annotated[int, Meta(ge=1, le=8)] = 1
-    """`bead`: Bessel functions summed; more give more rings."""
-    elongation: Range = (1.0, 1.0)
-    """`bead`: length over width, uniform."""
+    """`spot`: the Gaussian's sigma; `bead`: the radius that scales the Bessel functions; `rod`: the width; `template`:
+    the diameter, which is `typical_diameter_px` in the picture."""
     airy: Share = 0.0
     """`spot`: share of scenes whose spots are Airy patterns, with the core of the Gaussian that they replace."""
+    orders: Annotated[int, Meta(ge=1, le=8)] = 1
+    """`bead`: Bessel functions summed; more give more rings."""
+    elongation: tuple[AtLeastOne, AtLeastOne] = (1.0, 1.0)
+    """`bead`, `rod`: length over width, uniform."""
+    blur_px: Range = (0.8, 1.5)
+    """`rod`: standard deviation of the optics' blur, the same for all in a scene, log-uniform."""
+    template: str = ""
+    """`template`: the picture of one particle, an image file; its place is told from the recipe's folder."""
+    centre: Literal["light", "picture"] = "light"
+    """`template`: what a position means: the centroid of what differs from the background, or the picture's middle."""
+    turns: bool = True
+    """`template`: the particle may have any orientation."""
+    round: bool = False
+    """`template`: it looks the same from all sides, so that positions may be brought to the noise's limit by a fit of
+    its radial profile."""
     snr: Range = (2.0, 200.0)
     """Height over the background / standard deviation of the background's noise."""
     variety: Positive = 0.4
@@ -45,6 +60,8 @@ class Particles(Section, frozen=True, kw_only=True):
     """Least distance of two centres, in sizes, and never below 2 px."""
     typical_diameter_px: Positive
     """What a person would call its size: written into the model, to choose one by."""
+    picture: Picture | None = None
+    """What `template` names, put in by `load_recipe`."""
 
 
 class Scenes(Section, frozen=True):
@@ -55,7 +72,7 @@ class Scenes(Section, frozen=True):
     """Photoelectrons per pixel, log-uniform; raised where dark particles could not be dark enough."""
     tilt: Range = (0.0, 1.0)
     """Change of the background across the scene over its mean; half of the scenes have none."""
-    vignetting: Range = (0.0, 0.4)
+    vignetting: tuple[PartOf, PartOf] = (0.0, 0.4)
     """Share of the light lost at the far corner or nearer to it; half of the scenes have none."""
     texture: Range = (0.1, 3.0)
     """Standard deviation of a smooth random structure over that of the noise, log-uniform; half have none."""
@@ -102,7 +119,7 @@ class Recipe(Section, frozen=True, kw_only=True):
     """All of a model."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]*$")]
-    family: Literal["spot", "bead"]
+    family: Literal["spot", "bead", "rod", "template"]
     description: str = ""
     threshold: Annotated[float, Meta(gt=0, lt=1)] = 0.5
     """Least score of a particle, unless the user sets another: where missed and false ones balance."""
@@ -112,6 +129,16 @@ class Recipe(Section, frozen=True, kw_only=True):
     network: Network = Network()
     training: Training = Training()
 
+    @property
+    def round(self) -> bool:
+        """Whether the particles look the same from all sides, or nearly so."""
+        return self.family in ("spot", "bead") or self.particles.round
+
+    @property
+    def oriented(self) -> bool:
+        """Whether the particles have a long axis."""
+        return self.family == "rod"
+
 
 def log_uniform(rng: np.random.Generator, bounds: Range) -> float:
     """Draw a number whose logarithm is uniform between those of `bounds`."""
@@ -119,25 +146,64 @@ def log_uniform(rng: np.random.Generator, bounds: Range) -> float:
 
 
 def load_recipe(path: str | Path) -> Recipe:
-    """Read a recipe.
+    """Read a recipe, and the picture that it may name.
 
     Raises
     ------
     ConfigError
-        The file is missing, is not TOML, or has a key or value that is wrong: one line with file, line and key.
+        A file is missing or cannot be used, or a key or value is wrong: one line with file, line and key.
     """
     document = TomlDocument(path)
     recipe = document.convert(Recipe)
+    _check_ranges(document, recipe)
+    _check_family(document, recipe)
+    if recipe.family != "template":
+        return recipe
+    return structs.replace(recipe, particles=_with_picture(document, recipe.particles))
+
+
+_RANGES = {
+    "particles": ("size_px", "elongation", "blur_px", "snr", "count"),
+    "scenes": ("background", "tilt", "vignetting", "texture", "texture_px", "read_noise", "noise_grey", "compression"),
+}
+_MAY_BE_ZERO = ("count", "tilt", "vignetting")
+_OWN = {
+    "airy": ("spot",),
+    "orders": ("bead",),
+    "elongation": ("bead", "rod"),
+    "blur_px": ("rod",),
+    "contrast": ("spot", "bead", "rod"),
+    **dict.fromkeys(("template", "centre", "turns", "round"), ("template",)),
+    "picture": (),
+}
+
+
+def _check_ranges(document: TomlDocument, recipe: Recipe) -> None:
     for section in ("particles", "scenes"):
         for key, value in ((name, getattr(getattr(recipe, section), name)) for name in _RANGES[section]):
             if not 0 <= value[0] <= value[1] or (value[0] == 0 and key not in _MAY_BE_ZERO):
                 place = document.where((section, key))
                 raise ConfigError(f"{place}: [{section}.{key}] = {list(value)}: expected [least, most], both above 0")
-    return recipe
 
 
-_RANGES = {
-    "particles": ("size_px", "elongation", "snr", "count"),
-    "scenes": ("background", "tilt", "vignetting", "texture", "texture_px", "read_noise", "noise_grey", "compression"),
-}
-_MAY_BE_ZERO = ("count", "tilt", "vignetting")
+def _check_family(document: TomlDocument, recipe: Recipe) -> None:
+    """Tell keys that say nothing of this family's particles."""
+    for key in document.data["particles"]:
+        families = _OWN.get(key, (recipe.family,))
+        if recipe.family not in families:
+            whose = f"a key of {' and '.join(families)}" if families else "not for recipes"
+            place = document.where(("particles", key))
+            raise ConfigError(f"{place}: [particles.{key}] is {whose}; this is a recipe of the family {recipe.family}")
+
+
+def _with_picture(document: TomlDocument, particles: Particles) -> Particles:
+    place = document.where(("particles", "template"))
+    if not particles.template:
+        raise ConfigError(f'{place}: [particles.template] is missing: name a picture of the particle, as "crop.tif"')
+    assert document.path is not None
+    try:
+        picture = read_picture(document.path.parent / particles.template)
+    except InputError as error:
+        raise ConfigError(f"{place}: [particles.template]: {error}") from None
+    contrast: Literal["bright", "dark"] = "bright" if picture.template(particles.centre).sign > 0 else "dark"
+    return structs.replace(particles, picture=picture, contrast=contrast)

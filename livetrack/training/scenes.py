@@ -62,7 +62,8 @@ def draw_scene(recipe: Recipe, rng: np.random.Generator, width: int, height: int
     photons = np.full((height, width), background, np.float32)
     _add_surroundings(photons, rng, scenes, noise)
     amplitude = snr * noise
-    draw_particles(recipe, rng, sizes)(photons, x, y, amplitude)
+    look = draw_particles(recipe, rng, sizes)
+    look.paint(photons, x, y, amplitude)
 
     gain = log_uniform(rng, scenes.noise_grey) / noise
     camera = CameraNoise(gain=gain, offset=rng.uniform(50, 500), read_noise=read_noise)
@@ -71,9 +72,8 @@ def draw_scene(recipe: Recipe, rng: np.random.Generator, width: int, height: int
     add_flaws(image, rng, scenes, gain * noise, camera.offset + gain * background + full)
 
     inside = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
-    angle = np.full(x.size, math.nan)
     seen = np.minimum(gain * amplitude, full)
-    return Scene(image, x[inside], y[inside], seen[inside], gain * noise, angle[inside])
+    return Scene(image, x[inside], y[inside], seen[inside], gain * noise, look.angle[inside])
 
 
 def _places(rng: np.random.Generator, kind: Particles, size: float, width: int, height: int) -> tuple[Doubles, Doubles]:

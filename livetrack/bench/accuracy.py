@@ -1,0 +1,210 @@
+"""The accuracy bench: every method on the same images, and what comes of the targets."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+from msgspec import Struct
+
+from livetrack import __version__
+from livetrack.bench.bound import NUISANCES
+from livetrack.bench.cell import Cell
+from livetrack.bench.grids import grids
+from livetrack.bench.line import Line
+from livetrack.bench.measure import Figures, measure
+from livetrack.bench.methods import PEERS, THREADS, Method, network_methods, peers
+from livetrack.bench.recording import read_frames, robustness
+from livetrack.bench.speed import against_trackpy, small_image
+from livetrack.bench.targets import Result, target_lines, yardstick_lines
+from livetrack.errors import UsageError
+from livetrack.localize.network import NetworkLocalizer
+
+__all__ = ["FAMILIES", "PARTS", "CellReport", "Report", "run_accuracy"]
+
+FAMILIES = ("spot", "bead")
+"""Of the models that there are images for."""
+
+PARTS = (*grids(), "speed", "recording")
+"""What there is to run, by name."""
+
+_SEARCHERS = ("centroid", "radial symmetry")  # peers that say by themselves how many particles there are
+_FRAMES, _SPEED_FRAMES, _SPEED_RUNS = 30, 24, 1000
+
+
+class CellReport(Struct, frozen=True):
+    """A cell in words and figures."""
+
+    name: str
+    grid: str
+    family: str
+    definition: str
+    generator: str
+    nuisances: str
+    snr: float
+    figures: list[Figures]
+
+
+class Report(Struct, frozen=True):
+    """All that was measured in one run."""
+
+    livetrack: str
+    machine: str
+    quick: bool
+    """True for an eighth of the images: too few for a verdict on a target."""
+    models: dict[str, str]
+    """Name: what it is for."""
+    methods: dict[str, str]
+    """The other methods: what they are, and what they are told."""
+    targets: list[Line]
+    cells: list[CellReport]
+
+
+def run_accuracy(
+    models: Mapping[str, NetworkLocalizer],
+    *,
+    only: Collection[str] = PARTS,
+    with_peers: bool = True,
+    quick: bool = False,
+    recording: Path | None = None,
+    progress: Callable[[float, str], None] = lambda share, what: None,
+) -> Report:
+    """Measure `models`, by name, on the images of their families.
+
+    Parameters
+    ----------
+    models
+        Each of one of `FAMILIES`, by what it shall be called.
+    only
+        Of `PARTS`.
+    with_peers
+        Run the other methods on the same images.
+    quick
+        An eighth of the images.
+    recording
+        For the parts "recording" and "speed"; without one, their targets are said not to be measured.
+    progress
+        Called with the share done and the name of what is next.
+
+    Raises
+    ------
+    UsageError
+        A part that is not known, a model of another family.
+    InputError
+        The recording cannot be read.
+    """
+    _check(models, only)
+    frames = read_frames(recording, _FRAMES) if recording else []
+    cells = [cell for grid, some in grids().items() if grid in only for cell in some if _for(cell, models)]
+    bar = _Bar(cells, progress)
+    results = []
+    for cell in cells:
+        methods = _methods(cell, models, with_peers)
+        results.append(Result(cell, measure(cell, methods, quick=quick, step=bar.step_of(cell, quick))))
+    lines = yardstick_lines(results)
+    for name, localizer in models.items():
+        lines += target_lines(results, name, localizer.card.family)
+    if "speed" in only:
+        progress(1.0, "speed")
+        lines += _speed(models, frames[:3] if quick else frames[:_SPEED_FRAMES], _SPEED_RUNS // (8 if quick else 1))
+    if "recording" in only:
+        progress(1.0, "the recording made worse")
+        lines += _recording(models, frames[:3] if quick else frames)
+    return Report(
+        livetrack=__version__,
+        machine=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, networks on {THREADS} threads",
+        quick=quick,
+        models={name: localizer.card.description for name, localizer in models.items()},
+        methods=dict(PEERS) if with_peers else {},
+        targets=lines,
+        cells=[_cell_report(result) for result in results],
+    )
+
+
+def _check(models: Mapping[str, NetworkLocalizer], only: Collection[str]) -> None:
+    if unknown := [part for part in only if part not in PARTS]:
+        raise UsageError(f"--only {unknown[0]}: there is no such part; there are {', '.join(PARTS)}")
+    for name, localizer in models.items():
+        if localizer.card.family not in FAMILIES:
+            raise UsageError(
+                f"model {name}: there are no images for its family, {localizer.card.family!r}; "
+                f"the bench knows {' and '.join(FAMILIES)}"
+            )
+
+
+def _for(cell: Cell, models: Mapping[str, NetworkLocalizer]) -> bool:
+    return any(localizer.card.family == cell.family for localizer in models.values())
+
+
+def _methods(cell: Cell, models: Mapping[str, NetworkLocalizer], with_peers: bool) -> dict[str, Method]:
+    """Return the methods for one cell: the models of its family, then their peers."""
+    mine = {name: localizer for name, localizer in models.items() if localizer.card.family == cell.family}
+    methods: dict[str, Method] = {}
+    for name, localizer in mine.items():
+        methods |= network_methods(localizer, name)
+    if with_peers:
+        others = peers(next(iter(mine.values())))
+        methods |= {name: others[name] for name in (_SEARCHERS if cell.grid == "empty" else others)}
+    return methods
+
+
+def _speed(models: Mapping[str, NetworkLocalizer], frames: Sequence[npt.NDArray[Any]], runs: int) -> list[Line]:
+    lines = [small_image(localizer, name, runs) for name, localizer in models.items()]
+    beads = {name: localizer for name, localizer in models.items() if localizer.card.family == "bead"}
+    if frames:
+        return lines + [against_trackpy(localizer, name, list(frames)) for name, localizer in beads.items()]
+    return lines + [_unmeasured(f"{name}: speed on the recording against trackpy", "3.5 x faster") for name in beads]
+
+
+def _recording(models: Mapping[str, NetworkLocalizer], frames: Sequence[npt.NDArray[Any]]) -> list[Line]:
+    lines: list[Line] = []
+    for name, localizer in models.items():
+        if localizer.card.family != "bead":
+            continue
+        if frames:
+            lines += robustness(localizer, name, frames)
+        else:
+            lines.append(_unmeasured(f"{name}: the recording made worse, particles kept", "at least 0.95"))
+            lines.append(_unmeasured(f"{name}: the recording made worse, differences", "within 0.8-1.2"))
+    return lines
+
+
+def _unmeasured(name: str, target: str) -> Line:
+    return Line(name=name, definition="needs --recording bulk_water.tif", n=0, figures={}, target=target, met=None)
+
+
+def _cell_report(result: Result) -> CellReport:
+    cell = result.cell
+    return CellReport(
+        name=cell.name,
+        grid=cell.grid,
+        family=cell.family,
+        definition=cell.definition,
+        generator=cell.generator,
+        nuisances=", ".join(NUISANCES),
+        snr=cell.snr,
+        figures=result.figures,
+    )
+
+
+class _Bar:
+    """The share done, weighed by the pixels that were looked at."""
+
+    def __init__(self, cells: Sequence[Cell], progress: Callable[[float, str], None]) -> None:
+        self._total = sum(cell.images * cell.side_px**2 for cell in cells) or 1
+        self._progress = progress
+        self._done = 0.0
+
+    def step_of(self, cell: Cell, quick: bool) -> Callable[[], None]:
+        weight = cell.side_px**2 * (8 if quick else 1) / self._total
+
+        def step() -> None:
+            self._done += weight
+            self._progress(min(self._done, 1.0), cell.name)
+
+        self._progress(min(self._done, 1.0), cell.name)
+        return step

@@ -1,0 +1,85 @@
+"""The report as Markdown: the targets, then a table for each grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from livetrack.bench.accuracy import CellReport, Report
+from livetrack.bench.line import Line
+from livetrack.bench.measure import Figures
+
+__all__ = ["markdown"]
+
+_MET = {True: "yes", False: "**no**", None: "not measured"}
+
+
+def markdown(report: Report) -> str:
+    """Return the report as Markdown."""
+    return "\n".join([*_head(report), *_targets(report.targets), *_grids(report.cells)]) + "\n"
+
+
+def _head(report: Report) -> Iterator[str]:
+    yield "# Accuracy"
+    yield ""
+    yield f"livetrack {report.livetrack}, {report.machine}."
+    if report.quick:
+        yield "**A quick run: an eighth of the images, too few for a verdict on a target.**"
+    yield "Made by `livetrack bench accuracy`; `--json` has every definition and figure."
+    yield ""
+    for name, text in [*report.models.items(), *report.methods.items()]:
+        yield f"- {name}: {text}"
+    yield ""
+
+
+def _targets(lines: list[Line]) -> Iterator[str]:
+    known = [line for line in lines if line.met is not None]
+    yield f"## Targets: {sum(bool(line.met) for line in known)} of {len(known)} met"
+    yield ""
+    yield "| what | measured | target | met | n |"
+    yield "|---|---|---|---|---|"
+    for line in lines:
+        yield f"| {line.name} | {_measured(line)} | {line.target} | {_MET[line.met]} | {line.n} |"
+    yield ""
+
+
+def _measured(line: Line) -> str:
+    numbers = {name: value for name, value in line.figures.items() if not isinstance(value, str)}
+    words = [f"{name.replace('_', ' ')} {_number(value)}" for name, value in numbers.items()]
+    places = {name: value for name, value in line.figures.items() if isinstance(value, str) and name != "out"}
+    return ", ".join(words + [f"{name.replace('_', ' ')}: {value}" for name, value in places.items()])
+
+
+def _grids(cells: list[CellReport]) -> Iterator[str]:
+    for grid in dict.fromkeys((cell.grid, cell.family) for cell in cells):
+        some = [cell for cell in cells if (cell.grid, cell.family) == grid]
+        methods = [figures.method for figures in some[0].figures]
+        yield f"## {grid[0]}" + (f", {grid[1]}" if grid[0] == "light" else "")
+        yield ""
+        if some[0].grid in ("empty", "detection", "density"):
+            yield "F1; false rows per image"
+        else:
+            yield "RMSE per axis in px (times the bound); recall where it is below 0.995"
+        yield ""
+        yield f"| images | CRLB, px | {' | '.join(methods)} |"
+        yield "|---" * (2 + len(methods)) + "|"
+        for cell in some:
+            shown = _found if cell.grid in ("empty", "detection", "density") else _precise
+            values = " | ".join(shown(figures) for figures in cell.figures)
+            yield f"| {cell.name.partition(': ')[2]} | {_number(cell.figures[0].crlb_px)} | {values} |"
+        yield ""
+
+
+def _precise(figures: Figures) -> str:
+    if figures.rmse_px is None or figures.recall is None or figures.ratio is None:
+        return "none found"
+    missed = f", found {figures.recall:.2f}" if figures.recall < 0.995 else ""
+    return f"{_number(figures.rmse_px)} ({figures.ratio:.2f}){missed}"
+
+
+def _found(figures: Figures) -> str:
+    f1 = "" if figures.f1 is None else f"{figures.f1:.3f}; "
+    return f"{f1}{figures.false_per_image:.2f}"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"

@@ -1,0 +1,88 @@
+"""`livetrack bench`: livetrack beside its peers and the physical limit."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from livetrack.cli.output import terminal, write_json
+from livetrack.errors import UsageError, reason
+from livetrack.localize.models import shipped_models
+from livetrack.localize.network import NetworkLocalizer
+
+if TYPE_CHECKING:
+    from livetrack.bench.accuracy import Report
+
+__all__ = ["accuracy"]
+
+
+def accuracy(args: argparse.Namespace) -> int:
+    """Measure the models beside the other methods, with progress; tell which targets are met."""
+    try:
+        import trackpy  # noqa: F401  here, so that it is not missed after minutes of work
+
+        from livetrack.bench.accuracy import PARTS, run_accuracy
+
+        if args.figure:
+            import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"the bench needs {error.name or 'SciPy'}, which is not installed: "
+            "python -m pip install matplotlib scipy trackpy"
+        ) from None
+
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=terminal(), transient=True) as bars:
+        task = bars.add_task("loading", total=1.0)
+
+        def show(share: float, what: str) -> None:
+            bars.update(task, completed=share, description=what)
+
+        report = run_accuracy(
+            _models(args.model),
+            only=args.only.split(",") if args.only else PARTS,
+            with_peers=not args.without_peers,
+            quick=args.quick,
+            recording=args.recording,
+            progress=show,
+        )
+    _tell(report, args)
+    write_json(args.json, report)
+    return 0
+
+
+def _models(files: list[str]) -> dict[str, NetworkLocalizer]:
+    """Return the shipped models that there are images for, then those of `files`, each by a name of its own."""
+    from livetrack.bench.accuracy import FAMILIES
+    from livetrack.bench.methods import THREADS
+    from livetrack.localize.models import find_model
+
+    shipped = {name: NetworkLocalizer(path, threads=THREADS) for name, path in shipped_models().items()}
+    models = {name: localizer for name, localizer in shipped.items() if localizer.card.family in FAMILIES}
+    for file in files:
+        models[file] = NetworkLocalizer(find_model(file), threads=THREADS)
+    return models
+
+
+def _tell(report: Report, args: argparse.Namespace) -> None:
+    from livetrack.bench.report import markdown
+
+    text = markdown(report)
+    if args.markdown is None:
+        terminal(stderr=False).print(text)
+    else:
+        _write(args.markdown, text)
+    if args.figure:
+        from livetrack.bench.figure import draw
+
+        draw(report, args.figure)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--markdown {path}: cannot be written: {reason(error)}") from None
