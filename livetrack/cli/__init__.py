@@ -138,8 +138,9 @@ def _parser() -> argparse.ArgumentParser:
     _json_option(check)
 
     train = command("train", "models:train", "train a model from a recipe (needs the extra `train`)")
-    train.add_argument("recipe", type=Path, help="the recipe, TOML")
-    train.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL", help="the .onnx file to write")
+    train.add_argument("recipe", nargs="?", type=Path, help="the recipe, TOML")
+    train.add_argument("-o", "--output", type=Path, metavar="MODEL", help="the .onnx file to write")
+    train.add_argument("--list", action="store_true", help="show recipes to start from")
     train.add_argument(
         "--minutes", type=_positive, metavar="MIN", help="stop after so long (default: the recipe's steps)"
     )

@@ -40,10 +40,16 @@ def train(args: argparse.Namespace) -> int:
     """Train a model, with progress and figures on the way; Ctrl-C saves what was learnt and returns 130."""
     from livetrack.training import load_recipe
 
+    if args.list:
+        return _list_recipes()
+    if args.recipe is None or args.output is None:
+        raise UsageError(
+            "expected livetrack train RECIPE -o MODEL.onnx; livetrack train --list shows recipes to start from"
+        )
     load_recipe(args.recipe)  # a mistake in it is told before PyTorch is loaded and the bar is drawn
     try:
         from livetrack.training import train as run
-        from livetrack.training.card import accuracy_line
+        from livetrack.training.card import accuracy_line, precision_line
     except ImportError as error:
         raise UsageError(
             f"training needs {error.name or 'PyTorch'}, which is not installed: python -m pip install torch onnx"
@@ -64,10 +70,9 @@ def train(args: argparse.Namespace) -> int:
             started = True
             description = f"training, step {progress.step}, loss {progress.loss:.3f}"
             bars.update(task, completed=progress.share, description=description)
-            if progress.accuracy is not None:
-                bars.print(
-                    f"{progress.elapsed_s / 60:.1f} min, step {progress.step}: {accuracy_line(progress.accuracy)}"
-                )
+            if progress.accuracy is not None and progress.isolated is not None:
+                figures = f"{accuracy_line(progress.accuracy)} {precision_line(progress.isolated)}"
+                bars.print(f"{progress.elapsed_s / 60:.1f} min, step {progress.step}: {figures}")
 
         report = run(
             args.recipe,
@@ -87,3 +92,15 @@ def train(args: argparse.Namespace) -> int:
         console.print("The same command goes on from there.")
     write_json(args.json, report)
     return 130 if report.interrupted else 0
+
+
+def _list_recipes() -> int:
+    """Show where the shipped models' recipes and the examples are."""
+    from livetrack.localize.models import models_folder
+    from livetrack.toml_file import TomlDocument
+
+    folder, console = models_folder(), terminal(stderr=False)
+    for path in sorted(folder.glob("*.toml")) + sorted(folder.glob("examples/*.toml")):
+        console.print(f"{path}\n    {TomlDocument(path).data['description']}")
+    console.print("Copy one, change what is not as your particles, and train: livetrack train COPY.toml -o MODEL.onnx")
+    return 0

@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from livetrack.localize.network import NetworkLocalizer
+from livetrack.training.isolated import Isolated
 from livetrack.training.validate import GATE_PX, SIDE_PX, Accuracy, Validation
 
-__all__ = ["accuracy_line", "accuracy_table", "write_card"]
+__all__ = ["accuracy_line", "accuracy_table", "isolated_table", "precision_line", "write_card"]
 
 _RUNS = 20
 _LEAST_RECALL = 0.1  # below it a model has learnt too little to be of use
 
 
-def write_card(localizer: NetworkLocalizer, model: Path, validation: Validation) -> Path:
+def write_card(localizer: NetworkLocalizer, model: Path, validation: Validation, isolated: list[Isolated]) -> Path:
     """Write the card as Markdown beside `model`; return its path."""
     card = localizer.card
     ranges = card.recipe["particles"]
@@ -34,8 +35,12 @@ def write_card(localizer: NetworkLocalizer, model: Path, validation: Validation)
 - file: {model.stat().st_size / 1000:.0f} kB; format {card.format}
 - speed at best, with {localizer.provider} on {os.cpu_count()} cores: {speed}
 
-Accuracy on new scenes of the recipe, {SIDE_PX}x{SIDE_PX} px, crowding, edges and flaws included. SNR is the particle's
-height over the background / standard deviation of the background's noise; found means a row within {GATE_PX:g} px.
+Precision of `localize` for one particle at a time in white noise, against the Cramér-Rao bound for unknown height and
+background; SNR is the particle's height over the background / standard deviation of the noise:
+
+{isolated_table(isolated)}
+Accuracy of `find` on new scenes of the recipe, {SIDE_PX}x{SIDE_PX} px, crowding, edges and flaws included; found means
+a row within {GATE_PX:g} px.
 
 {accuracy_line(validation.overall)}
 
@@ -43,6 +48,17 @@ height over the background / standard deviation of the background's noise; found
     path = model.with_suffix(".md")
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def isolated_table(isolated: list[Isolated]) -> str:
+    """Return the precision for isolated particles as a Markdown table."""
+    lines = ["| SNR | found | RMSE per axis, px | bound, px | error / bound |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {cell.snr:g} | {cell.recall:.3f} | {_known(cell.rmse_px, 4)} | {_known(cell.bound_px, 4)} "
+        f"| {_known(cell.over_bound, 2)} |"
+        for cell in isolated
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def accuracy_line(overall: Accuracy) -> str:
@@ -56,6 +72,13 @@ def accuracy_line(overall: Accuracy) -> str:
         f"{100 * overall.false_share:.1f} % of what it finds is false."
     )
     return line + (" It needs more training." if overall.recall < _LEAST_RECALL else "")
+
+
+def precision_line(isolated: Isolated) -> str:
+    """Return the precision for isolated particles in one line."""
+    if not isolated.recall:
+        return f"None of SNR {isolated.snr:g} was found alone."
+    return f"Alone, at SNR {isolated.snr:g}: error {isolated.over_bound:.2f} times the physical limit."
 
 
 def accuracy_table(accuracy: list[Accuracy]) -> str:

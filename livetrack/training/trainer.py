@@ -21,6 +21,7 @@ from livetrack.localize.network import NetworkLocalizer
 from livetrack.training.ahead import draw_ahead
 from livetrack.training.card import accuracy_line, write_card
 from livetrack.training.export import export
+from livetrack.training.isolated import Isolated, measure_isolated
 from livetrack.training.learner import Learner, choose_device, load_checkpoint, save_checkpoint
 from livetrack.training.network import COARSEST
 from livetrack.training.recipe import Recipe, load_recipe
@@ -33,6 +34,7 @@ _RISE = 0.02  # share of the training over which the learning rate rises
 _SAVE_EVERY_S = 60.0
 _LOOKS = 10  # times that the model is measured on the way
 _LOOK_SCENES = 50
+_LOOK_SNR = 10.0
 _REMEMBER = 0.01  # weight of the newest step in the loss that is told
 
 
@@ -46,6 +48,8 @@ class Progress(NamedTuple):
     """Of the training, with what an interrupted one had taken before."""
     accuracy: Accuracy | None = None
     """Of the model as it is after this step, on scenes that are always the same; None after most steps."""
+    isolated: Isolated | None = None
+    """Its precision for isolated particles, at the same steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ class TrainingReport:
     overall: Accuracy
     accuracy: list[Accuracy]
     """By SNR."""
+    isolated: list[Isolated]
+    """Precision against the physical limit, by SNR."""
 
 
 def train(
@@ -136,7 +142,8 @@ def train(
         run.save()
     localizer = run.write_model()
     validation = validate(localizer, recipe)
-    card = write_card(localizer, output, validation)
+    isolated = measure_isolated(localizer, recipe)
+    card = write_card(localizer, output, validation, isolated)
     if not interrupted:
         run.checkpoint.unlink(missing_ok=True)
     return TrainingReport(
@@ -150,6 +157,7 @@ def train(
         accuracy_line=accuracy_line(validation.overall),
         overall=validation.overall,
         accuracy=validation.by_snr,
+        isolated=isolated,
     )
 
 
@@ -197,8 +205,10 @@ class _Run:
         after = self.share()
         self.state = self.state._replace(share=after)
         if int(_LOOKS * before) < int(_LOOKS * after) < _LOOKS:
-            accuracy = validate(self.write_model(), self._recipe, _LOOK_SCENES).overall
-            self.state = self.state._replace(accuracy=accuracy)
+            localizer = self.write_model()
+            accuracy = validate(localizer, self._recipe, _LOOK_SCENES).overall
+            isolated = measure_isolated(localizer, self._recipe, (_LOOK_SNR,), _LOOK_SCENES)[0]
+            self.state = self.state._replace(accuracy=accuracy, isolated=isolated)
         if time.perf_counter() - self._saved > _SAVE_EVERY_S:
             self.save()
 

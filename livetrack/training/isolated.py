@@ -1,0 +1,101 @@
+"""How near a model comes to the physical limit: one particle at a time, in white noise and nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from livetrack.localize.localizer import Localizer
+from livetrack.training.families import Look, draw_particles
+from livetrack.training.recipe import Recipe, log_uniform
+
+__all__ = ["SNRS", "Isolated", "measure_isolated"]
+
+SNRS = (3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+"""That a card tells."""
+
+_SIDE_PX = 64
+_GATE_PX = 3.0
+_SEED = 30_000  # apart from the training's and the validation's
+_STEP_PX = 0.05  # of the numerical derivatives
+_GREY = 10.0  # standard deviation of the noise, grey levels
+
+
+class Isolated(Struct, frozen=True):
+    """Precision for isolated particles of one SNR: height over the background / standard deviation of the noise.
+
+    What is said of the particles found is NaN where none was.
+    """
+
+    snr: float
+    particles: int
+    recall: float
+    rmse_px: float
+    """Per axis, of the particles found."""
+    bound_px: float
+    """Root mean square of their Cramér-Rao bounds, background and height unknown."""
+    over_bound: float
+    """Root mean square of error / bound."""
+
+
+def measure_isolated(
+    localizer: Localizer, recipe: Recipe, snrs: Sequence[float] = SNRS, count: int = 200
+) -> list[Isolated]:
+    """Return the precision of `localize` at each SNR, on `count` images that are always the same."""
+    return [_measure(localizer, recipe, snr, count) for snr in snrs]
+
+
+def _measure(localizer: Localizer, recipe: Recipe, snr: float, count: int) -> Isolated:
+    kind, side = recipe.particles, _SIDE_PX
+    errors, bounds = np.full((count, 2), math.nan), np.empty((count, 2))
+    for n in range(count):
+        rng = np.random.default_rng([recipe.seed + _SEED, n])
+        look = draw_particles(recipe, rng, np.array([log_uniform(rng, kind.size_px)]))
+        sign = -1 if kind.contrast == "dark" or (kind.contrast == "either" and n % 2) else 1
+        place = side / 2 + rng.uniform(-0.5, 0.5, 2)
+        image = sign * snr * _paint(look, *place) + rng.standard_normal((side, side), np.float32)
+        rows = localizer.localize(1000 + _GREY * image)
+        distance = np.hypot(rows["x"] - place[0], rows["y"] - place[1])
+        if distance.size and distance.min() < _GATE_PX:
+            nearest = rows[distance.argmin()]
+            errors[n] = nearest["x"] - place[0], nearest["y"] - place[1]
+        bounds[n] = _bound(look, *place) / snr
+    found = ~np.isnan(errors[:, 0])
+    errors, bounds = errors[found], bounds[found]
+    return Isolated(
+        snr=snr,
+        particles=count,
+        recall=float(found.mean()),
+        rmse_px=_root_mean_square(errors),
+        bound_px=_root_mean_square(bounds),
+        over_bound=_root_mean_square(errors / bounds),
+    )
+
+
+def _bound(look: Look, x: float, y: float) -> npt.NDArray[np.float64]:
+    """Return the least standard deviation of x and y, px, at an SNR of 1: the root of the inverse Fisher matrix."""
+    h = _STEP_PX
+    slopes = [
+        (_paint(look, x + h, y) - _paint(look, x - h, y)) / (2 * h),
+        (_paint(look, x, y + h) - _paint(look, x, y - h)) / (2 * h),
+        _paint(look, x, y),
+        np.ones((_SIDE_PX, _SIDE_PX)),
+    ]
+    flat = np.stack([slope.ravel() for slope in slopes]).astype(np.float64)
+    bound: npt.NDArray[np.float64] = np.sqrt(np.diag(np.linalg.inv(flat @ flat.T))[:2])
+    return bound
+
+
+def _paint(look: Look, x: float, y: float) -> npt.NDArray[np.float32]:
+    """Return one particle of height 1 at (x, y)."""
+    image = np.zeros((_SIDE_PX, _SIDE_PX), np.float32)
+    look.paint(image, np.array([x]), np.array([y]), np.ones(1))
+    return image
+
+
+def _root_mean_square(values: npt.NDArray[np.float64]) -> float:
+    return math.sqrt((values**2).mean()) if values.size else math.nan
