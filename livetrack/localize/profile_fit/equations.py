@@ -1,0 +1,286 @@
+"""One Gauss-Newton step of each particle: the normal equations of profile, slope and centre, and their solution."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from livetrack.jit import njit
+
+__all__ = ["noise_about", "step"]
+
+_LARGEST_STEP_PX = 0.7
+_FURTHEST_PX = 2.0  # from where the network saw it; beyond that the network is believed
+_LEAST_PIXELS = 24.0
+_LEAST_VARIANCE = np.float32(0.2)
+_OVERLAP = 3  # splines that are further apart share no pixel
+_NONE = np.float32(0)
+
+
+@njit
+def step(
+    first: int, last: int, basis: Any, derivative: Any, direction: Any, origin: Any, z: Any, weight: Any, law: Any,
+    prior: Any, mean: Any, height: Any, begin: Any, moves: bool, centre: Any, profile: Any, result: Any, good: Any,
+) -> None:  # fmt: skip
+    """Improve `centre` (N, 2) and `profile` (N, K + 2: the spline, and the slope) of the particles `first` to `last`.
+
+    Parameters
+    ----------
+    basis, derivative, direction
+        Of the `Window`.
+    origin, z, weight
+        Of `read_windows`; `weight` is changed.
+    law
+        The variance of a grey level is law[0] + law[1] times the level, in units of the noise.
+    prior, mean, height
+        Of `ProfilePrior`, (K, K) and (K,), for a particle of height 1; and each particle's height (N,).
+    begin
+        (N, 2) where the network saw the particle.
+    moves
+        Whether the centre is free.
+    result
+        (N, 5) gets the variances of x and y and their covariance, px²; the height over the background, in units of
+        the noise; and its significance, the height over its standard error, the profile's form being taken as known.
+    good
+        (N,) becomes False where the fit fails or leads away from `begin`; where it is False nothing is done.
+    """
+    knots, size = profile.shape[1] - 2, profile.shape[1] + 2
+    normal, right = np.zeros((size, size)), np.empty(size)
+    data, answer = np.empty((knots + 2, knots)), np.empty(knots)
+    shift, part, level = (
+        np.empty((2, z.shape[1]), np.float32),
+        np.empty(z.shape[1], np.float32),
+        np.empty(z.shape[1], np.float32),
+    )
+    for n in range(first, last):
+        if not good[n]:
+            continue
+        phase = int(origin[n, 2])
+        good[n] = _sum(weight[n]) >= _LEAST_PIXELS
+        _weigh(basis[phase], profile[n], law[0] + law[1] * origin[n, 3], law[1], level, weight[n])
+        _derive(derivative[phase], direction[phase], profile[n], level, shift)
+        _fill(basis[phase], shift, z[n], weight[n], part, normal, right)
+        data[:] = normal[: knots + 2, :knots]
+        answer[:] = right[:knots]
+        _add_prior(normal, right, prior, mean, height[n])
+        good[n] = good[n] and _solve(normal, right, size if moves else size - 2)
+        if not good[n]:
+            continue
+        profile[n] = right[: knots + 2]
+        _assess(data, answer, profile[n], result[n])
+        if moves:
+            good[n] = _move(right, normal, origin[n], begin[n], centre[n], result[n])
+
+
+@njit
+def noise_about(
+    sample: Any, basis: Any, derivative: Any, direction: Any, origin: Any, z: Any, weight: Any, prior: Any, mean: Any,
+    height: Any, profile: Any, noise: Any,
+) -> None:  # fmt: skip
+    """Measure the noise about the particles of `sample`, as a step that takes it for even would leave it.
+
+    `noise` (S, K, 3) gets, for the pixels of each spline, the degrees of freedom (their number, less what the fit has
+    followed of their noise), the sum of the profile, and that of the squared residuals. The other parameters are
+    those of `step`.
+    """
+    knots, size = profile.shape[1] - 2, profile.shape[1] + 2
+    normal, right, inverse = np.zeros((size, size)), np.empty(size), np.empty((size, size))
+    shift, part, rest = (
+        np.empty((2, z.shape[1]), np.float32),
+        np.empty(z.shape[1], np.float32),
+        np.empty(z.shape[1], np.float32),
+    )
+    free = np.empty(z.shape[1], np.float32)
+    noise[:] = 0
+    for s in range(sample.size):
+        n = sample[s]
+        phase = int(origin[n, 2])
+        _derive(derivative[phase], direction[phase], profile[n], part, shift)
+        _fill(basis[phase], shift, z[n], weight[n], part, normal, right)
+        _add_prior(normal, right, prior, mean, height[n])
+        if not _solve(normal, right, size):
+            continue
+        _invert(normal, inverse)
+        _freedom(basis[phase], shift, inverse, weight[n], part, free)
+        part[:] = _NONE
+        for k in range(knots):
+            _add(np.float32(right[k]), basis[phase, k], part)
+        rest[:] = z[n] - part
+        for k in range(knots, size):
+            _add(np.float32(-right[k]), basis[phase, k] if k < knots + 2 else shift[k - knots - 2], rest)
+        rest *= rest
+        rest *= weight[n]
+        part *= free
+        for k in range(knots):
+            noise[s, k, 0] = _dot(basis[phase, k], free)
+            noise[s, k, 1] = _dot(basis[phase, k], part)
+            noise[s, k, 2] = _dot(basis[phase, k], rest)
+
+
+@njit(fastmath=True)
+def _dot(a: Any, b: Any) -> Any:
+    total = _NONE
+    for p in range(a.size):
+        total += a[p] * b[p]
+    return total
+
+
+@njit(fastmath=True)
+def _add(factor: Any, a: Any, to: Any) -> None:
+    for p in range(a.size):
+        to[p] += factor * a[p]
+
+
+@njit(fastmath=True)
+def _sum(a: Any) -> Any:
+    total = _NONE
+    for p in range(a.size):
+        total += a[p]
+    return total
+
+
+@njit(fastmath=True)
+def _weigh(basis: Any, profile: Any, level: float, rise: float, f: Any, weight: Any) -> None:
+    """Divide the weights by the variance that the law gives to the profile; `f` is room to work in."""
+    f[:] = np.float32(level)
+    if rise > 0:
+        for k in range(profile.size - 2):
+            _add(np.float32(rise * profile[k]), basis[k], f)
+    for p in range(f.size):
+        weight[p] /= max(f[p], _LEAST_VARIANCE)
+
+
+@njit(fastmath=True)
+def _derive(derivative: Any, direction: Any, profile: Any, f: Any, shift: Any) -> None:
+    """Write how grey levels depend on the centre's x and y into `shift` (2, P); `f` is room to work in."""
+    knots = profile.size - 2
+    f[:] = _NONE
+    for k in range(knots):
+        _add(np.float32(profile[k]), derivative[k], f)
+    for axis in range(2):
+        slope = np.float32(profile[knots + axis])
+        along, to = direction[axis], shift[axis]
+        for p in range(f.size):
+            to[p] = -f[p] * along[p] - slope
+
+
+@njit(fastmath=True)
+def _fill(basis: Any, shift: Any, z: Any, weight: Any, part: Any, normal: Any, right: Any) -> None:
+    """Fill the lower half of `normal`, and `right`: profile, slope (2), centre (2); `part` is room to work in."""
+    knots = basis.shape[0] - 2
+    normal[:] = 0
+    for i in range(knots + 4):
+        row = basis[i] if i < knots + 2 else shift[i - knots - 2]
+        for p in range(part.size):
+            part[p] = weight[p] * row[p]
+        right[i] = _dot(part, z)
+        for k in range(max(0, i - _OVERLAP) if i < knots else 0, min(i + 1, knots + 2)):
+            normal[i, k] = _dot(part, basis[k])
+        for k in range(knots + 2, i + 1):
+            normal[i, k] = _dot(part, shift[k - knots - 2])
+
+
+@njit(fastmath=True)
+def _freedom(basis: Any, shift: Any, inverse: Any, weight: Any, part: Any, free: Any) -> None:
+    """Write the share of each pixel's noise that the fit has not followed into `free`; `part` is room to work in."""
+    size = inverse.shape[0]
+    free[:] = 1
+    for i in range(size):
+        part[:] = _NONE
+        for k in range(size):
+            row = basis[k] if k < size - 2 else shift[k - size + 2]
+            _add(np.float32(inverse[i, k]), row, part)
+        row = basis[i] if i < size - 2 else shift[i - size + 2]
+        for p in range(free.size):
+            free[p] -= part[p] * row[p]
+    for p in range(free.size):
+        free[p] = max(free[p], _NONE) * weight[p]
+
+
+@njit
+def _invert(factors: Any, inverse: Any) -> None:
+    """Write the inverse of the matrix whose factors `_solve` has left."""
+    size = inverse.shape[0]
+    for column in range(size):
+        part = inverse[column]
+        part[:] = 0
+        part[column] = 1
+        for i in range(column + 1, size):
+            for k in range(column, i):
+                part[i] -= factors[i, k] * part[k]
+        for i in range(column, size):
+            part[i] *= factors[i, i]
+        for i in range(size - 1, -1, -1):
+            for k in range(i + 1, size):
+                part[i] -= factors[k, i] * part[k]
+
+
+@njit
+def _add_prior(normal: Any, right: Any, prior: Any, mean: Any, height: float) -> None:
+    for i in range(mean.size):
+        right[i] += mean[i] / height
+        for k in range(i + 1):
+            normal[i, k] += prior[i, k] / (height * height)
+
+
+@njit(fastmath=True)
+def _solve(normal: Any, right: Any, size: int) -> bool:
+    """Replace `normal` by its factors L and 1 / D, and `right` by the solution; False where there is none."""
+    for i in range(size):
+        for k in range(i):
+            rest = normal[i, k]
+            for m in range(k):
+                rest -= normal[i, m] * normal[k, m]
+            normal[i, k] = rest
+        rest = normal[i, i]
+        for k in range(i):
+            share = normal[i, k] * normal[k, k]
+            rest -= normal[i, k] * share
+            normal[i, k] = share
+        if not rest > 0:
+            return False
+        normal[i, i] = 1 / rest
+    for i in range(size):
+        for k in range(i):
+            right[i] -= normal[i, k] * right[k]
+    for i in range(size):
+        right[i] *= normal[i, i]
+    for i in range(size - 1, -1, -1):
+        for k in range(i + 1, size):
+            right[i] -= normal[k, i] * right[k]
+    return True
+
+
+@njit
+def _move(right: Any, factors: Any, origin: Any, begin: Any, centre: Any, result: Any) -> bool:
+    """Take the step, and read the centre's covariance off the last corner of the factors."""
+    last = right.size - 1
+    near = True
+    for axis in range(2):
+        shift = right[last - 1 + axis]
+        centre[axis] = origin[axis] + min(max(shift, -_LARGEST_STEP_PX), _LARGEST_STEP_PX)
+        near = near and abs(centre[axis] - begin[axis]) < _FURTHEST_PX
+    share = factors[last, last - 1]
+    result[1] = factors[last, last]
+    result[0] = factors[last - 1, last - 1] + share * share * result[1]
+    result[2] = -share * result[1]
+    return near
+
+
+@njit
+def _assess(data: Any, answer: Any, profile: Any, result: Any) -> None:
+    """Write the height and its significance, from the equations as they were before the prior."""
+    knots = answer.size
+    level = profile[knots - 1]
+    form, seen = 0.0, 0.0
+    for i in range(knots - 1):
+        over = profile[i] - level
+        rest = answer[i] - data[knots, i] * profile[knots] - data[knots + 1, i] * profile[knots + 1]
+        for k in range(knots):
+            rest -= level * data[max(i, k), min(i, k)]
+            form += over * data[max(i, k), min(i, k)] * (profile[k] - level)
+        seen += over * rest
+    result[3] = (2 * profile[0] + profile[1]) / 3 - level
+    result[4] = seen / math.sqrt(form) if form > 0 else 0.0

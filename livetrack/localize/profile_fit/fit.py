@@ -1,0 +1,208 @@
+"""From the network's rows to rows at the bound: the order of things."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from livetrack.localize.profile_fit.equations import noise_about, step
+from livetrack.localize.profile_fit.neighbours import neighbours, spacing
+from livetrack.localize.profile_fit.noise_law import CameraLaw, estimated_law
+from livetrack.localize.profile_fit.pixels import read_windows
+from livetrack.localize.profile_fit.prior import ProfilePrior
+from livetrack.localize.profile_fit.window import KNOT_PX, window_of
+from livetrack.particles import Flag, Rows
+
+__all__ = ["fit_profiles"]
+
+Doubles = npt.NDArray[np.float64]
+Wanted = npt.NDArray[np.bool_]
+
+_LEAST_RADIUS_PX = 4.5
+_SAMPLE = 16  # particles that the useful radius is found from
+_LAW_SAMPLE = 48  # and the noise's law
+_USEFUL = 0.98  # share of the information on the position that lies within it
+_MARGIN, _MARGIN_PX = 1.25, 1.5  # beyond it, for the background
+_LEAST_HEIGHT = 1.0  # in units of the noise: the prior's scale is no smaller
+_STEPS = 2  # after those that find the noise's law
+_FEW = 24  # particles for which a second thread is not worth its start
+_STRIDE = 7  # of the pixels whose median is the frame's level
+_SMOOTH = ProfilePrior()
+
+
+def fit_profiles(
+    grey: npt.NDArray[np.float32],
+    noise: float,
+    rows: Rows,
+    radius_px: float,
+    *,
+    prior: ProfilePrior = _SMOOTH,
+    camera: CameraLaw | None = None,
+    threads: int = 1,
+) -> npt.NDArray[np.float32]:
+    """Bring `rows` to the bound, in place: x, y, x_std, y_std, xy_cov, intensity.
+
+    Parameters
+    ----------
+    grey
+        (H, W) grey levels.
+    noise
+        Standard deviation of the background's noise, grey levels, > 0 where there are rows.
+    rows
+        (N,) as the network gives them; those at the edge, and those that the fit takes too far, stay as they are.
+    radius_px
+        Of the largest core that is fitted, px; where the particles are smaller, so is the core.
+    prior
+        What is known of the particles' profiles.
+    camera
+        Its noise; None has it found from the image.
+    threads
+        That share the particles, at least 1. The result is the same whatever their number.
+
+    Returns
+    -------
+    (N,) significance of each particle's height, in standard errors; NaN where the fit has failed.
+    """
+    significance = np.full(len(rows), np.nan, np.float32)
+    if not len(rows):
+        return significance
+    begin = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
+    height = rows["intensity"] / noise
+    height = np.copysign(np.maximum(np.abs(height), _LEAST_HEIGHT), height).astype(np.float64)
+    wanted = (rows["flags"] & Flag.EDGE) == 0
+    image = _Image(grey, noise)
+    knots = _useful_knots(image, begin, height, wanted, prior, radius_px)
+    fit = _Fit(image, begin, begin, height, wanted, knots, prior, threads)
+    fit.step(moves=False)
+    fit.step()
+    fit.find_law(camera)
+    for _ in range(_STEPS):
+        fit.step()
+    good, result = fit.good, fit.result
+    rows["x"][good], rows["y"][good] = fit.centre[good].T
+    rows["x_std"][good], rows["y_std"][good] = np.sqrt(result[good, :2]).T
+    rows["xy_cov"][good] = result[good, 2]
+    rows["intensity"][good] = noise * result[good, 3]
+    significance[good] = result[good, 4]
+    return significance
+
+
+class _Image:
+    """Grey levels, their noise, and the level that it was measured at."""
+
+    def __init__(self, grey: npt.NDArray[np.float32], noise: float) -> None:
+        self.grey = grey
+        self.noise = noise
+        self.level = float(np.median(grey[::_STRIDE, ::_STRIDE]))
+
+
+class _Fit:
+    """The particles of one image, on their way to the bound."""
+
+    def __init__(
+        self, image: _Image, begin: Doubles, others: Doubles, height: Doubles, wanted: Wanted,
+        knots: int, prior: ProfilePrior, threads: int,
+    ) -> None:  # fmt: skip
+        count = len(begin)
+        self._image = image
+        self._window = window_of(knots)
+        self._tables = self._window.basis, self._window.derivative, self._window.direction
+        self._prior = prior.of(knots)
+        self._threads = threads
+        self._height = height
+        self._begin = begin
+        self._near = neighbours(begin, others, 2.0 * self._window.reach)
+        self._others = others
+        self._law = np.array([1.0, 0.0])
+        self._origin = np.zeros((count, 4))
+        self._z = np.empty((count, self._window.row.size), np.float32)
+        self._weight = np.empty_like(self._z)
+        self.centre = begin.copy()
+        self.profile = np.zeros((count, knots + 2))
+        self.result = np.zeros((count, 5))
+        self.good = wanted.copy()
+
+    def step(self, moves: bool = True) -> None:
+        """Improve all particles once; hold their centres unless it `moves`."""
+        others = self.centre.copy() if moves else self._others
+
+        def part(first: int, last: int) -> None:
+            self._read(first, last, self.good, others)
+            step(
+                first, last, *self._tables, self._origin, self._z, self._weight, self._law,
+                *self._prior, self._height, self._begin, moves, self.centre, self.profile, self.result, self.good,
+            )  # fmt: skip
+
+        _share(part, len(self.centre), self._threads)
+
+    def find_law(self, camera: CameraLaw | None) -> None:
+        """Take the noise's law from the camera, or find it from what the fit leaves of the brightest particles."""
+        image = self._image
+        level = image.level / image.noise
+        if camera is not None:
+            at_level, rise = camera.of(image.noise, image.level)
+        else:
+            bright = np.argsort(-np.abs(self.result[:, 4]) * self.good, kind="stable")[:_LAW_SAMPLE]
+            sample = bright[self.good[bright]]
+            noise = np.zeros((sample.size, self._window.knots, 3))
+            wanted = np.zeros_like(self.good)
+            wanted[sample] = True
+            self._read(0, len(self.centre), wanted, self.centre)
+            noise_about(
+                sample, *self._tables, self._origin, self._z, self._weight, *self._prior,
+                self._height, self.profile, noise,
+            )  # fmt: skip
+            noise[:, :, 1] += noise[:, :, 0] * (self._origin[sample, 3, None] - level)
+            at_level, rise = estimated_law(*noise.reshape(-1, 3).T)
+        self._law[:] = at_level - rise * level, rise
+
+    def _read(self, first: int, last: int, wanted: Wanted, others: Doubles) -> None:
+        window, image = self._window, self._image
+        read_windows(
+            first, last, image.grey, 1 / image.noise, self.centre, wanted, window.row, window.column, window.inside,
+            window.basis, window.reach, others, *self._near, self._origin, self._z, self._weight,
+        )  # fmt: skip
+
+
+def _useful_knots(
+    image: _Image,
+    places: Doubles,
+    height: Doubles,
+    wanted: Wanted,
+    prior: ProfilePrior,
+    radius_px: float,
+) -> int:
+    """Return the knots of a core with `_USEFUL` of the information on the position, sum of f'(r)^2 r, and a margin."""
+    most = max(_LEAST_RADIUS_PX, spacing(places, radius_px))
+    knots = math.ceil(most / KNOT_PX)
+    sample = np.argsort(-np.abs(height) * wanted, kind="stable")[:_SAMPLE]
+    fit = _Fit(image, places[sample], places, height[sample], wanted[sample], knots, prior, 1)
+    fit.step(moves=False)
+    weight = np.minimum(np.abs(height[sample]), 10.0) / height[sample] * fit.good  # a shape, and no particle rules
+    mean = weight @ fit.profile[:, :-2]
+    information = np.cumsum(np.gradient(mean)[1:] ** 2 * np.arange(1, knots))
+    useful = 1 + int(np.searchsorted(information, _USEFUL * information[-1]))
+    radius = min(most, max(_LEAST_RADIUS_PX, _MARGIN * useful * KNOT_PX + _MARGIN_PX))
+    return math.ceil(radius / KNOT_PX)
+
+
+def _share(part: Callable[[int, int], None], count: int, threads: int) -> None:
+    """Do `part` of the numbers first to last, on several threads where there are many."""
+    parts = min(threads, max(1, count // _FEW))
+    edges = np.linspace(0, count, parts + 1).astype(int).tolist()
+    if parts == 1:
+        part(0, count)
+    else:
+        for done in [_pool(parts).submit(part, *span) for span in pairwise(edges)]:
+            done.result()
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="livetrack-fit")

@@ -1,0 +1,94 @@
+"""The pixels about a particle, and the profile's splines on each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["KNOT_PX", "PHASES", "Window", "splines", "window_of"]
+
+Doubles = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+
+KNOT_PX = 0.9
+"""Distance of the profile's knots."""
+PHASES = 6
+"""Places of the centre within a pixel, along each axis, that the tables are made for."""
+
+_REACH = 1.5  # radius of the window over that of the core
+_LEAST_PX = 7.0
+_LANES = 64  # the pixels are filled up to multiples, for the processor's vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Tables for each of the F = PHASES² places of a centre within its pixel; P pixels.
+
+    The core, where the particle is, is KNOT_PX px wide for each of the K unknowns of the profile; the last of them is
+    the level beyond. Of the pixels there every other one is used: they are for the background's slope.
+    """
+
+    knots: int
+    """K."""
+    reach: int
+    """Farthest pixel from the middle one, along an axis, px."""
+    row: npt.NDArray[np.int32]
+    """(P,) from the middle pixel."""
+    column: npt.NDArray[np.int32]
+    """(P,) likewise."""
+    inside: Floats
+    """(F, P) 1, or 0 for what is only there to fill up."""
+    basis: Floats
+    """(F, K + 2, P) each spline, and dx and dy: how a grey level depends on the profile and on the slope."""
+    derivative: Floats
+    """(F, K, P) each spline's derivative by r, 1/px."""
+    direction: Floats
+    """(F, 2, P) dx / r and dy / r."""
+
+
+@lru_cache(maxsize=32)
+def window_of(knots: int) -> Window:
+    """Return the window whose profile has `knots` unknowns."""
+    core = knots * KNOT_PX
+    radius = max(_LEAST_PX, _REACH * core)
+    reach = int(radius + 0.5)
+    row, column = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1)
+    near = np.hypot(row, column)
+    kept = (near < core + 1) | ((near < radius + 1) & ((row + column) % 2 == 0))
+    used = int(np.count_nonzero(kept))
+    count = -(-used // _LANES) * _LANES
+    row, column = (np.pad(part[kept], (0, count - used)).astype(np.int32) for part in (row, column))
+    shifts = (np.arange(PHASES) - PHASES // 2) / PHASES
+    y, x = np.meshgrid(shifts, shifts, indexing="ij")
+    dx, dy = column - x.reshape(-1, 1), row - y.reshape(-1, 1)
+    r = np.hypot(dx, dy)
+    inside = (np.arange(count) < used) & ((r < core) | ((r <= radius) & ((row + column) % 2 == 0)))
+    direction = np.stack([dx, dy], axis=1) / np.maximum(r, 1e-9)[:, None]
+    value, derivative = splines(r, knots)
+    basis = np.concatenate([value, np.stack([dx, dy], axis=1)], axis=1)
+    return Window(
+        knots, reach, row, column, *(part.astype(np.float32) for part in (inside, basis, derivative, direction))
+    )
+
+
+def splines(r: Doubles, knots: int) -> tuple[Doubles, Doubles]:
+    """Return the profile's splines at `r` (..., P), and their derivatives by r, both (..., `knots`, P).
+
+    Cubic B-splines, folded at the centre, about which the profile is even, and at the level beyond the core.
+    """
+    value = np.zeros((*r.shape[:-1], knots, r.shape[-1]))
+    derivative = np.zeros_like(value)
+    for k in range(-1, knots + 2):
+        t = r / KNOT_PX - k
+        near, far = np.abs(t), np.maximum(2 - np.abs(t), 0)
+        at = min(abs(k), knots - 1)
+        value[..., at, :] += np.where(near < 1, (4 - 6 * near**2 + 3 * near**3) / 6, far**3 / 6)
+        derivative[..., at, :] += np.sign(t) * np.where(near < 1, -2 * near + 1.5 * near**2, -(far**2) / 2) / KNOT_PX
+    beyond = r >= knots * KNOT_PX
+    value = np.where(beyond[..., None, :], 0.0, value)
+    value[..., knots - 1, :] = np.where(beyond, 1.0, value[..., knots - 1, :])
+    derivative = np.where(beyond[..., None, :], 0.0, derivative)
+    return value, derivative
