@@ -299,13 +299,13 @@ def test_example_recipes_make_scenes(tmp_path: Path) -> None:
     for path in (models_folder() / "examples").glob("*.toml"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     crop = crop_of_a_dark_particle(tmp_path)
-    for name, signs in (("rod", {-1, 1}), ("template", {-1})):
+    for name, signs, symmetry in (("rod", {-1, 1}, "half turn"), ("template", {-1}, "none")):
         recipe = load_recipe(tmp_path / f"{name}.toml")
         scenes = [draw_scene(recipe, np.random.default_rng([3, n]), 64, 64) for n in range(20)]
         assert set(np.sign(np.concatenate([scene.height for scene in scenes]))) == signs
         angles = np.concatenate([scene.angle for scene in scenes])
         assert np.isfinite(angles).mean() > 0.8 if name == "rod" else np.isnan(angles).all()
-        assert not recipe.round
+        assert recipe.symmetry == symmetry
     assert recipe.particles.picture is not None
     assert recipe.particles.picture.sha256 == hashlib.sha256(crop.read_bytes()).hexdigest()
     assert recipe.particles.contrast == "dark"

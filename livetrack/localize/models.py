@@ -37,8 +37,8 @@ class ModelCard(msgspec.Struct, frozen=True):
     """Must be `FORMAT`."""
     oriented: bool = False
     """The particles have a long axis, whose angle is given."""
-    round: bool = True
-    """The particles look the same from all sides: a fit of their radial profile is right for them."""
+    symmetry: str = "round"
+    """"round": the particles look the same from all sides; "half turn": after half a turn; "none"."""
     threshold: float = 0.5
     """Least score of a row, unless the user sets another."""
     description: str = ""

@@ -15,11 +15,13 @@ from livetrack.localize.edge import flag_edges
 from livetrack.localize.models import ModelCard, read_card
 from livetrack.localize.normalize import fill_input, noise_level, to_float
 from livetrack.localize.profile_fit import fit_profiles
+from livetrack.localize.symmetry_fit import fit_symmetric
 from livetrack.particles import Rows, empty_rows
 
 __all__ = ["NetworkLocalizer"]
 
 _WINDOW = 0.375  # radius of the largest window of the profile fit, over the crops' side
+_LONG_WINDOW = 0.45  # the same of the symmetry fit
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
@@ -40,8 +42,8 @@ class NetworkLocalizer:
         An ONNX Runtime execution provider, such as "CUDAExecutionProvider" or "cuda"; "auto" takes CUDA where it is
         installed and works, else the CPU.
     profile_fit
-        Bring the positions to the limit of the noise, see `fit_profiles`; some 0.05 ms a particle. Left out where the
-        model's particles are not round.
+        Bring the positions to the limit of the noise: see `fit_profiles` for round particles, some 0.05 ms each, and
+        `fit_symmetric` for those that look the same after half a turn, some 0.3 ms. Others are left as they are.
 
     Raises
     ------
@@ -63,7 +65,7 @@ class NetworkLocalizer:
         self.name = self.card.name
         self.provider: str = self._session.get_providers()[0]
         self.threshold = self.card.threshold if threshold is None else threshold
-        self._profile_fit = profile_fit and self.card.round
+        self._profile_fit = profile_fit
         self._grey = np.empty((0, 0), np.float32)
         self._noise = 0.0
         self._inputs: dict[tuple[int, int], npt.NDArray[np.float32]] = {}
@@ -124,8 +126,10 @@ class NetworkLocalizer:
 
     def _fit(self, rows: Rows) -> None:
         """Fit the profiles of `rows` in the image that was measured last."""
-        if self._profile_fit:
+        if self._profile_fit and self.card.symmetry == "round":
             fit_profiles(self._grey, self._noise, rows, _WINDOW * self.card.crop_px)
+        if self._profile_fit and self.card.symmetry == "half turn":
+            fit_symmetric(self._grey, self._noise, rows, _LONG_WINDOW * self.card.crop_px)
 
     def _padded(self, length: int) -> int:
         return -(-length // self.card.multiple) * self.card.multiple

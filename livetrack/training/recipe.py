@@ -47,9 +47,9 @@ class Particles(Section, frozen=True, kw_only=True):
     """`template`: what a position means: the centroid of what differs from the background, or the picture's middle."""
     turns: bool = True
     """`template`: the particle may have any orientation."""
-    round: bool = False
-    """`template`: it looks the same from all sides, so that positions may be brought to the noise's limit by a fit of
-    its radial profile."""
+    symmetry: Literal["round", "half turn", "none"] = "none"
+    """`template`: whether it looks the same from all sides, or after half a turn, so that a fit may bring positions to
+    the limit of the noise."""
     snr: Range = (2.0, 200.0)
     """Height over the background / standard deviation of the background's noise."""
     variety: Positive = 0.4
@@ -130,9 +130,9 @@ class Recipe(Section, frozen=True, kw_only=True):
     training: Training = Training()
 
     @property
-    def round(self) -> bool:
-        """Whether the particles look the same from all sides, or nearly so."""
-        return self.family in ("spot", "bead") or self.particles.round
+    def symmetry(self) -> Literal["round", "half turn", "none"]:
+        """Whether the particles look the same from all sides, or nearly so, or after half a turn."""
+        return _SYMMETRY.get(self.family, self.particles.symmetry)
 
     @property
     def oriented(self) -> bool:
@@ -167,13 +167,14 @@ _RANGES = {
     "scenes": ("background", "tilt", "vignetting", "texture", "texture_px", "read_noise", "noise_grey", "compression"),
 }
 _MAY_BE_ZERO = ("count", "tilt", "vignetting")
+_SYMMETRY: dict[str, Literal["round", "half turn"]] = {"spot": "round", "bead": "round", "rod": "half turn"}
 _OWN = {
     "airy": ("spot",),
     "orders": ("bead",),
     "elongation": ("bead", "rod"),
     "blur_px": ("rod",),
     "contrast": ("spot", "bead", "rod"),
-    **dict.fromkeys(("template", "centre", "turns", "round"), ("template",)),
+    **dict.fromkeys(("template", "centre", "turns", "symmetry"), ("template",)),
     "picture": (),
 }
 

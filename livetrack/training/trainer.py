@@ -240,7 +240,7 @@ def _metadata(recipe: Recipe, seed: int, state: Progress, hardware: str) -> dict
         "crop_px": recipe.network.crop_px,
         "diameter_px": recipe.particles.typical_diameter_px,
         "contrast": recipe.particles.contrast,
-        "round": recipe.round,
+        "symmetry": recipe.symmetry,
         "oriented": recipe.oriented,
         "threshold": recipe.threshold,
         "seed": seed,

@@ -1,0 +1,239 @@
+"""Precision for particles that are not round but look the same after half a turn, as rods do.
+
+Mirrored at a point c, such a particle lies on itself where c is its centre. Where it is off by a small d, grey level
+minus mirrored grey level is
+
+    z(p) - z(2c - p) = -2 d . grad f(p - c) + 2 s . (p - c),
+
+with f half the sum of both, which is the particle's own even part, and s the slope of the background. Nothing else is
+assumed of the particle. The noise of the difference and that of the sum are independent, and a shift is odd where the
+particle is even, so that not knowing the particle costs the position nothing at first order.
+
+c is the multiple of half a pixel next to the particle: its mirrored pixels are pixels, and nothing is interpolated. The
+equations are weighed with a smoothed gradient, and what noise adds to the product of both gradients is taken off, or
+positions would be drawn to the multiples of half a pixel (instrumental variables, with a known error variance).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from livetrack.jit import njit
+from livetrack.particles import Flag, Rows
+
+__all__ = ["fit_symmetric"]
+
+Floats = npt.NDArray[np.float64]
+
+_STEPS = 2
+_SMOOTH_PX = 1.2  # standard deviation of the smoothing of the gradient that weighs
+_REACH = 4  # px, of the smoothing
+_PAD = _REACH + 2  # px about a window, for the smoothing and the derivative
+_USEFUL = 0.97  # share of the information on the position that lies within the window
+_MARGIN_PX = 3.0  # about that, for the background
+_LEAST_PX = 4.0  # radius of a window
+_LEAST_PIXELS = 30
+_FAR = 3.0  # standard deviations from the network's position: beyond, something else is there
+
+
+def fit_symmetric(grey: npt.NDArray[np.float32], noise: float, rows: Rows, radius_px: float) -> None:
+    """Bring `rows` nearer to the bound, in place: x, y, x_std, y_std, xy_cov.
+
+    The fit's position and the network's are averaged by their variances. Both see the same noise, so the average is
+    taken to be no more certain than the standard deviations' own average.
+
+    Parameters
+    ----------
+    grey
+        (H, W) grey levels.
+    noise
+        Standard deviation of the background's noise, grey levels, > 0 where there are rows.
+    rows
+        (N,) as the network gives them; those at the edge, and those that the fit takes too far, stay as they are.
+    radius_px
+        Of the largest window, px: half of a particle's length and some background. Pixels nearer to another particle
+        are left out.
+    """
+    if not len(rows):
+        return
+    start = np.stack([rows["x"], rows["y"], rows["x_std"], rows["y_std"]], axis=1).astype(np.float64)
+    wanted = (rows["flags"] & Flag.EDGE) == 0
+    fitted = np.empty((len(rows), 5))
+    derivative, smooth = _kernels()
+    steps = np.zeros(2 * _REACH + 1)
+    steps[_REACH - 2 : _REACH + 3] = derivative
+    # what noise of variance 1 in f adds to a pixel's product of its gradient and the smoothed one
+    product = float(steps @ np.convolve(smooth, derivative, "same") * smooth[_REACH])
+    good = _fit_all(grey, noise, start, wanted, radius_px, derivative, smooth, product, fitted)
+    rows["x"][good], rows["y"][good] = fitted[good, :2].T
+    rows["x_std"][good], rows["y_std"][good] = fitted[good, 2:4].T
+    rows["xy_cov"][good] = fitted[good, 4]
+
+
+def _kernels() -> tuple[Floats, Floats]:
+    """Return the derivative at five points, exact up to the fourth power, and the smoothing Gaussian."""
+    place = np.arange(-_REACH, _REACH + 1)
+    smooth = np.exp(-0.5 * (place / _SMOOTH_PX) ** 2)
+    return np.array([1.0, -8.0, 0.0, 8.0, -1.0]) / 12, smooth / smooth.sum()
+
+
+@njit
+def _fit_all(
+    grey: Any, noise: float, start: Any, wanted: Any, radius: float, derivative: Any, smooth: Any, product: float,
+    fitted: Any,
+) -> Any:  # fmt: skip
+    """Fill `fitted` (N, 5): x, y, x_std, y_std, xy_cov; return (N,) whether it may be used."""
+    good = np.zeros(len(start), np.bool_)
+    own = np.empty(5)
+    for n in range(len(start)):
+        if not wanted[n]:
+            continue
+        own[:2] = start[n, :2]
+        fine = True
+        for _ in range(_STEPS):
+            fine = fine and _fit(grey, noise, start, n, radius, derivative, smooth, product, own)
+        if fine:
+            good[n] = _average(start[n], own, fitted[n])
+    return good
+
+
+@njit
+def _average(network: Any, own: Any, into: Any) -> bool:
+    """Average the network's (x, y, x_std, y_std) with the fit's `own`; return whether they belong together."""
+    share_x = network[2] ** 2 / (network[2] ** 2 + own[2] ** 2)
+    share_y = network[3] ** 2 / (network[3] ** 2 + own[3] ** 2)
+    into[0] = network[0] + share_x * (own[0] - network[0])
+    into[1] = network[1] + share_y * (own[1] - network[1])
+    into[2] = network[2] + share_x * (own[2] - network[2])
+    into[3] = network[3] + share_y * (own[3] - network[3])
+    into[4] = share_x * share_y * own[4]
+    far_x = (own[0] - network[0]) ** 2 / (network[2] ** 2 + own[2] ** 2)
+    far_y = (own[1] - network[1]) ** 2 / (network[3] ** 2 + own[3] ** 2)
+    return bool(max(far_x, far_y) < _FAR * _FAR)
+
+
+@njit
+def _fit(
+    grey: Any, noise: float, places: Any, n: int, radius: float, derivative: Any, smooth: Any, product: float, own: Any
+) -> bool:
+    """Improve `own`, x and y, and tell their covariance: x_std, y_std, xy_cov; return whether that was possible."""
+    height, width = grey.shape
+    middle_x, middle_y = 0.5 * np.rint(2 * own[0]), 0.5 * np.rint(2 * own[1])
+    left, right = math.ceil(middle_x - radius), math.floor(middle_x + radius)
+    top, bottom = math.ceil(middle_y - radius), math.floor(middle_y + radius)
+    tall, wide = bottom - top + 1, right - left + 1
+    even = np.empty((tall + 2 * _PAD, wide + 2 * _PAD))
+    for i in range(even.shape[0]):
+        y = min(max(top - _PAD + i, 0), height - 1)
+        mirrored_y = min(max(bottom + _PAD - i, 0), height - 1)
+        for j in range(even.shape[1]):
+            x = min(max(left - _PAD + j, 0), width - 1)
+            mirrored_x = min(max(right + _PAD - j, 0), width - 1)
+            even[i, j] = 0.5 * (grey[y, x] + grey[mirrored_y, mirrored_x])
+    inside = _inside(places, n, middle_x, middle_y, left, top, tall, wide, height, width, radius)
+    smoothed = _along(_along(even, smooth, 0), smooth, 1)
+    slope_x, slope_y = _along(even, derivative, 1), _along(even, derivative, 0)
+    weight_x, weight_y = _along(smoothed, derivative, 1), _along(smoothed, derivative, 0)
+
+    bias = 0.5 * noise * noise * product
+    reach = _useful(slope_x, slope_y, weight_x, weight_y, inside, middle_x - left, middle_y - top, bias, radius)
+    matrix, right_side, spread = np.zeros((4, 4)), np.zeros(4), np.zeros((4, 4))
+    weights, terms = np.empty(4), np.empty(4)
+    count = 0
+    for i in range(tall):
+        dy = top + i - middle_y
+        for j in range(wide):
+            dx = left + j - middle_x
+            if not inside[i, j] or dx * dx + dy * dy > reach * reach:
+                continue
+            k, m = i + _PAD, j + _PAD
+            difference = grey[top + i, left + j] - grey[bottom - i, right - j]
+            weights[0], weights[1], weights[2], weights[3] = weight_x[k, m], weight_y[k, m], dx, dy
+            terms[0], terms[1], terms[2], terms[3] = -2 * slope_x[k, m], -2 * slope_y[k, m], 2 * dx, 2 * dy
+            count += 1
+            for a in range(4):
+                right_side[a] += weights[a] * difference
+                for b in range(4):
+                    matrix[a, b] += weights[a] * terms[b]
+                    spread[a, b] += weights[a] * weights[b]
+    matrix[0, 0] += 2 * bias * count
+    matrix[1, 1] += 2 * bias * count
+    information = matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]
+    if count < _LEAST_PIXELS or matrix[0, 0] >= 0 or information <= 0:
+        return False
+    inverse = np.linalg.inv(matrix)
+    found = inverse @ right_side
+    own[0], own[1] = middle_x + found[0], middle_y + found[1]
+    # each pair of pixels was counted twice, and a difference has twice a pixel's variance
+    covariance = 4 * noise * noise * (inverse @ spread @ inverse.T)
+    own[2], own[3], own[4] = math.sqrt(covariance[0, 0]), math.sqrt(covariance[1, 1]), covariance[0, 1]
+    return bool(found[0] ** 2 + found[1] ** 2 < radius * radius)
+
+
+@njit
+def _along(image: Any, kernel: Any, axis: int) -> Any:
+    """Return the sums of `image`, weighed by `kernel` about each pixel along one axis; 0 where it does not fit in."""
+    reach = kernel.size // 2
+    rows, columns = image.shape
+    sums = np.zeros_like(image)
+    down, right = (1, 0) if axis == 0 else (0, 1)
+    for i in range(reach * down, rows - reach * down):
+        for j in range(reach * right, columns - reach * right):
+            total = 0.0
+            for k in range(-reach, reach + 1):
+                total += kernel[k + reach] * image[i + k * down, j + k * right]
+            sums[i, j] = total
+    return sums
+
+
+@njit
+def _inside(
+    places: Any, n: int, middle_x: float, middle_y: float, left: int, top: int, tall: int, wide: int,
+    height: int, width: int, radius: float,
+) -> Any:  # fmt: skip
+    """Return (tall, wide) bool: pixels of the image, nearer to particle n than to any other, as their mirrored ones."""
+    inside = np.ones((tall, wide), np.bool_)
+    for i in range(tall):
+        for j in range(wide):
+            inside[i, j] = 0 <= top + i < height and 0 <= left + j < width
+    for m in range(len(places)):
+        x, y = places[m, 0] - middle_x, places[m, 1] - middle_y
+        square = x * x + y * y
+        if m == n or square > 4 * radius * radius:
+            continue
+        for i in range(tall):
+            dy = top + i - middle_y
+            for j in range(wide):
+                if 2 * (x * (left + j - middle_x) + y * dy) > square:
+                    inside[i, j] = False
+    for i in range(tall):
+        for j in range(wide):
+            if not inside[i, j]:
+                inside[tall - 1 - i, wide - 1 - j] = False
+    return inside
+
+
+@njit
+def _useful(
+    slope_x: Any, slope_y: Any, weight_x: Any, weight_y: Any, inside: Any, x: float, y: float, bias: float,
+    radius: float,
+) -> float:  # fmt: skip
+    """Return the radius, px, that holds `_USEFUL` of the information on the position, and a margin."""
+    rings = np.zeros(math.ceil(radius) + 1)
+    for i in range(inside.shape[0]):
+        for j in range(inside.shape[1]):
+            ring = int(math.sqrt((j - x) ** 2 + (i - y) ** 2))
+            if inside[i, j] and ring < rings.size:
+                k, m = i + _PAD, j + _PAD
+                rings[ring] += slope_x[k, m] * weight_x[k, m] + slope_y[k, m] * weight_y[k, m] - 2 * bias
+    whole = rings.sum()
+    held = 0.0
+    for ring in range(rings.size):
+        held += rings[ring]
+        if held >= _USEFUL * whole:
+            return max(_LEAST_PX, ring + 1 + _MARGIN_PX)
+    return radius
