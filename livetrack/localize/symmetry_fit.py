@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
+from livetrack.localize.blend import blend
 from livetrack.particles import Flag, Rows
 
 __all__ = ["fit_symmetric"]
@@ -37,14 +38,12 @@ _USEFUL = 0.97  # share of the information on the position that lies within the 
 _MARGIN_PX = 3.0  # about that, for the background
 _LEAST_PX = 4.0  # radius of a window
 _LEAST_PIXELS = 30
-_FAR = 3.0  # standard deviations from the network's position: beyond, something else is there
 
 
 def fit_symmetric(grey: npt.NDArray[np.float32], noise: float, rows: Rows, radius_px: float) -> None:
     """Bring `rows` nearer to the bound, in place: x, y, x_std, y_std, xy_cov.
 
-    The fit's position and the network's are averaged by their variances. Both see the same noise, so the average is
-    taken to be no more certain than the standard deviations' own average.
+    The fit's position and the network's are averaged, see `blend`.
 
     Parameters
     ----------
@@ -60,18 +59,16 @@ def fit_symmetric(grey: npt.NDArray[np.float32], noise: float, rows: Rows, radiu
     """
     if not len(rows):
         return
-    start = np.stack([rows["x"], rows["y"], rows["x_std"], rows["y_std"]], axis=1).astype(np.float64)
-    wanted = (rows["flags"] & Flag.EDGE) == 0
-    fitted = np.empty((len(rows), 5))
+    places = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
+    good = (rows["flags"] & Flag.EDGE) == 0
+    fitted = np.full((len(rows), 5), np.nan)
     derivative, smooth = _kernels()
     steps = np.zeros(2 * _REACH + 1)
     steps[_REACH - 2 : _REACH + 3] = derivative
     # what noise of variance 1 in f adds to a pixel's product of its gradient and the smoothed one
     product = float(steps @ np.convolve(smooth, derivative, "same") * smooth[_REACH])
-    good = _fit_all(grey, noise, start, wanted, radius_px, derivative, smooth, product, fitted)
-    rows["x"][good], rows["y"][good] = fitted[good, :2].T
-    rows["x_std"][good], rows["y_std"][good] = fitted[good, 2:4].T
-    rows["xy_cov"][good] = fitted[good, 4]
+    _fit_all(grey, noise, places, radius_px, derivative, smooth, product, fitted, good)
+    blend(rows, fitted, good)
 
 
 def _kernels() -> tuple[Floats, Floats]:
@@ -83,37 +80,14 @@ def _kernels() -> tuple[Floats, Floats]:
 
 @njit
 def _fit_all(
-    grey: Any, noise: float, start: Any, wanted: Any, radius: float, derivative: Any, smooth: Any, product: float,
-    fitted: Any,
-) -> Any:  # fmt: skip
-    """Fill `fitted` (N, 5): x, y, x_std, y_std, xy_cov; return (N,) whether it may be used."""
-    good = np.zeros(len(start), np.bool_)
-    own = np.empty(5)
-    for n in range(len(start)):
-        if not wanted[n]:
-            continue
-        own[:2] = start[n, :2]
-        fine = True
+    grey: Any, noise: float, places: Any, radius: float, derivative: Any, smooth: Any, product: float,
+    fitted: Any, good: Any,
+) -> None:  # fmt: skip
+    """Fill `fitted` (N, 5): x, y, x_std, y_std, xy_cov, where it is `good`, and tell where it is not."""
+    for n in range(len(places)):
+        fitted[n, :2] = places[n]
         for _ in range(_STEPS):
-            fine = fine and _fit(grey, noise, start, n, radius, derivative, smooth, product, own)
-        if fine:
-            good[n] = _average(start[n], own, fitted[n])
-    return good
-
-
-@njit
-def _average(network: Any, own: Any, into: Any) -> bool:
-    """Average the network's (x, y, x_std, y_std) with the fit's `own`; return whether they belong together."""
-    share_x = network[2] ** 2 / (network[2] ** 2 + own[2] ** 2)
-    share_y = network[3] ** 2 / (network[3] ** 2 + own[3] ** 2)
-    into[0] = network[0] + share_x * (own[0] - network[0])
-    into[1] = network[1] + share_y * (own[1] - network[1])
-    into[2] = network[2] + share_x * (own[2] - network[2])
-    into[3] = network[3] + share_y * (own[3] - network[3])
-    into[4] = share_x * share_y * own[4]
-    far_x = (own[0] - network[0]) ** 2 / (network[2] ** 2 + own[2] ** 2)
-    far_y = (own[1] - network[1]) ** 2 / (network[3] ** 2 + own[3] ** 2)
-    return bool(max(far_x, far_y) < _FAR * _FAR)
+            good[n] = good[n] and _fit(grey, noise, places, n, radius, derivative, smooth, product, fitted[n])
 
 
 @njit

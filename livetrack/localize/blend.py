@@ -1,0 +1,38 @@
+"""Two measurements of the same particles made one: the network's and a fit's."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from livetrack.particles import Rows
+
+__all__ = ["blend"]
+
+_FAR = 3.0  # standard deviations between the two: beyond, the fit has found something else
+
+
+def blend(rows: Rows, fitted: npt.NDArray[np.float64], good: npt.NDArray[np.bool_]) -> None:
+    """Average the network's `rows` (N,) with a fit of the same pixels, by their variances, in place.
+
+    Both see the same noise, so their errors are alike: the average is said to be as certain as the average of both
+    standard deviations, and no more.
+
+    Parameters
+    ----------
+    rows
+        x, y, x_std, y_std are read; these and xy_cov are written.
+    fitted
+        (N, 5): x, y, x_std, y_std, px, and their covariance, px².
+    good
+        (N,) where the fit may be used; where it is too far from the network, it is not.
+    """
+    network = np.stack([rows["x"], rows["y"], rows["x_std"], rows["y_std"]], axis=1).astype(np.float64)
+    variance = network[:, 2:] ** 2 + fitted[:, 2:4] ** 2
+    with np.errstate(invalid="ignore"):  # what is not good may be anything
+        good = good & ((fitted[:, :2] - network[:, :2]) ** 2 < _FAR**2 * variance).all(axis=1)
+    share = network[good, 2:] ** 2 / variance[good]
+    both = network[good] + np.tile(share, 2) * (fitted[good, :4] - network[good])
+    for column, name in enumerate(("x", "y", "x_std", "y_std")):
+        rows[name][good] = both[:, column]
+    rows["xy_cov"][good] = share[:, 0] * share[:, 1] * fitted[good, 4]
