@@ -16,12 +16,14 @@ from livetrack.localize.models import ModelCard, read_card
 from livetrack.localize.normalize import fill_input, noise_level, to_float
 from livetrack.localize.profile_fit import fit_profiles
 from livetrack.localize.symmetry_fit import fit_symmetric
+from livetrack.localize.threads import share, thread_count
 from livetrack.particles import Rows, empty_rows
 
 __all__ = ["NetworkLocalizer"]
 
 _WINDOW = 0.375  # radius of the largest window of the profile fit, over the crops' side
 _LONG_WINDOW = 0.45  # the same of the symmetry fit
+_LEAST_BAND_PX = 1 << 16  # pixels that are worth a thread
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
@@ -37,7 +39,7 @@ class NetworkLocalizer:
     threshold
         Least score of a row, 0..1; None takes the model's own.
     threads
-        Of ONNX Runtime; 0 lets it choose.
+        That share the work on an image; 0 means as many as there are processors, up to 8.
     provider
         An ONNX Runtime execution provider, such as "CUDAExecutionProvider" or "cuda"; "auto" takes CUDA where it is
         installed and works, else the CPU.
@@ -60,7 +62,8 @@ class NetworkLocalizer:
         provider: str = "auto",
         profile_fit: bool = True,
     ) -> None:
-        self._session = _open(path, threads, provider)
+        self._threads = thread_count(threads)
+        self._session = _open(path, self._threads, provider)
         self.card: ModelCard = read_card(self._session, path)
         self.name = self.card.name
         self.provider: str = self._session.get_providers()[0]
@@ -77,7 +80,12 @@ class NetworkLocalizer:
             return empty_rows()
         height, width = grey.shape
         batch = self._buffer(1, self._padded(height), self._padded(width))
-        fill_input(grey, noise, self.card.background_radius_px, batch[0, 0])
+        whole = batch[0, 0]
+
+        def fill(first: int, last: int) -> None:
+            fill_input(grey, noise, self.card.background_radius_px, whole[first:last], top=first)
+
+        share(fill, len(whole), self._threads, max(self.card.multiple, _LEAST_BAND_PX // width))
         maps = self._run(batch)[0]
         rows = decode(maps, width, height, noise, self.threshold, self.card.oriented)
         flag_edges(rows, width, height, self.card.diameter_px / 2)
