@@ -18,21 +18,21 @@ from livetrack.bench.grids import grids
 from livetrack.bench.line import Line
 from livetrack.bench.measure import Figures, measure
 from livetrack.bench.methods import PEERS, THREADS, Method, network_methods, peers
+from livetrack.bench.new_type import FAMILIES, new_type
 from livetrack.bench.recording import read_frames, robustness
 from livetrack.bench.speed import against_trackpy, small_image
 from livetrack.bench.targets import Result, target_lines, yardstick_lines
 from livetrack.errors import UsageError
 from livetrack.localize.network import NetworkLocalizer
 
-__all__ = ["FAMILIES", "PARTS", "CellReport", "Report", "run_accuracy"]
+__all__ = ["PARTS", "CellReport", "Report", "run_accuracy"]
 
-FAMILIES = ("spot", "bead")
-"""Of the models that there are images for."""
-
-PARTS = (*grids(), "speed", "recording")
+PARTS = (*grids(), "training", "recording", "speed")
 """What there is to run, by name."""
 
+_RECORDING = "--recording bulk_water.tif"
 _SEARCHERS = ("centroid", "radial symmetry")  # peers that say by themselves how many particles there are
+_NEW_PARTICLES = 2000  # at each SNR
 _FRAMES, _SPEED_FRAMES, _SPEED_RUNS = 30, 24, 1000
 
 
@@ -73,12 +73,13 @@ def run_accuracy(
     recording: Path | None = None,
     progress: Callable[[float, str], None] = lambda share, what: None,
 ) -> Report:
-    """Measure `models`, by name, on the images of their families.
+    """Measure `models`, by what they shall be called, on the images of their families.
 
     Parameters
     ----------
     models
-        Each of one of `FAMILIES`, by what it shall be called.
+        Those of the families "spot" and "bead" are compared with the other methods; those that users train are
+        measured on particles of their own recipes.
     only
         Of `PARTS`.
     with_peers
@@ -93,11 +94,12 @@ def run_accuracy(
     Raises
     ------
     UsageError
-        A part that is not known, a model of another family.
+        A part that is not known.
     InputError
         The recording cannot be read.
     """
-    _check(models, only)
+    if unknown := [part for part in only if part not in PARTS]:
+        raise UsageError(f"--only {unknown[0]}: there is no such part; there are {', '.join(PARTS)}")
     frames = read_frames(recording, _FRAMES) if recording else []
     cells = [cell for grid, some in grids().items() if grid in only for cell in some if _for(cell, models)]
     bar = _Bar(cells, progress)
@@ -107,13 +109,18 @@ def run_accuracy(
         results.append(Result(cell, measure(cell, methods, quick=quick, step=bar.step_of(cell, quick))))
     lines = yardstick_lines(results)
     for name, localizer in models.items():
-        lines += target_lines(results, name, localizer.card.family)
-    if "speed" in only:
-        progress(1.0, "speed")
-        lines += _speed(models, frames[:3] if quick else frames[:_SPEED_FRAMES], _SPEED_RUNS // (8 if quick else 1))
+        if localizer.card.family not in FAMILIES:
+            lines += target_lines(results, name, localizer.card.family)
+    share = 8 if quick else 1
+    if "training" in only:
+        progress(1.0, "particles of users' own")
+        lines += _training(models, _NEW_PARTICLES // share)
     if "recording" in only:
         progress(1.0, "the recording made worse")
-        lines += _recording(models, frames[:3] if quick else frames)
+        lines += _recording(models, frames[: _FRAMES // share])
+    if "speed" in only:
+        progress(1.0, "speed")
+        lines += _speed(models, frames[: _SPEED_FRAMES // share], _SPEED_RUNS // share)
     return Report(
         livetrack=__version__,
         machine=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, networks on {THREADS} threads",
@@ -123,17 +130,6 @@ def run_accuracy(
         targets=lines,
         cells=[_cell_report(result) for result in results],
     )
-
-
-def _check(models: Mapping[str, NetworkLocalizer], only: Collection[str]) -> None:
-    if unknown := [part for part in only if part not in PARTS]:
-        raise UsageError(f"--only {unknown[0]}: there is no such part; there are {', '.join(PARTS)}")
-    for name, localizer in models.items():
-        if localizer.card.family not in FAMILIES:
-            raise UsageError(
-                f"model {name}: there are no images for its family, {localizer.card.family!r}; "
-                f"the bench knows {' and '.join(FAMILIES)}"
-            )
 
 
 def _for(cell: Cell, models: Mapping[str, NetworkLocalizer]) -> bool:
@@ -152,29 +148,40 @@ def _methods(cell: Cell, models: Mapping[str, NetworkLocalizer], with_peers: boo
     return methods
 
 
-def _speed(models: Mapping[str, NetworkLocalizer], frames: Sequence[npt.NDArray[Any]], runs: int) -> list[Line]:
-    lines = [small_image(localizer, name, runs) for name, localizer in models.items()]
-    beads = {name: localizer for name, localizer in models.items() if localizer.card.family == "bead"}
-    if frames:
-        return lines + [against_trackpy(localizer, name, list(frames)) for name, localizer in beads.items()]
-    return lines + [_unmeasured(f"{name}: speed on the recording against trackpy", "3.5 x faster") for name in beads]
-
-
-def _recording(models: Mapping[str, NetworkLocalizer], frames: Sequence[npt.NDArray[Any]]) -> list[Line]:
-    lines: list[Line] = []
-    for name, localizer in models.items():
-        if localizer.card.family != "bead":
-            continue
-        if frames:
-            lines += robustness(localizer, name, frames)
-        else:
-            lines.append(_unmeasured(f"{name}: the recording made worse, particles kept", "at least 0.95"))
-            lines.append(_unmeasured(f"{name}: the recording made worse, differences", "within 0.8-1.2"))
+def _training(models: Mapping[str, NetworkLocalizer], count: int) -> list[Line]:
+    lines = []
+    for family, way in FAMILIES.items():
+        mine = [new_type(each, name, count) for name, each in models.items() if each.card.family == family]
+        target = "at most 1.3 x CRLB after at most 30 minutes"
+        missing = _unmeasured(f"a new particle type by {way}", f"--model FILE, of the family {family}", target)
+        lines += mine or [missing]
     return lines
 
 
-def _unmeasured(name: str, target: str) -> Line:
-    return Line(name=name, definition="needs --recording bulk_water.tif", n=0, figures={}, target=target, met=None)
+def _recording(models: Mapping[str, NetworkLocalizer], frames: Sequence[npt.NDArray[Any]]) -> list[Line]:
+    if not frames:
+        return [
+            _unmeasured("the recording made worse, particles kept", _RECORDING, "at least 0.95"),
+            _unmeasured("the recording made worse, differences", _RECORDING, "within 0.8-1.2"),
+        ]
+    return [line for name, localizer in _beads(models).items() for line in robustness(localizer, name, frames)]
+
+
+def _speed(models: Mapping[str, NetworkLocalizer], frames: Sequence[npt.NDArray[Any]], runs: int) -> list[Line]:
+    compared = {name: localizer for name, localizer in models.items() if localizer.card.family not in FAMILIES}
+    lines = [small_image(localizer, name, runs) for name, localizer in compared.items()]
+    if not frames:
+        return [*lines, _unmeasured("speed on the recording against trackpy", _RECORDING, "at least 3.5 x faster")]
+    return lines + [against_trackpy(localizer, name, list(frames)) for name, localizer in _beads(models).items()]
+
+
+def _beads(models: Mapping[str, NetworkLocalizer]) -> dict[str, NetworkLocalizer]:
+    """Return the models for what the recording shows."""
+    return {name: localizer for name, localizer in models.items() if localizer.card.family == "bead"}
+
+
+def _unmeasured(name: str, needs: str, target: str) -> Line:
+    return Line(name=name, definition=f"needs {needs}", n=0, figures={}, target=target, met=None)
 
 
 def _cell_report(result: Result) -> CellReport:

@@ -122,8 +122,8 @@ class DeepTrackImages(Cell):
     """DeepTrack's image model: one particle in 51x51 px (Helgadottir, Argun, Volpe, Optica 6, 506 (2019)).
 
     Background 0.2-0.8 with a linear gradient, particle 4 n^2.5 (J_n(rho) / rho)^2 of height +-0.2-0.6, n 1 or 2,
-    R 1.5-3 px, at N(0, 1) px from the centre; noise Poisson(image SNR^2) / SNR^2. The background is raised where the
-    image would be negative.
+    R 1.5-3 px, at N(0, 1) px from the centre; clipped to 0..1; noise Poisson(image SNR^2) / SNR^2. Where it is clipped
+    the image says nothing of the position, and the bound knows that.
     """
 
     gradient: float = 0.0
@@ -140,17 +140,16 @@ class DeepTrackImages(Cell):
         angle = rng.uniform(0, 2 * math.pi)
         size = rng.uniform(1.5, 3)
         height = rng.uniform(0.2, 0.6) * rng.choice([-1, 1])
-        least = max(0.2, 0.1 + 0.5 * self.gradient, 0.1 - height)
         steps = np.arange(side) - side // 2
         tilt = self.gradient * (steps * math.sin(angle) + steps[:, None] * math.cos(angle)) / (math.sqrt(2) * side)
         particles = Particles(
             bessel(1 if rng.random() < 0.5 else 2), *(np.array([value]) for value in (x, y, height, size))
         )
-        expected = rng.uniform(least, max(0.8, least)) + tilt + _image(particles, side, 30)
-        expected = np.maximum(expected, 0)
-        image = rng.poisson(expected * self.snr**2) / self.snr**2
+        expected = rng.uniform(0.2, 0.8) + tilt + _image(particles, side, 30)
+        image = rng.poisson(expected.clip(0, 1) * self.snr**2) / self.snr**2
+        variance = np.where((expected > 0) & (expected < 1), expected / self.snr**2, np.inf)
         told = Told(13, 3.0, height > 0, 1, 1 / self.snr**2, 0.0)
-        return Scene(image, expected / self.snr**2, np.ones((side, side)), particles, told)
+        return Scene(image, variance, np.ones((side, side)), particles, told)
 
 
 def _ramp(side: int, rng: np.random.Generator) -> Floats:

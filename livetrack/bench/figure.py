@@ -90,7 +90,7 @@ def _draw(axis: Any, panel: _Panel, cells: list[CellReport]) -> None:
     ours = _points(cells, panel.model)
     axis.plot(
         *zip(*ours, strict=True), color=_MODEL, marker="o", markersize=6.5, linewidth=2.4, zorder=5,
-        label=f"livetrack, `{panel.model}`",
+        label=f"livetrack: {panel.model}",
     )  # fmt: skip
     _dress(axis, panel, snrs, bounds)
 

@@ -102,7 +102,8 @@ def _deeptrack(snr: float, gradient: float) -> Cell:
     return DeepTrackImages(
         name=f"bead: DeepTrack's images, SNR {snr:g}, gradient {gradient:g}",
         grid="bead",
-        definition="DeepTrack's image model, 51x51 px with one particle; noise Poisson(image SNR^2) / SNR^2",
+        definition="DeepTrack's image model, 51x51 px with one particle, clipped to 0..1; noise "
+        "Poisson(image SNR^2) / SNR^2",
         snr=snr,
         gradient=gradient,
     )

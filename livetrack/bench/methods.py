@@ -87,7 +87,9 @@ def _trackpy(scene: Scene) -> Rows:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         told = scene.told
-        found = trackpy.locate(scene.image, told.diameter_px, invert=not told.bright, topn=told.particles or None)
+        found = trackpy.locate(
+            scene.image, told.diameter_px, invert=not told.bright, topn=told.particles, characterize=False
+        )
     rows = empty_rows(len(found))
-    rows["x"], rows["y"], rows["intensity"], rows["score"] = found["x"], found["y"], found["signal"], 1
+    rows["x"], rows["y"], rows["score"] = found["x"], found["y"], 1
     return rows

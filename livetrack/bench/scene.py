@@ -44,7 +44,7 @@ class Scene(NamedTuple):
 
     image: npt.NDArray[Any]
     variance: Floats
-    """Of each pixel's noise, grey levels squared."""
+    """Of each pixel's noise, grey levels squared; infinite where the pixel says nothing, as where it is clipped."""
     light: Floats
     """What the particles are multiplied by."""
     particles: Particles

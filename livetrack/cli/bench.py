@@ -34,6 +34,9 @@ def accuracy(args: argparse.Namespace) -> int:
             "python -m pip install matplotlib scipy trackpy"
         ) from None
 
+    only = args.only.split(",") if args.only else PARTS
+    if args.figure and not {"spot", "bead"} & set(only):
+        raise UsageError("--figure: it shows the parts spot and bead; --only leaves both out")
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     with Progress(*columns, console=terminal(), transient=True) as bars:
         task = bars.add_task("loading", total=1.0)
@@ -43,7 +46,7 @@ def accuracy(args: argparse.Namespace) -> int:
 
         report = run_accuracy(
             _models(args.model),
-            only=args.only.split(",") if args.only else PARTS,
+            only=only,
             with_peers=not args.without_peers,
             quick=args.quick,
             recording=args.recording,
@@ -55,16 +58,12 @@ def accuracy(args: argparse.Namespace) -> int:
 
 
 def _models(files: list[str]) -> dict[str, NetworkLocalizer]:
-    """Return the shipped models that there are images for, then those of `files`, each by a name of its own."""
-    from livetrack.bench.accuracy import FAMILIES
+    """Return the shipped models, then those of `files`, each by a name of its own."""
     from livetrack.bench.methods import THREADS
     from livetrack.localize.models import find_model
 
-    shipped = {name: NetworkLocalizer(path, threads=THREADS) for name, path in shipped_models().items()}
-    models = {name: localizer for name, localizer in shipped.items() if localizer.card.family in FAMILIES}
-    for file in files:
-        models[file] = NetworkLocalizer(find_model(file), threads=THREADS)
-    return models
+    paths = shipped_models() | {file: find_model(file) for file in files}
+    return {name: NetworkLocalizer(path, threads=THREADS) for name, path in paths.items()}
 
 
 def _tell(report: Report, args: argparse.Namespace) -> None:

@@ -1,0 +1,350 @@
+"""The accuracy bench: its bound against closed forms, its yardsticks against what is known, its verdicts."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from livetrack.bench.bound import position_bound
+from livetrack.bench.cell import Fields, scenes
+from livetrack.bench.grids import grids
+from livetrack.bench.matching import match, nearest_other
+from livetrack.bench.measure import Figures, measure
+from livetrack.bench.methods import peers
+from livetrack.bench.recording import make_worse
+from livetrack.bench.scene import Particles, Scene, Told
+from livetrack.bench.shapes import Floats, airy, bessel, gaussian
+from livetrack.bench.targets import PUBLISHED, Result, target_lines, yardstick_lines
+from livetrack.cli import main
+from livetrack.localize import load_localizer
+from livetrack.particles import Rows, empty_rows
+
+TOLD = Told(diameter_px=9, sigma_px=1.5, bright=True, particles=1, shot=0.0, read=1.0)
+
+
+def spot(sigma: float, height: float, variance: Callable[[Floats], Floats], side: int = 61) -> Scene:
+    """Nine spots of one kind in as many places of the pixel, each as if it were alone."""
+    x, y = (side // 2 + each.ravel() for each in np.meshgrid([0.0, 0.25, 0.5], [0.0, 0.25, 0.5]))
+    steps = np.arange(side) - side // 2
+    image = height * gaussian(steps[None, :], steps[:, None], np.array(sigma))
+    particles = Particles(gaussian, x, y, np.full(9, height), np.full(9, sigma))
+    return Scene(image, variance(image), np.ones((side, side)), particles, TOLD)
+
+
+def rows_at(x: Floats, y: Floats, std: float = math.nan) -> Rows:
+    rows = empty_rows(len(x))
+    rows["x"], rows["y"], rows["x_std"], rows["y_std"] = x, y, std, std
+    return rows
+
+
+# the bound
+
+
+@pytest.mark.parametrize("sigma", [1.0, 1.5, 2.5])
+def test_the_bound_in_additive_noise_is_that_of_the_closed_form_whatever_the_width(sigma: float) -> None:
+    """sqrt(2 / pi) noise / amplitude, of the Gaussian that the pixels' own width has broadened."""
+    scene = spot(sigma, 50.0, lambda image: np.full_like(image, 4.0))
+    broad = sigma**2 + 1 / 12
+    amplitude = scene.image.sum() / (2 * math.pi * broad)
+    assert np.sqrt(position_bound(scene, 25, ())) == pytest.approx(math.sqrt(2 / math.pi) * 2 / amplitude, rel=0.01)
+
+
+@pytest.mark.parametrize(("background", "read"), [(2.0, 0.0), (30.0, 0.0), (10.0, 16.0)])
+def test_the_bound_in_poisson_noise_is_that_of_rieger_and_stallinga(background: float, read: float) -> None:
+    """(s^2 / N)(1 + 4 t + sqrt(2 t / (1 + 4 t))), t = 2 pi s^2 (b + g) / N: ChemPhysChem 15, 664 (2014)."""
+    sigma, broad = 1.3, 1.3**2 + 1 / 12
+    centred = spot(sigma, 80.0, np.ones_like)  # the noise follows each spot's own image: one at a time
+    photons = centred.image.sum()
+    tau = 2 * math.pi * broad * (background + read) / photons
+    expected = broad / photons * (1 + 4 * tau + math.sqrt(2 * tau / (1 + 4 * tau)))
+    steps = np.arange(61) - 30.0
+    for x in (0.0, 0.3, 0.5):
+        particles = Particles(gaussian, *(np.array([value]) for value in (30 + x, 30 - x, 80.0, sigma)))
+        image = 80 * gaussian(steps[None, :] - x, steps[:, None] + x, np.array(sigma))
+        scene = Scene(image, image + background + read, np.ones((61, 61)), particles, TOLD)
+        assert position_bound(scene, 25, ()) == pytest.approx(expected, rel=0.05)
+
+
+def test_what_is_not_known_costs_precision() -> None:
+    """A tilt in a window 2 L wide costs 1 / (1 - 6 pi (s/L)^4), by the overlap with the derivative; a level nothing."""
+    scene = spot(2.0, 50.0, np.ones_like)
+    known, level, tilt = (
+        position_bound(scene, 6, nuisances)[4].mean() for nuisances in ((), ("height", "background"), ("tilt",))
+    )
+    assert level == pytest.approx(known, rel=0.01)
+    overlap = 6 * math.pi * ((2.0**2 + 1 / 12) / 6.5**2) ** 2
+    assert tilt / known == pytest.approx(1 / (1 - overlap), rel=0.02)
+    assert (position_bound(scene, 20)[:, 0] < 1.03 * known).all(), "in a wide window nothing costs much"
+
+
+def test_pixels_outside_or_clipped_say_nothing() -> None:
+    scene = spot(1.5, 50.0, np.ones_like)
+    half = scene._replace(variance=np.where(np.arange(61) < 30, 1.0, np.inf) * np.ones((61, 1)))
+    cut = scene._replace(variance=np.ones((61, 30)), light=np.ones((61, 30)))
+    assert position_bound(half, 20, ()) == pytest.approx(position_bound(cut, 20, ()))
+    assert (position_bound(half, 20, ()) > 1.2 * position_bound(scene, 20, ())).all()
+
+
+@pytest.mark.parametrize("shape", [airy, bessel(1)])
+def test_shapes_are_round_and_1_at_the_centre(shape: Callable[..., Floats]) -> None:
+    steps = np.arange(-20.0, 21.0)
+    image = shape(steps[None, :], steps[:, None], np.array(1.5))
+    assert image[20, 20] == pytest.approx(1)
+    assert image == pytest.approx(image.T)
+    assert image == pytest.approx(image[::-1, ::-1])
+
+
+# the other methods
+
+
+@pytest.mark.parametrize("snr", [10.0, 50.0])
+@pytest.mark.parametrize("noise", ["additive", "Poisson"])
+def test_the_gaussian_fit_reaches_the_bound_where_its_model_is_right(noise: str, snr: float) -> None:
+    cell = next(
+        cell for cell in grids()["spot"] if f"sigma 1.5 px, SNR {snr:g}, {noise}" in cell.name
+    )  # fmt: skip
+    finder = load_localizer("centroid", diameter_px=9)
+    (figures,) = measure(replace(cell, images=3), {"fit": peers(finder)["Gaussian fit"]})
+    assert figures.particles == 3 * 16**2
+    assert figures.recall == 1
+    assert figures.ratio is not None
+    assert 0.9 < figures.ratio < 1.1
+    assert figures.spread is not None
+    assert 0.9 < figures.spread < 1.1
+    assert figures.coverage is not None
+    assert 0.92 < figures.coverage < 0.98
+
+
+def test_the_yardsticks_give_what_is_known_of_them_on_deeptracks_images() -> None:
+    """The columns of radial symmetry and of the bound; 700 images a row, a third of the full run."""
+    radial = {"radial symmetry": peers(load_localizer("centroid"))["radial symmetry"]}
+    cells = [cell for cell in grids()["bead"] if (cell.snr, getattr(cell, "gradient", 0)) in PUBLISHED]
+    lines = yardstick_lines([Result(cell, measure(replace(cell, images=700), radial)) for cell in cells])
+    assert len(lines) == 2 * len(PUBLISHED) == 14
+    for line in lines:
+        assert line.met, f"{line.name}: {line.figures}"
+
+
+# the figures
+
+
+def test_matching_is_one_to_one_and_finds_the_most_pairs() -> None:
+    """Nearest first would pair the row at 1 with the particle at 1.4, and leave the other one without."""
+    x, y = np.array([0.0, 1.4]), np.zeros(2)
+    assert match(rows_at(np.array([1.0, 3.9]), np.zeros(2)), x, y).tolist() == [0, 1]
+    assert match(rows_at(np.array([1.0]), np.zeros(1)), x, y).tolist() == [-1, 0]
+    assert match(rows_at(np.array([4.5]), np.zeros(1)), x, y).tolist() == [-1, -1]
+    assert match(empty_rows(), x, y).tolist() == [-1, -1]
+    assert nearest_other(x, y) == pytest.approx([1.4, 1.4])
+
+
+def small(**options: object) -> Fields:
+    common = {
+        "name": "test", "grid": "spot", "family": "spot", "definition": "", "generator": "", "snr": 20.0,
+        "height": 400.0, "shape": gaussian, "size_px": 1.5, "sigma_px": 1.5, "background": 1000.0, "read": 20.0, "side_px": 256,
+        "pitch_px": 32, "images": 12,
+    }  # fmt: skip
+    return Fields(**(common | options))  # type: ignore[arg-type]
+
+
+def test_figures_are_those_of_a_method_whose_errors_are_known() -> None:
+    """Errors of N(0.02, 0.05) px that claim 0.1 px; one particle in 64 is missed, and one row is false."""
+    rng = np.random.default_rng(1)
+
+    def method(scene: Scene) -> Rows:
+        x, y = scene.particles.x, scene.particles.y
+        rows = rows_at(x + rng.normal(0.02, 0.05, x.size), y + rng.normal(0.02, 0.05, y.size), 0.1)
+        rows["x"][0] += 10  # of 32 to the next: found no more, and false
+        return rows
+
+    cell = small()
+    (figures,) = measure(cell, {"ours": method})
+    assert (figures.images, figures.particles) == (12, 12 * 64)
+    assert figures.recall == pytest.approx(63 / 64)
+    assert figures.f1 == pytest.approx(63 / 64)
+    assert figures.f1_isolated == pytest.approx(63 / 64)
+    assert figures.false_per_image == 1
+    assert figures.rmse_px == pytest.approx(math.hypot(0.02, 0.05), rel=0.05)
+    assert figures.bias_px == pytest.approx(0.02, abs=0.006)
+    assert figures.crlb_px == pytest.approx(0.0399, rel=0.02)
+    assert figures.ratio == pytest.approx(0.0539 / 0.0399, rel=0.06)
+    assert figures.spread == pytest.approx(0.53, abs=0.04)
+    assert figures.coverage == pytest.approx(1, abs=0.005)
+    assert figures.phase_bias == pytest.approx(0.02 / 0.0399, abs=0.25)
+
+
+def test_pixel_locking_is_seen() -> None:
+    def locked(scene: Scene) -> Rows:
+        x, y = scene.particles.x, scene.particles.y
+        return rows_at(x + 0.05 * np.sin(2 * np.pi * x), y + 0.05 * np.sin(2 * np.pi * y))
+
+    (figures,) = measure(small(), {"locked": locked})
+    assert figures.bias_px is not None
+    assert figures.bias_px < 0.005, "the mean over all phases hides it"
+    assert figures.phase_bias == pytest.approx(0.05 / 0.0399, rel=0.15)
+    assert (figures.spread, figures.coverage) == (None, None), "no uncertainty was stated"
+
+
+def test_false_rows_and_misses_of_crowds_do_not_count_for_isolated_particles() -> None:
+    def half(scene: Scene) -> Rows:
+        x, y = scene.particles.x, scene.particles.y
+        alone = nearest_other(x, y) > 4
+        return rows_at(x[alone], y[alone])
+
+    (figures,) = measure(small(pitch_px=None, count=400, images=2), {"half": half})
+    assert figures.f1_isolated == 1
+    assert figures.f1 is not None
+    assert 0.5 < figures.f1 < 0.95
+
+
+def test_a_cells_images_are_the_same_in_every_run_and_its_own() -> None:
+    first, again = (next(scenes(small(images=1))) for _ in range(2))
+    other = next(scenes(small(images=1, name="another")))
+    assert np.array_equal(first.image, again.image)
+    assert not np.array_equal(first.image, other.image)
+    assert sum(1 for _ in scenes(small(images=9), quick=True)) == 2
+
+
+@pytest.mark.parametrize("cell", [cell for cells in grids().values() for cell in cells], ids=lambda cell: cell.name)
+def test_the_images_hold_the_noise_that_they_say(cell: Fields) -> None:
+    scene = cell.draw(np.random.default_rng(0))
+    assert scene.image.shape == (cell.side_px, cell.side_px)
+    assert len(scene.particles.x) * cell.images >= 2000 or cell.grid == "empty"
+    say = np.isfinite(scene.variance) & (scene.variance > 0)
+    across = np.diff(scene.image.astype(float), axis=1)[say[:, 1:] & say[:, :-1]]
+    assert 1.4826 * np.median(np.abs(across)) == pytest.approx(math.sqrt(2 * np.median(scene.variance[say])), rel=0.3)
+
+
+# the targets
+
+
+def figures_of(method: str, **values: float) -> Figures:
+    usual = {
+        "images": 9, "particles": 2000, "recall": 1.0, "f1": 1.0, "f1_isolated": 1.0, "false_per_image": 0.0,
+        "rmse_px": 0.05, "bias_px": 0.0, "crlb_px": 0.05, "ratio": 1.0, "ratio_error": 0.01, "spread": 1.0,
+        "coverage": 0.95, "phase_bias": 0.1,
+    }  # fmt: skip
+    return Figures(method=method, **(usual | values))  # type: ignore[arg-type]
+
+
+def verdicts(family: str, **values: float) -> dict[str, bool | None]:
+    cells = [cell for some in grids().values() for cell in some if cell.family == family]
+    lines = target_lines([Result(cell, [figures_of("mine", **values)]) for cell in cells], "mine", family)
+    return {line.name: line.met for line in lines}
+
+
+def test_every_target_has_its_line_and_is_met_by_what_is_perfect() -> None:
+    spots, beads = verdicts("spot"), verdicts("bead", rmse_px=0.0095, ratio=1.0)
+    assert all(spots.values())
+    assert all(beads.values())
+    expected = (
+        "sigma 2.5 px, Poisson noise, SNR 4-100, SNR 2-4, gradient, flicker, vignetting, SNR 3, plain noise, "
+        "no neighbour within 4 px, all, spread, coverage, pixel locking"
+    )
+    for words in expected.split(", "):
+        assert any(words in name for name in spots), words
+    assert sum("DeepTrack's images" in name for name in beads) == 7
+    assert "mine: no floor at SNR 100" in beads
+
+
+@pytest.mark.parametrize(
+    ("values", "missed"),
+    [
+        ({"ratio": 1.11}, "SNR 4-100"),
+        ({"ratio": 1.26}, "SNR 2-4"),
+        ({"f1": 0.89}, "SNR 3, additive"),
+        ({"f1": 0.96}, "SNR 4, additive"),
+        ({"f1": 0.87}, "SNR 7, all"),
+        ({"f1_isolated": 0.96}, "no neighbour within 4 px"),
+        ({"false_per_image": 0.5}, "plain noise"),
+        ({"spread": 1.11}, "spread"),
+        ({"spread": 0.89}, "spread"),
+        ({"coverage": 0.985}, "coverage"),
+        ({"phase_bias": 0.31}, "pixel locking"),
+    ],
+)
+def test_a_target_is_missed_beyond_its_limit(values: dict[str, float], missed: str) -> None:
+    found = {name: met for name, met in verdicts("spot", **values).items() if missed in name}
+    assert found
+    assert not any(found.values())
+
+
+def test_bead_must_be_below_deeptrack_and_near_the_bound() -> None:
+    assert not any(met for name, met in verdicts("bead", rmse_px=0.5).items() if "DeepTrack's images" in name)
+    assert not any(met for name, met in verdicts("bead", rmse_px=0.009, ratio=1.31).items() if "images" in name)
+
+
+# the recording, and the command
+
+
+def test_a_recording_is_made_worse_as_stated() -> None:
+    frame = np.full((200, 400), 128, np.uint8)
+    worse = [make_worse(frame, np.random.default_rng(seed)).astype(float) for seed in range(20)]
+    light = np.array([each.mean() for each in worse]) / (128 * 30_000 / 255)
+    assert 0.5 < light.min() < 0.7
+    assert 1.3 < light.max() < 1.5
+    assert worse[0][:, :40].mean() / worse[0][:, -40:].mean() == pytest.approx(1.45 / 0.55, rel=0.02)
+    assert worse[0][:, 100].var() == pytest.approx(worse[0][:, 100].mean(), rel=0.3)
+
+
+def test_the_command_writes_its_report(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    figures, tables = tmp_path / "figures.json", tmp_path / "tables.md"
+    arguments = ["--quick", "--only", "empty", "--without-peers", "--json", str(figures), "--markdown", str(tables)]
+    assert main(["bench", "accuracy", *arguments]) == 0
+    report = json.loads(figures.read_text())
+    assert report["quick"] is True
+    assert {cell["grid"] for cell in report["cells"]} == {"empty"}
+    assert [line["n"] for line in report["targets"]] == [7, 7]
+    for line in report["targets"]:
+        assert line["met"] == (line["figures"]["false_per_frame"] < 0.5)
+    assert "**A quick run" in tables.read_text(encoding="utf-8")
+    assert "## Targets" not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "missing", "expected"),
+    [
+        (["--only", "spots"], None, "--only spots: there is no such part; there are spot, bead"),
+        (["--only", "empty", "--figure", "f.png"], None, "--figure: it shows the parts spot and bead"),
+        (["--model", "nowhere.onnx"], None, "nowhere.onnx: no such file"),
+        (["--recording", "nowhere.tif"], None, "nowhere.tif: there is no such file"),
+        (["--recording", "DEEP"], None, "the bench needs 8 bits"),
+        ([], "trackpy", "pip install matplotlib scipy trackpy"),
+        (["--figure", "f.png"], "matplotlib", "pip install matplotlib scipy trackpy"),
+    ],
+)
+def test_a_mistake_gives_one_line_and_exit_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], arguments: list[str],
+    missing: str | None, expected: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    if missing:
+        monkeypatch.setitem(sys.modules, missing, None)
+    if "DEEP" in arguments:
+        tifffile.imwrite("deep.tif", np.zeros((2, 64, 64), np.uint16), photometric="minisblack")
+        arguments = [*arguments[:-1], "deep.tif"]
+    code = main(["bench", "accuracy", *arguments])
+    told = capfd.readouterr().err.strip().splitlines()
+    assert code == 2
+    assert len(told) == 1, told
+    assert expected in told[0]
+
+
+def test_the_figure_is_drawn_from_a_report(tmp_path: Path) -> None:
+    from livetrack.bench.accuracy import Report, _cell_report
+    from livetrack.bench.figure import draw
+
+    cells = [cell for grid in ("spot", "bead") for cell in grids()[grid]]
+    methods = ("spot", "bead", "centroid", "radial symmetry", "trackpy", "Gaussian fit")
+    results = [Result(cell, [figures_of(name, rmse_px=0.9 / cell.snr) for name in methods]) for cell in cells]
+    report = Report("0", "here", False, {}, {}, [], [_cell_report(result) for result in results])
+    draw(report, tmp_path / "figure.png")
+    assert (tmp_path / "figure.png").stat().st_size > 20_000
