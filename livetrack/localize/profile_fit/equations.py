@@ -9,10 +9,12 @@ import numpy as np
 
 from livetrack.jit import njit
 
-__all__ = ["noise_about", "step"]
+__all__ = ["FURTHEST_PX", "noise_about", "step"]
+
+FURTHEST_PX = 2.5
+"""From where the network saw the particle: the centre goes no further."""
 
 _LARGEST_STEP_PX = 0.7
-_FURTHEST_PX = 2.0  # from where the network saw it; beyond that the network is believed
 _LEAST_PIXELS = 24.0
 _LEAST_VARIANCE = np.float32(0.2)
 _OVERLAP = 3  # splines that are further apart share no pixel
@@ -22,7 +24,8 @@ _NONE = np.float32(0)
 @njit
 def step(
     first: int, last: int, basis: Any, derivative: Any, direction: Any, origin: Any, z: Any, weight: Any, law: Any,
-    prior: Any, mean: Any, height: Any, begin: Any, moves: bool, centre: Any, profile: Any, result: Any, good: Any,
+    prior: Any, mean: Any, height: Any, begin: Any, wanted: Any, moves: bool, centre: Any, profile: Any, result: Any,
+    good: Any, square: Any, at: Any, painted: Any,
 ) -> None:  # fmt: skip
     """Improve `centre` (N, 2) and `profile` (N, K + 2: the spline, and the slope) of the particles `first` to `last`.
 
@@ -37,14 +40,18 @@ def step(
     prior, mean, height
         Of `ProfilePrior`, (K, K) and (K,), for a particle of height 1; and each particle's height (N,).
     begin
-        (N, 2) where the network saw the particle.
+        (N, 2) where the network saw the particle; the centre stays within FURTHEST_PX of it.
+    wanted
+        (N,) for which ones anything is done.
     moves
         Whether the centre is free.
     result
         (N, 5) gets the variances of x and y and their covariance, px²; the height over the background, in units of
         the noise; and its significance, the height over its standard error, the profile's form being taken as known.
     good
-        (N,) becomes False where the fit fails or leads away from `begin`; where it is False nothing is done.
+        (N,) becomes False where there is no solution.
+    square, at, painted
+        Of `read_windows`: what each particle adds to the grey levels about it, for its neighbours' sake.
     """
     knots, size = profile.shape[1] - 2, profile.shape[1] + 2
     normal, right = np.zeros((size, size)), np.empty(size)
@@ -55,7 +62,7 @@ def step(
         np.empty(z.shape[1], np.float32),
     )
     for n in range(first, last):
-        if not good[n]:
+        if not wanted[n]:
             continue
         phase = int(origin[n, 2])
         good[n] = _sum(weight[n]) >= _LEAST_PIXELS
@@ -71,7 +78,10 @@ def step(
         profile[n] = right[: knots + 2]
         _assess(data, answer, profile[n], result[n])
         if moves:
-            good[n] = _move(right, normal, origin[n], begin[n], centre[n], result[n])
+            _move(right, normal, origin[n], begin[n], centre[n], result[n])
+        if len(painted):
+            at[n, 0], at[n, 1] = math.floor(origin[n, 0] + 0.5), math.floor(origin[n, 1] + 0.5)
+            _paint(basis[phase], shift, profile[n], centre[n] - origin[n, :2], square, level, painted[n])
 
 
 @njit
@@ -153,17 +163,32 @@ def _weigh(basis: Any, profile: Any, level: float, rise: float, f: Any, weight: 
 
 
 @njit(fastmath=True)
-def _derive(derivative: Any, direction: Any, profile: Any, f: Any, shift: Any) -> None:
-    """Write how grey levels depend on the centre's x and y into `shift` (2, P); `f` is room to work in."""
+def _derive(derivative: Any, direction: Any, profile: Any, slope: Any, shift: Any) -> None:
+    """Write how grey levels depend on the centre's x and y into `shift` (2, P); `slope` is room to work in.
+
+    The background's plane stays where it is.
+    """
+    slope[:] = _NONE
+    for k in range(profile.size - 2):
+        _add(np.float32(profile[k]), derivative[k], slope)
+    for axis in range(2):
+        along, to = direction[axis], shift[axis]
+        for p in range(slope.size):
+            to[p] = -slope[p] * along[p]
+
+
+@njit(fastmath=True)
+def _paint(basis: Any, shift: Any, profile: Any, moved: Any, square: Any, f: Any, painted: Any) -> None:
+    """Write the profile over its level, moved from the tables' place; `f` is room to work in."""
     knots = profile.size - 2
     f[:] = _NONE
-    for k in range(knots):
-        _add(np.float32(profile[k]), derivative[k], f)
+    for k in range(knots - 1):
+        _add(np.float32(profile[k] - profile[knots - 1]), basis[k], f)
     for axis in range(2):
-        slope = np.float32(profile[knots + axis])
-        along, to = direction[axis], shift[axis]
-        for p in range(f.size):
-            to[p] = -f[p] * along[p] - slope
+        _add(np.float32(moved[axis]), shift[axis], f)
+    flat = painted.reshape(-1)
+    for p in range(square.size):
+        flat[square[p]] = f[p]
 
 
 @njit(fastmath=True)
@@ -254,19 +279,16 @@ def _solve(normal: Any, right: Any, size: int) -> bool:
 
 
 @njit
-def _move(right: Any, factors: Any, origin: Any, begin: Any, centre: Any, result: Any) -> bool:
+def _move(right: Any, factors: Any, origin: Any, begin: Any, centre: Any, result: Any) -> None:
     """Take the step, and read the centre's covariance off the last corner of the factors."""
     last = right.size - 1
-    near = True
     for axis in range(2):
-        shift = right[last - 1 + axis]
-        centre[axis] = origin[axis] + min(max(shift, -_LARGEST_STEP_PX), _LARGEST_STEP_PX)
-        near = near and abs(centre[axis] - begin[axis]) < _FURTHEST_PX
+        change = min(max(right[last - 1 + axis], -_LARGEST_STEP_PX), _LARGEST_STEP_PX)
+        centre[axis] = min(max(origin[axis] + change, begin[axis] - FURTHEST_PX), begin[axis] + FURTHEST_PX)
     share = factors[last, last - 1]
     result[1] = factors[last, last]
     result[0] = factors[last - 1, last - 1] + share * share * result[1]
     result[2] = -share * result[1]
-    return near
 
 
 @njit

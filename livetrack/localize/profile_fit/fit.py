@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.localize.profile_fit.equations import noise_about, step
+from livetrack.localize.profile_fit.equations import FURTHEST_PX, noise_about, step
 from livetrack.localize.profile_fit.neighbours import neighbours, spacing
 from livetrack.localize.profile_fit.noise_law import CameraLaw, estimated_law
 from livetrack.localize.profile_fit.pixels import read_windows
@@ -30,7 +30,9 @@ _LAW_SAMPLE = 48  # and the noise's law
 _USEFUL = 0.98  # share of the information on the position that lies within it
 _MARGIN, _MARGIN_PX = 1.25, 1.5  # beyond it, for the background
 _LEAST_HEIGHT = 1.0  # in units of the noise: the prior's scale is no smaller
-_STEPS = 2  # after those that find the noise's law
+_BRIGHT = 10.0  # in units of the noise: what is brighter counts no more for the typical profile
+_LEAST_STEPS, _MOST_STEPS = 3, 6
+_SETTLED = 0.4  # of its standard uncertainty: a centre that moves less has settled
 _FEW = 24  # particles for which a second thread is not worth its start
 _STRIDE = 7  # of the pixels whose median is the frame's level
 _SMOOTH = ProfilePrior()
@@ -77,14 +79,14 @@ def fit_profiles(
     height = np.copysign(np.maximum(np.abs(height), _LEAST_HEIGHT), height).astype(np.float64)
     wanted = (rows["flags"] & Flag.EDGE) == 0
     image = _Image(grey, noise)
-    knots = _useful_knots(image, begin, height, wanted, prior, radius_px)
-    fit = _Fit(image, begin, begin, height, wanted, knots, prior, threads)
-    fit.step(moves=False)
+    form = _typical_profile(image, begin, height, wanted, prior, radius_px)
+    fit = _Fit(image, begin, None, height, wanted, form, prior, threads)
+    fit.step()
     fit.step()
     fit.find_law(camera)
-    for _ in range(_STEPS):
+    while fit.unsettled.any() and fit.steps < _MOST_STEPS:
         fit.step()
-    good, result = fit.good, fit.result
+    good, result = fit.good & (np.abs(fit.centre - begin) < FURTHEST_PX).all(axis=1), fit.result
     rows["x"][good], rows["y"][good] = fit.centre[good].T
     rows["x_std"][good], rows["y_std"][good] = np.sqrt(result[good, :2]).T
     rows["xy_cov"][good] = result[good, 2]
@@ -106,10 +108,10 @@ class _Fit:
     """The particles of one image, on their way to the bound."""
 
     def __init__(
-        self, image: _Image, begin: Doubles, others: Doubles, height: Doubles, wanted: Wanted,
-        knots: int, prior: ProfilePrior, threads: int,
+        self, image: _Image, begin: Doubles, others: Doubles | None, height: Doubles, wanted: Wanted,
+        form: Doubles, prior: ProfilePrior, threads: int,
     ) -> None:  # fmt: skip
-        count = len(begin)
+        count, knots = len(begin), len(form)
         self._image = image
         self._window = window_of(knots)
         self._tables = self._window.basis, self._window.derivative, self._window.direction
@@ -117,29 +119,39 @@ class _Fit:
         self._threads = threads
         self._height = height
         self._begin = begin
-        self._near = neighbours(begin, others, 2.0 * self._window.reach)
-        self._others = others
+        self._near = neighbours(begin, begin if others is None else others, 2.0 * self._window.reach)
         self._law = np.array([1.0, 0.0])
         self._origin = np.zeros((count, 4))
-        self._z = np.empty((count, self._window.row.size), np.float32)
+        self._z = np.empty((count, self._window.square.size), np.float32)
         self._weight = np.empty_like(self._z)
         self.centre = begin.copy()
+        self._others = self.centre if others is None else others
+        side = 2 * self._window.reach + 1
+        self._at = np.zeros((count, 2), np.int64)
+        self._painted = np.zeros((count if others is None else 0, side, side), np.float32)
         self.profile = np.zeros((count, knots + 2))
+        self.profile[:, :knots] = height[:, None] * form
         self.result = np.zeros((count, 5))
         self.good = wanted.copy()
+        self.unsettled = wanted.copy()
+        self.steps = 0
 
     def step(self, moves: bool = True) -> None:
-        """Improve all particles once; hold their centres unless it `moves`."""
-        others = self.centre.copy() if moves else self._others
-
-        def part(first: int, last: int) -> None:
-            self._read(first, last, self.good, others)
-            step(
-                first, last, *self._tables, self._origin, self._z, self._weight, self._law,
-                *self._prior, self._height, self._begin, moves, self.centre, self.profile, self.result, self.good,
-            )  # fmt: skip
-
-        _share(part, len(self.centre), self._threads)
+        """Improve the particles that have not settled once; hold their centres unless it `moves`."""
+        before = self.centre.copy()
+        self._read(self.unsettled)
+        self._share(
+            lambda first, last: step(
+                first, last, *self._tables, self._origin, self._z, self._weight, self._law, *self._prior,
+                self._height, self._begin, self.unsettled, moves, self.centre, self.profile, self.result, self.good,
+                self._window.square, self._at, self._painted,
+            )
+        )  # fmt: skip
+        self.steps += 1
+        if self.steps >= _LEAST_STEPS:
+            moved = np.abs(self.centre - before) > _SETTLED * np.sqrt(self.result[:, :2])
+            self.unsettled &= moved.any(axis=1)
+        self.unsettled &= self.good
 
     def find_law(self, camera: CameraLaw | None) -> None:
         """Take the noise's law from the camera, or find it from what the fit leaves of the brightest particles."""
@@ -153,7 +165,7 @@ class _Fit:
             noise = np.zeros((sample.size, self._window.knots, 3))
             wanted = np.zeros_like(self.good)
             wanted[sample] = True
-            self._read(0, len(self.centre), wanted, self.centre)
+            self._read(wanted)
             noise_about(
                 sample, *self._tables, self._origin, self._z, self._weight, *self._prior,
                 self._height, self.profile, noise,
@@ -162,45 +174,49 @@ class _Fit:
             at_level, rise = estimated_law(*noise.reshape(-1, 3).T)
         self._law[:] = at_level - rise * level, rise
 
-    def _read(self, first: int, last: int, wanted: Wanted, others: Doubles) -> None:
+    def _read(self, wanted: Wanted) -> None:
         window, image = self._window, self._image
-        read_windows(
-            first, last, image.grey, 1 / image.noise, self.centre, wanted, window.row, window.column, window.inside,
-            window.basis, window.reach, others, *self._near, self._origin, self._z, self._weight,
+        core = min(window.reach, math.ceil(window.knots * KNOT_PX))
+        self._share(
+            lambda first, last: read_windows(
+                first, last, image.grey, 1 / image.noise, self.centre, wanted, window.square, window.inside,
+                window.basis, self._others, *self._near, core, self._at, self._painted, self._origin, self._z,
+                self._weight,
+            )
         )  # fmt: skip
 
+    def _share(self, part: Callable[[int, int], None]) -> None:
+        """Do `part` of the particles first to last, on several threads where there are many."""
+        count = len(self.centre)
+        parts = min(self._threads, max(1, count // _FEW))
+        edges = np.linspace(0, count, parts + 1).astype(int).tolist()
+        if parts == 1:
+            part(0, count)
+        else:
+            for done in [_pool(parts).submit(part, *span) for span in pairwise(edges)]:
+                done.result()
 
-def _useful_knots(
-    image: _Image,
-    places: Doubles,
-    height: Doubles,
-    wanted: Wanted,
-    prior: ProfilePrior,
-    radius_px: float,
-) -> int:
-    """Return the knots of a core with `_USEFUL` of the information on the position, sum of f'(r)^2 r, and a margin."""
+
+def _typical_profile(
+    image: _Image, places: Doubles, height: Doubles, wanted: Wanted, prior: ProfilePrior, radius_px: float
+) -> Doubles:
+    """Return (K,) the mean profile of the brightest, for height 1, over the level at its end.
+
+    K is such that its core holds `_USEFUL` of the information on the position, sum of f'(r)^2 r, and a margin.
+    """
     most = max(_LEAST_RADIUS_PX, spacing(places, radius_px))
     knots = math.ceil(most / KNOT_PX)
     sample = np.argsort(-np.abs(height) * wanted, kind="stable")[:_SAMPLE]
-    fit = _Fit(image, places[sample], places, height[sample], wanted[sample], knots, prior, 1)
+    fit = _Fit(image, places[sample], places, height[sample], wanted[sample], np.zeros(knots), prior, 1)
     fit.step(moves=False)
-    weight = np.minimum(np.abs(height[sample]), 10.0) / height[sample] * fit.good  # a shape, and no particle rules
-    mean = weight @ fit.profile[:, :-2]
+    weight = np.minimum(np.abs(height[sample]), _BRIGHT) * fit.good + 1e-9
+    mean = (weight / weight.sum() / height[sample]) @ fit.profile[:, :-2]
     information = np.cumsum(np.gradient(mean)[1:] ** 2 * np.arange(1, knots))
     useful = 1 + int(np.searchsorted(information, _USEFUL * information[-1]))
     radius = min(most, max(_LEAST_RADIUS_PX, _MARGIN * useful * KNOT_PX + _MARGIN_PX))
-    return math.ceil(radius / KNOT_PX)
-
-
-def _share(part: Callable[[int, int], None], count: int, threads: int) -> None:
-    """Do `part` of the numbers first to last, on several threads where there are many."""
-    parts = min(threads, max(1, count // _FEW))
-    edges = np.linspace(0, count, parts + 1).astype(int).tolist()
-    if parts == 1:
-        part(0, count)
-    else:
-        for done in [_pool(parts).submit(part, *span) for span in pairwise(edges)]:
-            done.result()
+    form: Doubles = mean[: math.ceil(radius / KNOT_PX)] - mean[-1]
+    form[-1] = 0
+    return form
 
 
 @cache

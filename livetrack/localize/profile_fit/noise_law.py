@@ -12,10 +12,8 @@ __all__ = ["CameraLaw", "estimated_law"]
 Doubles = npt.NDArray[np.float64]
 
 _LARGEST_RISE = 1.0  # one photoelectron of background noise
-_LEVEL_STD, _RISE_STD = (
-    0.2,
-    0.3,
-)  # of the law before the residuals are seen: 1 and 0, in units of the background's noise
+_RISE = 0.1  # before the residuals are seen: the noise of ten photoelectrons
+_LEVEL_STD, _RISE_STD = 0.1, 0.15  # how far the law may be from that, and from a level of 1
 _LEAST_LEVEL = 0.25
 _LEAST_FREEDOM = 0.5
 _ROUNDS = 3
@@ -52,16 +50,16 @@ def estimated_law(freedom: Doubles, levels: Doubles, squares: Doubles) -> tuple[
         (G,) sum of their squared residuals.
 
     A weighted least-squares line through the groups' variances, each known to 2 / freedom of its own square, and
-    held by a prior: no rise, and the background's noise as it was measured.
+    held by a prior: the background's noise as it was measured, and some rise.
     """
     used = freedom > _LEAST_FREEDOM
     freedom, level, seen = freedom[used], levels[used] / freedom[used], squares[used] / freedom[used]
-    at_zero, rise = 1.0, 0.0
+    at_zero, rise = 1.0, _RISE
     for _ in range(_ROUNDS):
         variance = np.maximum(at_zero + rise * level, _LEAST_LEVEL)
         weight = freedom / (2 * variance**2)
         n, s, ss = weight.sum() + _LEVEL_STD**-2, (weight * level).sum(), (weight * level**2).sum() + _RISE_STD**-2
-        v, sv = (weight * seen).sum() + _LEVEL_STD**-2, (weight * level * seen).sum()
+        v, sv = (weight * seen).sum() + _LEVEL_STD**-2, (weight * level * seen).sum() + _RISE * _RISE_STD**-2
         rise = min(max((n * sv - s * v) / (n * ss - s * s), 0.0), _LARGEST_RISE)
         at_zero = max((v - rise * s) / n, _LEAST_LEVEL)
     return float(at_zero), float(rise)

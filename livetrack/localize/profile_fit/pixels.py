@@ -18,15 +18,34 @@ _NONE = np.float32(0)
 
 @njit
 def read_windows(
-    first: int, last: int, grey: Any, scale: float, centre: Any, wanted: Any, row: Any, column: Any, inside: Any,
-    basis: Any, reach: int, others: Any, near_start: Any, near: Any, origin: Any, z: Any, weight: Any,
+    first: int, last: int, grey: Any, scale: float, centre: Any, wanted: Any, square: Any, inside: Any, basis: Any,
+    others: Any, near_start: Any, near: Any, core: int, at: Any, painted: Any, origin: Any, z: Any, weight: Any,
 ) -> None:  # fmt: skip
     """Read the windows of the particles `first` to `last`.
 
-    `origin` (N, 4) gets the centre's nearest place in the tables, x and y in px, its number, and the grey level that
-    z (N, P) counts from, in units of the noise, as z does. `weight` (N, P) becomes 0 outside of the image and on
-    pixels that are nearer to a neighbour, one of `others` (M, 2) by the pairs `near_start` and `near`.
+    Parameters
+    ----------
+    grey, scale
+        (H, W) grey levels, and 1 / noise.
+    centre, wanted
+        (N, 2) of the windows, px; and (N,) for which of them anything is done.
+    square, inside, basis
+        Of the `Window`.
+    others, near_start, near
+        (M, 2) all particles' centres, px, and which of them are neighbours, as from `neighbours`.
+    core, at, painted
+        What neighbours add to the grey levels is taken off, as far as it is known: (M, side, side) in units of the
+        noise, about the middle pixels (M, 2), as x and y; it reaches `core` px.
+    origin
+        (N, 4) gets the centre's nearest place in the tables, x and y in px, its number, and the grey level that z
+        counts from, in units of the noise.
+    z, weight
+        (N, P) get the grey levels, in units of the noise, and 1, or 0 outside of the image and on pixels that are
+        nearer to a neighbour.
     """
+    side = painted.shape[1]
+    room = np.empty((side, side), np.float32)
+    flat = room.reshape(-1)
     for n in range(first, last):
         if not wanted[n]:
             continue
@@ -35,36 +54,63 @@ def read_windows(
         phase = (down - i * PHASES + PHASES // 2) * PHASES + along - j * PHASES + PHASES // 2
         middle = grey[min(max(i, 0), grey.shape[0] - 1), min(max(j, 0), grey.shape[1] - 1)]
         origin[n, 0], origin[n, 1], origin[n, 2], origin[n, 3] = along / PHASES, down / PHASES, phase, scale * middle
-        _read(grey, scale, middle, i, j, reach, row, column, inside[phase], z[n], weight[n])
-        x, y = basis[phase, basis.shape[1] - 2], basis[phase, basis.shape[1] - 1]
+        top, left = i - side // 2, j - side // 2
+        weight[n] = inside[phase]
+        if not _cut_out(grey, scale, middle, top, left, room):
+            _leave_outside(grey.shape, top, left, square, side, weight[n])
         for k in range(near_start[n], near_start[n + 1]):
-            dx, dy = np.float32(others[near[k], 0] - origin[n, 0]), np.float32(others[near[k], 1] - origin[n, 1])
-            _leave_out(x, y, dx, dy, weight[n])
+            m = near[k]
+            if m < len(painted):
+                _take_off(painted[m], at[m, 1] - i, at[m, 0] - j, core, room)
+            dx, dy = others[m, 0] - origin[n, 0], others[m, 1] - origin[n, 1]
+            _leave_nearer(basis[phase], np.float32(dx), np.float32(dy), weight[n])
+        for p in range(square.size):
+            z[n, p] = flat[square[p]]
 
 
 @njit(fastmath=True)
-def _read(
-    grey: Any, scale: float, middle: float, i: int, j: int, reach: int, row: Any, column: Any, inside: Any, z: Any,
-    weight: Any,
-) -> None:  # fmt: skip
-    height, width = grey.shape
-    factor = np.float32(scale)
-    if reach <= i < height - reach and reach <= j < width - reach:
-        for p in range(z.size):
-            z[p] = factor * (grey[i + row[p], j + column[p]] - middle)
-            weight[p] = inside[p]
-    else:
-        for p in range(z.size):
-            at_i, at_j = i + row[p], j + column[p]
-            seen = 0 <= at_i < height and 0 <= at_j < width
-            z[p] = factor * (grey[at_i, at_j] - middle) if seen else _NONE
-            weight[p] = inside[p] if seen else _NONE
+def _cut_out(grey: Any, scale: float, middle: float, top: int, left: int, room: Any) -> bool:
+    """Copy a square of the image; return whether all of it was there."""
+    factor, zero = np.float32(scale), np.float32(middle)
+    side = room.shape[0]
+    first_row, last_row = max(0, -top), min(side, grey.shape[0] - top)
+    first, last = max(0, -left), min(side, grey.shape[1] - left)
+    whole = first_row == 0 and first == 0 and last_row == side and last == side
+    if not whole:
+        room[:] = _NONE
+    for i in range(first_row, last_row):
+        line, into = grey[top + i], room[i]
+        for j in range(first, last):
+            into[j] = factor * (line[left + j] - zero)
+    return whole
+
+
+@njit
+def _leave_outside(shape: Any, top: int, left: int, square: Any, side: int, weight: Any) -> None:
+    """Give no weight to pixels outside of the image."""
+    for p in range(square.size):
+        i, j = top + square[p] // side, left + square[p] % side
+        if not (0 <= i < shape[0] and 0 <= j < shape[1]):
+            weight[p] = _NONE
 
 
 @njit(fastmath=True)
-def _leave_out(x: Any, y: Any, dx: Any, dy: Any, weight: Any) -> None:
+def _take_off(painted: Any, down: int, along: int, core: int, room: Any) -> None:
+    """Subtract what a neighbour adds, whose window is so many pixels further down and along."""
+    side = room.shape[0]
+    least, most = side // 2 - core, side // 2 + core + 1
+    first, last = max(0, along + least), min(side, along + most)
+    for i in range(max(0, down + least), min(side, down + most)):
+        line, into = painted[i - down], room[i]
+        for j in range(first, last):
+            into[j] -= line[j - along]
+
+
+@njit(fastmath=True)
+def _leave_nearer(basis: Any, dx: Any, dy: Any, weight: Any) -> None:
     """Give no weight to the pixels beyond half the way to a neighbour."""
     half = _HALF * (dx * dx + dy * dy)
+    x, y = basis[basis.shape[0] - 2], basis[basis.shape[0] - 1]
     for p in range(weight.size):
         if x[p] * dx + y[p] * dy > half:
             weight[p] = _NONE

@@ -35,10 +35,8 @@ class Window:
     """K."""
     reach: int
     """Farthest pixel from the middle one, along an axis, px."""
-    row: npt.NDArray[np.int32]
-    """(P,) from the middle pixel."""
-    column: npt.NDArray[np.int32]
-    """(P,) likewise."""
+    square: npt.NDArray[np.int32]
+    """(P,) number of each pixel in a square of that reach about the middle one, row by row."""
     inside: Floats
     """(F, P) 1, or 0 for what is only there to fill up."""
     basis: Floats
@@ -61,6 +59,7 @@ def window_of(knots: int) -> Window:
     used = int(np.count_nonzero(kept))
     count = -(-used // _LANES) * _LANES
     row, column = (np.pad(part[kept], (0, count - used)).astype(np.int32) for part in (row, column))
+    square = ((row + reach) * (2 * reach + 1) + column + reach).astype(np.int32)
     shifts = (np.arange(PHASES) - PHASES // 2) / PHASES
     y, x = np.meshgrid(shifts, shifts, indexing="ij")
     dx, dy = column - x.reshape(-1, 1), row - y.reshape(-1, 1)
@@ -69,9 +68,7 @@ def window_of(knots: int) -> Window:
     direction = np.stack([dx, dy], axis=1) / np.maximum(r, 1e-9)[:, None]
     value, derivative = splines(r, knots)
     basis = np.concatenate([value, np.stack([dx, dy], axis=1)], axis=1)
-    return Window(
-        knots, reach, row, column, *(part.astype(np.float32) for part in (inside, basis, derivative, direction))
-    )
+    return Window(knots, reach, square, *(part.astype(np.float32) for part in (inside, basis, derivative, direction)))
 
 
 def splines(r: Doubles, knots: int) -> tuple[Doubles, Doubles]:
