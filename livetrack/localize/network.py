@@ -16,6 +16,7 @@ from livetrack.localize.models import ModelCard, read_card
 from livetrack.localize.normalize import fill_input, noise_level, to_float
 from livetrack.localize.profile_fit import fit_profiles
 from livetrack.localize.symmetry_fit import fit_symmetric
+from livetrack.localize.template_fit import TemplateFit
 from livetrack.localize.threads import share, thread_count
 from livetrack.particles import Rows, empty_rows
 
@@ -44,8 +45,8 @@ class NetworkLocalizer:
         An ONNX Runtime execution provider, such as "CUDAExecutionProvider" or "cuda"; "auto" takes CUDA where it is
         installed and works, else the CPU.
     profile_fit
-        Bring the positions to the limit of the noise: see `fit_profiles` for round particles, some 0.05 ms each, and
-        `fit_symmetric` for those that look the same after half a turn, some 0.3 ms. Others are left as they are.
+        Bring the positions to the limit of the noise: see `fit_profiles` for round particles, some 0.05 ms each;
+        `fit_symmetric` for those that look the same after half a turn, 0.3 ms; `TemplateFit` for others, 0.5 ms.
 
     Raises
     ------
@@ -69,6 +70,8 @@ class NetworkLocalizer:
         self.provider: str = self._session.get_providers()[0]
         self.threshold = self.card.threshold if threshold is None else threshold
         self._profile_fit = profile_fit
+        pictured = profile_fit and self.card.symmetry == "none"
+        self._template_fit = TemplateFit.of_recipe(self.card.recipe["particles"]) if pictured else None
         self._grey = np.empty((0, 0), np.float32)
         self._noise = 0.0
         self._inputs: dict[tuple[int, int], npt.NDArray[np.float32]] = {}
@@ -138,6 +141,8 @@ class NetworkLocalizer:
             fit_profiles(self._grey, self._noise, rows, _WINDOW * self.card.crop_px)
         if self._profile_fit and self.card.symmetry == "half turn":
             fit_symmetric(self._grey, self._noise, rows, _LONG_WINDOW * self.card.crop_px)
+        if self._template_fit is not None:
+            self._template_fit(self._grey, self._noise, rows)
 
     def _padded(self, length: int) -> int:
         return -(-length // self.card.multiple) * self.card.multiple

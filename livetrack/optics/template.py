@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 
-__all__ = ["Template", "add_templates", "make_template"]
+__all__ = ["FINE", "Template", "add_templates", "make_template"]
 
 Doubles = npt.NDArray[np.float64]
 
-_FINE = 4  # samples along each side of a pixel
+FINE = 4
+"""Samples along each side of a pixel."""
+
 _BORDER = 0.125  # of the shorter side: what is taken for background, and where the particle is brought to zero
 _LEAST = 5.0  # standard deviations of the border that the particle must stand out
 _CORE = 0.1  # of the extreme: what is fainter does not count for the centre
@@ -23,7 +25,7 @@ _CORE = 0.1  # of the extreme: what is fainter does not count for the centre
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Template:
-    """A picture without its background and noise, in `_FINE` samples a pixel.
+    """A picture without its background and noise, in `FINE` samples a pixel.
 
     `fine` (H, W) has its extreme at 1; `x`, `y` is the particle's centre in it, in samples; `sign` is -1 where the
     particle was darker than its background.
@@ -73,7 +75,7 @@ def make_template(picture: npt.NDArray[Any], centre: Literal["light", "picture"]
     extreme = fine.flat[np.abs(fine).argmax()]
     fine /= extreme
     if centre == "picture":
-        x, y = _FINE * (width - 1) / 2, _FINE * (height - 1) / 2
+        x, y = FINE * (width - 1) / 2, FINE * (height - 1) / 2
     else:
         light = np.maximum(np.abs(fine) - max(_CORE, 3 * noise / abs(extreme)), 0)
         x = float((light.sum(axis=0) * np.arange(fine.shape[1])).sum() / light.sum())
@@ -143,13 +145,13 @@ def _without_noise(signal: Doubles, noise: float) -> Doubles:
 
 
 def _interpolated(signal: Doubles) -> Doubles:
-    """Return the Fourier series through `signal` at `_FINE` samples a pixel, the first ones at the first pixel."""
+    """Return the Fourier series through `signal` at `FINE` samples a pixel, the first ones at the first pixel."""
     for axis in (0, 1):
         length = signal.shape[axis]
         spectrum = np.fft.rfft(signal, axis=axis)
         if length % 2 == 0:  # the highest frequency stands for both its signs
             spectrum[(slice(None),) * axis + (-1,)] *= 0.5
-        signal = _FINE * np.fft.irfft(spectrum, _FINE * length, axis=axis)
+        signal = FINE * np.fft.irfft(spectrum, FINE * length, axis=axis)
     return signal
 
 
@@ -162,7 +164,7 @@ def _add_templates(
     far_x, far_y = max(middle_x, columns - middle_x), max(middle_y, rows - middle_y)
     for n in range(x.size):
         along, across = math.cos(angle[n]), math.sin(angle[n])
-        per_px = _FINE / scale[n]
+        per_px = FINE / scale[n]
         reach_x = (far_x * abs(along) + far_y * abs(across)) / per_px
         reach_y = (far_x * abs(across) + far_y * abs(along)) / per_px
         for i in range(max(0, math.ceil(y[n] - reach_y)), min(height, math.floor(y[n] + reach_y) + 1)):
