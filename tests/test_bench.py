@@ -124,10 +124,10 @@ def test_the_gaussian_fit_reaches_the_bound_where_its_model_is_right(noise: str,
 
 
 def test_the_yardsticks_give_what_is_known_of_them_on_deeptracks_images() -> None:
-    """The columns of radial symmetry and of the bound; 700 images a row, a third of the full run."""
+    """The columns of radial symmetry and of the bound; 400 images a row, a fifth of the full run."""
     radial = {"radial symmetry": peers(load_localizer("centroid"))["radial symmetry"]}
     cells = [cell for cell in grids()["bead"] if (cell.snr, getattr(cell, "gradient", 0)) in PUBLISHED]
-    lines = yardstick_lines([Result(cell, measure(replace(cell, images=700), radial)) for cell in cells])
+    lines = yardstick_lines([Result(cell, measure(replace(cell, images=400), radial)) for cell in cells])
     assert len(lines) == 2 * len(PUBLISHED) == 14
     for line in lines:
         assert line.met, f"{line.name}: {line.figures}"
@@ -136,10 +136,10 @@ def test_the_yardsticks_give_what_is_known_of_them_on_deeptracks_images() -> Non
 # the figures
 
 
-def test_matching_is_one_to_one_and_finds_the_most_pairs() -> None:
+def test_matching_is_one_to_one_and_the_least_total_distance() -> None:
     """Nearest first would pair the row at 1 with the particle at 1.4, and leave the other one without."""
     x, y = np.array([0.0, 1.4]), np.zeros(2)
-    assert match(rows_at(np.array([1.0, 3.9]), np.zeros(2)), x, y).tolist() == [0, 1]
+    assert match(rows_at(np.array([1.0, 3.5]), np.zeros(2)), x, y).tolist() == [0, 1]
     assert match(rows_at(np.array([1.0]), np.zeros(1)), x, y).tolist() == [-1, 0]
     assert match(rows_at(np.array([4.5]), np.zeros(1)), x, y).tolist() == [-1, -1]
     assert match(empty_rows(), x, y).tolist() == [-1, -1]
@@ -149,8 +149,8 @@ def test_matching_is_one_to_one_and_finds_the_most_pairs() -> None:
 def small(**options: object) -> Fields:
     common = {
         "name": "test", "grid": "spot", "family": "spot", "definition": "", "generator": "", "snr": 20.0,
-        "height": 400.0, "shape": gaussian, "size_px": 1.5, "sigma_px": 1.5, "background": 1000.0, "read": 20.0, "side_px": 256,
-        "pitch_px": 32, "images": 12,
+        "height": 400.0, "shape": gaussian, "size_px": 1.5, "sigma_px": 1.5, "background": 1000.0, "read": 20.0,
+        "side_px": 256, "pitch_px": 32, "images": 12,
     }  # fmt: skip
     return Fields(**(common | options))  # type: ignore[arg-type]
 
@@ -220,7 +220,9 @@ def test_the_images_hold_the_noise_that_they_say(cell: Fields) -> None:
     assert len(scene.particles.x) * cell.images >= 2000 or cell.grid == "empty"
     say = np.isfinite(scene.variance) & (scene.variance > 0)
     across = np.diff(scene.image.astype(float), axis=1)[say[:, 1:] & say[:, :-1]]
-    assert 1.4826 * np.median(np.abs(across)) == pytest.approx(math.sqrt(2 * np.median(scene.variance[say])), rel=0.3)
+    assert 1.4826 * np.median(np.abs(across - np.median(across))) == pytest.approx(
+        math.sqrt(2 * np.median(scene.variance[say])), rel=0.3
+    )
 
 
 # the targets

@@ -1,4 +1,4 @@
-"""Which row is which particle: one to one, and the greatest number of pairs at the least distance within the gate."""
+"""Which row is which particle: one to one, at the least total distance."""
 
 from __future__ import annotations
 
