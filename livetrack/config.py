@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, structs
 
 from livetrack.camera import camera_drivers, load_driver
+from livetrack.errors import ConfigError
 from livetrack.toml_file import TomlDocument
 
 __all__ = [
@@ -48,6 +49,12 @@ class CameraSettings(Section, frozen=True):
     """Without a frame for so long, the camera counts as stalled."""
     retry_s: Positive = 1.0
     """Wait between two attempts to open a camera that was lost."""
+    gain_grey: Positive | None = None
+    """Grey levels per photoelectron. With it the noise is known; left out, it is found from each image."""
+    offset_grey: float | None = None
+    """Grey level without light; goes with `gain_grey`, as does the next."""
+    read_noise_e: Annotated[float, Meta(ge=0)] | None = None
+    """Standard deviation of the read noise, electrons."""
 
 
 class LocalizerSettings(Section, frozen=True):
@@ -155,6 +162,7 @@ def load_config(path: str | Path | None = None, overrides: Iterable[str] = ()) -
         document.override(assignment)
     drivers = tuple(camera_drivers())
     camera = document.convert(CameraSettings, ("camera",), known=drivers)
+    _check_noise(document, camera)
     used = load_driver(camera.driver, document.where(("camera", "driver")))
     table = document.data.get("camera", {})
     for name in drivers:
@@ -163,3 +171,15 @@ def load_config(path: str | Path | None = None, overrides: Iterable[str] = ()) -
     driver_settings = document.convert(used.Settings, ("camera", camera.driver))
     rest = document.convert(Sections, known=("camera",))
     return Config(camera=camera, driver_settings=driver_settings, **structs.asdict(rest))
+
+
+def _check_noise(document: TomlDocument, camera: CameraSettings) -> None:
+    """Refuse a camera's noise that is told in part: the rest would have to be guessed."""
+    keys = ("gain_grey", "offset_grey", "read_noise_e")
+    given = [key for key in keys if getattr(camera, key) is not None]
+    missing = [key for key in keys if key not in given]
+    if given and missing:
+        where = document.where(("camera", given[0]))
+        raise ConfigError(
+            f"{where}: [camera.{given[0]}] needs {' and '.join(missing)} beside it, or leave all three out"
+        )

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from livetrack.config import Config
 from livetrack.linking import Linker
-from livetrack.localize import Localizer, load_localizer
+from livetrack.localize import CameraLaw, Localizer, load_localizer
 from livetrack.particles import Rows
 
 __all__ = ["Tracker"]
@@ -32,9 +32,12 @@ class Tracker:
     @classmethod
     def of(cls, config: Config) -> Tracker:
         """Build the tracker that the sections `[localizer]` and `[linker]` describe. Raises `UsageError`."""
-        linker = config.linker
+        linker, camera = config.linker, config.camera
+        law = None
+        if camera.gain_grey is not None and camera.offset_grey is not None and camera.read_noise_e is not None:
+            law = CameraLaw(camera.gain_grey, camera.offset_grey, camera.read_noise_e)
         return cls(
-            load_localizer(**structs.asdict(config.localizer)),
+            load_localizer(**structs.asdict(config.localizer), camera=law),
             Linker(linker.search_radius_px, linker.memory, confirm_after=linker.confirm_after),
         )
 

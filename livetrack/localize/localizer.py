@@ -11,6 +11,7 @@ from livetrack.errors import ModelError
 from livetrack.localize.classical import METHODS, ClassicalLocalizer, Contrast
 from livetrack.localize.models import find_model
 from livetrack.localize.network import NetworkLocalizer
+from livetrack.localize.profile_fit import CameraLaw
 from livetrack.particles import Rows
 
 __all__ = ["Localizer", "load_localizer"]
@@ -54,6 +55,7 @@ def load_localizer(
     profile_fit: bool = True,
     diameter_px: float | None = None,
     contrast: Contrast | None = None,
+    camera: CameraLaw | None = None,
 ) -> Localizer:
     """Load a localizer.
 
@@ -69,6 +71,8 @@ def load_localizer(
         For networks: fit each particle's profile after the search, for positions at the limit of the noise.
     diameter_px, contrast
         Of the particles, for the classical ones only, see `ClassicalLocalizer`; a network has learnt them.
+    camera
+        Its noise, for the profile fit; None has it found from each image.
 
     Raises
     ------
@@ -82,4 +86,6 @@ def load_localizer(
     path = find_model(model)
     if diameter_px is not None or contrast is not None:
         raise ModelError(f"model {model}: diameter_px and contrast belong to {' and '.join(METHODS)} only")
-    return NetworkLocalizer(path, threshold=threshold, threads=threads, provider=provider, profile_fit=profile_fit)
+    return NetworkLocalizer(
+        path, threshold=threshold, threads=threads, provider=provider, profile_fit=profile_fit, camera=camera
+    )

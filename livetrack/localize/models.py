@@ -39,6 +39,8 @@ class ModelCard(msgspec.Struct, frozen=True):
     """The particles have a long axis, whose angle is given."""
     symmetry: str = "round"
     """"round": the particles look the same from all sides; "half turn": after half a turn; "none"."""
+    profiles: list[list[float]] = []
+    """(M, S) radial profiles of particles drawn from the recipe, for `ProfilePrior`; none where they are not round."""
     threshold: float = 0.5
     """Least score of a row, unless the user sets another."""
     description: str = ""

@@ -14,7 +14,7 @@ from livetrack.localize.decode import decode, decode_near
 from livetrack.localize.edge import flag_edges
 from livetrack.localize.models import ModelCard, read_card
 from livetrack.localize.normalize import fill_input, noise_level, to_float
-from livetrack.localize.profile_fit import fit_profiles
+from livetrack.localize.profile_fit import CameraLaw, ProfilePrior, fit_profiles
 from livetrack.localize.symmetry_fit import fit_symmetric
 from livetrack.localize.template_fit import TemplateFit
 from livetrack.localize.threads import share, thread_count
@@ -45,8 +45,10 @@ class NetworkLocalizer:
         An ONNX Runtime execution provider, such as "CUDAExecutionProvider" or "cuda"; "auto" takes CUDA where it is
         installed and works, else the CPU.
     profile_fit
-        Bring the positions to the limit of the noise: see `fit_profiles` for round particles, some 0.05 ms each;
+        Bring the positions to the limit of the noise: see `fit_profiles` for round particles, some 0.01 ms each;
         `fit_symmetric` for those that look the same after half a turn, 0.3 ms; `TemplateFit` for others, 0.5 ms.
+    camera
+        Its noise, which the profile fit weighs pixels by; None has it found from each image.
 
     Raises
     ------
@@ -62,6 +64,7 @@ class NetworkLocalizer:
         threads: int = 0,
         provider: str = "auto",
         profile_fit: bool = True,
+        camera: CameraLaw | None = None,
     ) -> None:
         self._threads = thread_count(threads)
         self._session = _open(path, self._threads, provider)
@@ -70,6 +73,8 @@ class NetworkLocalizer:
         self.provider: str = self._session.get_providers()[0]
         self.threshold = self.card.threshold if threshold is None else threshold
         self._profile_fit = profile_fit
+        self._prior = ProfilePrior(self.card.profiles)
+        self._camera = camera
         pictured = profile_fit and self.card.symmetry == "none"
         self._template_fit = TemplateFit.of_recipe(self.card.recipe["particles"]) if pictured else None
         self._grey = np.empty((0, 0), np.float32)
@@ -138,7 +143,10 @@ class NetworkLocalizer:
     def _fit(self, rows: Rows) -> None:
         """Fit the profiles of `rows` in the image that was measured last."""
         if self._profile_fit and self.card.symmetry == "round":
-            fit_profiles(self._grey, self._noise, rows, _WINDOW * self.card.crop_px)
+            fit_profiles(
+                self._grey, self._noise, rows, _WINDOW * self.card.crop_px,
+                prior=self._prior, camera=self._camera, threads=self._threads,
+            )  # fmt: skip
         if self._profile_fit and self.card.symmetry == "half turn":
             fit_symmetric(self._grey, self._noise, rows, _LONG_WINDOW * self.card.crop_px)
         if self._template_fit is not None:

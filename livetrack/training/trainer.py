@@ -24,6 +24,7 @@ from livetrack.training.export import export
 from livetrack.training.isolated import Isolated, measure_isolated
 from livetrack.training.learner import Learner, choose_device, load_checkpoint, save_checkpoint
 from livetrack.training.network import COARSEST
+from livetrack.training.profiles import draw_profiles
 from livetrack.training.recipe import Recipe, load_recipe
 from livetrack.training.targets import Batch
 from livetrack.training.validate import Accuracy, validate
@@ -241,6 +242,7 @@ def _metadata(recipe: Recipe, seed: int, state: Progress, hardware: str) -> dict
         "diameter_px": recipe.particles.typical_diameter_px,
         "contrast": recipe.particles.contrast,
         "symmetry": recipe.symmetry,
+        "profiles": draw_profiles(recipe, seed),
         "oriented": recipe.oriented,
         "threshold": recipe.threshold,
         "seed": seed,

@@ -17,6 +17,6 @@ noise's variance rises with the grey level by a law that is given, or found from
 
 from livetrack.localize.profile_fit.fit import fit_profiles
 from livetrack.localize.profile_fit.noise_law import CameraLaw
-from livetrack.localize.profile_fit.prior import ProfilePrior
+from livetrack.localize.profile_fit.prior import PROFILE_STEP_PX, ProfilePrior, radial_profile
 
-__all__ = ["CameraLaw", "ProfilePrior", "fit_profiles"]
+__all__ = ["PROFILE_STEP_PX", "CameraLaw", "ProfilePrior", "fit_profiles", "radial_profile"]

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +14,7 @@ from livetrack.localize.profile_fit.noise_law import CameraLaw, estimated_law
 from livetrack.localize.profile_fit.pixels import read_windows
 from livetrack.localize.profile_fit.prior import ProfilePrior
 from livetrack.localize.profile_fit.window import KNOT_PX, window_of
+from livetrack.localize.threads import share
 from livetrack.particles import Flag, Rows
 
 __all__ = ["fit_profiles"]
@@ -187,14 +185,7 @@ class _Fit:
 
     def _share(self, part: Callable[[int, int], None]) -> None:
         """Do `part` of the particles first to last, on several threads where there are many."""
-        count = len(self.centre)
-        parts = min(self._threads, max(1, count // _FEW))
-        edges = np.linspace(0, count, parts + 1).astype(int).tolist()
-        if parts == 1:
-            part(0, count)
-        else:
-            for done in [_pool(parts).submit(part, *span) for span in pairwise(edges)]:
-                done.result()
+        share(part, len(self.centre), self._threads, _FEW)
 
 
 def _typical_profile(
@@ -217,8 +208,3 @@ def _typical_profile(
     form: Doubles = mean[: math.ceil(radius / KNOT_PX)] - mean[-1]
     form[-1] = 0
     return form
-
-
-@cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="livetrack-fit")

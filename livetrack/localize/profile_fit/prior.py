@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
 from livetrack.localize.profile_fit.window import KNOT_PX, splines
 
-__all__ = ["PROFILE_STEP_PX", "ProfilePrior"]
+__all__ = ["PROFILE_STEP_PX", "ProfilePrior", "radial_profile"]
 
 Doubles = npt.NDArray[np.float64]
 
@@ -42,6 +44,23 @@ class ProfilePrior:
         if knots not in self._known:
             self._known[knots] = _learnt(self._profiles, knots) if self._profiles.size else _smooth(knots)
         return self._known[knots]
+
+
+def radial_profile(picture: npt.NDArray[np.float32], radius_px: float) -> Doubles:
+    """Return (S,) the profile about the middle of a picture without noise, at 0, PROFILE_STEP_PX ... `radius_px`.
+
+    The picture (side, side) has an odd side and the particle's centre on its middle pixel.
+    """
+    away = np.arange(len(picture)) - len(picture) // 2
+    r = np.hypot(away[:, None], away).ravel()
+    near = r <= radius_px
+    knots = math.floor(radius_px / KNOT_PX)
+    coefficients = np.linalg.lstsq(splines(r[near], knots)[0].T, picture.ravel()[near].astype(np.float64), rcond=None)[
+        0
+    ]
+    profile: Doubles = coefficients @ splines(np.arange(0, radius_px, PROFILE_STEP_PX), knots)[0]
+    profile -= profile[-1]
+    return profile
 
 
 def _smooth(knots: int) -> tuple[Doubles, Doubles]:
