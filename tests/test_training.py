@@ -340,6 +340,26 @@ def test_a_template_scene_holds_the_picture_where_it_says(tmp_path: Path) -> Non
     assert seen > 3
 
 
+@pytest.mark.parametrize("name", ["rod", "template"])
+def test_a_model_of_an_example_is_used_with_the_fit_of_its_particles(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livetrack.training.trainer._LOOKS", 0)
+    crop_of_a_dark_particle(tmp_path)
+    recipe = tmp_path / f"{name}.toml"
+    recipe.write_bytes((models_folder() / "examples" / recipe.name).read_bytes())
+    report = train(recipe, tmp_path / f"{name}.onnx", steps=1)
+    card = Path(report.card).read_text(encoding="utf-8")
+    assert "elongation 1 to 5, blur_px 0.8 to 1.6" in card if name == "rod" else "picture 29x27 px with SHA-256" in card
+    localizer = NetworkLocalizer(Path(report.model), threshold=1e-4)
+    assert localizer.card.oriented == (name == "rod")
+    image = np.random.default_rng(1).normal(100, 10, (64, 64)).astype(np.float32)
+    found = localizer.find(image)
+    assert len(found)
+    assert len(localizer.localize(image)) == len(found)
+    assert len(localizer.refine(image, found)) == len(found)
+
+
 def crop_of_a_dark_particle(folder: Path) -> Path:
     rows, columns = np.mgrid[:27, :29]
     blob = np.exp(-((columns - 15.4) ** 2 / 18 + (rows - 12.1) ** 2 / 8)) + 0.5 * np.exp(

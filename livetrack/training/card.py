@@ -6,6 +6,7 @@ import math
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,14 +23,14 @@ _LEAST_RECALL = 0.1  # below it a model has learnt too little to be of use
 def write_card(localizer: NetworkLocalizer, model: Path, validation: Validation, isolated: list[Isolated]) -> Path:
     """Write the card as Markdown beside `model`; return its path."""
     card = localizer.card
-    ranges = card.recipe["particles"]
     speed = ", ".join(f"{side}x{side} in {_milliseconds(localizer, side):.2g} ms" for side in (64, 128, 512))
     text = f"""\
 # {card.name}
 
 {card.description or "The recipe does not describe it"}.
 
-- particles: {card.contrast}, size {ranges["size_px"]} px, SNR {ranges["snr"]}
+- family: {card.family}; {_settings(card.recipe["particles"])}
+- scenes: {_settings(card.recipe["scenes"])}
 - trained: {card.steps} steps from seed {card.seed} in {card.minutes:.1f} min on {card.hardware}, {card.date}, livetrack
   {card.livetrack}
 - file: {model.stat().st_size / 1000:.0f} kB; format {card.format}
@@ -96,6 +97,19 @@ def accuracy_table(accuracy: list[Accuracy]) -> str:
             f"| {_known(cell.median_px)} | {_known(cell.bias_px)} | {_known(cell.spread, 2)} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _settings(section: dict[str, Any]) -> str:
+    """Return a section of a recipe in words; of a picture, what it was."""
+    words = []
+    for key, value in section.items():
+        if key == "picture" and value is not None:
+            words.append(f"picture {value['width']}x{value['height']} px with SHA-256 {value['sha256']}")
+        elif isinstance(value, list | tuple):
+            words.append(f"{key} {value[0]:g} to {value[1]:g}")
+        elif value not in ("", None):
+            words.append(f"{key} {value}")
+    return ", ".join(words)
 
 
 def _known(value: float, digits: int = 3) -> str:
