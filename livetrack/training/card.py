@@ -12,6 +12,7 @@ import numpy as np
 
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.training.isolated import Isolated
+from livetrack.training.recipe import FAMILIES_OF
 from livetrack.training.validate import GATE_PX, SIDE_PX, Accuracy, Validation
 
 __all__ = ["accuracy_line", "accuracy_table", "isolated_table", "precision_line", "write_card"]
@@ -29,8 +30,8 @@ def write_card(localizer: NetworkLocalizer, model: Path, validation: Validation,
 
 {card.description or "The recipe does not describe it"}.
 
-- family: {card.family}; {_settings(card.recipe["particles"])}
-- scenes: {_settings(card.recipe["scenes"])}
+- family: {card.family}; {_settings(card.recipe["particles"], card.family)}
+- scenes: {_settings(card.recipe["scenes"], card.family)}
 - trained: {card.steps} steps from seed {card.seed} in {card.minutes:.1f} min on {card.hardware}, {card.date}, livetrack
   {card.livetrack}
 - file: {model.stat().st_size / 1000:.0f} kB; format {card.format}
@@ -99,15 +100,17 @@ def accuracy_table(accuracy: list[Accuracy]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _settings(section: dict[str, Any]) -> str:
+def _settings(section: dict[str, Any], family: str) -> str:
     """Return a section of a recipe in words; of a picture, what it was."""
     words = []
     for key, value in section.items():
-        if key == "picture" and value is not None:
+        if key == "picture" and value:
             words.append(f"picture {value['width']}x{value['height']} px with SHA-256 {value['sha256']}")
-        elif isinstance(value, list | tuple):
+        elif family not in FAMILIES_OF.get(key, (family,)):
+            continue
+        elif isinstance(value, list):
             words.append(f"{key} {value[0]:g} to {value[1]:g}")
-        elif value not in ("", None):
+        else:
             words.append(f"{key} {value}")
     return ", ".join(words)
 

@@ -13,7 +13,7 @@ from livetrack.errors import ConfigError, InputError
 from livetrack.toml_file import TomlDocument
 from livetrack.training.picture import Picture, read_picture
 
-__all__ = ["Particles", "Recipe", "Scenes", "load_recipe", "log_uniform"]
+__all__ = ["FAMILIES_OF", "Particles", "Recipe", "Scenes", "load_recipe", "log_uniform"]
 
 Positive = Annotated[float, Meta(gt=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -140,6 +140,18 @@ class Recipe(Section, frozen=True, kw_only=True):
         return self.family == "rod"
 
 
+FAMILIES_OF = {
+    "airy": ("spot",),
+    "orders": ("bead",),
+    "elongation": ("bead", "rod"),
+    "blur_px": ("rod",),
+    "contrast": ("spot", "bead", "rod"),
+    **dict.fromkeys(("template", "centre", "turns", "symmetry"), ("template",)),
+    "picture": (),
+}
+"""Keys of `[particles]` that say something of some families only."""
+
+
 def log_uniform(rng: np.random.Generator, bounds: Range) -> float:
     """Draw a number whose logarithm is uniform between those of `bounds`."""
     return math.exp(rng.uniform(math.log(bounds[0]), math.log(bounds[1])))
@@ -168,15 +180,6 @@ _RANGES = {
 }
 _MAY_BE_ZERO = ("count", "tilt", "vignetting")
 _SYMMETRY: dict[str, Literal["round", "half turn"]] = {"spot": "round", "bead": "round", "rod": "half turn"}
-_OWN = {
-    "airy": ("spot",),
-    "orders": ("bead",),
-    "elongation": ("bead", "rod"),
-    "blur_px": ("rod",),
-    "contrast": ("spot", "bead", "rod"),
-    **dict.fromkeys(("template", "centre", "turns", "symmetry"), ("template",)),
-    "picture": (),
-}
 
 
 def _check_ranges(document: TomlDocument, recipe: Recipe) -> None:
@@ -190,7 +193,7 @@ def _check_ranges(document: TomlDocument, recipe: Recipe) -> None:
 def _check_family(document: TomlDocument, recipe: Recipe) -> None:
     """Tell keys that say nothing of this family's particles."""
     for key in document.data["particles"]:
-        families = _OWN.get(key, (recipe.family,))
+        families = FAMILIES_OF.get(key, (recipe.family,))
         if recipe.family not in families:
             whose = f"a key of {' and '.join(families)}" if families else "not for recipes"
             place = document.where(("particles", key))
