@@ -42,6 +42,7 @@ _OTHERS = {
     "Gaussian fit": ("#6d28d9", "D"),
     "DeepTrack": ("#15803d", "^"),
 }
+_ERRORS_PX = 0.0025, 2.0
 _INK, _FAINT = "#1e293b", "#e2e8f0"
 
 
@@ -76,9 +77,9 @@ def draw(report: Report, path: Path) -> None:
 
 
 def _draw(axis: Any, panel: _Panel, cells: list[CellReport]) -> None:
-    snrs = [cell.snr for cell in cells]
-    bounds = [next(f.crlb_px for f in cell.figures if f.method == "Gaussian fit" or f.crlb_px) for cell in cells]
-    axis.fill_between(snrs, bounds, 1e-4, color=_FAINT, linewidth=0, zorder=1)
+    snrs = [snr for snr, _ in _points(cells, panel.model)]
+    bounds = [bound for _, bound in _points(cells, panel.model, "crlb_px")]
+    axis.fill_between(snrs, bounds, _ERRORS_PX[0], color=_FAINT, linewidth=0, zorder=1)
     axis.plot(snrs, bounds, color=_INK, linewidth=1.2, linestyle=(0, (4, 2)), zorder=4, label="Cramér-Rao bound")
     for name, (colour, marker) in _OTHERS.items():
         points = _published() if name == "DeepTrack" and panel.model == "bead" else _points(cells, name)
@@ -92,16 +93,16 @@ def _draw(axis: Any, panel: _Panel, cells: list[CellReport]) -> None:
         *zip(*ours, strict=True), color=_MODEL, marker="o", markersize=6.5, linewidth=2.4, zorder=5,
         label=f"livetrack: {panel.model}",
     )  # fmt: skip
-    _dress(axis, panel, snrs, bounds)
+    _dress(axis, panel, snrs)
 
 
-def _points(cells: list[CellReport], method: str) -> list[tuple[float, float]]:
+def _points(cells: list[CellReport], method: str, what: str = "rmse_px") -> list[tuple[float, float]]:
     """Return (SNR, error), where at least half of the particles were found: the others' error says little."""
     return [
-        (cell.snr, figures.rmse_px)
+        (cell.snr, getattr(figures, what))
         for cell in cells
         for figures in cell.figures
-        if figures.method == method and figures.rmse_px and (figures.recall or 0) >= 0.5
+        if figures.method == method and (figures.recall or 0) >= 0.5
     ]
 
 
@@ -109,13 +110,13 @@ def _published() -> list[tuple[float, float]]:
     return [(snr, deeptrack) for (snr, gradient), (deeptrack, _, _) in PUBLISHED.items() if not gradient]
 
 
-def _dress(axis: Any, panel: _Panel, snrs: list[float], bounds: list[float | None]) -> None:
+def _dress(axis: Any, panel: _Panel, snrs: list[float]) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axis.set_xscale("log")
     axis.set_yscale("log")
     axis.set_xlim(min(snrs) * 0.88, max(snrs) * 1.14)
-    axis.set_ylim(0.6 * min(bound for bound in bounds if bound), 2.0)
+    axis.set_ylim(*_ERRORS_PX)
     axis.set_title(panel.title, loc="left", color=_INK, fontsize=12, fontweight="bold", pad=22)
     axis.text(0, 1.025, panel.below, transform=axis.transAxes, color="#64748b", fontsize=9.5)
     axis.set_xlabel("signal-to-noise ratio", color=_INK)

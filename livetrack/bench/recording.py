@@ -90,11 +90,12 @@ def robustness(
         Line(
             name=f"{name}: the recording made worse, differences",
             definition=f"{made}; 1.4826 x median of |difference| / sqrt(x_std^2 - clean x_std^2): both share the "
-            "recording's own noise, so that the difference is made of the added noise alone; beside it the same over "
-            "x_std, and over the root of the sum of squares",
+            "recording's own noise, so that the difference is made of the added noise alone; for the rows that are less "
+            "sure than before; beside it the same over x_std, and over the root of the sum of squares",
             n=int(difference.size // 2),
             figures={
                 "spread": spread,
+                "share_less_sure": float(sure.mean()) if sure.size else None,
                 "spread_over_x_std": _spread(difference / worse),
                 "spread_over_sum": _spread(difference / np.sqrt(worse**2 + better**2)),
                 "x_std_px": float(np.median(worse)) if worse.size else None,

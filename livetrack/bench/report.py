@@ -67,6 +67,26 @@ def _grids(cells: list[CellReport]) -> Iterator[str]:
             values = " | ".join(shown(figures) for figures in cell.figures)
             yield f"| {cell.name.partition(': ')[2]} | {_number(cell.figures[0].crlb_px)} | {values} |"
         yield ""
+        yield from _honesty(some)
+
+
+def _honesty(cells: list[CellReport]) -> Iterator[str]:
+    """Yield how well each method that states an uncertainty knows it, and its bias against sub-pixel phase."""
+    methods = [figures.method for figures in cells[0].figures if figures.spread is not None]
+    if not methods:
+        return
+    yield "Spread of error / x_std; coverage of the 95 % interval; bias against sub-pixel phase over the bound"
+    yield ""
+    yield f"| images | {' | '.join(methods)} |"
+    yield "|---" * (1 + len(methods)) + "|"
+    for cell in cells:
+        values = [
+            f"{_number(each.spread)}; {_number(each.coverage)}; {_number(each.phase_bias)}"
+            for each in cell.figures
+            if each.method in methods
+        ]
+        yield f"| {cell.name.partition(': ')[2]} | {' | '.join(values)} |"
+    yield ""
 
 
 def _precise(figures: Figures) -> str:

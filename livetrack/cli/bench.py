@@ -52,8 +52,8 @@ def accuracy(args: argparse.Namespace) -> int:
             recording=args.recording,
             progress=show,
         )
-    _tell(report, args)
     write_json(args.json, report)
+    _tell(report, args)
     return 0
 
 
