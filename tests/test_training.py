@@ -137,8 +137,9 @@ def test_batches_do_not_depend_on_where_one_starts_and_how_many_threads_draw(tin
 
 KILLED = """
 import os, sys
-from livetrack.training import train, trainer
-trainer._SAVE_EVERY_S = trainer._LOOKS = 0
+from livetrack.training import train
+import livetrack.training.run as run
+run._SAVE_EVERY_S = run._LOOKS = 0
 def die(progress):
     if progress.step == 4:
         os._exit(9)  # as kill -9, on any system
@@ -149,7 +150,7 @@ train(sys.argv[1], sys.argv[2], steps=6, progress=die)
 def test_a_killed_training_goes_on_to_the_model_that_it_would_have_become(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("livetrack.training.trainer._LOOKS", 0)
+    monkeypatch.setattr("livetrack.training.run._LOOKS", 0)
     whole, killed = tmp_path / "whole.onnx", tmp_path / "killed.onnx"
     assert subprocess.run([sys.executable, "-c", KILLED, tiny, killed], check=False).returncode == 9
     with pytest.raises(UsageError, match=r"killed.checkpoint: an interrupted training of another recipe or seed"):
@@ -344,7 +345,7 @@ def test_a_template_scene_holds_the_picture_where_it_says(tmp_path: Path) -> Non
 def test_a_model_of_an_example_is_used_with_the_fit_of_its_particles(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("livetrack.training.trainer._LOOKS", 0)
+    monkeypatch.setattr("livetrack.training.run._LOOKS", 0)
     crop_of_a_dark_particle(tmp_path)
     recipe = tmp_path / f"{name}.toml"
     recipe.write_bytes((models_folder() / "examples" / recipe.name).read_bytes())
@@ -437,7 +438,7 @@ def test_a_training_tells_how_good_it_is_on_the_way_and_that_it_goes_on(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny.write_text(TINY.replace("steps = 120", "steps = 3"), encoding="utf-8")
-    monkeypatch.setattr("livetrack.training.trainer._LOOKS", 3)
+    monkeypatch.setattr("livetrack.training.run._LOOKS", 3)
     output = tmp_path / "told.onnx"
 
     def stop(progress: Progress) -> None:
