@@ -16,13 +16,14 @@ import tifffile
 from livetrack.bench.bound import position_bound
 from livetrack.bench.cell import Fields, scenes
 from livetrack.bench.grids import grids
+from livetrack.bench.known import PUBLISHED, yardstick_lines
 from livetrack.bench.matching import match, nearest_other
-from livetrack.bench.measure import Figures, measure
+from livetrack.bench.measure import Figures, Result, measure
 from livetrack.bench.methods import peers
 from livetrack.bench.recording import make_worse
 from livetrack.bench.scene import Particles, Scene, Told
 from livetrack.bench.shapes import Floats, airy, bessel, gaussian
-from livetrack.bench.targets import PUBLISHED, Result, target_lines, yardstick_lines
+from livetrack.bench.targets import target_lines
 from livetrack.cli import main
 from livetrack.localize import load_localizer
 from livetrack.particles import Rows, empty_rows
@@ -112,7 +113,7 @@ def test_the_gaussian_fit_reaches_the_bound_where_its_model_is_right(noise: str,
         cell for cell in grids()["spot"] if f"sigma 1.5 px, SNR {snr:g}, {noise}" in cell.name
     )  # fmt: skip
     finder = load_localizer("centroid", diameter_px=9)
-    (figures,) = measure(replace(cell, images=3), {"fit": peers(finder)["Gaussian fit"]})
+    (figures,) = measure(replace(cell, images=3), {"fit": peers(finder)["Gaussian fit"]}).figures
     assert figures.particles == 3 * 16**2
     assert figures.recall == 1
     assert figures.ratio is not None
@@ -127,7 +128,7 @@ def test_the_yardsticks_give_what_is_known_of_them_on_deeptracks_images() -> Non
     """The columns of radial symmetry and of the bound; 400 images a row, a fifth of the full run."""
     radial = {"radial symmetry": peers(load_localizer("centroid"))["radial symmetry"]}
     cells = [cell for cell in grids()["bead"] if (cell.snr, getattr(cell, "gradient", 0)) in PUBLISHED]
-    lines = yardstick_lines([Result(cell, measure(replace(cell, images=400), radial)) for cell in cells])
+    lines = list(yardstick_lines([measure(replace(cell, images=400), radial) for cell in cells]))
     assert len(lines) == 2 * len(PUBLISHED) == 14
     for line in lines:
         assert line.met, f"{line.name}: {line.figures}"
@@ -166,7 +167,7 @@ def test_figures_are_those_of_a_method_whose_errors_are_known() -> None:
         return rows
 
     cell = small()
-    (figures,) = measure(cell, {"ours": method})
+    (figures,) = measure(cell, {"ours": method}).figures
     assert (figures.images, figures.particles) == (12, 12 * 64)
     assert figures.recall == pytest.approx(63 / 64)
     assert figures.f1 == pytest.approx(63 / 64)
@@ -186,7 +187,7 @@ def test_pixel_locking_is_seen() -> None:
         x, y = scene.particles.x, scene.particles.y
         return rows_at(x + 0.05 * np.sin(2 * np.pi * x), y + 0.05 * np.sin(2 * np.pi * y))
 
-    (figures,) = measure(small(), {"locked": locked})
+    (figures,) = measure(small(), {"locked": locked}).figures
     assert figures.bias_px is not None
     assert figures.bias_px < 0.005, "the mean over all phases hides it"
     assert figures.phase_bias == pytest.approx(0.05 / 0.0399, rel=0.15)
@@ -199,7 +200,7 @@ def test_false_rows_and_misses_of_crowds_do_not_count_for_isolated_particles() -
         alone = nearest_other(x, y) > 4
         return rows_at(x[alone], y[alone])
 
-    (figures,) = measure(small(pitch_px=None, count=400, images=2), {"half": half})
+    (figures,) = measure(small(pitch_px=None, count=400, images=2), {"half": half}).figures
     assert figures.f1_isolated == 1
     assert figures.f1 is not None
     assert 0.5 < figures.f1 < 0.95

@@ -15,13 +15,14 @@ from livetrack import __version__
 from livetrack.bench.bound import NUISANCES
 from livetrack.bench.cell import Cell
 from livetrack.bench.grids import grids
+from livetrack.bench.known import yardstick_lines
 from livetrack.bench.line import Line
-from livetrack.bench.measure import Figures, measure
+from livetrack.bench.measure import Figures, Result, measure
 from livetrack.bench.methods import PEERS, THREADS, Method, network_methods, peers
 from livetrack.bench.new_type import FAMILIES, new_type
 from livetrack.bench.recording import read_frames, robustness
 from livetrack.bench.speed import against_trackpy, small_image
-from livetrack.bench.targets import Result, target_lines, yardstick_lines
+from livetrack.bench.targets import target_lines
 from livetrack.errors import UsageError
 from livetrack.localize.network import NetworkLocalizer
 
@@ -106,8 +107,8 @@ def run_accuracy(
     results = []
     for cell in cells:
         methods = _methods(cell, models, with_peers)
-        results.append(Result(cell, measure(cell, methods, quick=quick, step=bar.step_of(cell, quick))))
-    lines = yardstick_lines(results)
+        results.append(measure(cell, methods, quick=quick, step=bar.step_of(cell, quick)))
+    lines = list(yardstick_lines(results))
     for name, localizer in models.items():
         if localizer.card.family not in FAMILIES:
             lines += target_lines(results, name, localizer.card.family)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -22,7 +23,7 @@ _REACH_SIGMA = 8.0  # of a drawn particle, in the Gaussian's sigma that is neare
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class Cell(ABC):
     """What the grids are made of: images of one kind, `side_px` square.
 
     `name` is their seed too, so that they are the same in every run. `family` says which models it is for, "spot" or
@@ -40,9 +41,9 @@ class Cell:
     reach_px: int = 15
     images: int = 9
 
+    @abstractmethod
     def draw(self, rng: np.random.Generator) -> Scene:
         """Return a new image."""
-        raise NotImplementedError
 
 
 def scenes(cell: Cell, quick: bool = False) -> Iterator[Scene]:

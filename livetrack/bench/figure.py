@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from livetrack.bench.accuracy import CellReport, Report
-from livetrack.bench.targets import PUBLISHED
+from livetrack.bench.known import PUBLISHED
 from livetrack.errors import UsageError, reason
 
 __all__ = ["draw"]

@@ -10,17 +10,17 @@ import numpy as np
 from livetrack.bench.cell import Cell, DeepTrackImages, Fields
 from livetrack.bench.shapes import Floats, Shape, airy, bessel, gaussian
 
-__all__ = ["DENSITIES", "GRADIENTS", "SPOT_SIGMAS", "SPOT_SNRS", "grids"]
+__all__ = ["SPOT_SIGMAS", "grids"]
 
 Noise: TypeAlias = Literal["additive", "Poisson"]
 
 SPOT_SIGMAS = (1.0, 1.5, 2.5)
-SPOT_SNRS = (2, 3, 4, 7, 10, 20, 50, 100, 200)
-DEEPTRACK_SNRS = (3, 5, 10, 20, 50, 100, 200)
-GRADIENTS = (0.5, 1.0)
-SIZES = (0.8, 1.3, 2.0, 3.0)
-DENSITIES = (300, 1000, 2000)
-DETECTION_SNRS = (3, 4, 7)
+_SPOT_SNRS = (2, 3, 4, 7, 10, 20, 50, 100, 200)
+_DEEPTRACK_SNRS = (3, 5, 10, 20, 50, 100, 200)
+_GRADIENTS = (0.5, 1.0)
+_SIZES = (0.8, 1.3, 2.0, 3.0)
+_DENSITIES = (300, 1000, 2000)
+_DETECTION_SNRS = (3, 4, 7)
 
 _BACKGROUND_E = 25.0  # of spots under Poisson noise, photoelectrons
 _BEAD_BACKGROUND_E = 2500.0
@@ -43,15 +43,15 @@ def grids() -> dict[str, list[Cell]]:
             _spots("spot", sigma, snr, noise)
             for noise in ("additive", "Poisson")
             for sigma in SPOT_SIGMAS
-            for snr in SPOT_SNRS
+            for snr in _SPOT_SNRS
         ],
-        "bead": [_deeptrack(snr, 0.0) for snr in DEEPTRACK_SNRS] + [_deeptrack(50, g) for g in GRADIENTS],
+        "bead": [_deeptrack(snr, 0.0) for snr in _DEEPTRACK_SNRS] + [_deeptrack(50, g) for g in _GRADIENTS],
         "light": _light_cells(),
-        "size": [_spots("size", sigma, 10, "additive") for sigma in SIZES]
+        "size": [_spots("size", sigma, 10, "additive") for sigma in _SIZES]
         + [_spots("size", sigma, snr, "additive", airy) for sigma in (1.0, 2.0) for snr in (10, 100)],
-        "detection": [_crowd("detection", 100, snr, noise) for noise in _SNR_WORDS for snr in DETECTION_SNRS],
+        "detection": [_crowd("detection", 100, snr, noise) for noise in _SNR_WORDS for snr in _DETECTION_SNRS],
         "empty": [_crowd("empty", 0, 0, noise) for noise in _SNR_WORDS],
-        "density": [_crowd("density", count, 7, "additive") for count in DENSITIES],
+        "density": [_crowd("density", count, 7, "additive") for count in _DENSITIES],
     }
 
 
@@ -74,12 +74,15 @@ def _spots(grid: str, sigma: float, snr: float, noise: Noise, shape: Shape = gau
 
 def _crowd(grid: str, count: int, snr: float, noise: Noise) -> Cell:
     what = f"{count} particles of sigma 1.3 px, SNR {snr:g}" if count else "plain noise"
+    words = (
+        f", anywhere but for 3 px of margin, however near to each other; {_SNR_WORDS[noise]}; the bound is that of "
+        "particles on their own"
+    )
     return Fields(
         name=f"{grid}: {what}, {noise} noise",
         grid=grid,
         family="spot",
-        definition=f"{what} in 512x512 px, uniform but for 3 px of margin, however near to each other; "
-        f"{_SNR_WORDS[noise]}; the bound is that of isolated particles",
+        definition=f"{what} in 512x512 px{words if count else ''}",
         generator=_GENERATORS[gaussian],
         snr=snr,
         shape=gaussian,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
@@ -16,7 +17,7 @@ from livetrack.bench.scene import Scene
 from livetrack.bench.shapes import Floats
 from livetrack.particles import Rows
 
-__all__ = ["ISOLATED_PX", "Figures", "measure"]
+__all__ = ["ISOLATED_PX", "Figures", "Result", "measure"]
 
 ISOLATED_PX = 4.0
 """A particle whose neighbours are further away than this is isolated."""
@@ -60,17 +61,28 @@ class Figures(Struct, frozen=True):
     """Largest mean error of ten bins of sub-pixel phase / CRLB, either axis."""
 
 
+class Result(NamedTuple):
+    """A cell and what each method reached in it."""
+
+    cell: Cell
+    figures: list[Figures]
+
+    def of(self, method: str) -> Figures | None:
+        """Return the figures of one method, None where it was not run."""
+        return next((each for each in self.figures if each.method == method), None)
+
+
 def measure(
     cell: Cell, methods: Mapping[str, Method], *, quick: bool = False, step: Callable[[], None] = lambda: None
-) -> list[Figures]:
-    """Return the figures of each method, all on the same images; `step` is called after each image."""
+) -> Result:
+    """Measure each method, all on the same images; `step` is called after each image."""
     tallies = {name: _Tally() for name in methods}
     for scene in scenes(cell, quick):
         bound = position_bound(scene, cell.reach_px)
         for name, method in methods.items():
             tallies[name].add(scene, method(scene), bound)
         step()
-    return [tally.figures(name) for name, tally in tallies.items()]
+    return Result(cell, [tally.figures(name) for name, tally in tallies.items()])
 
 
 class _Tally:

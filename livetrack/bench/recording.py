@@ -90,8 +90,8 @@ def robustness(
         Line(
             name=f"{name}: the recording made worse, differences",
             definition=f"{made}; 1.4826 x median of |difference| / sqrt(x_std^2 - clean x_std^2): both share the "
-            "recording's own noise, so that the difference is made of the added noise alone; for the rows that are less "
-            "sure than before; beside it the same over x_std, and over the root of the sum of squares",
+            "recording's own noise, so that the difference is made of the added noise alone; for the rows that are "
+            "less sure than before; beside it the same over x_std, and over the root of the sum of squares",
             n=int(difference.size // 2),
             figures={
                 "spread": spread,
