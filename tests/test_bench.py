@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import tifffile
@@ -20,13 +21,18 @@ from livetrack.bench.known import PUBLISHED, yardstick_lines
 from livetrack.bench.matching import match, nearest_other
 from livetrack.bench.measure import Figures, Result, measure
 from livetrack.bench.methods import peers
-from livetrack.bench.recording import make_worse
+from livetrack.bench.new_type import FAMILIES, new_type
+from livetrack.bench.recording import make_worse, robustness
 from livetrack.bench.scene import Particles, Scene, Told
 from livetrack.bench.shapes import Floats, airy, bessel, gaussian
 from livetrack.bench.targets import target_lines
 from livetrack.cli import main
+from livetrack.errors import ModelError
 from livetrack.localize import load_localizer
+from livetrack.localize.models import models_folder
+from livetrack.localize.network import NetworkLocalizer
 from livetrack.particles import Rows, empty_rows
+from livetrack.training import load_recipe
 
 TOLD = Told(diameter_px=9, sigma_px=1.5, bright=True, particles=1, shot=0.0, read=1.0)
 
@@ -44,6 +50,12 @@ def rows_at(x: Floats, y: Floats, std: float = math.nan) -> Rows:
     rows = empty_rows(len(x))
     rows["x"], rows["y"], rows["x_std"], rows["y_std"] = x, y, std, std
     return rows
+
+
+def network(name: str) -> NetworkLocalizer:
+    localizer = load_localizer(name, threads=1)
+    assert isinstance(localizer, NetworkLocalizer)
+    return localizer
 
 
 # the bound
@@ -296,6 +308,46 @@ def test_a_recording_is_made_worse_as_stated() -> None:
     assert 1.3 < light.max() < 1.5
     assert worse[0][:, :40].mean() / worse[0][:, -40:].mean() == pytest.approx(1.45 / 0.55, rel=0.02)
     assert worse[0][:, 100].var() == pytest.approx(worse[0][:, 100].mean(), rel=0.3)
+
+
+class Known:
+    """Sees 100 particles to 0.03 px in clean frames, and all but every 25th with 0.04 px more of noise in others."""
+
+    def __init__(self) -> None:
+        self._rng = np.random.default_rng(2)
+        self._places = 20 + 40 * np.stack(np.divmod(np.arange(100), 10)).astype(float)
+
+    def localize(self, image: np.ndarray) -> Rows:
+        x, y = self._places
+        if image.dtype == np.uint8:
+            return rows_at(x, y, 0.03)
+        keep = np.arange(100) % 25 != 0
+        x, y = self._places + self._rng.normal(0, 0.04, (2, 100))
+        return rows_at(x[keep], y[keep], 0.05)
+
+
+def test_what_the_recordings_own_noise_does_is_taken_off_the_stated_uncertainty() -> None:
+    frames = [np.zeros((64, 64), np.uint8)] * 20
+    kept, differences = robustness(Known(), "known", frames)  # type: ignore[arg-type]
+    assert kept.figures["recall"] == pytest.approx(0.96)
+    assert kept.met
+    assert differences.figures["spread"] == pytest.approx(1, abs=0.06)
+    assert differences.figures["spread_over_x_std"] == pytest.approx(0.8, abs=0.05)
+    assert (differences.met, differences.n) == (True, 20 * 96)
+
+
+def test_a_users_model_is_measured_on_its_own_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FAMILIES, "spot", "recipe")
+    mine, recipe = network("spot"), load_recipe(models_folder() / "spot.toml")
+    mine.card = msgspec.structs.replace(mine.card, recipe=msgspec.to_builtins(recipe))
+    line = new_type(mine, "mine", 8)
+    assert (line.name, line.n) == ("mine: a new particle type by recipe", 40)
+    ratios = [line.figures[f"ratio_{snr}"] for snr in (5, 10, 20, 50, 100)]
+    assert line.figures["ratio"] == max(ratios)
+    assert 0.4 < min(ratios) < max(ratios) < 5
+    mine.card = msgspec.structs.replace(mine.card, recipe={"name": "of old"})
+    with pytest.raises(ModelError, match="recipe is one of another livetrack"):
+        new_type(mine, "mine", 8)
 
 
 def test_the_command_writes_its_report(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

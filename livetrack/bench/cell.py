@@ -149,7 +149,7 @@ class DeepTrackImages(Cell):
         expected = rng.uniform(0.2, 0.8) + tilt + _image(particles, side, 30)
         image = rng.poisson(expected.clip(0, 1) * self.snr**2) / self.snr**2
         variance = np.where((expected > 0) & (expected < 1), expected / self.snr**2, np.inf)
-        told = Told(13, 3.0, height > 0, 1, 1 / self.snr**2, 0.0)
+        told = Told(13, 3.0, height > 0, 1, 1 / self.snr**2, 0.0, centred=True)
         return Scene(image, variance, np.ones((side, side)), particles, told)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from livetrack.bench.line import Line
+from livetrack.errors import ModelError
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.training.isolated import measure_isolated
 from livetrack.training.recipe import Recipe
@@ -19,9 +20,18 @@ _MOST, _MINUTES = 1.3, 30.0
 
 
 def new_type(localizer: NetworkLocalizer, name: str, count: int) -> Line:
-    """Return the largest error over the bound, for `count` isolated particles an SNR, and the minutes of training."""
+    """Return the largest error over the bound, for `count` isolated particles an SNR, and the minutes of training.
+
+    Raises
+    ------
+    ModelError
+        The model's recipe is one of another livetrack.
+    """
     card = localizer.card
-    recipe = msgspec.convert(card.recipe, Recipe)
+    try:
+        recipe = msgspec.convert(card.recipe, Recipe)
+    except msgspec.ValidationError as error:
+        raise ModelError(f"model {name}: its recipe is one of another livetrack: {error}; train it again") from None
     reached = measure_isolated(localizer, recipe, _SNRS, count)
     worst = max(reached, key=lambda each: each.over_bound)
     return Line(

@@ -27,6 +27,8 @@ class Told(NamedTuple):
     shot: float
     read: float
     """The noise's variance is `shot` * grey level + `read`."""
+    centred: bool = False
+    """There is one particle, near the middle: nothing needs to be searched."""
 
 
 class Particles(NamedTuple):
