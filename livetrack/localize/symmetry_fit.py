@@ -30,7 +30,7 @@ __all__ = ["fit_symmetric"]
 
 Floats = npt.NDArray[np.float64]
 
-_STEPS = 2
+_STEPS = 4  # at most
 _SMOOTH_PX = 1.2  # standard deviation of the smoothing of the gradient that weighs
 _REACH = 4  # px, of the smoothing
 _PAD = _REACH + 2  # px about a window, for the smoothing and the derivative
@@ -87,7 +87,12 @@ def _fit_all(
     for n in range(len(places)):
         fitted[n, :2] = places[n]
         for _ in range(_STEPS):
-            good[n] = good[n] and _fit(grey, noise, places, n, radius, derivative, smooth, product, fitted[n])
+            if not good[n]:
+                break
+            x, y = np.rint(2 * fitted[n, :2])
+            good[n] = _fit(grey, noise, places, n, radius, derivative, smooth, product, fitted[n])
+            if x == np.rint(2 * fitted[n, 0]) and y == np.rint(2 * fitted[n, 1]):
+                break  # it would be mirrored at the same point again
 
 
 @njit
