@@ -252,29 +252,27 @@ def _add_prior(normal: Any, right: Any, prior: Any, mean: Any, height: float) ->
 
 @njit(fastmath=True)
 def _solve(normal: Any, right: Any, size: int) -> bool:
-    """Replace `normal` by its factors L and 1 / D, and `right` by the solution; False where there is none."""
-    for i in range(size):
-        for k in range(i):
-            rest = normal[i, k]
-            for m in range(k):
-                rest -= normal[i, m] * normal[k, m]
-            normal[i, k] = rest
-        rest = normal[i, i]
-        for k in range(i):
-            share = normal[i, k] * normal[k, k]
-            rest -= normal[i, k] * share
-            normal[i, k] = share
-        if not rest > 0:
+    """Replace `normal` by its factors L and 1 / D, and `right` by the solution; False where there is none.
+
+    The upper half is room to work in: a column laid out as a row.
+    """
+    for k in range(size):
+        if not normal[k, k] > 0:
             return False
-        normal[i, i] = 1 / rest
-    for i in range(size):
-        for k in range(i):
-            right[i] -= normal[i, k] * right[k]
+        normal[k, k] = 1 / normal[k, k]
+        for i in range(k + 1, size):
+            normal[k, i] = normal[i, k]
+        for i in range(k + 1, size):
+            share = normal[i, k] * normal[k, k]
+            normal[i, k] = share
+            right[i] -= share * right[k]
+            for m in range(k + 1, i + 1):
+                normal[i, m] -= share * normal[k, m]
     for i in range(size):
         right[i] *= normal[i, i]
-    for i in range(size - 1, -1, -1):
-        for k in range(i + 1, size):
-            right[i] -= normal[k, i] * right[k]
+    for i in range(size - 1, 0, -1):
+        for k in range(i):
+            right[k] -= normal[i, k] * right[i]
     return True
 
 

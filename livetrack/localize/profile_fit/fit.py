@@ -24,13 +24,13 @@ Wanted = npt.NDArray[np.bool_]
 
 _LEAST_RADIUS_PX = 4.5
 _SAMPLE = 16  # particles that the useful radius is found from
-_LAW_SAMPLE = 48  # and the noise's law
+_LAW_SAMPLE = 32  # and the noise's law
 _USEFUL = 0.98  # share of the information on the position that lies within it
 _MARGIN, _MARGIN_PX = 1.25, 1.5  # beyond it, for the background
 _LEAST_HEIGHT = 1.0  # in units of the noise: the prior's scale is no smaller
 _BRIGHT = 10.0  # in units of the noise: what is brighter counts no more for the typical profile
-_LEAST_STEPS, _MOST_STEPS = 3, 6
-_SETTLED = 0.4  # of its standard uncertainty: a centre that moves less has settled
+_MOST_STEPS = 5  # after the first
+_SETTLED = 0.8  # of its standard uncertainty: a centre that moves less has settled
 _FEW = 24  # particles for which a second thread is not worth its start
 _STRIDE = 7  # of the pixels whose median is the frame's level
 _SMOOTH = ProfilePrior()
@@ -79,11 +79,11 @@ def fit_profiles(
     image = _Image(grey, noise)
     form = _typical_profile(image, begin, height, wanted, prior, radius_px)
     fit = _Fit(image, begin, None, height, wanted, form, prior, threads)
-    fit.step()
-    fit.step()
+    fit.step(wanted)
     fit.find_law(camera)
-    while fit.unsettled.any() and fit.steps < _MOST_STEPS:
-        fit.step()
+    unsettled = wanted
+    for _ in range(_MOST_STEPS):
+        unsettled = fit.step(unsettled)
     good, result = fit.good & (np.abs(fit.centre - begin) < FURTHEST_PX).all(axis=1), fit.result
     rows["x"][good], rows["y"][good] = fit.centre[good].T
     rows["x_std"][good], rows["y_std"][good] = np.sqrt(result[good, :2]).T
@@ -131,39 +131,37 @@ class _Fit:
         self.profile[:, :knots] = height[:, None] * form
         self.result = np.zeros((count, 5))
         self.good = wanted.copy()
-        self.unsettled = wanted.copy()
-        self.steps = 0
 
-    def step(self, moves: bool = True) -> None:
-        """Improve the particles that have not settled once; hold their centres unless it `moves`."""
+    def step(self, wanted: Wanted, moves: bool = True) -> Wanted:
+        """Improve the `wanted` particles once; hold their centres unless it `moves`. Return which moved much."""
         before = self.centre.copy()
-        self._read(self.unsettled)
+        wanted = wanted & self.good
+        self._read(wanted)
         self._share(
             lambda first, last: step(
                 first, last, *self._tables, self._origin, self._z, self._weight, self._law, *self._prior,
-                self._height, self._begin, self.unsettled, moves, self.centre, self.profile, self.result, self.good,
+                self._height, self._begin, wanted, moves, self.centre, self.profile, self.result, self.good,
                 self._window.square, self._at, self._painted,
             )
         )  # fmt: skip
-        self.steps += 1
-        if self.steps >= _LEAST_STEPS:
-            moved = np.abs(self.centre - before) > _SETTLED * np.sqrt(self.result[:, :2])
-            self.unsettled &= moved.any(axis=1)
-        self.unsettled &= self.good
+        moved = np.abs(self.centre - before) > _SETTLED * np.sqrt(self.result[:, :2])
+        return wanted & moved.any(axis=1)
 
     def find_law(self, camera: CameraLaw | None) -> None:
-        """Take the noise's law from the camera, or find it from what the fit leaves of the brightest particles."""
+        """Take the noise's law from the camera, or find it from what the fit leaves of the most significant."""
         image = self._image
         level = image.level / image.noise
         if camera is not None:
             at_level, rise = camera.of(image.noise, image.level)
         else:
-            bright = np.argsort(-np.abs(self.result[:, 4]) * self.good, kind="stable")[:_LAW_SAMPLE]
-            sample = bright[self.good[bright]]
-            noise = np.zeros((sample.size, self._window.knots, 3))
+            significant = np.argsort(-np.abs(self.result[:, 4]) * self.good, kind="stable")[:_LAW_SAMPLE]
             wanted = np.zeros_like(self.good)
-            wanted[sample] = True
+            wanted[significant] = True
+            self.step(wanted)
+            wanted &= self.good
             self._read(wanted)
+            sample = np.flatnonzero(wanted)
+            noise = np.zeros((sample.size, self._window.knots, 3))
             noise_about(
                 sample, *self._tables, self._origin, self._z, self._weight, *self._prior,
                 self._height, self.profile, noise,
@@ -199,7 +197,7 @@ def _typical_profile(
     knots = math.ceil(most / KNOT_PX)
     sample = np.argsort(-np.abs(height) * wanted, kind="stable")[:_SAMPLE]
     fit = _Fit(image, places[sample], places, height[sample], wanted[sample], np.zeros(knots), prior, 1)
-    fit.step(moves=False)
+    fit.step(wanted[sample], moves=False)
     weight = np.minimum(np.abs(height[sample]), _BRIGHT) * fit.good + 1e-9
     mean = (weight / weight.sum() / height[sample]) @ fit.profile[:, :-2]
     information = np.cumsum(np.gradient(mean)[1:] ** 2 * np.arange(1, knots))

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from livetrack.jit import njit
-from livetrack.localize.profile_fit.window import PHASES
 
 __all__ = ["read_windows"]
 
@@ -43,17 +42,17 @@ def read_windows(
         (N, P) get the grey levels, in units of the noise, and 1, or 0 outside of the image and on pixels that are
         nearer to a neighbour.
     """
-    side = painted.shape[1]
+    side, phases = painted.shape[1], round(math.sqrt(len(inside)))
     room = np.empty((side, side), np.float32)
     flat = room.reshape(-1)
     for n in range(first, last):
         if not wanted[n]:
             continue
-        along, down = math.floor(centre[n, 0] * PHASES + 0.5), math.floor(centre[n, 1] * PHASES + 0.5)
-        j, i = (along + PHASES // 2) // PHASES, (down + PHASES // 2) // PHASES
-        phase = (down - i * PHASES + PHASES // 2) * PHASES + along - j * PHASES + PHASES // 2
+        along, down = math.floor(centre[n, 0] * phases + 0.5), math.floor(centre[n, 1] * phases + 0.5)
+        j, i = (along + phases // 2) // phases, (down + phases // 2) // phases
+        phase = (down - i * phases + phases // 2) * phases + along - j * phases + phases // 2
         middle = grey[min(max(i, 0), grey.shape[0] - 1), min(max(j, 0), grey.shape[1] - 1)]
-        origin[n, 0], origin[n, 1], origin[n, 2], origin[n, 3] = along / PHASES, down / PHASES, phase, scale * middle
+        origin[n, 0], origin[n, 1], origin[n, 2], origin[n, 3] = along / phases, down / phases, phase, scale * middle
         top, left = i - side // 2, j - side // 2
         weight[n] = inside[phase]
         if not _cut_out(grey, scale, middle, top, left, room):

@@ -15,12 +15,12 @@ Floats = npt.NDArray[np.float32]
 
 KNOT_PX = 0.9
 """Distance of the profile's knots."""
-PHASES = 6
+PHASES = 5
 """Places of the centre within a pixel, along each axis, that the tables are made for."""
 
 _REACH = 1.5  # radius of the window over that of the core
 _LEAST_PX = 7.0
-_LANES = 64  # the pixels are filled up to multiples, for the processor's vectors
+_LANES = 32  # the pixels are filled up to multiples, for the processor's vectors
 
 
 @dataclass(frozen=True, slots=True)
