@@ -193,18 +193,34 @@ def _paint(basis: Any, shift: Any, profile: Any, moved: Any, square: Any, f: Any
 
 @njit(fastmath=True)
 def _fill(basis: Any, shift: Any, z: Any, weight: Any, part: Any, normal: Any, right: Any) -> None:
-    """Fill the lower half of `normal`, and `right`: profile, slope (2), centre (2); `part` is room to work in."""
+    """Fill the lower half of `normal`, and `right`; `part` is room to work in."""
     knots = basis.shape[0] - 2
     normal[:] = 0
     for i in range(knots + 4):
         row = basis[i] if i < knots + 2 else shift[i - knots - 2]
         for p in range(part.size):
             part[p] = weight[p] * row[p]
-        right[i] = _dot(part, z)
-        for k in range(max(0, i - _OVERLAP) if i < knots else 0, min(i + 1, knots + 2)):
-            normal[i, k] = _dot(part, basis[k])
-        for k in range(knots + 2, i + 1):
-            normal[i, k] = _dot(part, shift[k - knots - 2])
+        first, last = max(0, i - _OVERLAP) if i < knots else 0, min(i + 1, knots + 2)
+        for k in range(first, last - 1, 2):
+            normal[i, k], normal[i, k + 1] = _dots(part, basis[k], basis[k + 1])
+        if (last - first) % 2:
+            normal[i, last - 1], right[i] = _dots(part, basis[last - 1], z)
+        else:
+            right[i] = _dot(part, z)
+        if i == knots + 2:
+            normal[i, i] = _dot(part, shift[0])
+        elif i == knots + 3:
+            normal[i, i - 1], normal[i, i] = _dots(part, shift[0], shift[1])
+
+
+@njit(fastmath=True)
+def _dots(a: Any, b: Any, c: Any) -> Any:
+    """Return a.b and a.c: both in one go are hardly slower than one."""
+    first, second = _NONE, _NONE
+    for p in range(a.size):
+        first += a[p] * b[p]
+        second += a[p] * c[p]
+    return first, second
 
 
 @njit(fastmath=True)

@@ -23,14 +23,15 @@ Doubles = npt.NDArray[np.float64]
 Wanted = npt.NDArray[np.bool_]
 
 _LEAST_RADIUS_PX = 4.5
-_SAMPLE = 16  # particles that the useful radius is found from
+_SPACED = 100  # particles that the typical distance to a neighbour is found from
+_SAMPLE = 12  # and the typical profile
 _LAW_SAMPLE = 32  # and the noise's law
 _USEFUL = 0.98  # share of the information on the position that lies within it
 _MARGIN, _MARGIN_PX = 1.25, 1.5  # beyond it, for the background
 _LEAST_HEIGHT = 1.0  # in units of the noise: the prior's scale is no smaller
 _BRIGHT = 10.0  # in units of the noise: what is brighter counts no more for the typical profile
 _MOST_STEPS = 5  # after the first
-_SETTLED = 0.8  # of its standard uncertainty: a centre that moves less has settled
+_SETTLED = 1.0  # of its standard uncertainty: a centre that moves less has settled
 _FEW = 24  # particles for which a second thread is not worth its start
 _STRIDE = 7  # of the pixels whose median is the frame's level
 _SMOOTH = ProfilePrior()
@@ -193,7 +194,7 @@ def _typical_profile(
 
     K is such that its core holds `_USEFUL` of the information on the position, sum of f'(r)^2 r, and a margin.
     """
-    most = max(_LEAST_RADIUS_PX, spacing(places, radius_px))
+    most = max(_LEAST_RADIUS_PX, spacing(places[:: len(places) // _SPACED + 1], places, radius_px))
     knots = math.ceil(most / KNOT_PX)
     sample = np.argsort(-np.abs(height) * wanted, kind="stable")[:_SAMPLE]
     fit = _Fit(image, places[sample], places, height[sample], wanted[sample], np.zeros(knots), prior, 1)

@@ -30,11 +30,11 @@ def neighbours(places: Doubles, others: Doubles, reach: float) -> Pairs:
     return start, near
 
 
-def spacing(places: Doubles, reach: float) -> float:
-    """Return the median distance to the nearest neighbour, px, or `reach` where it is less."""
-    start, near = neighbours(places, places, reach)
+def spacing(places: Doubles, others: Doubles, reach: float) -> float:
+    """Return the median distance to the nearest of the `others`, px, or `reach` where it is less."""
+    start, near = neighbours(places, others, reach)
     nearest = np.full(len(places), reach)
-    _nearest(places, start, near, nearest)
+    _nearest(places, others, start, near, nearest)
     return float(np.median(nearest))
 
 
@@ -58,9 +58,9 @@ def _look(places: Any, others: Any, order: Any, begin: Any, reach: float, counts
 
 
 @njit
-def _nearest(places: Any, start: Any, near: Any, nearest: Any) -> None:
+def _nearest(places: Any, others: Any, start: Any, near: Any, nearest: Any) -> None:
     for n in range(len(places)):
         for k in range(start[n], start[n + 1]):
             m = near[k]
-            distance = np.hypot(places[m, 0] - places[n, 0], places[m, 1] - places[n, 1])
+            distance = np.hypot(others[m, 0] - places[n, 0], others[m, 1] - places[n, 1])
             nearest[n] = min(nearest[n], distance)
