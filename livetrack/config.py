@@ -79,8 +79,15 @@ class LinkerSettings(Section, frozen=True):
     """`[linker]`: what joins the positions into trajectories."""
 
     search_radius_px: Positive = 5.0
+    """How far a particle may be from where it is expected."""
     memory: Annotated[int, Meta(ge=0, le=10_000)] = 2
     """Frames that a particle may be missing before its trajectory ends."""
+    motion: Literal["brownian", "velocity", "trap"] = "velocity"
+    """Where particles are expected: where they were, where their velocity takes them, drawn back to a centre."""
+    gate: Literal["radius", "learnt"] = "learnt"
+    """What a link costs: its squared distance, or how unlikely it is from the motion and the uncertainties seen."""
+    trap_centres_px: list[tuple[float, float]] = []
+    """With `motion = "trap"`: the centres that are known, x and y; others are learnt."""
     confirm_after: Annotated[int, Meta(ge=1, le=1000)] = 3
     """Frames that a trajectory must have before it is no longer tentative."""
 

@@ -20,7 +20,8 @@ from scipy.optimize import linear_sum_assignment
 from trackpy.linking import link_iter
 
 from livetrack.errors import ConfigError, UsageError
-from livetrack.linking import Linker, assignment, candidates, linker, tracks
+from livetrack.linking import Linker, candidates, tracks
+from livetrack.linking.found import FOUND
 from livetrack.particles import ROW, Flag, Rows, empty_rows
 
 Points = npt.NDArray[np.float64]
@@ -135,10 +136,12 @@ def test_the_candidates_are_exactly_those_within_the_radius() -> None:
     for _ in range(200):
         count, size = rng.integers(0, 80), 10.0 ** rng.integers(-3, 6)
         points = (rng.random((count, 2)) - 0.5) * size
+        particles = np.zeros(count, FOUND)
+        particles["x"], particles["y"] = points.T
         places = np.zeros(rng.integers(0, 80), tracks.TRACK)
         places["x"], places["y"] = (rng.random((2, len(places))) - 0.5) * size
         radius = float(10.0 ** rng.integers(-3, 6))
-        found.find(places, points, radius)
+        assert found.find(places, particles, radius)
         costs = squared_distances(np.column_stack([places["x"], places["y"]]), points)
         for i in range(len(places)):
             of_row = slice(found.first[i], found.first[i + 1])
@@ -378,7 +381,12 @@ def arrays_within(thing: object) -> Iterator[npt.NDArray[Any]]:
         ({"memory": -1}, "memory"),
         ({"memory": 1.5}, "memory"),
         ({"confirm_after": 0}, "confirm_after"),
-        ({"motion": "velocity"}, "motion must be 'brownian', not 'velocity'"),
+        ({"motion": "ballistic"}, "motion must be 'brownian', 'velocity' or 'trap', not 'ballistic'"),
+        ({"gate": "wide"}, "gate must be 'radius' or 'learnt', not 'wide'"),
+        ({"trap_centres_px": [[1, 2]]}, "goes with motion 'trap', not 'brownian'"),
+        ({"motion": "trap", "trap_centres_px": [1, 2]}, "trap_centres_px must be pairs"),
+        ({"motion": "trap", "trap_centres_px": [[1, np.nan]]}, "trap_centres_px must be pairs of finite"),
+        ({"motion": "trap", "trap_centres_px": "here"}, "trap_centres_px must be pairs of numbers"),
     ],
 )
 def test_a_parameter_out_of_bounds_is_named(arguments: dict[str, Any], word: str) -> None:
@@ -424,21 +432,20 @@ def test_warmup_compiles_for_all_that_can_come_and_leaves_the_state_alone() -> N
     mine = Linker(5.0, memory=np.int64(1))
     mine.link_points([[1, 1]], t_s=3.0)
     mine.warmup()
-    kernels = [
-        value
-        for module in (assignment, candidates, linker, tracks)
-        for value in vars(module).values()
-        if hasattr(value, "signatures")
-    ]
-    before = [len(kernel.signatures) for kernel in kernels]
-    assert len(kernels) >= 4
+    modules = [module for name, module in sys.modules.items() if name.startswith("livetrack.linking.")]
+    kernels = {value for module in modules for value in vars(module).values() if hasattr(value, "signatures")}
+    before = {kernel: len(kernel.signatures) for kernel in kernels}
+    assert len(kernels) >= 9
     assert list(mine.link_points(np.array([[1, 1], [9, 9]], np.uint16), t_s=np.float32(4))) == [0, 1]
     other = Linker(np.float32(3), memory=np.uint8(2))
     for points in (np.zeros((0, 2), np.float32), np.ones((3000, 2), order="F"), [[1, 2]], np.ones((4, 4))[::2, ::2]):
         other.link_points(points, t_s=1)
     other.update(empty_rows(0))
     other.update(rows_at((1, 2))[::-1], t_s=np.float64(2))
-    assert [len(kernel.signatures) for kernel in kernels] == before
+    trapped = Linker(3.0, motion="trap", trap_centres_px=[(1, 2)])
+    trapped.link_points([[1, 2]], 0.0)
+    trapped.predict(1)
+    assert {kernel: len(kernel.signatures) for kernel in kernels} == before
 
 
 def test_links_where_no_cache_folder_can_be_written(tmp_path: Path) -> None:

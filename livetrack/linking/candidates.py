@@ -26,29 +26,44 @@ class Candidates:
         self._cell = np.zeros(1, np.int32)
         self._by_cell = np.zeros(1, _PARTICLE)
 
-    def find(self, tracks: npt.NDArray[np.void], points: npt.NDArray[np.float64], radius_px: float) -> None:
+    def find(self, tracks: npt.NDArray[np.void], found: npt.NDArray[np.void], radius_px: float) -> bool:
         """Find every particle within `radius_px` (inclusive) of each trajectory.
 
         Parameters
         ----------
         tracks
-            (T,) of dtype `TRACK`; `x` and `y` are where each is looked for, px.
-        points
-            (N, 2) finite positions (x, y) of the frame's particles, px.
+            (T,) with fields `x` and `y`: where each is looked for, px.
+        found
+            (N,) with fields `x` and `y`: where the frame's particles are, px, finite.
         radius_px
             How far to look, positive.
+
+        Returns
+        -------
+        whole
+            False for a frame too crowded to look at all pairs: then those within a shorter radius are found, or,
+            where all lie in one place, those of the first trajectories.
         """
+        if self._find(tracks, found, radius_px):
+            return True
+        for _ in range(_HALVINGS):
+            radius_px /= 2
+            if self._find(tracks, found, radius_px):
+                break
+        return False
+
+    def _find(self, tracks: npt.NDArray[np.void], points: npt.NDArray[np.void], radius_px: float) -> bool:
         self.first = grown(self.first, len(tracks) + 1)
         self._cell = grown(self._cell, len(points))
         self._cell_start = grown(self._cell_start, _CELLS + _CELLS_PER_PARTICLE * len(points) + 1)
         self._by_cell = grown(self._by_cell, len(points))
         while True:
-            count = _find(
-                tracks, points, radius_px, self._cell_start, self._cell, self._by_cell,
+            count, whole = _find(
+                tracks, points, radius_px, _MOST_PAIRS, self._cell_start, self._cell, self._by_cell,
                 self.first, self.column, self.cost,
             )  # fmt: skip
             if count <= len(self.column):
-                return
+                return whole
             self.column = grown(self.column, count)
             self.cost = grown(self.cost, count)
 
@@ -59,30 +74,41 @@ _PARTICLE = np.dtype([("x", "<f8"), ("y", "<f8"), ("index", "<i8")])
 _CELLS = 64
 _CELLS_PER_PARTICLE = 4
 
+# So many pairs are looked at in some milliseconds: 10,000 particles may have 200 others each in the cells about them.
+_MOST_PAIRS = 2_000_000
+_HALVINGS = 8
+
 
 @njit
 def _find(
     tracks: npt.NDArray[np.void],
-    points: npt.NDArray[np.float64],
+    points: npt.NDArray[np.void],
     radius: float,
+    most_pairs: int,
     cell_start: npt.NDArray[np.int32],
     cell: npt.NDArray[np.int32],
     by_cell: npt.NDArray[np.void],
     first: npt.NDArray[np.int64],
     column: npt.NDArray[np.int32],
     cost: npt.NDArray[np.float64],
-) -> int:
-    """Fill the sparse rows and return how many candidates there are, also where that is more than fit in."""
+) -> tuple[int, bool]:
+    """Fill the sparse rows; return how many candidates there are, also where that is more than fit in.
+
+    And whether those are all: after `most_pairs` no more are looked at.
+    """
     first[: len(tracks) + 1] = 0
     if len(points) == 0:
-        return 0
+        return 0, True
     x_low, y_low, per_px, width, height = _lay_out(points, radius)
     _sort_into_cells(points, x_low, y_low, per_px, width, height, cell_start, cell, by_cell)
     track_x, track_y = tracks["x"], tracks["y"]
     x, y, index = by_cell["x"], by_cell["y"], by_cell["index"]
     furthest = radius * radius
-    count = 0
+    count = pairs = 0
     for i in range(len(tracks)):
+        if pairs > most_pairs:
+            first[i + 1 : len(tracks) + 1] = count
+            return count, False
         from_x, from_y = track_x[i], track_y[i]
         left = (from_x - radius - x_low) * per_px
         right = (from_x + radius - x_low) * per_px
@@ -93,7 +119,9 @@ def _find(
             cells_until = int(min(right, width - 1.0)) + 1
             for row in range(int(max(top, 0.0)), int(min(bottom, height - 1.0)) + 1):
                 # the cells of a row lie side by side, and so do their particles
-                for k in range(cell_start[row * width + cells_before], cell_start[row * width + cells_until]):
+                begin, end = cell_start[row * width + cells_before], cell_start[row * width + cells_until]
+                pairs += end - begin
+                for k in range(begin, end):
                     distance = (x[k] - from_x) ** 2 + (y[k] - from_y) ** 2
                     if distance <= furthest:
                         if count < len(column):
@@ -101,22 +129,23 @@ def _find(
                             cost[count] = distance
                         count += 1
         first[i + 1] = count
-    return count
+    return count, True
 
 
 @njit
-def _lay_out(points: npt.NDArray[np.float64], radius: float) -> tuple[float, float, float, int, int]:
+def _lay_out(points: npt.NDArray[np.void], radius: float) -> tuple[float, float, float, int, int]:
     """Return the grid's corner, its cells per px, its width and height in cells.
 
     A cell is as wide as the radius, or wider where there would be too many.
     """
-    x_low = x_high = points[0, 0]
-    y_low = y_high = points[0, 1]
+    x, y = points["x"], points["y"]
+    x_low = x_high = x[0]
+    y_low = y_high = y[0]
     for j in range(1, len(points)):
-        x_low = min(x_low, points[j, 0])
-        x_high = max(x_high, points[j, 0])
-        y_low = min(y_low, points[j, 1])
-        y_high = max(y_high, points[j, 1])
+        x_low = min(x_low, x[j])
+        x_high = max(x_high, x[j])
+        y_low = min(y_low, y[j])
+        y_high = max(y_high, y[j])
     most = _CELLS + _CELLS_PER_PARTICLE * len(points)
     per_px = 1 / radius
     while ((x_high - x_low) * per_px + 1) * ((y_high - y_low) * per_px + 1) > most:
@@ -126,7 +155,7 @@ def _lay_out(points: npt.NDArray[np.float64], radius: float) -> tuple[float, flo
 
 @njit
 def _sort_into_cells(
-    points: npt.NDArray[np.float64],
+    points: npt.NDArray[np.void],
     x_low: float,
     y_low: float,
     per_px: float,
@@ -137,10 +166,11 @@ def _sort_into_cells(
     by_cell: npt.NDArray[np.void],
 ) -> None:
     """Sort the particles by counting: those of cell `c` come to lie from `cell_start[c]` to `cell_start[c + 1]`."""
+    point_x, point_y = points["x"], points["y"]
     cells = width * height
     cell_start[: cells + 1] = 0
     for j in range(len(points)):
-        cell[j] = int((points[j, 1] - y_low) * per_px) * width + int((points[j, 0] - x_low) * per_px)
+        cell[j] = int((point_y[j] - y_low) * per_px) * width + int((point_x[j] - x_low) * per_px)
         cell_start[cell[j]] += 1
     for c in range(1, cells + 1):
         cell_start[c] += cell_start[c - 1]
@@ -148,4 +178,4 @@ def _sort_into_cells(
     for j in range(len(points) - 1, -1, -1):  # backwards, so that each cell keeps the particles' order
         cell_start[cell[j]] -= 1
         k = cell_start[cell[j]]
-        x[k], y[k], index[k] = points[j, 0], points[j, 1], j
+        x[k], y[k], index[k] = point_x[j], point_y[j], j

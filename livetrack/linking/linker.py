@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from math import inf, isfinite
+from math import isnan
 from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from livetrack.errors import ConfigError, UsageError
-from livetrack.jit import njit
+from livetrack.linking import kalman, state
 from livetrack.linking.assignment import Assignment
-from livetrack.linking.buffers import grown
 from livetrack.linking.candidates import Candidates
+from livetrack.linking.clock import Clock
+from livetrack.linking.expected import Expected
+from livetrack.linking.found import Found
+from livetrack.linking.likelihood import Likelihood
+from livetrack.linking.moments import Moments
+from livetrack.linking.motion import MOTIONS
 from livetrack.linking.tracks import Tracks
 from livetrack.particles import ROW, Flag, Rows, empty_rows
 
 __all__ = ["Linker"]
-
-_MOTIONS = ("brownian",)
-
-# Coordinates and radii stay far from where their squares overflow or vanish.
-_LARGEST_PX = 1e100
-_SMALLEST_PX = 1e-100
 
 # The search radius is inclusive, in spite of rounding: a link and the lack of one cost the same there, and the
 # link is preferred. A particle that moved by exactly the radius must be found where 0.1 is not quite 0.1.
@@ -32,24 +33,41 @@ _INCLUSIVE = 1 + 1e-9
 class Linker:
     """Gives each particle the id of its trajectory, frame by frame.
 
-    In each frame the links are those that make the sum of the squared displacements, plus the squared search
-    radius for each trajectory without a particle, the least possible over the whole frame (J. C. Crocker,
-    D. G. Grier, J. Colloid Interface Sci. 179, 298-310, 1996), exactly and however dense the frame is. New
-    trajectories cost nothing. Between equal sums a link is preferred to none, then the order of the particles
-    decides: the result is the same in every run.
+    In each frame the links are those whose prices, plus a fixed price for each trajectory without a particle, make
+    the least possible sum over the whole frame, exactly. New trajectories cost nothing. Between equal sums a link is
+    preferred to none, then the order of the particles decides: the result is the same in every run.
+
+    With the defaults a link costs the squared displacement, and a trajectory without a particle the squared
+    search radius (J. C. Crocker, D. G. Grier, J. Colloid Interface Sci. 179, 298-310, 1996), as in trackpy. With
+    `gate="learnt"` a link costs what `livetrack.linking.likelihood` says: a Kalman filter of each trajectory tells
+    where its particle is expected and how surely, from how the particles of this session were seen to move, the
+    times of the frames, and the uncertainty and score that each position states.
 
     Parameters
     ----------
     search_radius_px
-        The farthest that a particle can move between the frames where it is seen, px; a particle just so far
-        away is linked.
+        The farthest that a particle can be from where it is expected, px; one just so far away is linked.
     memory
-        For how many frames in a row a trajectory may be missed and still go on, from where it was last
-        seen. Frames without any particle count.
+        For how many frames in a row a trajectory may be missed and still go on. Frames without any particle count.
     motion
-        How particles move: `"brownian"`, each is expected where it was.
+        Where particles are expected. `"brownian"`: where they were. `"velocity"`: where their velocity takes them, as
+        far as the particles of this session do keep their velocities. `"trap"`: drawn back to a centre of their own.
+    gate
+        `"radius"`: within the search radius, the nearer the better. `"learnt"`: within the search radius, the likelier
+        the better, and where particles are crowded no farther than the motion seen until now makes likely. None: the
+        former for `"brownian"`, the latter for the others.
     confirm_after
         A trajectory is tentative until it has been seen in so many frames.
+    trap_centres_px
+        (K, 2) centres (x, y) of traps that are known, for `motion="trap"`: a particle that appears within the search
+        radius of one belongs to it. The centres of other particles are learnt.
+
+    Attributes
+    ----------
+    hurried
+        Frames so crowded that not all possible links could be weighed in some ten milliseconds: all particles within
+        each other's reach, mostly. Their links are good, not the best, and their rows have `Flag.HURRIED`. What
+        counts is the number of operations, not the clock: the result is the same in every run.
 
     Raises
     ------
@@ -64,30 +82,56 @@ class Linker:
     """
 
     def __init__(
-        self, search_radius_px: float, memory: int = 0, motion: str = "brownian", *, confirm_after: int = 3
+        self,
+        search_radius_px: float,
+        memory: int = 0,
+        motion: str = "brownian",
+        *,
+        gate: str | None = None,
+        confirm_after: int = 3,
+        trap_centres_px: npt.ArrayLike = (),
     ) -> None:
-        if motion not in _MOTIONS:
-            raise ConfigError(f"motion must be {' or '.join(map(repr, _MOTIONS))}, not {motion!r}")
-        self._radius_px = _length("search_radius_px", search_radius_px) * _INCLUSIVE
-        self._last_t_s = -inf
-        self._tracks = Tracks(_whole("memory", memory, 0), _whole("confirm_after", confirm_after, 1))
+        radius_px = _length("search_radius_px", search_radius_px)
+        self.settings: dict[str, Any] = {
+            "search_radius_px": radius_px,
+            "memory": _whole("memory", memory, 0),
+            "motion": _one_of("motion", motion, tuple(MOTIONS)),
+            "gate": _one_of("gate", gate or ("radius" if motion == "brownian" else "learnt"), _GATES),
+            "confirm_after": _whole("confirm_after", confirm_after, 1),
+            "trap_centres_px": _centres(trap_centres_px, motion).tolist(),
+        }
+        self.hurried = 0
+        self._radius_px = radius_px * _INCLUSIVE
+        self._clock = Clock()
+        self._motion = MOTIONS[motion]()
+        self._moments = Moments(radius_px)
+        self._tracks = Tracks(
+            self.settings["memory"], self.settings["confirm_after"], self._motion.hidden_is_velocity,
+            _centres(trap_centres_px, motion), radius_px,
+        )  # fmt: skip
+        self._found = Found()
         self._candidates = Candidates()
+        self._likelihood = Likelihood(self._radius_px) if self.settings["gate"] == "learnt" else None
         self._assignment = Assignment()
-        self._points = np.zeros((1, 2))
+        self._expected = Expected()
+        self._first_born = 0
 
     def update(self, rows: Rows, t_s: float | None = None) -> None:
-        """Link the particles of the next frame and write `id`, `vx`, `vy` and two of the `flags` into `rows`.
+        """Link the particles of the next frame and write `id`, `vx`, `vy` and some of the `flags` into `rows`.
 
-        The velocity is the displacement since the trajectory was last seen over the time since then, px/s; NaN
-        in a trajectory's first row and where one of the two times is unknown or both are the same.
-        `Flag.NEW` and `Flag.TENTATIVE` are set or cleared, other flags are left as they are.
+        The velocity in px/s is what the filter makes of it with `motion="velocity"`; else it is the displacement
+        since the trajectory was last seen over the time since then. It is NaN in a trajectory's first row and where
+        one of the two times is unknown or both are the same. `Flag.NEW`, `Flag.TENTATIVE` and `Flag.HURRIED` are set
+        or cleared, other flags are left as they are.
 
         Parameters
         ----------
         rows
-            (N,) of dtype `ROW`, changed in place. A frame without particles is a call with no rows.
+            (N,) of dtype `ROW`, changed in place. A frame without particles is a call with no rows. `x_std`, `y_std`,
+            `xy_cov` and `score` count where they are known, that is, not NaN.
         t_s
-            When the frame was taken, s; no earlier than the frame before. None where that is unknown.
+            When the frame was taken, s; no earlier than the frame before. None where that is unknown: such a frame
+            counts as one usual interval after the one before.
 
         Raises
         ------
@@ -97,10 +141,7 @@ class Linker:
         """
         if not isinstance(rows, np.ndarray) or rows.dtype != ROW or rows.ndim != 1 or not rows.flags.writeable:
             raise UsageError(f"rows must be a writeable (N,) array of dtype livetrack.particles.ROW, not {_kind(rows)}")
-        points = self._room_for(len(rows))
-        points[:, 0] = rows["x"]
-        points[:, 1] = rows["y"]
-        seen = self._link(points, t_s)
+        seen = self._link(self._found.of_rows(rows), self._clock.check(t_s))
         for name in ("id", "vx", "vy"):
             rows[name] = seen[name]
         rows["flags"] &= _OTHER_FLAGS
@@ -135,53 +176,123 @@ class Linker:
             given = given.reshape(0, 2)
         if given.ndim != 2 or given.shape[1] != 2:
             raise UsageError(f"points must have the shape (N, 2), not {given.shape}")
-        own = self._room_for(len(given))
-        own[:] = given
-        return self._link(own, t_s)["id"].copy()
+        return self._link(self._found.of_points(given), self._clock.check(t_s))["id"].copy()
+
+    def predict(self, t_s: float | None = None) -> Rows:
+        """Return where each living trajectory is expected, also those that were not seen in the last frame.
+
+        Parameters
+        ----------
+        t_s
+            When, s; no earlier than the last frame. None for one usual interval after it.
+
+        Returns
+        -------
+        rows
+            (T,) of dtype `ROW`, the oldest first, a view that the next call writes over. `id`, `x`, `y`, their
+            uncertainty `x_std`, `y_std` (`xy_cov` is 0: the axes are filtered on their own), `vx`, `vy` where the
+            motion has a velocity and frames have times, and the flags `COASTED` and `TENTATIVE`; the rest is NaN.
+
+        Raises
+        ------
+        UsageError
+            A time before the last frame.
+        """
+        clock = self._clock
+        interval_s = clock.interval_s
+        dt_s = interval_s if t_s is None else clock.until(clock.check(t_s))
+        if dt_s < 0:
+            raise UsageError(f"t_s must be no earlier than the last frame: {t_s} s is before {clock.now_s} s")
+        step = self._motion.step(self._moments, dt_s, interval_s)
+        velocity_known = self._motion.hidden_is_velocity and not isnan(clock.now_s)
+        return self._expected.after(self._tracks.alive, step, velocity_known, self.settings["confirm_after"])
+
+    @property
+    def born(self) -> npt.NDArray[np.int64]:
+        """Ids of the trajectories that the last frame began, in the order of its particles."""
+        return np.arange(self._first_born, self._tracks.next_id)
+
+    @property
+    def ended(self) -> npt.NDArray[np.int64]:
+        """Ids of the trajectories that the last frame, or `reset`, ended, the oldest first."""
+        return self._tracks.ended.copy()
 
     def reset(self) -> None:
-        """End all trajectories and forget the time: the next frame begins anew, with ids that go on counting."""
+        """End all trajectories and forget the time: the next frame begins anew, with ids that go on counting.
+
+        How the particles move is remembered.
+        """
         self._tracks.clear()
-        self._last_t_s = -inf
+        self._clock.forget()
+        self._first_born = self._tracks.next_id
+
+    def save(self, path: str | Path) -> None:
+        """Write all that the next frame's links depend on, so that `load` goes on from here.
+
+        Raises
+        ------
+        UsageError
+            The file cannot be written.
+        """
+        figures = {"settings": self.settings, "hurried": self.hurried, "next_id": self._tracks.next_id}
+        state.write(path, {**figures, "clock": vars(self._clock)}, self._tracks.alive, self._moments.sums)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Linker:
+        """Return the linker that `save` wrote.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read, or is not one of these.
+        """
+        figures, alive, sums = state.read(path)
+        linker = cls(**figures["settings"])
+        linker.hurried = figures["hurried"]
+        vars(linker._clock).update(figures["clock"])
+        linker._moments.restore(sums)
+        linker._tracks.restore(alive, figures["next_id"])
+        linker._first_born = figures["next_id"]
+        return linker
 
     def warmup(self) -> None:
         """Compile all that linking needs, or load it from the cache; the state of this linker is left alone."""
-        other = Linker(1.0, memory=1)
+        other = Linker(1.0, memory=1, gate="learnt")
         for count in (2, 2, 0, 2):
             rows = empty_rows(count)
             rows["x"] = rows["y"] = 0.0
             other.update(rows, 0.0)
+        other.link_points([(0, 0)])
+        other.predict()
 
-    def _room_for(self, count: int) -> npt.NDArray[np.float64]:
-        self._points = grown(self._points, count)
-        return self._points[:count]
-
-    def _link(self, points: npt.NDArray[np.float64], t_s: float | None) -> npt.NDArray[np.void]:
-        """Link (N, 2) contiguous points: return (N,) of dtype `SEEN`, good until the next call."""
-        wrong = _first_unusable(points)
-        if wrong < len(points):
-            raise UsageError(f"positions must be finite, but particle {wrong} is at {tuple(points[wrong].tolist())}")
-        now_s = self._advance(t_s)
-        alive = self._tracks.alive
-        found = self._candidates
-        found.find(alive, points, self._radius_px)
+    def _link(self, found: npt.NDArray[np.void], time_s: float) -> npt.NDArray[np.void]:
+        """Link (N,) particles of dtype `FOUND`: return (N,) of dtype `SEEN`, good until the next call."""
+        dt_s = self._clock.advance(time_s)
+        interval_s = self._clock.interval_s
+        tracks, candidates = self._tracks.alive, self._candidates
+        kalman.predict(tracks, self._motion.step(self._moments, dt_s, interval_s))
+        whole = candidates.find(tracks, found, self._radius_px)
+        unlinked_cost = self._radius_px**2
+        if self._likelihood is not None:
+            unlinked_cost = self._likelihood.price(tracks, found, candidates)
         link = self._assignment.solve(
-            len(alive), len(points), found.first, found.column, found.cost, self._radius_px**2
+            len(tracks), len(found), candidates.first, candidates.column, candidates.cost, unlinked_cost
         )
-        return self._tracks.follow(link, points, now_s)
-
-    def _advance(self, t_s: float | None) -> float:
-        """Return the time of the frame, NaN where it is unknown."""
-        if t_s is None:
-            return np.nan
-        now_s = float(t_s)
-        if not isfinite(now_s) or now_s < self._last_t_s:
-            raise UsageError(f"t_s must be finite and must not run backwards: {now_s} s after {self._last_t_s} s")
-        self._last_t_s = now_s
-        return now_s
+        self._moments.learn(tracks, link, found)
+        kalman.correct(tracks, link, found)
+        flags = 0 if whole and self._assignment.exact else _HURRIED
+        self.hurried += flags == _HURRIED
+        self._first_born = self._tracks.next_id
+        return self._tracks.follow(link, found, time_s, self._motion.start(self._moments, interval_s), flags)
 
 
-_OTHER_FLAGS = ~np.uint32(Flag.NEW | Flag.TENTATIVE)
+_GATES = ("radius", "learnt")
+_HURRIED = int(Flag.HURRIED)
+_OTHER_FLAGS = ~np.uint32(Flag.NEW | Flag.TENTATIVE | Flag.HURRIED)
+
+# Radii stay far from where their squares overflow or vanish.
+_LARGEST_PX = 1e100
+_SMALLEST_PX = 1e-100
 
 
 def _length(name: str, value: object) -> float:
@@ -196,17 +307,28 @@ def _whole(name: str, value: object, least: int) -> int:
     return int(value)
 
 
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise ConfigError(f"{name} must be {', '.join(map(repr, known[:-1]))} or {known[-1]!r}, not {value!r}")
+    return value
+
+
+def _centres(value: npt.ArrayLike, motion: str) -> npt.NDArray[np.float64]:
+    try:
+        centres = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ConfigError(f"trap_centres_px must be pairs of numbers, not {value!r}") from None
+    if centres.size == 0:
+        return np.zeros((0, 2))
+    if centres.ndim != 2 or centres.shape[1] != 2 or not (np.abs(centres) <= _LARGEST_PX).all():
+        raise ConfigError(f"trap_centres_px must be pairs of finite numbers [x, y], not {value!r}")
+    if motion != "trap":
+        raise ConfigError(f"trap_centres_px goes with motion 'trap', not {motion!r}")
+    return centres
+
+
 def _kind(value: object) -> str:
     """Name the type of `value`, and of an array its dtype and shape."""
     if isinstance(value, np.ndarray):
         return f"{'' if value.flags.writeable else 'read-only '}{value.dtype} of shape {value.shape}"
     return type(value).__name__
-
-
-@njit
-def _first_unusable(points: npt.NDArray[np.float64]) -> int:
-    """Return the first point that is NaN, infinite or out of bounds, the number of points where all are good."""
-    for j in range(len(points)):
-        if not (abs(points[j, 0]) <= _LARGEST_PX and abs(points[j, 1]) <= _LARGEST_PX):
-            return j
-    return len(points)

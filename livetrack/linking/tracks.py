@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 from livetrack.linking.buffers import grown
+from livetrack.linking.motion import Start
 from livetrack.particles import NO_ID, Flag
 
 __all__ = ["SEEN", "TRACK", "Tracks"]
@@ -14,9 +15,29 @@ __all__ = ["SEEN", "TRACK", "Tracks"]
 TRACK = np.dtype(
     [
         ("id", "<i8"),
-        ("x", "<f8"),  # px, where it was last seen
-        ("y", "<f8"),  # px
-        ("t_s", "<f8"),  # when it was last seen, NaN where that frame had no time
+        # where it is expected now, and with which covariance: along x, then along y
+        ("x", "<f8"),  # px
+        ("x_hidden", "<f8"),  # what drives it: a velocity, px/s, or the centre of a trap, px
+        ("x_var", "<f8"),  # of the place, px²
+        ("x_cov", "<f8"),  # of place and hidden state
+        ("x_hidden_var", "<f8"),
+        ("y", "<f8"),
+        ("y_hidden", "<f8"),
+        ("y_var", "<f8"),
+        ("y_cov", "<f8"),
+        ("y_hidden_var", "<f8"),
+        # the last sighting
+        ("x_seen", "<f8"),  # px
+        ("y_seen", "<f8"),
+        ("x_noise", "<f8"),  # variance of that measurement, px²
+        ("y_noise", "<f8"),
+        ("t_s", "<f8"),  # NaN where that frame had no time
+        # the last displacements, each from one frame to the next
+        ("dx_1", "<f8"),  # px
+        ("dy_1", "<f8"),
+        ("dx_2", "<f8"),  # the one before
+        ("dy_2", "<f8"),
+        ("steps", "<i4"),  # how many of the two are known
         ("seen", "<i4"),  # frames in which it was seen, up to the age of confirmation
         ("missed", "<i4"),  # frames since it was last seen
     ],
@@ -29,48 +50,99 @@ SEEN = np.dtype([("id", "<i8"), ("vx", "<f4"), ("vy", "<f4"), ("flags", "<u4")],
 
 
 class Tracks:
-    """The living trajectories, the oldest first; one that has been missed too often leaves no trace."""
+    """The living trajectories, the oldest first; one that has been missed too often leaves no trace.
 
-    def __init__(self, memory: int, confirm_after: int) -> None:
+    Parameters
+    ----------
+    memory
+        For how many frames in a row a trajectory may be missed.
+    confirm_after
+        In how many frames it must have been seen to be tentative no longer.
+    hidden_is_velocity
+        Whether what drives a particle is a velocity, which is then what `SEEN` says.
+    centres_px
+        (K, 2) centres of traps that are known: a particle that appears within `reach_px` belongs to the nearest.
+    """
+
+    def __init__(
+        self,
+        memory: int,
+        confirm_after: int,
+        hidden_is_velocity: bool,
+        centres_px: npt.NDArray[np.float64],
+        reach_px: float,
+    ) -> None:
         self.next_id = 0
         self._memory = memory
         self._confirm_after = confirm_after
-        self._count = 0
+        self._hidden_is_velocity = hidden_is_velocity
+        self._centres_px = centres_px
+        self._reach_px = reach_px
+        self._count = self._ended_count = 0
         self._tracks = np.zeros(1, TRACK)
         self._seen = np.zeros(1, SEEN)
+        self._ended = np.zeros(1, np.int64)
 
     @property
     def alive(self) -> npt.NDArray[np.void]:
         """(T,) of dtype `TRACK`: a view that the next frame writes over."""
         return self._tracks[: self._count]
 
+    @property
+    def ended(self) -> npt.NDArray[np.int64]:
+        """Ids of those that ended with the last frame: a view that the next frame writes over."""
+        return self._ended[: self._ended_count]
+
     def clear(self) -> None:
         """Let all trajectories end; their ids are not used again."""
-        self._count = 0
+        self._ended = grown(self._ended, self._count)
+        self._ended[: self._count] = self.alive["id"]
+        self._count, self._ended_count = 0, self._count
 
-    def follow(self, link: npt.NDArray[np.int32], points: npt.NDArray[np.float64], t_s: float) -> npt.NDArray[np.void]:
+    def restore(self, alive: npt.NDArray[np.void], next_id: int) -> None:
+        """Put `alive`, (T,) of dtype `TRACK`, in the place of what there is."""
+        self._tracks = grown(self._tracks, len(alive))
+        self._tracks[: len(alive)] = alive
+        self._count, self._ended_count, self.next_id = len(alive), 0, next_id
+
+    def follow(
+        self, link: npt.NDArray[np.int32], found: npt.NDArray[np.void], t_s: float, start: Start, flags: int
+    ) -> npt.NDArray[np.void]:
         """Continue the living trajectories, end those missed for more than `memory` frames, begin new ones.
 
         Parameters
         ----------
         link
             (T,) the particle of each living trajectory, -1 where it has none.
-        points
-            (N, 2) positions (x, y), px. Those that no trajectory has begin one, in their order.
+        found
+            (N,) of dtype `FOUND`. Those that no trajectory has begin one, in their order.
         t_s
             Time of the frame, NaN where unknown.
+        start
+            What is expected of a new one.
+        flags
+            Set for each particle.
 
         Returns
         -------
         seen
             (N,) of dtype `SEEN`: a view that the next frame writes over.
         """
-        self._tracks = grown(self._tracks, self._count + len(points))
-        self._seen = grown(self._seen, len(points))
-        self._count, self.next_id = _follow(
-            self._tracks, self._count, link, points, t_s, self._memory, self._confirm_after, self.next_id, self._seen
-        )
-        return self._seen[: len(points)]
+        self._tracks = grown(self._tracks, self._count + len(found))
+        self._seen = grown(self._seen, len(found))
+        self._ended = grown(self._ended, self._count)
+        seen = self._seen[: len(found)]
+        tracks, was = self._tracks, self._count
+        alive = _continue(
+            tracks, was, link, found, t_s, self._memory, self._confirm_after, self._hidden_is_velocity, flags,
+            seen, self._ended,
+        )  # fmt: skip
+        self._ended_count = was - alive
+        self._count, self.next_id = _begin(
+            tracks, alive, found, t_s, self._confirm_after, start.x, start.y, start.at_place, start.var,
+            self._centres_px, self._reach_px, flags, self.next_id, seen,
+        )  # fmt: skip
+        return seen
 
 
 _NEW = int(Flag.NEW)
@@ -78,53 +150,108 @@ _TENTATIVE = int(Flag.TENTATIVE)
 
 
 @njit
-def _follow(
+def _continue(
     tracks: npt.NDArray[np.void],
     count: int,
     link: npt.NDArray[np.int32],
-    points: npt.NDArray[np.float64],
+    found: npt.NDArray[np.void],
     t_s: float,
     memory: int,
     confirm_after: int,
-    next_id: int,
+    hidden_is_velocity: bool,
+    flags: int,
     seen: npt.NDArray[np.void],
-) -> tuple[int, int]:
-    """Write `tracks` and `seen`; return how many tracks live now, and the next free id."""
-    for j in range(len(points)):
+    ended: npt.NDArray[np.int64],
+) -> int:
+    """Write `seen` for the particles that are linked, and `ended`; return how many tracks live on."""
+    for j in range(len(seen)):
         seen[j]["id"] = NO_ID
     alive = 0
     for i in range(count):
-        j = link[i]
+        track, j = tracks[i], link[i]
         if j >= 0:
-            seen[j]["id"] = tracks[i]["id"]
-            elapsed = t_s - tracks[i]["t_s"]
-            seen[j]["vx"] = (points[j, 0] - tracks[i]["x"]) / elapsed if elapsed > 0 else np.nan
-            seen[j]["vy"] = (points[j, 1] - tracks[i]["y"]) / elapsed if elapsed > 0 else np.nan
-            age = min(tracks[i]["seen"] + 1, confirm_after)
-            seen[j]["flags"] = _TENTATIVE if age < confirm_after else 0
-            _write(tracks[alive], tracks[i]["id"], points[j], t_s, age)
+            out = seen[j]
+            elapsed = t_s - track["t_s"]
+            out["id"] = track["id"]
+            if not elapsed > 0:
+                out["vx"] = out["vy"] = np.nan
+            elif hidden_is_velocity:
+                out["vx"], out["vy"] = track["x_hidden"], track["y_hidden"]
+            else:
+                out["vx"] = (found[j]["x"] - track["x_seen"]) / elapsed
+                out["vy"] = (found[j]["y"] - track["y_seen"]) / elapsed
+            track["seen"] = min(track["seen"] + 1, confirm_after)
+            out["flags"] = flags | (_TENTATIVE if track["seen"] < confirm_after else 0)
+            _note_sighting(track, found[j], t_s)
+        else:
+            track["missed"] += 1
+        if track["missed"] > memory:
+            ended[i - alive] = track["id"]
+        else:
+            if alive < i:
+                tracks[alive] = track
             alive += 1
-        elif tracks[i]["missed"] < memory:
-            tracks[alive] = tracks[i]
-            tracks[alive]["missed"] += 1
-            alive += 1
-    for j in range(len(points)):
+    return alive
+
+
+@njit
+def _begin(
+    tracks: npt.NDArray[np.void],
+    alive: int,
+    found: npt.NDArray[np.void],
+    t_s: float,
+    confirm_after: int,
+    x_start: float,
+    y_start: float,
+    at_place: float,
+    start_var: float,
+    centres: npt.NDArray[np.float64],
+    reach: float,
+    flags: int,
+    next_id: int,
+    seen: npt.NDArray[np.void],
+) -> tuple[int, int]:
+    """Begin a track for each particle without one; return how many tracks there are then, and the next free id."""
+    for j in range(len(found)):
         if seen[j]["id"] == NO_ID:
-            seen[j]["id"] = next_id
-            seen[j]["vx"] = np.nan
-            seen[j]["vy"] = np.nan
-            seen[j]["flags"] = _NEW | (_TENTATIVE if confirm_after > 1 else 0)
-            _write(tracks[alive], next_id, points[j], t_s, 1)
+            out, track = seen[j], tracks[alive]
+            out["id"] = track["id"] = next_id
+            out["vx"] = out["vy"] = np.nan
+            out["flags"] = flags | _NEW | (_TENTATIVE if confirm_after > 1 else 0)
+            track["seen"], track["steps"] = 1, 0
+            _note_sighting(track, found[j], t_s)
+            x, y = found[j]["x"], found[j]["y"]
+            track["x"], track["x_var"] = x, track["x_noise"]
+            track["y"], track["y_var"] = y, track["y_noise"]
+            centre = _nearest(centres, x, y, reach)
+            if centre >= 0:
+                track["x_hidden"], track["x_cov"], track["x_hidden_var"] = centres[centre, 0], 0.0, 0.0
+                track["y_hidden"], track["y_cov"], track["y_hidden_var"] = centres[centre, 1], 0.0, 0.0
+            else:
+                track["x_hidden"] = x_start + at_place * x
+                track["y_hidden"] = y_start + at_place * y
+                track["x_cov"], track["y_cov"] = at_place * track["x_noise"], at_place * track["y_noise"]
+                track["x_hidden_var"] = start_var + at_place * track["x_noise"]
+                track["y_hidden_var"] = start_var + at_place * track["y_noise"]
             alive += 1
             next_id += 1
     return alive, next_id
 
 
 @njit
-def _write(track: np.void, identity: int, point: npt.NDArray[np.float64], t_s: float, seen: int) -> None:
-    track["id"] = identity
-    track["x"] = point[0]
-    track["y"] = point[1]
+def _note_sighting(track: np.void, particle: np.void, t_s: float) -> None:
+    track["x_seen"], track["x_noise"] = particle["x"], particle["x_var"]
+    track["y_seen"], track["y_noise"] = particle["y"], particle["y_var"]
     track["t_s"] = t_s
-    track["seen"] = seen
     track["missed"] = 0
+
+
+@njit
+def _nearest(centres: npt.NDArray[np.float64], x: float, y: float, reach: float) -> int:
+    """Return the centre nearest to a place, -1 where none is within reach."""
+    best, nearest = -1, reach * reach
+    for k in range(len(centres)):
+        distance = (centres[k, 0] - x) ** 2 + (centres[k, 1] - y) ** 2
+        if distance <= nearest:
+            best, nearest = k, distance
+    return best
