@@ -46,7 +46,7 @@ def test_rods_are_placed_near_the_bound(width: float, elongation: float, snr: fl
     rng = np.random.default_rng(1)
     slope = 3 * np.arange(SIDE)
     relative, stated = [], []
-    for _ in range(200):
+    for _ in range(120):
         x, y = SIDE / 2 + rng.uniform(-0.5, 0.5, 2)
         angle = rng.uniform(0, np.pi)
         image = 1000 + slope + NOISE * (snr * rod(x, y, width, elongation, angle) + rng.standard_normal((SIDE, SIDE)))

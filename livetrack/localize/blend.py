@@ -15,8 +15,8 @@ _FAR = 3.0  # standard deviations between the two: beyond, the fit has found som
 def blend(rows: Rows, fitted: npt.NDArray[np.float64], good: npt.NDArray[np.bool_]) -> None:
     """Average the network's `rows` (N,) with a fit of the same pixels, by their variances, in place.
 
-    Both see the same noise, so their errors are alike: the average is said to be as certain as the average of both
-    standard deviations, and no more.
+    Both see the same noise, so their errors are alike. Their covariance is taken to be the smaller variance, which is
+    that of an estimator at the Cramér-Rao bound with any other (Kay, Estimation Theory (1993)).
 
     Parameters
     ----------
@@ -32,7 +32,11 @@ def blend(rows: Rows, fitted: npt.NDArray[np.float64], good: npt.NDArray[np.bool
     with np.errstate(invalid="ignore"):  # what is not good may be anything
         good = good & ((fitted[:, :2] - network[:, :2]) ** 2 < _FAR**2 * variance).all(axis=1)
     share = network[good, 2:] ** 2 / variance[good]
-    both = network[good] + np.tile(share, 2) * (fitted[good, :4] - network[good])
-    for column, name in enumerate(("x", "y", "x_std", "y_std")):
-        rows[name][good] = both[:, column]
+    place = network[good, :2] + share * (fitted[good, :2] - network[good, :2])
+    of_network, of_fit = network[good, 2:] ** 2, fitted[good, 2:4] ** 2
+    spread = (
+        share**2 * of_fit + (1 - share) ** 2 * of_network + 2 * share * (1 - share) * np.minimum(of_fit, of_network)
+    )
+    rows["x"][good], rows["y"][good] = place.T
+    rows["x_std"][good], rows["y_std"][good] = np.sqrt(spread).T
     rows["xy_cov"][good] = share[:, 0] * share[:, 1] * fitted[good, 4]

@@ -68,8 +68,9 @@ class Run:
     def resume(self) -> None:
         """Go on from the checkpoint."""
         kept = load_checkpoint(self.checkpoint, self._recipe, self.seed, self._learner)
+        self._start -= kept["elapsed_s"]
         self.state = Progress(kept["step"], 0.0, kept["loss"], kept["elapsed_s"])
-        self._start -= self.state.elapsed_s
+        self.state = self.state._replace(share=self.share())
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -83,7 +84,7 @@ class Run:
 
     def learn(self, batch: Batch) -> None:
         """Take one step; now and then measure the model and write the checkpoint."""
-        step, before, told = self.state.step, self.share(), self.state.loss
+        step, before, told = self.state.step, self.state.share, self.state.loss
         loss = self._learner.learn(batch, _rate(before))
         if not math.isfinite(loss):
             raise LivetrackError(f"the training diverged at step {step}: lower [training] learning_rate")
