@@ -18,7 +18,7 @@ _LARGEST_STEP_PX = 0.7
 _LEAST_PIXELS = 24.0
 _LEAST_VARIANCE = np.float32(0.2)
 _OVERLAP = 3  # splines that are further apart share no pixel
-_NONE = np.float32(0)
+_NONE, _HALF = np.float32(0), np.float32(0.5)
 
 
 @njit
@@ -86,23 +86,22 @@ def step(
 
 @njit
 def noise_about(
-    sample: Any, basis: Any, derivative: Any, direction: Any, origin: Any, z: Any, weight: Any, prior: Any, mean: Any,
-    height: Any, profile: Any, noise: Any,
+    sample: Any, basis: Any, derivative: Any, direction: Any, pair: Any, origin: Any, z: Any, weight: Any, prior: Any,
+    mean: Any, height: Any, profile: Any, noise: Any,
 ) -> None:  # fmt: skip
     """Measure the noise about the particles of `sample`, as a step that takes it for even would leave it.
 
-    `noise` (S, K, 3) gets, for the pixels of each spline, the degrees of freedom (their number, less what the fit has
-    followed of their noise), the sum of the profile, and that of the squared residuals. The other parameters are
-    those of `step`.
+    The residuals' differences between neighbouring pixels, those p and p + 1 for which `pair` (P,) is 1, tell of the
+    noise alone, where what the profile does not describe changes little from pixel to pixel. `noise` (S, K, 3) gets,
+    for the pairs of each spline, the degrees of freedom (their number, less what the fit has followed of their noise),
+    the sum of the profile over those, and that of half the squared differences. The other parameters are those of
+    `step`.
     """
-    knots, size = profile.shape[1] - 2, profile.shape[1] + 2
+    knots, size, last = profile.shape[1] - 2, profile.shape[1] + 2, z.shape[1] - 1
     normal, right, inverse = np.zeros((size, size)), np.empty(size), np.empty((size, size))
-    shift, part, rest = (
-        np.empty((2, z.shape[1]), np.float32),
-        np.empty(z.shape[1], np.float32),
-        np.empty(z.shape[1], np.float32),
-    )
-    free = np.empty(z.shape[1], np.float32)
+    shift, rows = np.empty((2, last + 1), np.float32), np.empty((size, last), np.float32)
+    part, level = np.empty(last + 1, np.float32), np.empty(last + 1, np.float32)
+    rest, free = np.empty(last, np.float32), np.empty(last, np.float32)
     noise[:] = 0
     for s in range(sample.size):
         n = sample[s]
@@ -113,20 +112,29 @@ def noise_about(
         if not _solve(normal, right, size):
             continue
         _invert(normal, inverse)
-        _freedom(basis[phase], shift, inverse, weight[n], part, free)
-        part[:] = _NONE
+        level[:] = _NONE
         for k in range(knots):
-            _add(np.float32(right[k]), basis[phase, k], part)
-        rest[:] = z[n] - part
-        for k in range(knots, size):
-            _add(np.float32(-right[k]), basis[phase, k] if k < knots + 2 else shift[k - knots - 2], rest)
-        rest *= rest
-        rest *= weight[n]
-        part *= free
+            _add(np.float32(right[k]), basis[phase, k], level)
+        _differ(z[n], rest)
+        for k in range(size):
+            _differ(basis[phase, k] if k < knots + 2 else shift[k - knots - 2], rows[k])
+            _add(np.float32(-right[k]), rows[k], rest)
+        _freedom(rows, inverse, part[:last], free)
+        for p in range(last):
+            used = pair[p] * weight[n, p] * weight[n, p + 1]
+            free[p] *= used
+            rest[p] *= _HALF * rest[p] * used
+        level[:last] *= free
         for k in range(knots):
-            noise[s, k, 0] = _dot(basis[phase, k], free)
-            noise[s, k, 1] = _dot(basis[phase, k], part)
-            noise[s, k, 2] = _dot(basis[phase, k], rest)
+            noise[s, k, 0] = _dot(basis[phase, k, :last], free)
+            noise[s, k, 1] = _dot(basis[phase, k, :last], level[:last])
+            noise[s, k, 2] = _dot(basis[phase, k, :last], rest)
+
+
+@njit(fastmath=True)
+def _differ(a: Any, difference: Any) -> None:
+    for p in range(difference.size):
+        difference[p] = a[p + 1] - a[p]
 
 
 @njit(fastmath=True)
@@ -224,20 +232,17 @@ def _dots(a: Any, b: Any, c: Any) -> Any:
 
 
 @njit(fastmath=True)
-def _freedom(basis: Any, shift: Any, inverse: Any, weight: Any, part: Any, free: Any) -> None:
-    """Write the share of each pixel's noise that the fit has not followed into `free`; `part` is room to work in."""
-    size = inverse.shape[0]
+def _freedom(rows: Any, inverse: Any, part: Any, free: Any) -> None:
+    """Write the share of each difference's noise that the fit has not followed into `free`; `part` is room."""
     free[:] = 1
-    for i in range(size):
+    for i in range(len(rows)):
         part[:] = _NONE
-        for k in range(size):
-            row = basis[k] if k < size - 2 else shift[k - size + 2]
-            _add(np.float32(inverse[i, k]), row, part)
-        row = basis[i] if i < size - 2 else shift[i - size + 2]
+        for k in range(len(rows)):
+            _add(np.float32(inverse[i, k]), rows[k], part)
         for p in range(free.size):
-            free[p] -= part[p] * row[p]
+            free[p] -= _HALF * part[p] * rows[i, p]
     for p in range(free.size):
-        free[p] = max(free[p], _NONE) * weight[p]
+        free[p] = max(free[p], _NONE)
 
 
 @njit

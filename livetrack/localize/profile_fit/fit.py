@@ -84,7 +84,8 @@ def fit_profiles(
     fit.find_law(camera)
     unsettled = wanted
     for _ in range(_MOST_STEPS):
-        unsettled = fit.step(unsettled)
+        if unsettled.any():
+            unsettled = fit.step(unsettled)
     good, result = fit.good & (np.abs(fit.centre - begin) < FURTHEST_PX).all(axis=1), fit.result
     rows["x"][good], rows["y"][good] = fit.centre[good].T
     rows["x_std"][good], rows["y_std"][good] = np.sqrt(result[good, :2]).T
@@ -164,7 +165,7 @@ class _Fit:
             sample = np.flatnonzero(wanted)
             noise = np.zeros((sample.size, self._window.knots, 3))
             noise_about(
-                sample, *self._tables, self._origin, self._z, self._weight, *self._prior,
+                sample, *self._tables, self._window.pair, self._origin, self._z, self._weight, *self._prior,
                 self._height, self.profile, noise,
             )  # fmt: skip
             noise[:, :, 1] += noise[:, :, 0] * (self._origin[sample, 3, None] - level)

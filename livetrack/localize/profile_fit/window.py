@@ -37,6 +37,8 @@ class Window:
     """Farthest pixel from the middle one, along an axis, px."""
     square: npt.NDArray[np.int32]
     """(P,) number of each pixel in a square of that reach about the middle one, row by row."""
+    pair: Floats
+    """(P,) 1 where the next pixel is the right-hand neighbour, else 0."""
     inside: Floats
     """(F, P) 1, or 0 for what is only there to fill up."""
     basis: Floats
@@ -60,6 +62,7 @@ def window_of(knots: int) -> Window:
     count = -(-used // _LANES) * _LANES
     row, column = (np.pad(part[kept], (0, count - used)).astype(np.int32) for part in (row, column))
     square = ((row + reach) * (2 * reach + 1) + column + reach).astype(np.int32)
+    pair = np.append((np.diff(row) == 0) & (np.diff(column) == 1), False).astype(np.float32)
     shifts = (np.arange(PHASES) - PHASES // 2) / PHASES
     y, x = np.meshgrid(shifts, shifts, indexing="ij")
     dx, dy = column - x.reshape(-1, 1), row - y.reshape(-1, 1)
@@ -68,7 +71,9 @@ def window_of(knots: int) -> Window:
     direction = np.stack([dx, dy], axis=1) / np.maximum(r, 1e-9)[:, None]
     value, derivative = splines(r, knots)
     basis = np.concatenate([value, np.stack([dx, dy], axis=1)], axis=1)
-    return Window(knots, reach, square, *(part.astype(np.float32) for part in (inside, basis, derivative, direction)))
+    return Window(
+        knots, reach, square, pair, *(part.astype(np.float32) for part in (inside, basis, derivative, direction))
+    )
 
 
 def splines(r: Doubles, knots: int) -> tuple[Doubles, Doubles]:
