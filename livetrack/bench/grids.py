@@ -31,8 +31,8 @@ _GENERATORS: dict[Shape, str] = {
 }
 _SNR_WORDS: dict[Noise, str] = {
     "additive": "SNR = brightest pixel of a centred particle / standard deviation of the additive white noise",
-    "Poisson": "SNR = brightest pixel of a centred particle / root of the background of "
-    f"{_BACKGROUND_E:g} photoelectrons",
+    "Poisson": "SNR = brightest pixel of a centred particle, over the background / the noise there, root of both, with "
+    f"a background of {_BACKGROUND_E:g} photoelectrons",
 }
 
 
@@ -98,7 +98,8 @@ def _crowd(grid: str, count: int, snr: float, noise: Noise) -> Cell:
 def _levels(snr: float, noise: Noise) -> dict[str, Any]:
     if noise == "additive":
         return {"height": snr * _NOISE, "background": _BACKGROUND, "read": _NOISE}
-    return {"height": snr * math.sqrt(_BACKGROUND_E), "background": _BACKGROUND_E}
+    height = (snr**2 + snr * math.sqrt(snr**2 + 4 * _BACKGROUND_E)) / 2  # so that height / root(height + background)
+    return {"height": height, "background": _BACKGROUND_E}
 
 
 def _deeptrack(snr: float, gradient: float) -> Cell:
