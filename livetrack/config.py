@@ -61,6 +61,8 @@ class LocalizerSettings(Section, frozen=True):
     """`[localizer]`: what finds the particles."""
 
     model: str = "spot"
+    search: Literal["full", "follow"] = "full"
+    """Search the whole of every frame, or follow: look about the known particles, and on one tile a frame in turn."""
     threshold: Annotated[float, Meta(gt=0, lt=1)] | None = None
     """Least score of a particle; left out, the model's own."""
     threads: Annotated[int, Meta(ge=0, le=256)] = 0

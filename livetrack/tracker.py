@@ -10,8 +10,11 @@ import numpy.typing as npt
 from msgspec import structs
 
 from livetrack.config import Config
+from livetrack.errors import ConfigError
+from livetrack.following import Follower
 from livetrack.linking import Linker
 from livetrack.localize import CameraLaw, Localizer, load_localizer
+from livetrack.localize.network import NetworkLocalizer
 from livetrack.particles import Rows
 
 __all__ = ["Tracker"]
@@ -20,13 +23,29 @@ __all__ = ["Tracker"]
 class Tracker:
     """Finds the particles of each frame and joins them to trajectories.
 
+    Parameters
+    ----------
+    localizer, linker
+        What finds the particles, and what joins them.
+    follow
+        Look about the known trajectories, and elsewhere on one tile a frame in turn (`Follower`), instead of
+        searching the whole of every frame.
+
     After `update`, `t_started_ns`, `t_localized_ns` and `t_linked_ns` (`time.perf_counter_ns`) say when each
     stage of it began or was done.
+
+    Raises
+    ------
+    ConfigError
+        `follow` with a localizer that is no network: the classical ones look at the whole image in any case.
     """
 
-    def __init__(self, localizer: Localizer, linker: Linker) -> None:
+    def __init__(self, localizer: Localizer, linker: Linker, *, follow: bool = False) -> None:
+        if follow and not isinstance(localizer, NetworkLocalizer):
+            raise ConfigError(f'[localizer.search] "follow" needs a network; {localizer.name} takes "full"')
         self.localizer = localizer
         self.linker = linker
+        self._follower = Follower(localizer, linker) if isinstance(localizer, NetworkLocalizer) and follow else None
         self.t_started_ns = self.t_localized_ns = self.t_linked_ns = 0
 
     @classmethod
@@ -36,15 +55,18 @@ class Tracker:
         law = None
         if camera.gain_grey is not None and camera.offset_grey is not None and camera.read_noise_e is not None:
             law = CameraLaw(camera.gain_grey, camera.offset_grey, camera.read_noise_e)
+        options = structs.asdict(config.localizer)
+        follow = options.pop("search") == "follow"
         return cls(
-            load_localizer(**structs.asdict(config.localizer), camera=law),
+            load_localizer(**options, camera=law),
             Linker(linker.search_radius_px, linker.memory, confirm_after=linker.confirm_after),
+            follow=follow,
         )
 
     def update(self, image: npt.NDArray[Any], t_s: float | None = None) -> Rows:
         """Return the (N,) rows of `image` (H, W) with their ids; `t_s` is its time, for velocities."""
         self.t_started_ns = time.perf_counter_ns()
-        rows = self.localizer.localize(image)
+        rows = self.localizer.localize(image) if self._follower is None else self._follower.localize(image, t_s)
         self.t_localized_ns = time.perf_counter_ns()
         self.linker.update(rows, t_s)
         self.t_linked_ns = time.perf_counter_ns()
@@ -54,4 +76,6 @@ class Tracker:
         """Compile and load everything that frames of this shape and these types need."""
         for dtype in dtypes:
             self.localizer.warmup(shape, np.dtype(dtype))
+            if self._follower is not None:
+                self._follower.warmup(shape, np.dtype(dtype))
         self.linker.warmup()

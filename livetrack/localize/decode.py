@@ -26,7 +26,7 @@ import numpy.typing as npt
 from livetrack.jit import njit
 from livetrack.particles import Rows, empty_rows
 
-__all__ = ["BLOCK", "CELL", "MAPS", "decode", "decode_near"]
+__all__ = ["APART_PX", "BLOCK", "CELL", "MAPS", "decode", "decode_near", "decode_within"]
 
 CELL = 2
 """Pixels per cell along each axis."""
@@ -37,11 +37,13 @@ BLOCK = 4
 MAPS = 8
 """Values per cell."""
 
+APART_PX = 1.5
+"""Of two particles nearer than that, the weaker is the same one seen twice."""
+
 _AGREE_PX = 1.5  # a cell whose position lies further from the peak's belongs to another particle
 _NEAR = 2  # cells about the expected one where `decode_near` looks
 _HOPELESS = -7.0  # logits below count as probability 0
 _FIELDS = 8
-_APART_PX = 1.5  # of two particles nearer than that, the weaker is the same one seen twice
 
 
 def decode(
@@ -65,7 +67,40 @@ def decode(
     probability = np.zeros((2 * maps.shape[1] + 2, 2 * maps.shape[2] + 2), np.float32)
     peaks = _peaks(maps, probability, threshold)
     found = np.empty((len(peaks), _FIELDS), np.float32)
-    found = found[: _read_peaks(maps, probability, peaks, width, height, threshold, found)]
+    whole = (-0.5, width - 0.5, -0.5, height - 0.5)
+    found = found[: _read_peaks(maps, probability, peaks, whole, threshold, found)]
+    rows = empty_rows(len(found))
+    _write(rows, found, noise, oriented)
+    return rows
+
+
+def decode_within(
+    maps: npt.NDArray[Any],
+    left: npt.NDArray[Any],
+    top: npt.NDArray[Any],
+    width: int,
+    height: int,
+    margin: float,
+    noise: float,
+    threshold: float,
+    oriented: bool = False,
+) -> Rows:
+    """Return the particles in the maps of windows, window by window; what several windows see is there several times.
+
+    Parameters
+    ----------
+    maps
+        (N, 32, h, w) float32, C-contiguous.
+    left, top
+        (N,) the first pixel of each window in the image.
+    width, height
+        Of the image, px.
+    margin
+        Particles nearer than this to a border of their window are left out, px, unless it is the image's border.
+    noise, threshold, oriented
+        As in `decode`.
+    """
+    found = _read_windows(maps, left, top, width, height, margin, threshold)
     rows = empty_rows(len(found))
     _write(rows, found, noise, oriented)
     return rows
@@ -184,17 +219,45 @@ def _agree(maps: Any, row: int, column: int, i: int, j: int) -> bool:
 
 
 @njit
-def _read_peaks(maps: Any, probability: Any, peaks: Any, width: int, height: int, threshold: float, found: Any) -> int:
-    """Write the fields of each peak that reaches `threshold` into `found`; return how many there are."""
+def _read_windows(maps: Any, left: Any, top: Any, width: int, height: int, margin: float, threshold: float) -> Any:
+    """Return the fields (P, 8) of the peaks of all windows, with the places in the image."""
+    rows, columns = 2 * maps.shape[2], 2 * maps.shape[3]
+    probability = np.zeros((rows + 2, columns + 2), np.float32)
+    found = np.empty((256, _FIELDS), np.float32)
+    count = 0
+    for n in range(maps.shape[0]):
+        x, y = left[n], top[n]
+        peaks = _peaks(maps[n], probability, threshold)
+        while count + len(peaks) > len(found):
+            found = np.concatenate((found, np.empty_like(found)))
+        inside = (
+            margin if x > 0 else -0.5,
+            CELL * columns - 1 - margin if x + CELL * columns < width else width - 0.5 - x,
+            margin if y > 0 else -0.5,
+            CELL * rows - 1 - margin if y + CELL * rows < height else height - 0.5 - y,
+        )
+        kept = _read_peaks(maps[n], probability, peaks, inside, threshold, found[count:])
+        found[count : count + kept, 0] += x
+        found[count : count + kept, 1] += y
+        count += kept
+    return found[:count]
+
+
+@njit
+def _read_peaks(maps: Any, probability: Any, peaks: Any, inside: Any, threshold: float, found: Any) -> int:
+    """Write the fields of each peak that reaches `threshold` into `found`; return how many there are.
+
+    `inside` is the least and the largest x, then y, px.
+    """
     kept = 0
     for n in range(peaks.shape[0]):
         _read(maps, probability, peaks[n, 0], peaks[n, 1], found[kept])
         x, y, score = found[kept, 0], found[kept, 1], found[kept, 4]
-        if score < threshold or not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
+        if score < threshold or not (inside[0] <= x <= inside[1] and inside[2] <= y <= inside[3]):
             continue
         twin = -1
         for m in range(kept):
-            if (found[m, 0] - x) ** 2 + (found[m, 1] - y) ** 2 < _APART_PX**2:
+            if (found[m, 0] - x) ** 2 + (found[m, 1] - y) ** 2 < APART_PX**2:
                 twin = m
         if twin < 0:
             kept += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,16 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from livetrack.errors import ModelError
-from livetrack.localize.decode import decode, decode_near
+from livetrack.localize.decode import APART_PX, decode, decode_near, decode_within
 from livetrack.localize.edge import flag_edges
 from livetrack.localize.models import ModelCard, read_card
-from livetrack.localize.normalize import fill_input, noise_level, to_float
+from livetrack.localize.normalize import fill_input, fill_inputs, noise_level, to_float
 from livetrack.localize.profile_fit import CameraLaw, ProfilePrior, fit_profiles
 from livetrack.localize.symmetry_fit import fit_symmetric
 from livetrack.localize.template_fit import TemplateFit
 from livetrack.localize.threads import share, thread_count
-from livetrack.particles import Rows, empty_rows
+from livetrack.localize.windows import Windows, each_once
+from livetrack.particles import Flag, Rows, empty_rows
 
 __all__ = ["NetworkLocalizer"]
 
@@ -108,13 +110,8 @@ class NetworkLocalizer:
         if noise == 0 or len(rows) == 0:
             return rows
         height, width = grey.shape
-        crop_height, crop_width = (min(self.card.crop_px, self._padded(side)) for side in (height, width))
-        left = _first_pixel(rows["x"], crop_width, width)
-        top = _first_pixel(rows["y"], crop_height, height)
-        batch = self._buffer(len(rows), crop_height, crop_width)
-        for n in range(len(rows)):
-            fill_input(grey, noise, self.card.background_radius_px, batch[n, 0], left[n], top[n])
-        decode_near(self._run(batch), left, top, noise, rows, self.card.oriented)
+        crops = self.windows(rows["x"], rows["y"], self.card.crop_px, grey.shape)
+        decode_near(self._look(crops), crops.left, crops.top, noise, rows, self.card.oriented)
         flag_edges(rows, width, height, self.card.diameter_px / 2)
         self._fit(rows)
         return rows
@@ -124,6 +121,47 @@ class NetworkLocalizer:
         rows = self.find(image)
         self._fit(rows)
         return rows
+
+    def localize_within(self, image: npt.NDArray[Any], windows: Sequence[Windows]) -> Rows:
+        """Find within `windows` only, then fit each particle's profile; rows have `Flag.PARTIAL_SEARCH`.
+
+        A particle so near to a window's border that it is not seen well is left out, by a quarter of a crop; windows
+        must overlap by two such margins where none is to be missed between them.
+
+        Raises
+        ------
+        InputError
+            As in `Localizer.localize`.
+        """
+        grey, noise = self._measure(image)
+        if noise == 0:
+            return empty_rows()
+        height, width = grey.shape
+        seen = [
+            decode_within(
+                self._look(each), each.left, each.top, width, height, self.margin_px, noise, self.threshold,
+                self.card.oriented,
+            )
+            for each in windows
+        ]  # fmt: skip
+        rows = each_once(np.concatenate([empty_rows(), *seen]), APART_PX)
+        rows["flags"] = Flag.PARTIAL_SEARCH
+        flag_edges(rows, width, height, self.card.diameter_px / 2)
+        self._fit(rows)
+        return rows
+
+    def windows(self, x: npt.NDArray[Any], y: npt.NDArray[Any], side_px: int, shape: tuple[int, int]) -> Windows:
+        """Return windows about the places `x`, `y`, (N,) px, of a size that the network takes, `side_px` or more.
+
+        `shape` is the image's, (H, W); windows are no larger than that.
+        """
+        height, width = (self._padded(min(side_px, side)) for side in shape)
+        return Windows.about(x, y, width, height, shape)
+
+    @property
+    def margin_px(self) -> float:
+        """How far from the border of a window a particle must be, px."""
+        return self.card.crop_px / 4
 
     def warmup(self, shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
         """Compile and allocate everything for images of `shape` and `dtype`."""
@@ -158,18 +196,27 @@ class NetworkLocalizer:
     def _buffer(self, count: int, height: int, width: int) -> npt.NDArray[np.float32]:
         shape = (height, width)
         if shape not in self._inputs or len(self._inputs[shape]) < count:
-            self._inputs[shape] = np.empty((count, 1, height, width), np.float32)
+            room = max(count, 2 * len(self._inputs.get(shape, ())))
+            self._inputs[shape] = np.empty((room, 1, height, width), np.float32)
         return self._inputs[shape][:count]
+
+    def _look(self, windows: Windows) -> npt.NDArray[np.float32]:
+        """Return the network's maps of each window of the image that was measured last."""
+        left, top = windows.left, windows.top
+        batch = self._buffer(len(left), windows.height, windows.width)
+
+        def fill(first: int, last: int) -> None:
+            part = slice(first, last)
+            fill_inputs(
+                self._grey, self._noise, self.card.background_radius_px, batch[part, 0], left[part], top[part]
+            )
+
+        share(fill, len(left), self._threads, -(-_LEAST_BAND_PX // (windows.width * windows.height)))
+        return self._run(batch)
 
     def _run(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         maps: npt.NDArray[np.float32] = self._session.run(None, {"image": batch})[0]
         return maps
-
-
-def _first_pixel(centre: npt.NDArray[np.float32], crop: int, length: int) -> npt.NDArray[np.int64]:
-    """Return where a crop about each centre starts, inside the image."""
-    start: npt.NDArray[np.float32] = np.rint(centre - (crop - 1) / 2)
-    return start.clip(0, max(0, length - crop)).astype(np.int64)
 
 
 def _open(path: Path, threads: int, provider: str) -> ort.InferenceSession:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from livetrack.errors import InputError
 from livetrack.jit import njit
 
-__all__ = ["MIN_SIZE_PX", "fill_input", "noise_level", "subtract_background", "to_float"]
+__all__ = ["MIN_SIZE_PX", "fill_input", "fill_inputs", "noise_level", "subtract_background", "to_float"]
 
 MIN_SIZE_PX = 16
 """Least width and height of an image."""
@@ -101,6 +101,25 @@ def fill_input(
     """
     subtract_background(image, 1.0 / noise, radius, out, left, top)
     np.arcsinh(out, out=out)
+
+
+def fill_inputs(
+    image: npt.NDArray[np.float32],
+    noise: float,
+    radius: int,
+    out: npt.NDArray[np.float32],
+    left: npt.NDArray[np.int64],
+    top: npt.NDArray[np.int64],
+) -> None:
+    """Write the input for windows at `left`, `top`, (N,), into `out`, (N, h, w); see `fill_input`."""
+    _subtract_backgrounds(image, 1.0 / noise, radius, out, left, top)
+    np.arcsinh(out, out=out)
+
+
+@njit
+def _subtract_backgrounds(image: Any, scale: float, radius: int, out: Any, left: Any, top: Any) -> None:
+    for n in range(len(out)):
+        subtract_background(image, scale, radius, out[n], left[n], top[n])
 
 
 @njit
