@@ -25,6 +25,7 @@ from livetrack.bench.measure import Figures, Result, measure
 from livetrack.bench.methods import Method, peers
 from livetrack.bench.new_type import FAMILIES, new_type
 from livetrack.bench.recording import make_worse, robustness
+from livetrack.bench.report import CellReport, Report
 from livetrack.bench.scene import Particles, Scene, Told
 from livetrack.bench.shapes import Floats, airy, bessel, gaussian
 from livetrack.bench.targets import target_lines
@@ -389,6 +390,7 @@ def test_the_command_writes_its_report(tmp_path: Path, capfd: pytest.CaptureFixt
     [
         (["--only", "spots"], None, "--only spots: there is no such part; there are spot, bead"),
         (["--only", "empty", "--figure", "f.png"], None, "--figure: it shows the parts spot and bead"),
+        (["--figure", "f.docx"], None, "must end in .png, .svg or .pdf"),
         (["--model", "nowhere.onnx"], None, "nowhere.onnx: no such file"),
         (["--recording", "nowhere.tif"], None, "nowhere.tif: there is no such file"),
         (["--recording", "DEEP"], None, "the bench needs 8 bits"),
@@ -414,12 +416,14 @@ def test_a_mistake_gives_one_line_and_exit_code_2(
 
 
 def test_the_figure_is_drawn_from_a_report(tmp_path: Path) -> None:
-    from livetrack.bench.accuracy import Report, _cell_report
     from livetrack.bench.figure import draw
 
     cells = [cell for grid in ("spot", "bead") for cell in grids()[grid]]
     methods = ("spot", "bead", "centroid", "radial symmetry", "trackpy", "Gaussian fit")
-    results = [Result(cell, [figures_of(name, rmse_px=0.9 / cell.snr) for name in methods]) for cell in cells]
-    report = Report("0", "here", False, {}, {}, [], [_cell_report(result) for result in results])
+    reached = [
+        CellReport(cell.name, cell.grid, cell.family, "", "", "", cell.snr, [figures_of(each) for each in methods])
+        for cell in cells
+    ]
+    report = Report("0", "here", False, {}, {}, [], reached)
     draw(report, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 20_000

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
-from msgspec import Struct
 
 from livetrack import __version__
 from livetrack.bench.bound import NUISANCES
@@ -17,16 +16,17 @@ from livetrack.bench.cell import Cell
 from livetrack.bench.grids import grids
 from livetrack.bench.known import yardstick_lines
 from livetrack.bench.line import Line
-from livetrack.bench.measure import Figures, Result, measure
+from livetrack.bench.measure import Result, measure
 from livetrack.bench.methods import PEERS, THREADS, Method, network_methods, peers
 from livetrack.bench.new_type import FAMILIES, new_type
 from livetrack.bench.recording import read_frames, robustness
+from livetrack.bench.report import CellReport, Report
 from livetrack.bench.speed import against_trackpy, small_image
 from livetrack.bench.targets import target_lines
 from livetrack.errors import UsageError
 from livetrack.localize.network import NetworkLocalizer
 
-__all__ = ["PARTS", "CellReport", "Report", "run_accuracy"]
+__all__ = ["PARTS", "run_accuracy"]
 
 PARTS = (*grids(), "training", "recording", "speed")
 """What there is to run, by name."""
@@ -35,34 +35,6 @@ _RECORDING = "--recording bulk_water.tif"
 _SEARCHERS = ("centroid", "radial symmetry")  # peers that say by themselves how many particles there are
 _NEW_PARTICLES = 2000  # at each SNR
 _FRAMES, _SPEED_FRAMES, _SPEED_RUNS = 30, 24, 1000
-
-
-class CellReport(Struct, frozen=True):
-    """A cell in words and figures."""
-
-    name: str
-    grid: str
-    family: str
-    definition: str
-    generator: str
-    nuisances: str
-    snr: float
-    figures: list[Figures]
-
-
-class Report(Struct, frozen=True):
-    """All that was measured in one run."""
-
-    livetrack: str
-    machine: str
-    quick: bool
-    """True for an eighth of the images: too few for a verdict on a target."""
-    models: dict[str, str]
-    """Name: what it is for."""
-    methods: dict[str, str]
-    """The other methods: what they are, and what they are told."""
-    targets: list[Line]
-    cells: list[CellReport]
 
 
 def run_accuracy(

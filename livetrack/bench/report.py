@@ -1,16 +1,45 @@
-"""The report as Markdown: the targets, then a table for each grid."""
+"""The report, and how it reads as Markdown: the targets, then tables for each grid."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from livetrack.bench.accuracy import CellReport, Report
+from msgspec import Struct
+
 from livetrack.bench.line import Line
 from livetrack.bench.measure import Figures
 
-__all__ = ["markdown"]
+__all__ = ["CellReport", "Report", "markdown"]
 
 _MET = {True: "yes", False: "**no**", None: "not measured"}
+
+
+class CellReport(Struct, frozen=True):
+    """A cell in words and figures."""
+
+    name: str
+    grid: str
+    family: str
+    definition: str
+    generator: str
+    nuisances: str
+    snr: float
+    figures: list[Figures]
+
+
+class Report(Struct, frozen=True):
+    """All that was measured in one run."""
+
+    livetrack: str
+    machine: str
+    quick: bool
+    """True for an eighth of the images: too few for a verdict on a target."""
+    models: dict[str, str]
+    """Name: what it is for."""
+    methods: dict[str, str]
+    """The other methods: what they are, and what they are told."""
+    targets: list[Line]
+    cells: list[CellReport]
 
 
 def markdown(report: Report) -> str:
