@@ -313,6 +313,13 @@ def test_a_target_is_missed_beyond_its_limit(values: dict[str, float], missed: s
     assert not any(found.values())
 
 
+def test_cells_in_which_hardly_anything_is_found_are_said_to_be_left_out() -> None:
+    cells = [cell for cell in grids()["spot"] if cell.snr <= 3]
+    results = [Result(cell, [figures_of("mine", recall=0.05 if cell.snr == 2 else 1.0, spread=1.0)]) for cell in cells]
+    lines = [line for line in target_lines(results, "mine", "spot") if "every cell" in line.name]
+    assert [(line.figures["cells"], line.figures["cells_with_too_few_found"]) for line in lines] == 3 * [(6, 6)]
+
+
 def test_bead_must_be_below_deeptrack_and_near_the_bound() -> None:
     assert not any(met for name, met in verdicts("bead", rmse_px=0.5).items() if "DeepTrack's images" in name)
     assert not any(met for name, met in verdicts("bead", rmse_px=0.009, ratio=1.31).items() if "images" in name)

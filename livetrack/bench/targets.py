@@ -26,6 +26,7 @@ _UNEVEN = 1.10
 _FOUND = {3.0: 0.90, 4.0: 0.97}  # F1 by SNR
 _FALSE = 0.5
 _CROWD, _CROWD_ISOLATED, _CROWD_ALL = 1000, 0.97, 0.88
+_LEAST_FOUND = 200  # in a cell: fewer say nothing of a spread or a bias
 _EVERY_CELL = (
     ("spread of error / x_std", "spread", 0.9, 1.1, "1.4826 x median of |error| / x_std, both axes"),
     ("coverage of 95 %", "coverage", 0.92, 0.98, "share of the errors within 1.96 x_std, both axes"),
@@ -174,7 +175,8 @@ def _density(reached: Reached, method: str) -> Iterator[Line]:
 
 
 def _every_cell(reached: Reached, method: str) -> Iterator[Line]:
-    cells = [(cell, figures) for cell, figures in reached if _in_the_table(cell)]
+    named = [(cell, figures) for cell, figures in reached if _in_the_table(cell)]
+    cells = [(cell, figures) for cell, figures in named if (figures.recall or 0) * figures.particles >= _LEAST_FOUND]
     for what, attribute, low, high, definition in _EVERY_CELL if cells else ():
         values = {cell.name: getattr(figures, attribute) for cell, figures in cells}
         known = {name: value for name, value in values.items() if value is not None}
@@ -182,7 +184,8 @@ def _every_cell(reached: Reached, method: str) -> Iterator[Line]:
         lowest, highest = (pick(known, key=known.__getitem__, default="none") for pick in (min, max))
         yield Line(
             name=f"{method}: {what}, every cell",
-            definition=f"{definition}; particles matched within {GATE_PX:g} px; the cells that the other targets name",
+            definition=f"{definition}; particles matched within {GATE_PX:g} px; the cells that the other targets name, where "
+            f"at least {_LEAST_FOUND} were found",
             n=sum(figures.particles for _, figures in cells),
             figures={
                 "lowest": known.get(lowest),
@@ -190,6 +193,7 @@ def _every_cell(reached: Reached, method: str) -> Iterator[Line]:
                 "highest": known.get(highest),
                 "highest_at": highest,
                 "cells": len(cells),
+                "cells_with_too_few_found": len(named) - len(cells),
                 "cells_out": len(out),
                 "out": "; ".join(out),
             },
