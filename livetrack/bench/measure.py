@@ -23,7 +23,7 @@ ISOLATED_PX = 4.0
 """A particle whose neighbours are further away than this is isolated."""
 
 _PHASES = 10
-_LEAST_IN_PHASE = 20  # 200 particles fill the bins on both axes
+_LEAST_IN_PHASE = 20
 _NINETY_FIVE = 1.959964  # standard deviations to each side
 
 

@@ -184,8 +184,8 @@ def _every_cell(reached: Reached, method: str) -> Iterator[Line]:
         lowest, highest = (pick(known, key=known.__getitem__, default="none") for pick in (min, max))
         yield Line(
             name=f"{method}: {what}, every cell",
-            definition=f"{definition}; particles matched within {GATE_PX:g} px; the cells that the other targets name, where "
-            f"at least {_LEAST_FOUND} were found",
+            definition=f"{definition}; particles matched within {GATE_PX:g} px; the cells that the other targets name, "
+            f"where at least {_LEAST_FOUND} were found",
             n=sum(figures.particles for _, figures in cells),
             figures={
                 "lowest": known.get(lowest),
