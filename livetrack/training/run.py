@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import os
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,6 +62,8 @@ class Run:
         self._output = output
         self._steps = recipe.training.steps if steps is None else steps
         self._seconds = math.inf if minutes is None else 60 * minutes
+        # a core for the thread that draws: where both want the same one, PyTorch's threads wait for each other
+        torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1)))
         torch.manual_seed(self.seed)
         self._learner = Learner(recipe, choose_device(device))
         self._start = self._saved = time.perf_counter()
