@@ -50,6 +50,11 @@ def test_the_documented_file_equals_the_defaults() -> None:
             ":2: [calibration.pixel_size_um] = 'a': expected a number or nothing, got",
         ),
         ("[calibration]\npixel_size_um = 0", ":2: [calibration.pixel_size_um] = 0: expected a number > 0"),
+        ("[camera]\ngain_grey = 0", ":2: [camera.gain_grey] = 0: expected a number > 0"),
+        (
+            "[camera]\ngain_grey = 2",
+            ":2: [camera.gain_grey] needs offset_grey and read_noise_e beside it, or leave all",
+        ),
         ("[linker]\nmemory = ", ":2: not TOML: "),
         ("[linker\nmemory = 3", ":1: not TOML: "),
         (

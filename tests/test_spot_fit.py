@@ -1,0 +1,226 @@
+"""What the profile fit reaches with spots: the bound, the noise's law, crowds, uncertainty; images made here."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import erf
+
+from livetrack import Tracker, load_config
+from livetrack.localize.models import models_folder
+from livetrack.localize.profile_fit import PROFILE_STEP_PX, CameraLaw, ProfilePrior, fit_profiles
+from livetrack.particles import Rows, empty_rows
+from livetrack.training.profiles import draw_profiles
+from livetrack.training.recipe import load_recipe
+
+CELL = 40  # px from one particle to the next
+
+
+def spot(dx: np.ndarray, dy: np.ndarray, sigma: float) -> np.ndarray:
+    """Return the pixel integral of a Gaussian about (0, 0) whose height is 1 before the integration."""
+
+    def across(d: np.ndarray) -> np.ndarray:
+        return (erf((d + 0.5) / (math.sqrt(2) * sigma)) - erf((d - 0.5) / (math.sqrt(2) * sigma))) / 2
+
+    return 2 * math.pi * sigma**2 * across(dx) * across(dy)
+
+
+def knowledge() -> ProfilePrior:
+    """Return what a model of spots, sigma 0.8-3 px, has learnt of their profiles."""
+    r = np.arange(0, 20, PROFILE_STEP_PX)
+    return ProfilePrior([spot(r, np.zeros_like(r), sigma) for sigma in np.geomspace(0.8, 3, 32)])
+
+
+PRIOR = knowledge()
+
+
+def picture(x: np.ndarray, y: np.ndarray, sigma: float, side: int) -> np.ndarray:
+    """Return the spots of height 1 at (x, y), summed."""
+    total, reach = np.zeros((side, side)), math.ceil(6 * sigma) + 2
+    for px, py in zip(x, y, strict=True):
+        rows = np.arange(max(0, round(py) - reach), min(side, round(py) + reach + 1))
+        columns = np.arange(max(0, round(px) - reach), min(side, round(px) + reach + 1))
+        total[np.ix_(rows, columns)] += spot(columns[None] - px, rows[:, None] - py, sigma)
+    return total
+
+
+def grid(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return isolated places, uniform over the pixel, and the side of their image."""
+    across = math.ceil(math.sqrt(count))
+    cells = np.stack(np.divmod(np.arange(count), across)) * CELL + CELL // 2
+    y, x = cells + rng.random((2, count)) - 0.5
+    return x, y, across * CELL
+
+
+def seen(x: np.ndarray, y: np.ndarray, height: float, rng: np.random.Generator, off: float = 0.3) -> Rows:
+    """Return rows as a network gives them: `off` px off along each axis, heights 20 % off."""
+    rows = empty_rows(x.size)
+    rows["x"], rows["y"] = np.stack([x, y]) + rng.normal(0, off, (2, x.size))
+    rows["x_std"] = rows["y_std"] = 0.3
+    rows["intensity"] = height * np.exp(rng.normal(0, 0.2, x.size))
+    return rows
+
+
+def bound(sigma: float, snr: float, shot: float, even: bool = False) -> float:
+    """Return the Cramer-Rao bound of x, px, height and background unknown; `shot` is the variance's rise per signal.
+
+    With `even`, what least squares reaches that gives all pixels the same weight.
+    """
+    places, variances = np.random.default_rng(0).random((16, 2)) - 0.5, []
+    d, e = np.arange(-20, 21), 1e-3
+    for x, y in places:
+        image = snr * spot(d[None] - x, d[:, None] - y, sigma)
+        east, west = (snr * spot(d[None] - x - s, d[:, None] - y, sigma) for s in (e, -e))
+        south, north = (snr * spot(d[None] - x, d[:, None] - y - s, sigma) for s in (e, -e))
+        rows = np.stack([(east - west) / (2 * e), (south - north) / (2 * e), image, np.ones_like(image)]).reshape(4, -1)
+        variance = 1 + shot * image.ravel()
+        solver = np.linalg.inv(rows @ rows.T) @ rows
+        covariance = solver * variance @ solver.T if even else np.linalg.inv(rows / variance @ rows.T)
+        variances.append(covariance[[0, 1], [0, 1]].mean())
+    return math.sqrt(np.mean(variances))
+
+
+@pytest.mark.parametrize("background", [None, 100.0])
+@pytest.mark.parametrize("sigma", [1.0, 1.5, 2.5])
+@pytest.mark.parametrize(("snr", "limit"), [(2.0, 1.25), (4.0, 1.10), (20.0, 1.10), (100.0, 1.10)])
+def test_the_bound_is_reached_and_the_uncertainty_known(
+    snr: float, limit: float, sigma: float, background: float | None
+) -> None:
+    """Additive noise (no `background`) or Poisson noise: error, spread of error / x_std, its 95 % interval, locking.
+
+    Each limit has two or three standard errors of its measurement added, at 900 spots. Of a faint, small spot the fit
+    cannot tell how small it is, and states up to a fifth too much.
+    """
+    rng, count = np.random.default_rng(1), 900
+    x, y, side = grid(count, rng)
+    clean = picture(x, y, sigma, side)
+    if background is None:
+        noise, image = 1.0, 1000 + snr * clean + rng.normal(size=clean.shape)
+    else:
+        noise = math.sqrt(background)
+        image = rng.poisson(background + snr * noise * clean).astype(float)
+    rows = seen(x, y, snr * noise, rng, off=0.3 + 0.4 / snr)  # no better than the bound, or the start would help
+    significance = fit_profiles(image.astype(np.float32), noise, rows, 12.0, prior=PRIOR)
+    error = np.stack([rows["x"] - x, rows["y"] - y])
+    ratio = error / bound(sigma, snr, 0.0 if background is None else 1 / noise)
+    by_std = np.abs(error / np.stack([rows["x_std"], rows["y_std"]]))
+    known, chance = np.isfinite(significance), 1 / math.sqrt(2 * error.size)
+    print(f"{math.sqrt(np.mean(ratio**2)):.3f} x the bound, spread {np.median(by_std) / 0.6745:.2f}")
+    assert known.mean() > 0.99
+    assert math.sqrt(np.mean(ratio**2)) < limit * (1 + 2 * chance)
+    least = 0.82 if snr <= 4 and sigma < 2 else 0.9
+    assert least - 3 * chance < np.median(by_std) / 0.6745 < 1.1 + 3 * chance
+    assert 0.92 - chance < np.mean(by_std < 1.96) < 0.98 + chance / 2
+    phase = (5 * (np.stack([x, y]) % 1)).astype(int)
+    locked = [ratio[phase == k].mean() for k in range(5)]
+    assert np.abs(locked).max() < 0.3 + 2 * limit / math.sqrt(error.size / 5)
+
+
+@pytest.mark.parametrize(("snr", "loss"), [(20.0, 1.06), (100.0, 1.17)])
+def test_pixels_are_weighed_by_the_noise_that_is_told_or_found(snr: float, loss: float) -> None:
+    """Poisson noise: even weights lose what theory says, `loss` at least; the law told or found loses nothing."""
+    rng, noise, gain, offset = np.random.default_rng(2), 5.0, 2.0, 100.0
+    x, y, side = grid(900, rng)
+    image = offset + gain * rng.poisson(noise**2 + snr * noise * picture(x, y, 1.5, side))
+    even = CameraLaw(gain_grey=1e-6, offset_grey=0.0, read_noise_e=gain * noise / 1e-6)
+    ratios = {}
+    for name, camera in (("even", even), ("told", CameraLaw(gain, offset, 0.0)), ("found", None)):
+        rows = seen(x, y, gain * snr * noise, np.random.default_rng(3))
+        fit_profiles(image.astype(np.float32), gain * noise, rows, 12.0, prior=PRIOR, camera=camera)
+        error = np.stack([rows["x"] - x, rows["y"] - y])
+        ratios[name] = math.sqrt(np.mean(error**2)) / bound(1.5, snr, 1 / noise)
+        if camera is not even:
+            by_std = np.abs(error / np.stack([rows["x_std"], rows["y_std"]]))
+            assert 0.9 < np.median(by_std) / 0.6745 < 1.1
+    assert ratios["told"] < 1.08
+    assert ratios["found"] < 1.08
+    theory = bound(1.5, snr, 1 / noise, even=True) / bound(1.5, snr, 1 / noise)
+    print(
+        f"SNR {snr:g}: " + ", ".join(f"{name} {ratio:.3f}" for name, ratio in ratios.items()) + f", theory {theory:.3f}"
+    )
+    assert theory > loss
+    assert ratios["even"] == pytest.approx(theory, rel=0.06)
+    assert ratios["even"] > (1 + 0.6 * (loss - 1)) * max(ratios["told"], ratios["found"])
+
+
+def test_the_result_is_the_same_whatever_the_number_of_threads() -> None:
+    rng = np.random.default_rng(4)
+    x, y = rng.uniform(4, 252, (2, 250))
+    image = (100 + 9 * picture(x, y, 1.3, 256) + rng.normal(size=(256, 256))).astype(np.float32)
+    results = []
+    for threads in (1, 2, 5):
+        rows = seen(x, y, 9.0, np.random.default_rng(5))
+        significance = fit_profiles(image, 1.0, rows, 12.0, prior=PRIOR, threads=threads)
+        results.append((rows.tobytes(), significance.tobytes()))
+    assert results[0] == results[1] == results[2]
+
+
+def test_neighbours_hardly_disturb() -> None:
+    """Pairs 4 px apart, sigma 1.3, SNR 7: near the bound of two spots fitted together, and not pushed apart."""
+    rng = np.random.default_rng(6)
+    x, y, side = grid(600, rng)
+    x, y = np.concatenate([x, x + 4]), np.concatenate([y, y])
+    image = 100 + 7 * picture(x, y, 1.3, side) + rng.normal(size=(side, side))
+    rows = seen(x, y, 7.0, rng)
+    fit_profiles(image.astype(np.float32), 1.0, rows, 12.0, prior=PRIOR)
+    error = np.stack([rows["x"] - x, rows["y"] - y]) / bound(1.3, 7.0, 0.0)
+    assert math.sqrt(np.mean(error**2)) < 1.5
+    assert abs(error[0, :600].mean() - error[0, 600:].mean()) < 0.6
+
+
+def test_significance_and_intensity_tell_spots_from_noise() -> None:
+    """Sigma 1.3, SNR 3: a matched filter sees 3 sqrt(pi) 1.3 = 6.9 standard errors, and peaks of noise of some 4.5."""
+    rng = np.random.default_rng(7)
+    x, y, side = grid(300, rng)
+    rows = seen(x, y, 3.0, rng)
+    image = 100 + 3 * picture(x, y, 1.3, side) + rng.normal(size=(side, side))
+    true = fit_profiles(image.astype(np.float32), 1.0, rows, 12.0, prior=PRIOR)
+    assert 6.4 < np.median(true) < 7.4
+    assert 2.7 < np.median(rows["intensity"]) < 3.3
+    noise = rng.normal(size=(side, side))
+    smooth = spot(*np.meshgrid(np.arange(-5, 6), np.arange(-5, 6)), 1.3)
+    seen_by_filter = np.fft.irfft2(np.fft.rfft2(noise) * np.conj(np.fft.rfft2(smooth, noise.shape)), noise.shape)
+    blocks = seen_by_filter[: side // 32 * 32, : side // 32 * 32].reshape(side // 32, 32, side // 32, 32)
+    highest = blocks.transpose(0, 2, 1, 3).reshape(-1, 32 * 32).argmax(axis=1)
+    block = np.divmod(np.arange(highest.size), side // 32)
+    false = seen(32 * block[1] + highest % 32 + 5.0, 32 * block[0] + highest // 32 + 5.0, 2.0, rng)
+    assert np.nanquantile(fit_profiles(noise.astype(np.float32), 1.0, false, 12.0, prior=PRIOR), 0.99) < 5.3
+    assert np.quantile(true, 0.05) > 5.0
+
+
+def test_structure_in_the_background_is_not_taken_for_noise() -> None:
+    """Ripples 12 px long, as high as four times the noise: x_std stays within 25 % of what it is without them."""
+    rng = np.random.default_rng(8)
+    x, y, side = grid(200, rng)
+    image = 100 + 30 * picture(x, y, 1.5, side) + rng.normal(size=(side, side))
+    ripples = 4 * np.sin(2 * math.pi * (np.arange(side)[:, None] + 0.6 * np.arange(side)) / 12)
+    std = []
+    for added in (0, ripples):
+        rows = seen(x, y, 30.0, np.random.default_rng(9))
+        fit_profiles((image + added).astype(np.float32), 1.0, rows, 12.0, prior=PRIOR)
+        std.append(np.median(rows["x_std"]))
+    assert std[1] / std[0] == pytest.approx(1, abs=0.25)
+
+
+def test_a_camera_in_the_settings_reaches_the_fit(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("[camera]\ngain_grey = 1.0\noffset_grey = 0.0\nread_noise_e = 40.0\n", encoding="utf-8")
+    rng = np.random.default_rng(10)
+    image = 400 + 1000 * picture(np.array([40.3]), np.array([39.8]), 1.5, 80) + rng.normal(0, 20, (80, 80))
+    found, told = (Tracker.of(load_config(given)).localizer.localize(image) for given in (None, path))
+    assert len(found) == len(told) == 1
+    assert told["x_std"][0] > 1.4 * found["x_std"][0]
+
+
+def test_a_model_carries_the_profiles_of_its_recipe() -> None:
+    recipe = load_recipe(models_folder() / "spot.toml")
+    profiles = np.array(draw_profiles(recipe, 1))
+    assert draw_profiles(recipe, 1) == profiles.tolist()
+    assert profiles[:, 0] == pytest.approx(1, abs=0.02)
+    half = PROFILE_STEP_PX * np.argmax(profiles < 0.5, axis=1)
+    least, most = recipe.particles.size_px
+    assert 1.1 * least < half.min() < 1.7 * least
+    assert 1.0 * most < half.max() < 1.3 * most
