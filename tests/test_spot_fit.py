@@ -23,9 +23,11 @@ def spot(dx: np.ndarray, dy: np.ndarray, sigma: float) -> np.ndarray:
     """Return the pixel integral of a Gaussian about (0, 0) whose height is 1 before the integration."""
 
     def across(d: np.ndarray) -> np.ndarray:
-        return (erf((d + 0.5) / (math.sqrt(2) * sigma)) - erf((d - 0.5) / (math.sqrt(2) * sigma))) / 2
+        share: np.ndarray = (erf((d + 0.5) / (math.sqrt(2) * sigma)) - erf((d - 0.5) / (math.sqrt(2) * sigma))) / 2
+        return share
 
-    return 2 * math.pi * sigma**2 * across(dx) * across(dy)
+    image: np.ndarray = 2 * math.pi * sigma**2 * across(dx) * across(dy)
+    return image
 
 
 def knowledge() -> ProfilePrior:
