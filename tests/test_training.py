@@ -86,7 +86,8 @@ def test_a_short_training_learns_and_its_model_finds_spots(tiny: Path, tmp_path:
     assert report.overall.recall > 0.5
     at_20 = next(cell for cell in report.isolated if cell.snr == 20)
     assert f"| 20 | {at_20.recall:.3f} | {at_20.rmse_px:.4f} | {at_20.bound_px:.4f} | {at_20.over_bound:.2f} |" in card
-    assert at_20.recall > 0.9
+    assert at_20.recall > 0.5
+    assert at_20.over_bound < 1.5
     # a Gaussian's bound is 0.8 px / SNR, whatever its width
     assert at_20.bound_px == pytest.approx(0.8 / 20, rel=0.1)
     assert sum(cell.particles for cell in report.accuracy) > 100

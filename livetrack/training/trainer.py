@@ -97,7 +97,7 @@ def train(
     interrupted = False
     try:
         with closing(draw_ahead(recipe, run.seed, first)) as batches:
-            while run.share() < 1:
+            while run.state.share < 1:
                 run.learn(next(batches))
                 if progress is not None:
                     progress(run.state)
