@@ -92,9 +92,9 @@ def _find(
     column: npt.NDArray[np.int32],
     cost: npt.NDArray[np.float64],
 ) -> tuple[int, bool]:
-    """Fill the sparse rows; return how many candidates there are, also where that is more than fit in.
+    """Fill the sparse rows; return how many candidates there are, and whether those are all.
 
-    And whether those are all: after `most_pairs` no more are looked at.
+    After `most_pairs` no more are looked at. Where `column` is too short, the number is what it must hold at least.
     """
     first[: len(tracks) + 1] = 0
     if len(points) == 0:
@@ -121,13 +121,13 @@ def _find(
                 # the cells of a row lie side by side, and so do their particles
                 begin, end = cell_start[row * width + cells_before], cell_start[row * width + cells_until]
                 pairs += end - begin
-                for k in range(begin, end):
+                if count + end - begin > len(column):
+                    return count + end - begin, False
+                for k in range(begin, end):  # what is too far is written over by the next: faster than to ask
                     distance = (x[k] - from_x) ** 2 + (y[k] - from_y) ** 2
-                    if distance <= furthest:
-                        if count < len(column):
-                            column[count] = index[k]
-                            cost[count] = distance
-                        count += 1
+                    column[count] = index[k]
+                    cost[count] = distance
+                    count += distance <= furthest
         first[i + 1] = count
     return count, True
 

@@ -78,4 +78,4 @@ def _price(
                 kept += 1
         begin = end
         first[i + 1] = kept
-    return unlinked
+    return float(unlinked)

@@ -73,7 +73,7 @@ class Brownian:
 
     def start(self, learnt: Moments, interval_s: float) -> Start:
         """Return what is expected of a particle that appears."""
-        return Start()
+        return _NOTHING
 
 
 class Velocity:
@@ -136,6 +136,7 @@ class Trap:
 MOTIONS: dict[str, type[Motion]] = {"brownian": Brownian, "velocity": Velocity, "trap": Trap}
 """The models by the name that settings have for them."""
 
+_NOTHING = Start()
 _LEAST_DIFFUSION = 0.02  # of the mean square: no motion is quite regular
 _LEAST_PERSISTENCE, _MOST_PERSISTENCE = 0.3, 0.95  # a frame: below it is Brownian, above a turn would be missed
 _LEAST_KEPT, _MOST_KEPT = 0.0, 0.98

@@ -131,22 +131,41 @@ class Tracks:
         self._tracks = grown(self._tracks, self._count + len(found))
         self._seen = grown(self._seen, len(found))
         self._ended = grown(self._ended, self._count)
-        seen = self._seen[: len(found)]
-        tracks, was = self._tracks, self._count
-        alive = _continue(
-            tracks, was, link, found, t_s, self._memory, self._confirm_after, self._hidden_is_velocity, flags,
-            seen, self._ended,
+        seen, was = self._seen[: len(found)], self._count
+        lived_on, self._count, self.next_id = _follow(
+            self._tracks, was, link, found, t_s, self._memory, self._confirm_after, self._hidden_is_velocity, flags,
+            start, self._centres_px, self._reach_px, self.next_id, seen, self._ended,
         )  # fmt: skip
-        self._ended_count = was - alive
-        self._count, self.next_id = _begin(
-            tracks, alive, found, t_s, self._confirm_after, start.x, start.y, start.at_place, start.var,
-            self._centres_px, self._reach_px, flags, self.next_id, seen,
-        )  # fmt: skip
+        self._ended_count = was - lived_on
         return seen
 
 
 _NEW = int(Flag.NEW)
 _TENTATIVE = int(Flag.TENTATIVE)
+
+
+@njit
+def _follow(
+    tracks: npt.NDArray[np.void],
+    count: int,
+    link: npt.NDArray[np.int32],
+    found: npt.NDArray[np.void],
+    t_s: float,
+    memory: int,
+    confirm_after: int,
+    hidden_is_velocity: bool,
+    flags: int,
+    start: Start,
+    centres: npt.NDArray[np.float64],
+    reach: float,
+    next_id: int,
+    seen: npt.NDArray[np.void],
+    ended: npt.NDArray[np.int64],
+) -> tuple[int, int, int]:
+    """Write `tracks`, `seen` and `ended`; return how many live on, how many live with the new, and the next free id."""
+    lived_on = _continue(tracks, count, link, found, t_s, memory, confirm_after, hidden_is_velocity, flags, seen, ended)
+    alive, next_id = _begin(tracks, lived_on, found, t_s, confirm_after, start, centres, reach, flags, next_id, seen)
+    return lived_on, alive, next_id
 
 
 @njit
@@ -201,10 +220,7 @@ def _begin(
     found: npt.NDArray[np.void],
     t_s: float,
     confirm_after: int,
-    x_start: float,
-    y_start: float,
-    at_place: float,
-    start_var: float,
+    start: Start,
     centres: npt.NDArray[np.float64],
     reach: float,
     flags: int,
@@ -228,11 +244,12 @@ def _begin(
                 track["x_hidden"], track["x_cov"], track["x_hidden_var"] = centres[centre, 0], 0.0, 0.0
                 track["y_hidden"], track["y_cov"], track["y_hidden_var"] = centres[centre, 1], 0.0, 0.0
             else:
-                track["x_hidden"] = x_start + at_place * x
-                track["y_hidden"] = y_start + at_place * y
-                track["x_cov"], track["y_cov"] = at_place * track["x_noise"], at_place * track["y_noise"]
-                track["x_hidden_var"] = start_var + at_place * track["x_noise"]
-                track["y_hidden_var"] = start_var + at_place * track["y_noise"]
+                track["x_hidden"] = start.x + start.at_place * x
+                track["y_hidden"] = start.y + start.at_place * y
+                track["x_cov"] = start.at_place * track["x_noise"]
+                track["y_cov"] = start.at_place * track["y_noise"]
+                track["x_hidden_var"] = start.var + track["x_cov"]
+                track["y_hidden_var"] = start.var + track["y_cov"]
             alive += 1
             next_id += 1
     return alive, next_id

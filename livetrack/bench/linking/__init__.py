@@ -1,0 +1,1 @@
+"""The linking bench: time for a frame beside peers, the least cost, and how many links are correct."""
