@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from contextlib import closing
@@ -81,6 +82,7 @@ def test_a_short_training_learns_and_its_model_finds_spots(tiny: Path, tmp_path:
     assert measured[-1] > measured[0]
     card = Path(report.card).read_text(encoding="utf-8")
     assert "| SNR |" in card
+    assert re.search(r"64x64 in [\d.e+]+ ms, .* with \d+ particles in [\d.e+]+ ms", card)
     assert report.accuracy_line in card
     assert report.overall.particles == sum(cell.particles for cell in report.accuracy)
     assert report.overall.recall > 0.5

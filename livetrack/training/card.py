@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,20 @@ import numpy as np
 
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.training.isolated import Isolated
-from livetrack.training.recipe import FAMILIES_OF
+from livetrack.training.recipe import FAMILIES_OF, Recipe
+from livetrack.training.speed import speed_line
 from livetrack.training.validate import GATE_PX, SIDE_PX, Accuracy, Validation
 
 __all__ = ["accuracy_line", "accuracy_table", "isolated_table", "precision_line", "write_card"]
 
-_RUNS = 20
 _LEAST_RECALL = 0.1  # below it a model has learnt too little to be of use
 
 
-def write_card(localizer: NetworkLocalizer, model: Path, validation: Validation, isolated: list[Isolated]) -> Path:
+def write_card(
+    localizer: NetworkLocalizer, recipe: Recipe, model: Path, validation: Validation, isolated: list[Isolated]
+) -> Path:
     """Write the card as Markdown beside `model`; return its path."""
     card = localizer.card
-    speed = ", ".join(f"{side}x{side} in {_milliseconds(localizer, side):.2g} ms" for side in (64, 128, 512))
     text = f"""\
 # {card.name}
 
@@ -35,7 +35,8 @@ def write_card(localizer: NetworkLocalizer, model: Path, validation: Validation,
 - trained: {card.steps} steps from seed {card.seed} in {card.minutes:.1f} min on {card.hardware}, {card.date}, livetrack
   {card.livetrack}
 - file: {model.stat().st_size / 1000:.0f} kB; format {card.format}
-- speed at best, with {localizer.provider} on {os.cpu_count()} cores: {speed}
+- speed at best, with {localizer.provider} on {os.cpu_count()} cores:
+  {speed_line(localizer, recipe)}
 
 Precision of `localize` for one particle at a time in white noise, against the Cramér-Rao bound for unknown height and
 background; SNR is the particle's height over the background / standard deviation of the noise:
@@ -117,15 +118,3 @@ def _settings(section: dict[str, Any], family: str) -> str:
 
 def _known(value: float, digits: int = 3) -> str:
     return "none" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def _milliseconds(localizer: NetworkLocalizer, side: int) -> float:
-    """Return the shortest time of `localize` on noise: other work on the machine can only lengthen it."""
-    image = np.random.default_rng(0).normal(1000, 10, (side, side)).astype(np.uint16)
-    localizer.warmup(image.shape, image.dtype)
-    times = []
-    for _ in range(_RUNS):
-        start = time.perf_counter()
-        localizer.localize(image)
-        times.append(time.perf_counter() - start)
-    return 1e3 * min(times)

@@ -109,7 +109,7 @@ def train(
     localizer = run.write_model()
     validation = validate(localizer, recipe)
     isolated = measure_isolated(localizer, recipe)
-    card = write_card(localizer, output, validation, isolated)
+    card = write_card(localizer, recipe, output, validation, isolated)
     if not interrupted:
         run.checkpoint.unlink(missing_ok=True)
     return TrainingReport(

@@ -1,0 +1,44 @@
+"""How fast a model is."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from livetrack.localize.localizer import Localizer
+from livetrack.training.recipe import Recipe
+from livetrack.training.scenes import draw_scene
+
+__all__ = ["speed_line"]
+
+_RUNS = 20
+_SIDES = (64, 128, 512)
+_TILES = 8  # of 64x64 px along each side of the image with particles
+
+
+def speed_line(localizer: Localizer, recipe: Recipe) -> str:
+    """Return the times of `localize` on images of noise, and on one with particles, in one line."""
+    rng = np.random.default_rng(0)
+    words = []
+    for side in _SIDES:
+        noise = rng.normal(1000, 10, (side, side)).astype(np.float32)
+        words.append(f"{side}x{side} in {_milliseconds(localizer, noise):.2g} ms")
+    scenes = (draw_scene(recipe, np.random.default_rng(n), 64, 64) for n in range(_TILES))
+    fullest = max(scenes, key=lambda scene: scene.x.size)
+    image = np.tile(fullest.image, (_TILES, _TILES))
+    milliseconds = _milliseconds(localizer, image)
+    return f"{', '.join(words)}, with {len(localizer.localize(image))} particles in {milliseconds:.2g} ms"
+
+
+def _milliseconds(localizer: Localizer, image: npt.NDArray[Any]) -> float:
+    """Return the shortest time of `localize`: other work on the machine can only lengthen it."""
+    localizer.warmup(image.shape, image.dtype)
+    times = []
+    for _ in range(_RUNS):
+        start = time.perf_counter()
+        localizer.localize(image)
+        times.append(time.perf_counter() - start)
+    return 1e3 * min(times)
