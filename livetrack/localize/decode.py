@@ -18,15 +18,17 @@ Speiser et al., Nature Methods 18, 1082 (2021)). The position is the mean of the
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
+from livetrack.localize.windows import Windows
 from livetrack.particles import Rows, empty_rows
 
-__all__ = ["APART_PX", "BLOCK", "CELL", "MAPS", "decode", "decode_near", "decode_within"]
+__all__ = ["BLOCK", "CELL", "MAPS", "decode", "decode_near", "decode_windows"]
 
 CELL = 2
 """Pixels per cell along each axis."""
@@ -37,13 +39,11 @@ BLOCK = 4
 MAPS = 8
 """Values per cell."""
 
-APART_PX = 1.5
-"""Of two particles nearer than that, the weaker is the same one seen twice."""
-
 _AGREE_PX = 1.5  # a cell whose position lies further from the peak's belongs to another particle
 _NEAR = 2  # cells about the expected one where `decode_near` looks
 _HOPELESS = -7.0  # logits below count as probability 0
 _FIELDS = 8
+_APART_PX = 1.5  # of two particles nearer than that, the weaker is the same one seen twice
 
 
 def decode(
@@ -74,10 +74,8 @@ def decode(
     return rows
 
 
-def decode_within(
-    maps: npt.NDArray[Any],
-    left: npt.NDArray[Any],
-    top: npt.NDArray[Any],
+def decode_windows(
+    seen: Iterable[tuple[npt.NDArray[Any], Windows]],
     width: int,
     height: int,
     margin: float,
@@ -85,14 +83,12 @@ def decode_within(
     threshold: float,
     oriented: bool = False,
 ) -> Rows:
-    """Return the particles in the maps of windows, window by window; what several windows see is there several times.
+    """Return the particles in windows of an image, top to bottom, each once although several windows may see it.
 
     Parameters
     ----------
-    maps
-        (N, 32, h, w) float32, C-contiguous.
-    left, top
-        (N,) the first pixel of each window in the image.
+    seen
+        Maps, (N, 32, h, w) float32, C-contiguous, and the N windows that they are of.
     width, height
         Of the image, px.
     margin
@@ -100,7 +96,10 @@ def decode_within(
     noise, threshold, oriented
         As in `decode`.
     """
-    found = _read_windows(maps, left, top, width, height, margin, threshold)
+    parts = [_read_windows(maps, each.left, each.top, width, height, margin, threshold) for maps, each in seen]
+    found = np.concatenate(parts)
+    found = found[np.lexsort((found[:, 0], found[:, 1]))]
+    found = found[: _drop_twins(found)]
     rows = empty_rows(len(found))
     _write(rows, found, noise, oriented)
     return rows
@@ -244,6 +243,26 @@ def _read_windows(maps: Any, left: Any, top: Any, width: int, height: int, margi
 
 
 @njit
+def _drop_twins(found: Any) -> int:
+    """Move the particles, sorted by y, together so that each is there once; return how many there are."""
+    kept = 0
+    for n in range(len(found)):
+        x, y = found[n, 0], found[n, 1]
+        twin = -1
+        for m in range(kept - 1, -1, -1):
+            if y - found[m, 1] >= 2 * _APART_PX:  # twice: a likelier twin has taken the place of one above it
+                break
+            if (found[m, 0] - x) ** 2 + (found[m, 1] - y) ** 2 < _APART_PX**2:
+                twin = m
+        if twin < 0:
+            found[kept] = found[n]
+            kept += 1
+        elif found[twin, 4] < found[n, 4]:
+            found[twin] = found[n]
+    return kept
+
+
+@njit
 def _read_peaks(maps: Any, probability: Any, peaks: Any, inside: Any, threshold: float, found: Any) -> int:
     """Write the fields of each peak that reaches `threshold` into `found`; return how many there are.
 
@@ -257,7 +276,7 @@ def _read_peaks(maps: Any, probability: Any, peaks: Any, inside: Any, threshold:
             continue
         twin = -1
         for m in range(kept):
-            if (found[m, 0] - x) ** 2 + (found[m, 1] - y) ** 2 < APART_PX**2:
+            if (found[m, 0] - x) ** 2 + (found[m, 1] - y) ** 2 < _APART_PX**2:
                 twin = m
         if twin < 0:
             kept += 1

@@ -11,15 +11,16 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from livetrack.errors import ModelError
-from livetrack.localize.decode import APART_PX, decode, decode_near, decode_within
+from livetrack.localize.decode import decode, decode_near, decode_windows
 from livetrack.localize.edge import flag_edges
 from livetrack.localize.models import ModelCard, read_card
 from livetrack.localize.normalize import fill_input, fill_inputs, noise_level, to_float
 from livetrack.localize.profile_fit import CameraLaw, ProfilePrior, fit_profiles
+from livetrack.localize.score_law import ScoreLaw
 from livetrack.localize.symmetry_fit import fit_symmetric
 from livetrack.localize.template_fit import TemplateFit
 from livetrack.localize.threads import share, thread_count
-from livetrack.localize.windows import Windows, each_once
+from livetrack.localize.windows import Windows
 from livetrack.particles import Flag, Rows, empty_rows
 
 __all__ = ["NetworkLocalizer"]
@@ -69,11 +70,13 @@ class NetworkLocalizer:
         camera: CameraLaw | None = None,
     ) -> None:
         self._threads = thread_count(threads)
-        self._session = _open(path, self._threads, provider)
-        self.card: ModelCard = read_card(self._session, path)
+        self.session = _open(path, self._threads, provider)
+        self.card: ModelCard = read_card(self.session, path)
         self.name = self.card.name
-        self.provider: str = self._session.get_providers()[0]
+        self.provider: str = self.session.get_providers()[0]
         self.threshold = self.card.threshold if threshold is None else threshold
+        self._law = ScoreLaw(*self.card.score_law)
+        self._least_score = self._law.score(self.threshold)
         self._profile_fit = profile_fit
         self._prior = ProfilePrior(self.card.profiles)
         self._camera = camera
@@ -97,8 +100,8 @@ class NetworkLocalizer:
 
         share(fill, len(whole), self._threads, max(self.card.multiple, _LEAST_BAND_PX // width))
         maps = self._run(batch)[0]
-        rows = decode(maps, width, height, noise, self.threshold, self.card.oriented)
-        flag_edges(rows, width, height, self.card.diameter_px / 2)
+        rows = decode(maps, width, height, noise, self._least_score, self.card.oriented)
+        self._complete(rows)
         return rows
 
     def refine(self, image: npt.NDArray[Any], rows: Rows) -> Rows:
@@ -112,7 +115,7 @@ class NetworkLocalizer:
         height, width = grey.shape
         crops = self.windows(rows["x"], rows["y"], self.card.crop_px, grey.shape)
         decode_near(self._look(crops), crops.left, crops.top, noise, rows, self.card.oriented)
-        flag_edges(rows, width, height, self.card.diameter_px / 2)
+        self._complete(rows)
         self._fit(rows)
         return rows
 
@@ -137,16 +140,10 @@ class NetworkLocalizer:
         if noise == 0:
             return empty_rows()
         height, width = grey.shape
-        seen = [
-            decode_within(
-                self._look(each), each.left, each.top, width, height, self.margin_px, noise, self.threshold,
-                self.card.oriented,
-            )
-            for each in windows
-        ]  # fmt: skip
-        rows = each_once(np.concatenate([empty_rows(), *seen]), APART_PX)
+        seen = [(self._look(each), each) for each in windows]
+        rows = decode_windows(seen, width, height, self.margin_px, noise, self._least_score, self.card.oriented)
         rows["flags"] = Flag.PARTIAL_SEARCH
-        flag_edges(rows, width, height, self.card.diameter_px / 2)
+        self._complete(rows)
         self._fit(rows)
         return rows
 
@@ -178,6 +175,12 @@ class NetworkLocalizer:
         self._noise = noise_level(self._grey)
         return self._grey, self._noise
 
+    def _complete(self, rows: Rows) -> None:
+        """Turn the network's scores into probabilities; flag rows at the edge of the image that was measured last."""
+        rows["score"] = self._law.probability(rows["score"])
+        height, width = self._grey.shape
+        flag_edges(rows, width, height, self.card.diameter_px / 2)
+
     def _fit(self, rows: Rows) -> None:
         """Fit the profiles of `rows` in the image that was measured last."""
         if self._profile_fit and self.card.symmetry == "round":
@@ -207,15 +210,13 @@ class NetworkLocalizer:
 
         def fill(first: int, last: int) -> None:
             part = slice(first, last)
-            fill_inputs(
-                self._grey, self._noise, self.card.background_radius_px, batch[part, 0], left[part], top[part]
-            )
+            fill_inputs(self._grey, self._noise, self.card.background_radius_px, batch[part, 0], left[part], top[part])
 
         share(fill, len(left), self._threads, -(-_LEAST_BAND_PX // (windows.width * windows.height)))
         return self._run(batch)
 
     def _run(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        maps: npt.NDArray[np.float32] = self._session.run(None, {"image": batch})[0]
+        maps: npt.NDArray[np.float32] = self.session.run(None, {"image": batch})[0]
         return maps
 
 

@@ -68,11 +68,11 @@ def noise_level(image: npt.NDArray[np.float32]) -> float:
     image's range, which a single hot pixel does not widen.
     """
     step = round(math.sqrt(image.size / _SAMPLES)) | 1  # odd, so as not to fall in step with colour filters or blocks
-    differences, low, high = _sample(image, step)
-    differences.sort()
-    trimmed = float(differences[: max(1, int(_TRIM * differences.size))].mean()) / _MEAN_OF_TRIMMED
-    first = int(np.searchsorted(differences, 0.0, side="right"))
-    rounding = float(differences[first]) / math.sqrt(12.0) if first < differences.size else 0.0
+    differences, least, low, high = _sample(image, step)
+    kept = max(1, int(_TRIM * differences.size))
+    differences.partition(kept - 1)
+    trimmed = float(differences[:kept].mean()) / _MEAN_OF_TRIMMED
+    rounding = float(least) / math.sqrt(12.0) if least < np.inf else 0.0
     return max(trimmed, rounding, float(high - low) / _RANGE_TO_NOISE)
 
 
@@ -159,17 +159,20 @@ def subtract_background(image: Any, scale: float, radius: int, out: Any, left: i
 
 @njit
 def _sample(image: Any, step: int) -> Any:
-    """Return neighbouring differences along x, and the range that two neighbours share."""
+    """Return neighbouring differences along x, the least that is not 0, and the range that two neighbours share."""
     height, width = image.shape
     rows = (height + step - 1) // step
     columns = (width - 2) // step + 1
     differences = np.empty(rows * columns, np.float32)
-    low, high = np.inf, -np.inf
+    least, low, high = np.inf, np.inf, -np.inf
     for i in range(rows):
         for j in range(columns):
             a = image[i * step, j * step]
             b = image[i * step, j * step + 1]
-            differences[i * columns + j] = abs(a - b)
+            difference = abs(a - b)
+            differences[i * columns + j] = difference
+            if difference > 0:
+                least = min(least, difference)
             low = min(low, max(a, b))
             high = max(high, min(a, b))
-    return differences, low, max(high, low)
+    return differences, least, low, max(high, low)

@@ -1,4 +1,4 @@
-"""Parts of an image that are searched by themselves, and the rows that come of them, each particle once."""
+"""Parts of an image that are looked at by themselves."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.jit import njit
-from livetrack.particles import Rows
-
-__all__ = ["Windows", "each_once"]
+__all__ = ["Windows"]
 
 
 class Windows(NamedTuple):
@@ -34,25 +31,7 @@ class Windows(NamedTuple):
         return len(self.left) * self.width * self.height
 
 
-def each_once(rows: Rows, apart_px: float) -> Rows:
-    """Return `rows`, (N,), from top to bottom; of two that are nearer than `apart_px` the one of higher score."""
-    rows = rows[np.lexsort((rows["x"], rows["y"]))]
-    keep = np.ones(len(rows), np.bool_)
-    _drop_twins(rows["x"], rows["y"], rows["score"], apart_px, keep)
-    return rows if keep.all() else rows[keep]
-
-
 def _first_pixel(centre: npt.NDArray[Any], side: int, length: int) -> npt.NDArray[np.int64]:
     """Return where a window about each centre starts, inside the image."""
     start: npt.NDArray[np.float64] = np.rint(centre - (side - 1) / 2)
     return start.clip(0, max(0, length - side)).astype(np.int64)
-
-
-@njit
-def _drop_twins(x: Any, y: Any, score: Any, apart: float, keep: Any) -> None:
-    for n in range(x.size):
-        for m in range(n - 1, -1, -1):
-            if y[n] - y[m] >= apart or not keep[n]:
-                break
-            if keep[m] and (x[n] - x[m]) ** 2 + (y[n] - y[m]) ** 2 < apart * apart:
-                keep[n if score[n] <= score[m] else m] = False

@@ -1,0 +1,165 @@
+"""The whole path of a frame, to a client in another process, and frame by frame what it cannot be quicker than."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import zmq
+
+from livetrack.bench.latency.listener import END, HOP, STAMPS, listen
+from livetrack.bench.line import Line
+from livetrack.camera import Frame
+from livetrack.config import load_config
+from livetrack.engine import Engine
+from livetrack.errors import LivetrackError
+from livetrack.localize.network import NetworkLocalizer
+from livetrack.particles import Rows
+from livetrack.wire import HEADER
+
+__all__ = ["Case", "cases", "measure", "path_line"]
+
+_FPS = 25
+_WARM = 40  # frames that are not counted
+_LOOP = 16  # frames that are played to and fro
+_MOST_ADDED_US, _MOST_P99 = 150.0, 2.0
+
+
+class Case(NamedTuple):
+    """An image size, a number of particles, and whether their profiles are fitted."""
+
+    side_px: int
+    particles: int
+    profile_fit: bool
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables."""
+        particles = "1 particle" if self.particles == 1 else f"{self.particles} particles"
+        fit = "with" if self.profile_fit else "without"
+        return f"{self.side_px}x{self.side_px} px, {particles}, {fit} profile fit"
+
+
+def cases() -> list[Case]:
+    """Return all that are measured."""
+    return [Case(side, count, fit) for fit in (True, False) for side in (64, 128, 512) for count in (1, 5, 100)]
+
+
+def measure(case: Case, frames: int, step: Callable[[], None]) -> npt.NDArray[np.void]:
+    """Return (N,) of `STAMPS`, with the duration of bare inference in a field `inference` more.
+
+    Half a frame time after each frame, so that both come upon a machine as idle, the network is run once more on the
+    very input that it had in that frame, and then a message of the frame's size is sent to the same client over a
+    bare socket.
+    """
+    with Engine(load_config(None, _settings(case))) as engine:
+        localizer = engine.tracker.localizer
+        assert isinstance(localizer, NetworkLocalizer)
+        inputs = _listen_in(localizer)
+        with _client(engine.publisher.address) as (hops, results):
+            inference: dict[int, int] = {}
+
+            def floors(frame: Frame, rows: Rows) -> None:
+                time.sleep(max(0.0, (frame.t_received_ns - time.perf_counter_ns()) * 1e-9 + 0.5 / _FPS))
+                start_ns = time.perf_counter_ns()
+                for each in inputs:
+                    localizer.session.run(None, {"image": each})
+                inference[frame.index] = time.perf_counter_ns() - start_ns
+                inputs.clear()
+                hops.send(HOP.pack(frame.index, time.perf_counter_ns()) + bytes(HEADER.itemsize + rows.nbytes))
+                step()
+
+            engine.run(seconds=(frames + _WARM) / _FPS, on_rows=floors)
+            hops.send(HOP.pack(END, 0))
+            stamps = results.recv() if results.poll(20) else np.empty(0, STAMPS)
+    if len(stamps) < (frames + _WARM) // 2:
+        raise LivetrackError(f"{case.name}: the client received {len(stamps)} of {frames + _WARM} frames")
+    stamps = stamps[_WARM:]
+    joined = np.empty(len(stamps), [*STAMPS.descr, ("inference", "<i8")])
+    for name in STAMPS.names or ():
+        joined[name] = stamps[name]
+    joined["inference"] = [inference[frame] for frame in stamps["frame"].tolist()]
+    return joined
+
+
+def path_line(case: Case, stamps: npt.NDArray[np.void]) -> Line:
+    """Return the case's line of the table."""
+    floors = stamps["inference"] + stamps["bare"]
+    added = _us(stamps["total"] - floors, 50)
+    p99, floors_p99 = _us(stamps["total"], 99), _us(floors, 99)
+    return Line(
+        name=case.name,
+        definition=f"following at {_FPS} frames/s of 16 bits; receipt of a frame to its receipt by a client in another "
+        "process; added: the median, frame by frame, of that less bare inference (the same input and session, half a "
+        "frame time later) and a bare ZeroMQ hop of a message of the same size to the same client",
+        n=len(stamps),
+        figures={
+            "added_p50_us": added,
+            "p50_us": _us(stamps["total"], 50),
+            "p99_us": p99,
+            "inference_p50_us": _us(stamps["inference"], 50),
+            "bare_hop_p50_us": _us(stamps["bare"], 50),
+            "floors_p99_us": floors_p99,
+            **{f"{stage}_p50_us": _us(stamps[stage], 50) for stage in ("wait", "localize", "link", "publish", "hop")},
+        },
+        target=f"added at most {_MOST_ADDED_US:g} µs, p99 at most {_MOST_P99:g} x that of the floors",
+        met=added <= _MOST_ADDED_US and p99 <= _MOST_P99 * floors_p99,
+    )
+
+
+def _us(durations_ns: npt.NDArray[np.int64], percent: float) -> float:
+    return round(float(np.percentile(durations_ns, percent)) / 1e3, 1)
+
+
+def _settings(case: Case) -> list[str]:
+    scene = {"width": case.side_px, "height": case.side_px, "count": case.particles, "fps": _FPS, "loop_frames": _LOOP}
+    return [
+        "camera.driver=simulated",
+        "camera.every_frame=true",
+        *(f"camera.simulated.{key}={value}" for key, value in scene.items()),
+        "localizer.search=follow",
+        f"localizer.profile_fit={str(case.profile_fit).lower()}",
+        "publish.address=tcp://127.0.0.1:*",
+        "publish.preview_address=tcp://127.0.0.1:*",
+    ]
+
+
+def _listen_in(localizer: NetworkLocalizer) -> list[npt.NDArray[np.float32]]:
+    """Return a list that each input of the network is added to from now on."""
+    inputs: list[npt.NDArray[np.float32]] = []
+    run = localizer._run
+
+    def noted(batch: npt.NDArray[np.float32]) -> Any:
+        inputs.append(batch)
+        return run(batch)
+
+    localizer._run = noted  # type: ignore[method-assign]
+    return inputs
+
+
+@contextmanager
+def _client(address: str) -> Iterator[tuple[zmq.Socket[bytes], Connection]]:
+    """Start the other process; yield the bare socket to it and the pipe that its stamps come through."""
+    spawn = multiprocessing.get_context("spawn")
+    here, there = spawn.Pipe()
+    bare: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUB)
+    bare.bind("tcp://127.0.0.1:*")
+    hops = bare.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()  # type: ignore[union-attr]
+    process = spawn.Process(target=listen, args=(address, hops, there), daemon=True)
+    process.start()
+    try:
+        if not here.poll(60):
+            raise LivetrackError("the bench's client process does not start")
+        here.recv()
+        yield bare, here
+    finally:
+        process.join(timeout=5)
+        if process.is_alive():
+            process.kill()
+        bare.close(linger=0)

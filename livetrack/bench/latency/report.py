@@ -1,0 +1,80 @@
+"""The latency bench's report, and the same as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from livetrack.bench.line import Line
+
+__all__ = ["Report", "markdown"]
+
+_MET = {True: "yes", False: "**no**", None: "not measured"}
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """All that was measured."""
+
+    livetrack: str
+    machine: str
+    provider: str
+    quick: bool
+    path: list[Line]
+    """The whole path, a line for each size and number of particles."""
+    against: list[Line]
+    """Beside full search and trackpy."""
+
+
+def markdown(report: Report) -> str:
+    """Return the report as Markdown."""
+    return "\n".join([*_head(report), *_path(report.path), *_against(report.against)]) + "\n"
+
+
+def _head(report: Report) -> Iterator[str]:
+    yield "# Latency"
+    yield ""
+    yield f"livetrack {report.livetrack}, {report.machine}, network on {report.provider}."
+    if report.quick:
+        yield "**A quick run: too few frames for the tails.**"
+    yield "Made by `livetrack bench latency`; `--json` has every definition and figure."
+    yield ""
+
+
+def _path(lines: list[Line]) -> Iterator[str]:
+    if not lines:
+        return
+    yield "## From receipt of a frame to a client in another process, µs"
+    yield ""
+    yield lines[0].definition[:1].upper() + lines[0].definition[1:] + f". Target: {lines[0].target}."
+    yield ""
+    yield "| what | added p50 | p50 | p99 | inference | hop | floors p99 | wait, find, link, publish, hop | met |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for line in lines:
+        names = ("added_p50", "p50", "p99", "inference_p50", "bare_hop_p50", "floors_p99")
+        stages = ", ".join(_number(line.figures[f"{each}_p50_us"]) for each in _STAGES)
+        values = " | ".join(_number(line.figures[f"{each}_us"]) for each in names)
+        yield f"| {line.name} | {values} | {stages} | {_MET[line.met]} |"
+    yield ""
+
+
+_STAGES = ("wait", "localize", "link", "publish", "hop")
+
+
+def _against(lines: list[Line]) -> Iterator[str]:
+    if not lines:
+        return
+    yield "## Beside others"
+    yield ""
+    yield "| what | measured | target | met | n |"
+    yield "|---|---|---|---|---|"
+    for line in lines:
+        measured = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in line.figures.items())
+        yield f"| {line.name} | {measured} | {line.target} | {_MET[line.met]} | {line.n} |"
+    yield ""
+
+
+def _number(value: float | str | None) -> str:
+    if not isinstance(value, int | float):
+        return str(value)
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"

@@ -1,0 +1,99 @@
+"""The latency bench from its parts to the report."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Collection
+from itertools import islice
+from pathlib import Path
+
+from livetrack import __version__
+from livetrack.bench.latency.against import against_full_search, against_trackpy
+from livetrack.bench.latency.path import cases, measure, path_line
+from livetrack.bench.latency.report import Report
+from livetrack.bench.line import Line
+from livetrack.errors import UsageError
+from livetrack.localize import load_localizer
+from livetrack.movies import open_movie
+
+__all__ = ["PARTS", "run_latency"]
+
+PARTS = ("path", "following", "recording")
+"""What there is to run, by name."""
+
+_PATH_FRAMES, _FOLLOWED, _RECORDED = 400, 240, 100
+_QUICK = 4  # times fewer
+
+
+def run_latency(
+    *,
+    only: Collection[str] = PARTS,
+    quick: bool = False,
+    recording: Path | None = None,
+    progress: Callable[[float, str], None] = lambda share, what: None,
+) -> Report:
+    """Measure on this machine, as it is now: other work on it shows.
+
+    Parameters
+    ----------
+    only
+        Of `PARTS`.
+    quick
+        A quarter of the frames.
+    recording
+        For the part "recording"; without one, its target is said not to be measured.
+    progress
+        Called with the share done and the name of what is next.
+
+    Raises
+    ------
+    UsageError
+        A part that is not known.
+    InputError
+        The recording cannot be read.
+    """
+    if unknown := [part for part in only if part not in PARTS]:
+        raise UsageError(f"--only {unknown[0]}: there is no such part; there are {', '.join(PARTS)}")
+    share = _QUICK if quick else 1
+    frames = list(islice(open_movie(recording), _RECORDED // share)) if recording and "recording" in only else []
+    some = cases() if "path" in only else []
+    bar = _Bar(progress, len(some) * _PATH_FRAMES // share + ("following" in only) * _FOLLOWED // share + len(frames))
+    path = [path_line(case, measure(case, _PATH_FRAMES // share, bar.step_of(case.name))) for case in some]
+    against = []
+    if "following" in only:
+        against.append(against_full_search(_FOLLOWED // share, bar.step_of("following")))
+    if "recording" in only:
+        against.append(against_trackpy(frames, bar.step_of("the recording")) if frames else _NOT_RECORDED)
+    return Report(
+        livetrack=__version__,
+        machine=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        provider=load_localizer().provider,
+        quick=quick,
+        path=path,
+        against=against,
+    )
+
+
+_NOT_RECORDED = Line(
+    name="full frame, the recording: find and link against trackpy", definition="needs --recording bulk_water.tif",
+    n=0, figures={}, target="at least 4 x the frame rate", met=None,
+)  # fmt: skip
+
+
+class _Bar:
+    """The share done, in frames."""
+
+    def __init__(self, progress: Callable[[float, str], None], total: int) -> None:
+        self._progress = progress
+        self._total = max(1, total)
+        self._done = 0
+
+    def step_of(self, name: str) -> Callable[[], None]:
+        self._progress(min(1.0, self._done / self._total), name)
+
+        def step() -> None:
+            self._done += 1
+            self._progress(min(1.0, self._done / self._total), name)
+
+        return step
