@@ -98,6 +98,21 @@ def test_the_network_is_kept_at_the_edge_and_where_the_fit_goes_astray() -> None
     fit_symmetric(image.astype(np.float32), NOISE, empty_rows(), 21.0)
 
 
+def test_threads_share_the_particles_and_change_nothing() -> None:
+    rng = np.random.default_rng(5)
+    places = [(x, y) for x in (10, 32, 54) for y in (10, 32, 54)]
+    image = 1000 + NOISE * (rng.standard_normal((SIDE, SIDE)) + sum(20 * rod(*place, 4, 2, 1.2) for place in places))
+    one = empty_rows(len(places))
+    one["x"], one["y"], one["x_std"], one["y_std"] = *np.transpose(places), 0.3, 0.3
+    one["flags"] = 0
+    several = one.copy()
+    fit_symmetric(image.astype(np.float32), NOISE, one, 21.0)
+    fit_symmetric(image.astype(np.float32), NOISE, several, 21.0, threads=2)
+    assert np.all(one["x_std"] < 0.1)
+    for name in ("x", "y", "x_std", "y_std", "xy_cov"):
+        np.testing.assert_array_equal(one[name], several[name])
+
+
 def test_a_frame_of_nothing_and_a_corner_do_no_harm() -> None:
     rng = np.random.default_rng(4)
     for image in (np.full((20, 20), 7, np.float32), rng.normal(100, 10, (20, 20)).astype(np.float32)):

@@ -91,7 +91,12 @@ def test_neighbours_are_left_out_and_what_is_lost_is_left_alone() -> None:
     rows["x_std"] = rows["y_std"] = 0.3
     rows["flags"][2] = Flag.EDGE
     before = rows.copy()
+    shared = np.concatenate([rows] * 3)
     TemplateFit(TEMPLATE, True, (1.0, 1.0))(image.astype(np.float32), NOISE, rows)
+    alone = shared.copy()
+    TemplateFit(TEMPLATE, True, (1.0, 1.0))(image.astype(np.float32), NOISE, alone)
+    TemplateFit(TEMPLATE, True, (1.0, 1.0))(image.astype(np.float32), NOISE, shared, threads=2)
+    np.testing.assert_array_equal(alone["x"], shared["x"])
     np.testing.assert_allclose(rows["x"][:2], (17.2, 29.5), atol=0.12)
     np.testing.assert_allclose(rows["y"][:2], (24.4, 24.1), atol=0.12)
     assert rows["x"][2] == before["x"][2]

@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 from livetrack.localize.blend import blend
+from livetrack.localize.threads import share
 from livetrack.particles import Flag, Rows
 
 __all__ = ["fit_symmetric"]
@@ -38,9 +39,12 @@ _USEFUL = 0.97  # share of the information on the position that lies within the 
 _MARGIN_PX = 3.0  # about that, for the background
 _LEAST_PX = 4.0  # radius of a window
 _LEAST_PIXELS = 30
+_FEW = 4  # particles for which a second thread is not worth its start
 
 
-def fit_symmetric(grey: npt.NDArray[np.float32], noise: float, rows: Rows, radius_px: float) -> None:
+def fit_symmetric(
+    grey: npt.NDArray[np.float32], noise: float, rows: Rows, radius_px: float, *, threads: int = 1
+) -> None:
     """Bring `rows` nearer to the bound, in place: x, y, x_std, y_std, xy_cov.
 
     The fit's position and the network's are averaged, see `blend`.
@@ -56,9 +60,9 @@ def fit_symmetric(grey: npt.NDArray[np.float32], noise: float, rows: Rows, radiu
     radius_px
         Of the largest window, px: half of a particle's length and some background. Pixels nearer to another particle
         are left out.
+    threads
+        That share the particles; the result is the same whatever their number.
     """
-    if not len(rows):
-        return
     places = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
     good = (rows["flags"] & Flag.EDGE) == 0
     fitted = np.full((len(rows), 5), np.nan)
@@ -67,7 +71,11 @@ def fit_symmetric(grey: npt.NDArray[np.float32], noise: float, rows: Rows, radiu
     steps[_REACH - 2 : _REACH + 3] = derivative
     # what noise of variance 1 in f adds to a pixel's product of its gradient and the smoothed one
     product = float(steps @ np.convolve(smooth, derivative, "same") * smooth[_REACH])
-    _fit_all(grey, noise, places, radius_px, derivative, smooth, product, fitted, good)
+
+    def part(first: int, last: int) -> None:
+        _fit_some(first, last, grey, noise, places, radius_px, derivative, smooth, product, fitted, good)
+
+    share(part, len(rows), threads, _FEW)
     blend(rows, fitted, good)
 
 
@@ -79,12 +87,12 @@ def _kernels() -> tuple[Floats, Floats]:
 
 
 @njit
-def _fit_all(
-    grey: Any, noise: float, places: Any, radius: float, derivative: Any, smooth: Any, product: float,
-    fitted: Any, good: Any,
+def _fit_some(
+    first: int, last: int, grey: Any, noise: float, places: Any, radius: float, derivative: Any, smooth: Any,
+    product: float, fitted: Any, good: Any,
 ) -> None:  # fmt: skip
     """Fill `fitted` (N, 5): x, y, x_std, y_std, xy_cov, where it is `good`, and tell where it is not."""
-    for n in range(len(places)):
+    for n in range(first, last):
         fitted[n, :2] = places[n]
         for _ in range(_STEPS):
             if not good[n]:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 from livetrack.localize.blend import blend
+from livetrack.localize.threads import share
 from livetrack.optics.template import FINE, Template, make_template
 from livetrack.particles import Flag, Rows
 
@@ -30,6 +31,7 @@ _FAINT, _MARGIN_PX = 0.03, 2.0  # what is fainter, of the height, is not needed;
 _FAR_PX = 2.0  # from where it began: beyond, the fit is lost
 _TERMS = 8  # x, y, angle, log scale, height, background, its slopes
 _RIDGE = 1e-9
+_FEW = 4  # particles for which a second thread is not worth its start
 
 
 class TemplateFit:
@@ -62,7 +64,7 @@ class TemplateFit:
         least, most = particles["size_px"]
         return cls(make_template(grey, particles["centre"]), particles["turns"], (least / typical, most / typical))
 
-    def __call__(self, grey: npt.NDArray[np.float32], noise: float, rows: Rows) -> None:
+    def __call__(self, grey: npt.NDArray[np.float32], noise: float, rows: Rows, *, threads: int = 1) -> None:
         """Bring `rows` (N,) nearer to the bound, in place: x, y, x_std, y_std, xy_cov.
 
         Parameters
@@ -74,29 +76,33 @@ class TemplateFit:
         rows
             As the network gives them; those at the edge, and those that the fit takes too far, stay as they are.
             Pixels nearer to another particle are left out. The fit is averaged with the network, see `blend`.
+        threads
+            That share the particles; the result is the same whatever their number.
         """
-        if not len(rows):
-            return
         places = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
         fitted, good = np.full((len(rows), 5), np.nan), (rows["flags"] & Flag.EDGE) == 0
         middle = np.array([self._template.x, self._template.y])
-        _fit_all(
-            grey, noise, places, self._template.fine, middle, FINE, self._angles, self._sizes, self._free, self._reach,
-            fitted, good,
-        )  # fmt: skip
+
+        def part(first: int, last: int) -> None:
+            _fit_some(
+                first, last, grey, noise, places, self._template.fine, middle, FINE, self._angles, self._sizes,
+                self._free, self._reach, fitted, good,
+            )  # fmt: skip
+
+        share(part, len(rows), threads, _FEW)
         blend(rows, fitted, good)
 
 
 @njit
-def _fit_all(
-    grey: Any, noise: float, places: Any, fine: Any, middle: Any, per_px: int, angles: Any, sizes: Any, free: Any,
-    reach: int, fitted: Any, good: Any,
+def _fit_some(
+    first: int, last: int, grey: Any, noise: float, places: Any, fine: Any, middle: Any, per_px: int, angles: Any,
+    sizes: Any, free: Any, reach: int, fitted: Any, good: Any,
 ) -> None:  # fmt: skip
     """Fill `fitted` (N, 5): x, y, x_std, y_std, xy_cov, where it is `good`, and tell where it is not."""
     height, width = grey.shape
     matrix, vector = np.empty((_TERMS, _TERMS)), np.empty(_TERMS)
     shape = np.empty(5)  # x, y, angle, log scale, height
-    for n in range(len(places)):
+    for n in range(first, last):
         if not good[n]:
             continue
         x, y = places[n]
