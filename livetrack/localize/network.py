@@ -112,7 +112,6 @@ class NetworkLocalizer:
             rows["score"] = 0
         if noise == 0 or len(rows) == 0:
             return rows
-        height, width = grey.shape
         crops = self.windows(rows["x"], rows["y"], self.card.crop_px, grey.shape)
         decode_near(self._look(crops), crops.left, crops.top, noise, rows, self.card.oriented)
         self._complete(rows)

@@ -16,6 +16,7 @@ from livetrack import __version__
 from livetrack.errors import LivetrackError
 from livetrack.localize.models import FORMAT
 from livetrack.localize.network import NetworkLocalizer
+from livetrack.training.calibrate import calibrated
 from livetrack.training.export import export
 from livetrack.training.isolated import Isolated, measure_isolated
 from livetrack.training.learner import Learner, choose_device, load_checkpoint, save_checkpoint
@@ -103,11 +104,13 @@ class Run:
         if time.perf_counter() - self._saved > _SAVE_EVERY_S:
             self.save()
 
-    def write_model(self) -> NetworkLocalizer:
-        """Export the network as it is now, and open it."""
-        export(
-            self._learner.network, self._output, _metadata(self._recipe, self.seed, self.state, self._learner.hardware)
-        )
+    def write_model(self, calibrate: bool = False) -> NetworkLocalizer:
+        """Export the network as it is now and open it; `calibrate` its scores, which takes some seconds, at the end."""
+        metadata = _metadata(self._recipe, self.seed, self.state, self._learner.hardware)
+        export(self._learner.network, self._output, metadata)
+        if calibrate:
+            metadata["score_law"] = calibrated(self._output, self._recipe)
+            export(self._learner.network, self._output, metadata)
         return NetworkLocalizer(self._output)
 
     def _elapsed_s(self) -> float:

@@ -62,8 +62,8 @@ def draw_batch(recipe: Recipe, rng: np.random.Generator) -> Batch:
 def loss_of(maps: Tensor, batch: Batch) -> Tensor:
     """Return the negative log-likelihood of the truth per particle; of height and axis the squared errors."""
     cells = functional.pixel_shuffle(maps, BLOCK // CELL)
-    present, place, height, axis = batch.targets[:, :6].split((1, 2, 1, 2), 1)
-    counts, turned = (batch.targets[:, 6:] * batch.inside).split(1, 1)
+    present, place, height, axis = torch.split(batch.targets[:, :6], [1, 2, 1, 2], dim=1)
+    counts, turned = torch.split(batch.targets[:, 6:] * batch.inside, 1, dim=1)
     presence = functional.binary_cross_entropy_with_logits(cells[:, :1], present, batch.inside, reduction="sum")
     log_std = cells[:, 3:5].clamp(min=_LEAST_LOG_STD)
     error = (cells[:, 1:3] - place) * torch.exp(-log_std)
@@ -71,7 +71,8 @@ def loss_of(maps: Tensor, batch: Batch) -> Tensor:
     brightness = functional.smooth_l1_loss(cells[:, 5:6], height, reduction="none")
     turn = ((cells[:, 6:] - axis) ** 2).sum(1, keepdim=True)
     regression = counts * (position + _HEIGHT_WEIGHT * brightness) + turned * _AXIS_WEIGHT * turn
-    return presence / (present.sum() + 1) + regression.sum() / (counts.sum() + 1)
+    loss: Tensor = presence / (present.sum() + 1) + regression.sum() / (counts.sum() + 1)
+    return loss
 
 
 def _some_scene(recipe: Recipe, rng: np.random.Generator) -> Scene:

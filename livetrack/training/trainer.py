@@ -106,7 +106,7 @@ def train(
             raise
         interrupted = True
         run.save()
-    localizer = run.write_model()
+    localizer = run.write_model(calibrate=True)
     validation = validate(localizer, recipe)
     isolated = measure_isolated(localizer, recipe)
     card = write_card(localizer, recipe, output, validation, isolated)

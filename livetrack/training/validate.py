@@ -15,7 +15,7 @@ from livetrack.particles import Rows
 from livetrack.training.recipe import Recipe
 from livetrack.training.scenes import Scene, draw_scene
 
-__all__ = ["GATE_PX", "SIDE_PX", "Accuracy", "Validation", "validate"]
+__all__ = ["GATE_PX", "SIDE_PX", "Accuracy", "Validation", "match", "validate"]
 
 GATE_PX = 3.0
 """A row this near to a particle has found it."""
@@ -64,7 +64,7 @@ def validate(localizer: Localizer, recipe: Recipe, scenes: int = 200) -> Validat
     for _ in range(scenes):
         scene = draw_scene(recipe, rng, SIDE_PX, SIDE_PX)
         rows = localizer.find(scene.image)
-        owner = _match(scene, rows)
+        owner = match(scene, rows)
         found.append(_errors(scene, rows, owner))
         false = np.setdiff1d(np.arange(len(rows)), owner)
         wrong.append(np.abs(rows["intensity"][false]) / scene.noise)
@@ -74,7 +74,7 @@ def validate(localizer: Localizer, recipe: Recipe, scenes: int = 200) -> Validat
     return Validation(overall, [cell for cell in cells if cell.particles])
 
 
-def _match(scene: Scene, rows: Rows) -> npt.NDArray[np.int64]:
+def match(scene: Scene, rows: Rows) -> npt.NDArray[np.int64]:
     """Return the row of each particle, -1 where none is near; brightest first, nearest row first."""
     owner = np.full(scene.x.size, -1)
     free = np.ones(len(rows), bool)
