@@ -275,6 +275,16 @@ def test_predictions_are_rows_of_all_that_live() -> None:
         linker.predict(0.1)
 
 
+def test_as_in_trackpy_a_particle_is_expected_where_it_was_last_seen_whatever_its_uncertainty() -> None:
+    linker = Linker(3.0, 1)
+    for x, std in ((10.0, 0.01), (12.5, 5.0)):
+        rows = rows_of([[x, 20.0]], std)
+        linker.update(rows, x)
+    expected = linker.predict(13.0)
+    assert (expected["id"][0], expected["x"][0], expected["y"][0]) == (0, 12.5, 20)
+    assert np.isnan(expected["x_std"][0])  # nothing is learnt
+
+
 def test_predictions_without_times_are_one_frame_on() -> None:
     linker = Linker(3.0, 0, "velocity")
     for frame in range(30):
@@ -299,7 +309,7 @@ def test_the_clock_takes_pauses_and_coarse_ticks_for_what_they_are() -> None:
 
 def test_the_moments_are_those_of_the_motion() -> None:
     rng = np.random.default_rng(11)
-    linker = Linker(10.0)
+    linker = Linker(10.0, gate="learnt")
     velocity = np.zeros((50, 2))
     place = np.stack(np.meshgrid(np.arange(10) * 400.0, np.arange(5) * 400.0), -1).reshape(-1, 2)
     for frame in range(400):

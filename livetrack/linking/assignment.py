@@ -61,16 +61,20 @@ class Assignment:
         unlinked_cost
             What a row pays that takes no column.
         """
-        self._link = grown(self._link, rows)
-        self._row_price = grown(self._row_price, rows)
-        self._columns = grown(self._columns, columns)
-        self._heap = grown(self._heap, columns)
-        self._reached = grown(self._reached, columns)
+        if rows > len(self._link) or columns > len(self._columns):
+            self._make_room(rows, columns)
         self.exact = _solve(
             rows, columns, first, column, cost, unlinked_cost, _MOST_WORK,
             self._link, self._row_price, self._columns, self._heap, self._reached,
         )  # fmt: skip
         return self._link[:rows]
+
+    def _make_room(self, rows: int, columns: int) -> None:
+        self._link = grown(self._link, rows)
+        self._row_price = grown(self._row_price, rows)
+        self._columns = grown(self._columns, columns)
+        self._heap = grown(self._heap, columns)
+        self._reached = grown(self._reached, columns)
 
 
 _COLUMN = np.dtype(

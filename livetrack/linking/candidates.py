@@ -22,7 +22,7 @@ class Candidates:
         self.first = np.zeros(1, np.int64)
         self.column = np.zeros(1, np.int32)
         self.cost = np.zeros(1, np.float64)
-        self._cell_start = np.zeros(1, np.int32)
+        self._cell_start = np.zeros(_CELLS + _CELLS_PER_PARTICLE + 1, np.int32)
         self._cell = np.zeros(1, np.int32)
         self._by_cell = np.zeros(1, _PARTICLE)
 
@@ -53,10 +53,8 @@ class Candidates:
         return False
 
     def _find(self, tracks: npt.NDArray[np.void], points: npt.NDArray[np.void], radius_px: float) -> bool:
-        self.first = grown(self.first, len(tracks) + 1)
-        self._cell = grown(self._cell, len(points))
-        self._cell_start = grown(self._cell_start, _CELLS + _CELLS_PER_PARTICLE * len(points) + 1)
-        self._by_cell = grown(self._by_cell, len(points))
+        if len(tracks) >= len(self.first) or len(points) > len(self._cell):
+            self._make_room(len(tracks), len(points))
         while True:
             count, whole = _find(
                 tracks, points, radius_px, _MOST_PAIRS, self._cell_start, self._cell, self._by_cell,
@@ -66,6 +64,12 @@ class Candidates:
                 return whole
             self.column = grown(self.column, count)
             self.cost = grown(self.cost, count)
+
+    def _make_room(self, tracks: int, points: int) -> None:
+        self.first = grown(self.first, tracks + 1)
+        self._cell = grown(self._cell, points)
+        self._by_cell = grown(self._by_cell, points)
+        self._cell_start = grown(self._cell_start, _CELLS + _CELLS_PER_PARTICLE * len(self._cell) + 1)
 
 
 _PARTICLE = np.dtype([("x", "<f8"), ("y", "<f8"), ("index", "<i8")])
@@ -136,7 +140,7 @@ def _find(
 def _lay_out(points: npt.NDArray[np.void], radius: float) -> tuple[float, float, float, int, int]:
     """Return the grid's corner, its cells per px, its width and height in cells.
 
-    A cell is as wide as the radius, or wider where there would be too many.
+    A cell is twice as wide as the radius, so that a search looks at two by two; wider where there would be too many.
     """
     x, y = points["x"], points["y"]
     x_low = x_high = x[0]
@@ -147,7 +151,7 @@ def _lay_out(points: npt.NDArray[np.void], radius: float) -> tuple[float, float,
         y_low = min(y_low, y[j])
         y_high = max(y_high, y[j])
     most = _CELLS + _CELLS_PER_PARTICLE * len(points)
-    per_px = 1 / radius
+    per_px = 1 / (2 * radius)
     while ((x_high - x_low) * per_px + 1) * ((y_high - y_low) * per_px + 1) > most:
         per_px /= 2
     return x_low, y_low, per_px, int((x_high - x_low) * per_px) + 1, int((y_high - y_low) * per_px) + 1

@@ -35,19 +35,23 @@ class Found:
 
     def of_rows(self, rows: Rows) -> npt.NDArray[np.void]:
         """Return (N,) of dtype `FOUND`, good until the next call. Raises `UsageError` where one is not finite."""
-        self._rows = grown(self._rows, len(rows))
-        self._found = grown(self._found, len(rows))
+        self._make_room(len(rows))
         own, found = self._rows[: len(rows)], self._found[: len(rows)]
         own[:] = rows
         return _usable(found, _take_rows(own, found))
 
     def of_points(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.void]:
         """Return the same of (N, 2) positions, whose uncertainty and score are not known."""
-        self._points = grown(self._points, len(points))
-        self._found = grown(self._found, len(points))
+        self._make_room(len(points))
         own, found = self._points[: len(points)], self._found[: len(points)]
         own[:] = points
         return _usable(found, _take_points(own, found))
+
+    def _make_room(self, count: int) -> None:
+        if count > len(self._found):
+            self._found = grown(self._found, count)
+            self._rows = grown(self._rows, count)
+            self._points = grown(self._points, count)
 
 
 _LARGEST_PX = 1e100  # coordinates stay far from where their squares overflow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isnan
+from math import isnan, nan
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from livetrack.linking.expected import Expected
 from livetrack.linking.found import Found
 from livetrack.linking.likelihood import Likelihood
 from livetrack.linking.moments import Moments
-from livetrack.linking.motion import MOTIONS
+from livetrack.linking.motion import MOTIONS, Start, Step
 from livetrack.linking.tracks import Tracks
 from livetrack.particles import ROW, Flag, Rows, empty_rows
 
@@ -37,11 +37,12 @@ class Linker:
     the least possible sum over the whole frame, exactly. New trajectories cost nothing. Between equal sums a link is
     preferred to none, then the order of the particles decides: the result is the same in every run.
 
-    With the defaults a link costs the squared displacement, and a trajectory without a particle the squared
-    search radius (J. C. Crocker, D. G. Grier, J. Colloid Interface Sci. 179, 298-310, 1996), as in trackpy. With
-    `gate="learnt"` a link costs what `livetrack.linking.likelihood` says: a Kalman filter of each trajectory tells
-    where its particle is expected and how surely, from how the particles of this session were seen to move, the
-    times of the frames, and the uncertainty and score that each position states.
+    With the defaults each particle is expected where it was, a link costs the squared displacement, and a trajectory
+    without a particle the squared search radius (J. C. Crocker, D. G. Grier, J. Colloid Interface Sci. 179, 298-310,
+    1996), as in trackpy. With another motion, or with `gate="learnt"`, a Kalman filter of each trajectory tells where
+    its particle is expected and how surely, from how the particles of this session were seen to move, the times of
+    the frames and the uncertainty that each position states; and with `gate="learnt"` a link costs what
+    `livetrack.linking.likelihood` says.
 
     Parameters
     ----------
@@ -105,13 +106,14 @@ class Linker:
         self._clock = Clock()
         self._motion = MOTIONS[motion]()
         self._moments = Moments(radius_px)
+        self._likelihood = Likelihood(self._radius_px) if self.settings["gate"] == "learnt" else None
+        self._filtered = self._likelihood is not None or motion != "brownian"
         self._tracks = Tracks(
-            self.settings["memory"], self.settings["confirm_after"], self._motion.hidden_is_velocity,
+            self.settings["memory"], self.settings["confirm_after"], self._filtered, self._motion.hidden_is_velocity,
             _centres(trap_centres_px, motion), radius_px,
         )  # fmt: skip
         self._found = Found()
         self._candidates = Candidates()
-        self._likelihood = Likelihood(self._radius_px) if self.settings["gate"] == "learnt" else None
         self._assignment = Assignment()
         self._expected = Expected()
         self._first_born = 0
@@ -191,7 +193,8 @@ class Linker:
         rows
             (T,) of dtype `ROW`, the oldest first, a view that the next call writes over. `id`, `x`, `y`, their
             uncertainty `x_std`, `y_std` (`xy_cov` is 0: the axes are filtered on their own), `vx`, `vy` where the
-            motion has a velocity and frames have times, and the flags `COASTED` and `TENTATIVE`; the rest is NaN.
+            motion has a velocity and frames have times, and the flags `COASTED` and `TENTATIVE`; the rest is NaN, and
+            so is the uncertainty with `motion="brownian"` and `gate="radius"`, where nothing is learnt.
 
         Raises
         ------
@@ -203,7 +206,7 @@ class Linker:
         dt_s = interval_s if t_s is None else clock.until(clock.check(t_s))
         if dt_s < 0:
             raise UsageError(f"t_s must be no earlier than the last frame: {t_s} s is before {clock.now_s} s")
-        step = self._motion.step(self._moments, dt_s, interval_s)
+        step = self._motion.step(self._moments, dt_s, interval_s) if self._filtered else _UNKNOWN_STEP
         velocity_known = self._motion.hidden_is_velocity and not isnan(clock.now_s)
         return self._expected.after(self._tracks.alive, step, velocity_known, self.settings["confirm_after"])
 
@@ -267,10 +270,10 @@ class Linker:
 
     def _link(self, found: npt.NDArray[np.void], time_s: float) -> npt.NDArray[np.void]:
         """Link (N,) particles of dtype `FOUND`: return (N,) of dtype `SEEN`, good until the next call."""
-        dt_s = self._clock.advance(time_s)
-        interval_s = self._clock.interval_s
+        dt_s, interval_s = self._clock.advance(time_s), self._clock.interval_s
         tracks, candidates = self._tracks.alive, self._candidates
-        kalman.predict(tracks, self._motion.step(self._moments, dt_s, interval_s))
+        if self._filtered:
+            kalman.predict(tracks, self._motion.step(self._moments, dt_s, interval_s))
         whole = candidates.find(tracks, found, self._radius_px)
         unlinked_cost = self._radius_px**2
         if self._likelihood is not None:
@@ -278,14 +281,19 @@ class Linker:
         link = self._assignment.solve(
             len(tracks), len(found), candidates.first, candidates.column, candidates.cost, unlinked_cost
         )
-        self._moments.learn(tracks, link, found)
-        kalman.correct(tracks, link, found)
+        start = _UNKNOWN_START
+        if self._filtered:
+            self._moments.learn(tracks, link, found)
+            kalman.correct(tracks, link, found)
+            start = self._motion.start(self._moments, interval_s)
         flags = 0 if whole and self._assignment.exact else _HURRIED
         self.hurried += flags == _HURRIED
         self._first_born = self._tracks.next_id
-        return self._tracks.follow(link, found, time_s, self._motion.start(self._moments, interval_s), flags)
+        return self._tracks.follow(link, found, time_s, start, flags)
 
 
+# Without a filter: each is expected where it was, and how surely is not known.
+_UNKNOWN_STEP, _UNKNOWN_START = Step(1.0, 0.0, 0.0, place_var=nan), Start()
 _GATES = ("radius", "learnt")
 _HURRIED = int(Flag.HURRIED)
 _OTHER_FLAGS = ~np.uint32(Flag.NEW | Flag.TENTATIVE | Flag.HURRIED)

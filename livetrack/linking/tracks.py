@@ -58,6 +58,8 @@ class Tracks:
         For how many frames in a row a trajectory may be missed.
     confirm_after
         In how many frames it must have been seen to be tentative no longer.
+    filtered
+        Whether a Kalman filter says where each is expected; else each is expected where it was seen last.
     hidden_is_velocity
         Whether what drives a particle is a velocity, which is then what `SEEN` says.
     centres_px
@@ -68,6 +70,7 @@ class Tracks:
         self,
         memory: int,
         confirm_after: int,
+        filtered: bool,
         hidden_is_velocity: bool,
         centres_px: npt.NDArray[np.float64],
         reach_px: float,
@@ -75,6 +78,7 @@ class Tracks:
         self.next_id = 0
         self._memory = memory
         self._confirm_after = confirm_after
+        self._filtered = filtered
         self._hidden_is_velocity = hidden_is_velocity
         self._centres_px = centres_px
         self._reach_px = reach_px
@@ -95,13 +99,12 @@ class Tracks:
 
     def clear(self) -> None:
         """Let all trajectories end; their ids are not used again."""
-        self._ended = grown(self._ended, self._count)
         self._ended[: self._count] = self.alive["id"]
         self._count, self._ended_count = 0, self._count
 
     def restore(self, alive: npt.NDArray[np.void], next_id: int) -> None:
         """Put `alive`, (T,) of dtype `TRACK`, in the place of what there is."""
-        self._tracks = grown(self._tracks, len(alive))
+        self._make_room(len(alive))
         self._tracks[: len(alive)] = alive
         self._count, self._ended_count, self.next_id = len(alive), 0, next_id
 
@@ -128,16 +131,20 @@ class Tracks:
         seen
             (N,) of dtype `SEEN`: a view that the next frame writes over.
         """
-        self._tracks = grown(self._tracks, self._count + len(found))
-        self._seen = grown(self._seen, len(found))
-        self._ended = grown(self._ended, self._count)
+        if self._count + len(found) > len(self._tracks):
+            self._make_room(self._count + len(found))
         seen, was = self._seen[: len(found)], self._count
         lived_on, self._count, self.next_id = _follow(
-            self._tracks, was, link, found, t_s, self._memory, self._confirm_after, self._hidden_is_velocity, flags,
-            start, self._centres_px, self._reach_px, self.next_id, seen, self._ended,
+            self._tracks, was, link, found, t_s, self._memory, self._confirm_after, self._filtered,
+            self._hidden_is_velocity, flags, start, self._centres_px, self._reach_px, self.next_id, seen, self._ended,
         )  # fmt: skip
         self._ended_count = was - lived_on
         return seen
+
+    def _make_room(self, count: int) -> None:
+        self._tracks = grown(self._tracks, count)
+        self._seen = grown(self._seen, count)
+        self._ended = grown(self._ended, count)
 
 
 _NEW = int(Flag.NEW)
@@ -153,6 +160,7 @@ def _follow(
     t_s: float,
     memory: int,
     confirm_after: int,
+    filtered: bool,
     hidden_is_velocity: bool,
     flags: int,
     start: Start,
@@ -163,7 +171,9 @@ def _follow(
     ended: npt.NDArray[np.int64],
 ) -> tuple[int, int, int]:
     """Write `tracks`, `seen` and `ended`; return how many live on, how many live with the new, and the next free id."""
-    lived_on = _continue(tracks, count, link, found, t_s, memory, confirm_after, hidden_is_velocity, flags, seen, ended)
+    lived_on = _continue(
+        tracks, count, link, found, t_s, memory, confirm_after, filtered, hidden_is_velocity, flags, seen, ended
+    )  # fmt: skip
     alive, next_id = _begin(tracks, lived_on, found, t_s, confirm_after, start, centres, reach, flags, next_id, seen)
     return lived_on, alive, next_id
 
@@ -177,6 +187,7 @@ def _continue(
     t_s: float,
     memory: int,
     confirm_after: int,
+    filtered: bool,
     hidden_is_velocity: bool,
     flags: int,
     seen: npt.NDArray[np.void],
@@ -202,6 +213,8 @@ def _continue(
             track["seen"] = min(track["seen"] + 1, confirm_after)
             out["flags"] = flags | (_TENTATIVE if track["seen"] < confirm_after else 0)
             _note_sighting(track, found[j], t_s)
+            if not filtered:
+                track["x"], track["y"] = found[j]["x"], found[j]["y"]
         else:
             track["missed"] += 1
         if track["missed"] > memory:
