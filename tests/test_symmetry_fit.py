@@ -60,6 +60,19 @@ def test_rods_are_placed_near_the_bound(width: float, elongation: float, snr: fl
     assert 1.4826 * np.median(np.abs(stated)) == pytest.approx(1, abs=0.2)
 
 
+def test_uncertainty_is_right_where_particles_have_more_noise_than_the_background() -> None:
+    """Fluorescent bacteria: shot noise, ten times as many photoelectrons on the rod as beside it."""
+    rng = np.random.default_rng(6)
+    stated = []
+    for _ in range(150):
+        x, y = SIDE / 2 + rng.uniform(-0.5, 0.5, 2)
+        rows = start(x + rng.normal(0, 0.2), y + rng.normal(0, 0.2), UNSURE)
+        image = rng.poisson(20 + 180 * rod(x, y, 4, 2.5, rng.uniform(0, np.pi))).astype(np.float32)
+        fit_symmetric(image, np.sqrt(20), rows, 21.0)
+        stated += [(rows["x"][0] - x) / rows["x_std"][0], (rows["y"][0] - y) / rows["y_std"][0]]
+    assert 1.4826 * np.median(np.abs(stated)) == pytest.approx(1, abs=0.2)
+
+
 def test_positions_are_not_drawn_to_the_pixels() -> None:
     """At low SNR the noise of the particle's own gradient would do that: errors would follow the place in the pixel."""
     rng = np.random.default_rng(2)

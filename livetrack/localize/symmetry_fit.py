@@ -128,35 +128,35 @@ def _fit(
 
     bias = 0.5 * noise * noise * product
     reach = _useful(slope_x, slope_y, weight_x, weight_y, inside, middle_x - left, middle_y - top, bias, radius)
-    matrix, right_side, spread = np.zeros((4, 4)), np.zeros(4), np.zeros((4, 4))
-    weights, terms = np.empty(4), np.empty(4)
+    weights, terms, differences = np.empty((inside.size, 4)), np.empty((inside.size, 4)), np.empty(inside.size)
     count = 0
     for i in range(tall):
         dy = top + i - middle_y
         for j in range(wide):
             dx = left + j - middle_x
-            if not inside[i, j] or dx * dx + dy * dy > reach * reach:
-                continue
-            k, m = i + _PAD, j + _PAD
-            difference = grey[top + i, left + j] - grey[bottom - i, right - j]
-            weights[0], weights[1], weights[2], weights[3] = weight_x[k, m], weight_y[k, m], dx, dy
-            terms[0], terms[1], terms[2], terms[3] = -2 * slope_x[k, m], -2 * slope_y[k, m], 2 * dx, 2 * dy
-            count += 1
-            for a in range(4):
-                right_side[a] += weights[a] * difference
-                for b in range(4):
-                    matrix[a, b] += weights[a] * terms[b]
-                    spread[a, b] += weights[a] * weights[b]
+            if inside[i, j] and dx * dx + dy * dy <= reach * reach:
+                k, m = i + _PAD, j + _PAD
+                differences[count] = grey[top + i, left + j] - grey[bottom - i, right - j]
+                weights[count] = weight_x[k, m], weight_y[k, m], dx, dy
+                terms[count] = -2 * slope_x[k, m], -2 * slope_y[k, m], 2 * dx, 2 * dy
+                count += 1
+    if count < _LEAST_PIXELS:
+        return False
+    weights, terms, differences = weights[:count], terms[:count], differences[:count]
+    across = np.ascontiguousarray(weights.T)
+    matrix = across @ terms
     matrix[0, 0] += 2 * bias * count
     matrix[1, 1] += 2 * bias * count
     information = matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]
-    if count < _LEAST_PIXELS or matrix[0, 0] >= 0 or information <= 0:
+    if matrix[0, 0] >= 0 or information <= 0:
         return False
     inverse = np.linalg.inv(matrix)
-    found = inverse @ right_side
+    found = inverse @ (across @ differences)
+    remains = differences - terms @ found
     own[0], own[1] = middle_x + found[0], middle_y + found[1]
-    # each pair of pixels was counted twice, and a difference has twice a pixel's variance
-    covariance = 4 * noise * noise * (inverse @ spread @ inverse.T)
+    # what remains tells each pixel's noise, bright ones' too (White, Econometrica 48, 817 (1980)); pairs count twice
+    spread = (across * remains**2) @ weights
+    covariance = 2 * (inverse @ spread @ np.ascontiguousarray(inverse.T))
     own[2], own[3], own[4] = math.sqrt(covariance[0, 0]), math.sqrt(covariance[1, 1]), covariance[0, 1]
     return bool(found[0] ** 2 + found[1] ** 2 < radius * radius)
 
