@@ -51,7 +51,7 @@ class Tracker:
     @classmethod
     def of(cls, config: Config) -> Tracker:
         """Build the tracker that the sections `[localizer]` and `[linker]` describe. Raises `UsageError`."""
-        linker, camera = config.linker, config.camera
+        camera = config.camera
         law = None
         if camera.gain_grey is not None and camera.offset_grey is not None and camera.read_noise_e is not None:
             law = CameraLaw(camera.gain_grey, camera.offset_grey, camera.read_noise_e)
@@ -59,7 +59,7 @@ class Tracker:
         follow = options.pop("search") == "follow"
         return cls(
             load_localizer(**options, camera=law),
-            Linker(linker.search_radius_px, linker.memory, confirm_after=linker.confirm_after),
+            Linker(**structs.asdict(config.linker)),
             follow=follow,
         )
 

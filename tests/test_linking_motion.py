@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from scipy.optimize import linear_sum_assignment
 
+from livetrack.config import load_config
 from livetrack.errors import InputError, UsageError
 from livetrack.linking import Linker
 from livetrack.linking.assignment import Assignment
@@ -18,6 +19,7 @@ from livetrack.linking.clock import Clock
 from livetrack.linking.moments import Moments
 from livetrack.linking.motion import MOTIONS
 from livetrack.particles import ROW, Flag, Rows, empty_rows
+from livetrack.tracker import Tracker
 
 Points = npt.NDArray[np.float64]
 
@@ -275,6 +277,18 @@ def test_predictions_are_rows_of_all_that_live() -> None:
         linker.predict(0.1)
 
 
+def test_the_settings_reach_the_linker() -> None:
+    chosen = {
+        "search_radius_px": 7.5, "memory": 4, "motion": "trap", "gate": "radius", "confirm_after": 5,
+        "trap_centres_px": [[1.0, 2.0], [3.0, 4.0]],
+    }  # fmt: skip
+    overrides = [f"linker.{name}={json.dumps(value)}" for name, value in chosen.items()]
+    config = load_config(None, ["localizer.model=centroid", "localizer.diameter_px=9", *overrides])
+    assert Tracker.of(config).linker.settings == chosen
+    defaults = Tracker.of(load_config(None, ["localizer.model=centroid", "localizer.diameter_px=9"])).linker.settings
+    assert (defaults["motion"], defaults["gate"], defaults["memory"]) == ("velocity", "learnt", 2)
+
+
 def test_as_in_trackpy_a_particle_is_expected_where_it_was_last_seen_whatever_its_uncertainty() -> None:
     linker = Linker(3.0, 1)
     for x, std in ((10.0, 0.01), (12.5, 5.0)):
@@ -361,14 +375,26 @@ def test_what_is_not_a_linkers_state_is_told_in_one_line(tmp_path: Path) -> None
         Linker(1.0).save(tmp_path / "no such folder" / "state")
 
 
-def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({"version": 99}, "of another livetrack"),
+        ({"settings": {"search_radius_px": -1}}, "not the state of a linker"),
+        ({"settings": {"unknown": 1}}, "not the state of a linker"),
+        ({"clock": {}}, "not the state of a linker"),
+        ({"next_id": "many"}, "not the state of a linker"),
+    ],
+)
+def test_a_state_that_was_changed_or_is_of_another_version_is_refused(
+    wrong: dict[str, Any], word: str, tmp_path: Path
+) -> None:
     path = tmp_path / "state.npz"
     Linker(1.0).save(path)
     with np.load(path) as archive:
         arrays = dict(archive)
-    figures = json.loads(str(arrays["figures"])) | {"version": 99}
+    figures = json.loads(str(arrays["figures"])) | wrong
     np.savez(path, **(arrays | {"figures": np.array(json.dumps(figures))}))
-    with pytest.raises(InputError, match="of another livetrack"):
+    with pytest.raises(InputError, match=word):
         Linker.load(path)
 
 

@@ -90,8 +90,8 @@ _COLUMN = np.dtype(
 
 _NONE = -1
 
-# Looks at a candidate in all searches of a frame, some ten milliseconds: 10,000 particles at ordinary densities take
-# a tenth of it, 300 all within reach of each other as much.
+# Looks at a candidate in all searches of a frame, some tens of milliseconds: 10,000 particles at ordinary densities
+# take a tenth of it, 400 all within reach of each other as much.
 _MOST_WORK = 5_000_000
 
 

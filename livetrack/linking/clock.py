@@ -60,6 +60,15 @@ class Clock:
         """Forget the time, but not what is usual: the next frame may have any."""
         self.now_s, self._given_s = nan, -inf
 
+    def state(self) -> dict[str, float]:
+        """Return all that there is to remember."""
+        return dict(vars(self))
+
+    def restore(self, state: dict[str, float]) -> None:
+        """Go on from a `state`. Raises `KeyError` or `TypeError` where it is none."""
+        for name, kind in ((name, type(value)) for name, value in self.state().items()):
+            setattr(self, name, kind(state[name]))
+
     def _measure(self, interval_s: float) -> None:
         if self._measured:
             self.interval_s *= min(max(interval_s / self.interval_s, _SLOWEST), _FASTEST)

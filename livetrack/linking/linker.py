@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.errors import ConfigError, UsageError
+from livetrack.errors import ConfigError, InputError, UsageError
 from livetrack.linking import kalman, state
 from livetrack.linking.assignment import Assignment
 from livetrack.linking.candidates import Candidates
@@ -66,8 +66,8 @@ class Linker:
     Attributes
     ----------
     hurried
-        Frames so crowded that not all possible links could be weighed in some ten milliseconds: all particles within
-        each other's reach, mostly. Their links are good, not the best, and their rows have `Flag.HURRIED`. What
+        Frames so crowded that not all possible links could be weighed in some tens of milliseconds: hundreds of
+        particles all within each other's reach. Their links are good, not the best, and their rows have `Flag.HURRIED`. What
         counts is the number of operations, not the clock: the result is the same in every run.
 
     Raises
@@ -238,7 +238,7 @@ class Linker:
             The file cannot be written.
         """
         figures = {"settings": self.settings, "hurried": self.hurried, "next_id": self._tracks.next_id}
-        state.write(path, {**figures, "clock": vars(self._clock)}, self._tracks.alive, self._moments.sums)
+        state.write(path, {**figures, "clock": self._clock.state()}, self._tracks.alive, self._moments.sums)
 
     @classmethod
     def load(cls, path: str | Path) -> Linker:
@@ -250,9 +250,12 @@ class Linker:
             The file cannot be read, or is not one of these.
         """
         figures, alive, sums = state.read(path)
-        linker = cls(**figures["settings"])
+        try:
+            linker = cls(**figures["settings"])
+            linker._clock.restore(figures["clock"])
+        except (TypeError, KeyError, ConfigError):
+            raise InputError(f"{path}: not the state of a linker") from None
         linker.hurried = figures["hurried"]
-        vars(linker._clock).update(figures["clock"])
         linker._moments.restore(sums)
         linker._tracks.restore(alive, figures["next_id"])
         linker._first_born = figures["next_id"]
