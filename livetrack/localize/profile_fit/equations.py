@@ -87,15 +87,16 @@ def step(
 @njit
 def noise_about(
     sample: Any, basis: Any, derivative: Any, direction: Any, pair: Any, origin: Any, z: Any, weight: Any, prior: Any,
-    mean: Any, height: Any, profile: Any, noise: Any,
+    mean: Any, height: Any, profile: Any, noise: Any, normals: Any, rights: Any,
 ) -> None:  # fmt: skip
     """Measure the noise about the particles of `sample`, as a step that takes it for even would leave it.
 
     The residuals' differences between neighbouring pixels, those p and p + 1 for which `pair` (P,) is 1, tell of the
     noise alone, where what the profile does not describe changes little from pixel to pixel. `noise` (S, K, 3) gets,
     for the pairs of each spline, the degrees of freedom (their number, less what the fit has followed of their noise),
-    the sum of the profile over those, and that of half the squared differences. The other parameters are those of
-    `step`.
+    the sum of the profile over those, and that of half the squared differences. `normals` (S, K + 4, K + 4) and
+    `rights` (S, K + 4) get each particle's equations, their lower half, without what was known before. The other
+    parameters are those of `step`.
     """
     knots, size, last = profile.shape[1] - 2, profile.shape[1] + 2, z.shape[1] - 1
     normal, right, inverse = np.zeros((size, size)), np.empty(size), np.empty((size, size))
@@ -103,11 +104,15 @@ def noise_about(
     part, level = np.empty(last + 1, np.float32), np.empty(last + 1, np.float32)
     rest, free = np.empty(last, np.float32), np.empty(last, np.float32)
     noise[:] = 0
+    normals[:] = 0
+    rights[:] = 0
     for s in range(sample.size):
         n = sample[s]
         phase = int(origin[n, 2])
         _derive(derivative[phase], direction[phase], profile[n], part, shift)
         _fill(basis[phase], shift, z[n], weight[n], part, normal, right)
+        normals[s] = normal
+        rights[s] = right
         _add_prior(normal, right, prior, mean, height[n])
         if not _solve(normal, right, size):
             continue

@@ -25,13 +25,13 @@ Wanted = npt.NDArray[np.bool_]
 _LEAST_RADIUS_PX = 4.5
 _SPACED = 100  # particles that the typical distance to a neighbour is found from
 _SAMPLE = 12  # and the typical profile
-_LAW_SAMPLE = 48  # and the noise's law
+_SURVEYED = 48  # and the noise's law, and what the image's particles have in common
 _USEFUL = 0.98  # share of the information on the position that lies within it
 _MARGIN, _MARGIN_PX = 1.25, 1.5  # beyond it, for the background
 _LEAST_HEIGHT = 1.0  # in units of the noise: the prior's scale is no smaller
 _BRIGHT = 10.0  # in units of the noise: what is brighter counts no more for the typical profile
-_MOST_STEPS = 5  # after the first
-_SETTLED = 1.0  # of its standard uncertainty: a centre that moves less has settled
+_SURVEY_STEPS, _MOST_STEPS = 2, 4
+_SETTLED = 0.8  # of its standard uncertainty: a centre that moves less has settled
 _FEW = 24  # particles for which a second thread is not worth its start
 _STRIDE = 7  # of the pixels whose median is the frame's level
 _SMOOTH = ProfilePrior()
@@ -80,8 +80,8 @@ def fit_profiles(
     image = _Image(grey, noise)
     form = _typical_profile(image, begin, height, wanted, prior, radius_px)
     fit = _Fit(image, begin, None, height, wanted, form, prior, threads)
+    fit.survey(camera)
     fit.step(wanted)
-    fit.find_law(camera)
     unsettled = wanted
     for _ in range(_MOST_STEPS):
         if unsettled.any():
@@ -115,7 +115,9 @@ class _Fit:
         self._image = image
         self._window = window_of(knots)
         self._tables = self._window.basis, self._window.derivative, self._window.direction
-        self._prior = prior.of(knots)
+        self._knowledge = prior
+        information, mean = prior.of(knots)
+        self._prior = information, information @ mean
         self._threads = threads
         self._height = height
         self._begin = begin
@@ -149,28 +151,42 @@ class _Fit:
         moved = np.abs(self.centre - before) > _SETTLED * np.sqrt(self.result[:, :2])
         return wanted & moved.any(axis=1)
 
-    def find_law(self, camera: CameraLaw | None) -> None:
-        """Take the noise's law from the camera, or find it from what the fit leaves of the most significant."""
+    def survey(self, camera: CameraLaw | None) -> None:
+        """Learn from the brightest particles what the image's have in common, and the noise's law.
+
+        The law is the camera's where it is given.
+        """
+        sample = self._brightest()
+        noise = np.zeros((sample.size, self._window.knots, 3))
+        size = self.profile.shape[1] + 2
+        normals, rights = np.empty((sample.size, size, size)), np.empty((sample.size, size))
+        noise_about(
+            sample, *self._tables, self._window.pair, self._origin, self._z, self._weight, *self._prior, self._height,
+            self.profile, noise, normals, rights,
+        )  # fmt: skip
+        known = self._knowledge.of_image(normals, rights, self._height[sample])
+        if known is not None:
+            information, mean = known
+            self._prior = information, information @ mean
+            self.profile[:, : mean.size] = self._height[:, None] * mean
         image = self._image
         level = image.level / image.noise
         if camera is not None:
             at_level, rise = camera.of(image.noise, image.level)
         else:
-            significant = np.argsort(-np.abs(self.result[:, 4]) * self.good, kind="stable")[:_LAW_SAMPLE]
-            wanted = np.zeros_like(self.good)
-            wanted[significant] = True
-            self.step(wanted)
-            wanted &= self.good
-            self._read(wanted)
-            sample = np.flatnonzero(wanted)
-            noise = np.zeros((sample.size, self._window.knots, 3))
-            noise_about(
-                sample, *self._tables, self._window.pair, self._origin, self._z, self._weight, *self._prior,
-                self._height, self.profile, noise,
-            )  # fmt: skip
             noise[:, :, 1] += noise[:, :, 0] * (self._origin[sample, 3, None] - level)
             at_level, rise = estimated_law(*noise.reshape(-1, 3).T)
         self._law[:] = at_level - rise * level, rise
+
+    def _brightest(self) -> npt.NDArray[np.intp]:
+        """Return some particles, some steps further than the others, their windows read."""
+        wanted = np.zeros_like(self.good)
+        wanted[np.argsort(-np.abs(self._height) * self.good, kind="stable")[:_SURVEYED]] = True
+        for _ in range(_SURVEY_STEPS):
+            self.step(wanted)
+        wanted &= self.good
+        self._read(wanted)
+        return np.flatnonzero(wanted)
 
     def _read(self, wanted: Wanted) -> None:
         window, image = self._window, self._image

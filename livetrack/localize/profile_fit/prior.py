@@ -20,6 +20,8 @@ _ROUGHNESS = 0.3  # of the height: how far a profile's second differences go whe
 _LEVEL = 1e-6  # information that keeps the roughness solvable
 _OTHER = 0.03  # of the height: how far a knot may be from all that has been learnt
 _HEIGHT = 0.3  # relative uncertainty of the height that the network gives
+_ENOUGH = 8  # particles that tell what those of their image have in common
+_SHARES = (1.0, 0.3, 0.1, 0.03)  # of the covariance that is left within an image
 
 
 class ProfilePrior:
@@ -34,16 +36,54 @@ class ProfilePrior:
 
     def __init__(self, profiles: npt.ArrayLike = ()) -> None:
         self._profiles = np.asarray(profiles, np.float64)
-        self._known: dict[int, tuple[Doubles, Doubles]] = {}
+        self._moments: dict[int, tuple[Doubles, Doubles]] = {}
 
     def of(self, knots: int) -> tuple[Doubles, Doubles]:
-        """Return (K, K) the information on the coefficients, and (K,) its product with their mean, for height 1.
+        """Return (K, K) the information on the coefficients, and (K,) their mean over the level, for height 1.
 
-        The level of the background is not known: a constant costs nothing.
+        The level of the background is not known: a constant costs nothing. With no profiles the mean is 0.
         """
-        if knots not in self._known:
-            self._known[knots] = _learnt(self._profiles, knots) if self._profiles.size else _smooth(knots)
-        return self._known[knots]
+        if not self._profiles.size:
+            return _smooth(knots)
+        mean, spread = self._learnt(knots)
+        return _information(mean, spread + _tolerance(mean))
+
+    def of_image(self, normals: Doubles, rights: Doubles, height: Doubles) -> tuple[Doubles, Doubles] | None:
+        """Return the same once some particles have been seen: those of one image are more alike than those of all.
+
+        None where that says nothing new: of too few particles, or with no profiles.
+
+        Parameters
+        ----------
+        normals, rights
+            (N, K + 4, K + 4), lower halves, and (N, K + 4): the equations of profile, slope and centre of each.
+        height
+            (N,) of each.
+
+        The mean becomes what all of them say together, and the covariance shrinks to the share of it that makes
+        what each of them says most probable (empirical Bayes; Efron and Morris, J. Am. Stat. Assoc. 68, 117 (1973)).
+        """
+        knots = rights.shape[1] - 4
+        if not self._profiles.size or len(height) < _ENOUGH:
+            return None
+        mean, spread = self._learnt(knots)
+        own, said = _over_level(normals, rights, height)
+        before = np.linalg.inv(spread + _tolerance(mean))
+        together = np.linalg.solve(before + own.sum(axis=0), before @ mean + said.sum(axis=0))
+        tolerance, apart = _tolerance(together), said - own @ together
+        evidence = [_evidence(own, apart, share * spread + tolerance) for share in _SHARES]
+        return _information(together, _SHARES[int(np.argmax(evidence))] * spread + tolerance)
+
+    def _learnt(self, knots: int) -> tuple[Doubles, Doubles]:
+        """Return mean (K - 1,) and covariance of the coefficients over the last one, the level."""
+        if knots not in self._moments:
+            r = np.arange(0, knots * KNOT_PX, 0.1)
+            known = np.arange(self._profiles.shape[1]) * PROFILE_STEP_PX
+            values = np.stack([np.interp(r, known, profile, right=0.0) for profile in self._profiles], axis=1)
+            coefficients = np.linalg.lstsq(splines(r, knots)[0].T, values, rcond=None)[0]
+            over = coefficients[:-1] - coefficients[-1]
+            self._moments[knots] = over.mean(axis=1), np.cov(over, bias=True)
+        return self._moments[knots]
 
 
 def radial_profile(picture: npt.NDArray[np.float32], radius_px: float) -> Doubles:
@@ -71,15 +111,37 @@ def _smooth(knots: int) -> tuple[Doubles, Doubles]:
     return second.T @ second / _ROUGHNESS**2 + _LEVEL * np.eye(knots), np.zeros(knots)
 
 
-def _learnt(profiles: Doubles, knots: int) -> tuple[Doubles, Doubles]:
-    r = np.arange(0, knots * KNOT_PX, 0.1)
-    known = np.arange(profiles.shape[1]) * PROFILE_STEP_PX
-    values = np.stack([np.interp(r, known, profile, right=0.0) for profile in profiles], axis=1)
-    coefficients = np.linalg.lstsq(splines(r, knots)[0].T, values, rcond=None)[0]
-    coefficients -= coefficients[-1]
-    mean = coefficients.mean(axis=1)
-    spread = np.cov(coefficients, bias=True) + _HEIGHT**2 * np.outer(mean, mean) + _OTHER**2 * np.eye(knots)
-    information = np.asarray(np.linalg.inv(spread), np.float64)
-    share = information.sum(axis=1)
-    information -= np.outer(share, share) / share.sum()
-    return information, information @ mean
+def _tolerance(mean: Doubles) -> Doubles:
+    """Return the covariance of what a sample of profiles does not tell."""
+    return _HEIGHT**2 * np.outer(mean, mean) + _OTHER**2 * np.eye(len(mean))
+
+
+def _information(mean: Doubles, covariance: Doubles) -> tuple[Doubles, Doubles]:
+    """Return `ProfilePrior.of` for coefficients over the level with this mean and covariance."""
+    over = np.hstack([np.eye(len(mean)), -np.ones((len(mean), 1))])
+    return over.T @ np.linalg.inv(covariance) @ over, np.append(mean, 0.0)
+
+
+def _over_level(normals: Doubles, rights: Doubles, height: Doubles) -> tuple[Doubles, Doubles]:
+    """Return each particle's information on its profile over the level, for height 1, and its product with that."""
+    size = rights.shape[1]
+    over = size - 5
+    to = np.eye(size)
+    to[: over + 1, over] = 1  # the level moves all coefficients
+    normals = to.T @ (np.tril(normals) + np.swapaxes(np.tril(normals, -1), 1, 2)) @ to
+    rights = rights @ to
+    others = np.linalg.solve(
+        normals[:, over:, over:], np.concatenate([normals[:, over:, :over], rights[:, over:, None]], axis=2)
+    )
+    across = normals[:, :over, over:]
+    own = normals[:, :over, :over] - across @ others[:, :, :over]
+    said = rights[:, :over] - (across @ others[:, :, over:])[:, :, 0]
+    return height[:, None, None] ** 2 * own, height[:, None] * said
+
+
+def _evidence(own: Doubles, apart: Doubles, covariance: Doubles) -> float:
+    """Return the logarithm of how probable it is that particles say what they say, up to a constant."""
+    inverse = np.linalg.inv(covariance)
+    both = own + inverse
+    fits = (apart * np.linalg.solve(both, apart[:, :, None])[:, :, 0]).sum()
+    return float(fits - np.linalg.slogdet(both)[1].sum() + len(own) * np.linalg.slogdet(inverse)[1])
