@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import secrets
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from livetrack.wire import Status
 __all__ = ["Engine"]
 
 _BEAT_NS = 1_000_000_000
+_SWITCH_S = 5e-4  # how long a thread may keep Python's lock from one that has a frame; Python's own: 5 ms
 _IDLE_S = 0.05  # how long the loop waits for a frame before it looks whether to stop or to beat
 
 
@@ -51,6 +53,7 @@ class Engine:
 
     def __init__(self, config: Config, camera: Camera | None = None) -> None:
         self.config = config
+        self._switch_s = sys.getswitchinterval()
         self.session = secrets.randbits(53)  # JSON's numbers are exact to 53 bits
         self.tracker = Tracker.of(config)
         self.camera = camera or load_driver(config.camera.driver)(config.driver_settings)
@@ -105,6 +108,7 @@ class Engine:
         acquisition = self.acquisition
         gc.collect()
         gc.freeze()  # what was loaded until now is never looked through again: no long pauses
+        sys.setswitchinterval(_SWITCH_S)
         acquisition.start()
         self._started_ns = time.perf_counter_ns()
         deadline_ns = None if seconds is None else self._started_ns + int(seconds * 1e9)
@@ -160,6 +164,7 @@ class Engine:
         """Release the camera, write out what is recorded, let the addresses go; all of it, whichever of them fails."""
         with ExitStack() as last_first:
             last_first.callback(gc.unfreeze)
+            last_first.callback(sys.setswitchinterval, self._switch_s)
             last_first.callback(self.publisher.close)
             if self.recorder is not None:
                 last_first.callback(self.recorder.close)
@@ -201,7 +206,10 @@ class Engine:
     def _open_camera(self) -> None:
         """Open the camera and have everything warm for its frames before the first is taken."""
         geometry = self.acquisition.open()
-        self.tracker.warmup((geometry.height, geometry.width))
+        shape = (geometry.height, geometry.width)
+        self.tracker.warmup(shape)
+        if not self.config.localizer.threads:
+            self.tracker.choose_threads(shape)
 
     def _beat(self, on_status: Callable[[Status], None] | None) -> None:
         self._beat_ns = time.perf_counter_ns() + _BEAT_NS

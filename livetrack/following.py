@@ -18,6 +18,7 @@ __all__ = ["Follower"]
 _ROUND = 64  # tiles that a frame is searched in, one after the other
 _WIDER = 2  # times as wide and high as others is the crop about a particle that was not seen in the frame before
 _RUN_PX = 2048  # what running the network once more costs, in pixels
+_REHEARSED = 16  # particles
 _WORTH = 0.5  # share of the frame's pixels; beyond it a search of the whole frame costs no more
 
 
@@ -58,20 +59,12 @@ class Follower:
             self._last = self._localizer.localize(image)
         return self._last
 
-    def warmup(self, shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
-        """Compile and allocate all that following needs in images (H, W) of `dtype`."""
-        image = np.random.default_rng(0).integers(90, 110, shape).astype(dtype)
-        x, y = (np.full(_ROUND, side / 2) for side in reversed(shape))
-        crop = self._localizer.card.crop_px
-        for _ in range(2):
-            self._localizer.localize_within(
-                image,
-                [
-                    self._localizer.windows(x, y, crop, shape),
-                    self._localizer.windows(x[:1], y[:1], _WIDER * crop, shape),
-                    self._tile(shape, 0),
-                ],
-            )
+    def rehearse(self, image: npt.NDArray[Any]) -> None:
+        """Look at `image` (H, W) as if some particles were followed, one of them lost."""
+        localizer, shape, crop = self._localizer, image.shape, self._localizer.card.crop_px
+        x, y = (np.full(_REHEARSED, side / 2) for side in reversed(shape))
+        places = [localizer.windows(x, y, crop, shape), localizer.windows(x[:1], y[:1], _WIDER * crop, shape)]
+        localizer.localize_within(image, [*places, self._tile(shape, 0)])
 
     def _windows(self, shape: tuple[int, int], t_s: float | None) -> list[Windows]:
         expected = self._linker.predict(t_s)

@@ -76,6 +76,21 @@ class Tracker:
         """Compile and load everything that frames of this shape and these types need."""
         for dtype in dtypes:
             self.localizer.warmup(shape, np.dtype(dtype))
-            if self._follower is not None:
-                self._follower.warmup(shape, np.dtype(dtype))
+            self._rehearse(_noise(shape, dtype))
         self.linker.warmup()
+
+    def choose_threads(self, shape: tuple[int, int]) -> None:
+        """Measure how many threads serve frames of this shape best, and use them; the rows are the same."""
+        if isinstance(self.localizer, NetworkLocalizer):
+            image = _noise(shape, np.uint16)
+            self.localizer.choose_threads(lambda: self._rehearse(image))
+
+    def _rehearse(self, image: npt.NDArray[Any]) -> None:
+        if self._follower is None:
+            self.localizer.localize(image)
+        else:
+            self._follower.rehearse(image)
+
+
+def _noise(shape: tuple[int, int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    return np.random.default_rng(0).integers(90, 110, shape).astype(dtype)

@@ -88,7 +88,7 @@ def decode_windows(
     Parameters
     ----------
     seen
-        Maps, (N, 32, h, w) float32, C-contiguous, and the N windows that they are of.
+        Maps, (N, 32, h, w) float32, C-contiguous, and the N windows that they are of; read one after the other.
     width, height
         Of the image, px.
     margin

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 
-from livetrack.errors import ModelError
 from livetrack.localize.decode import decode, decode_near, decode_windows
 from livetrack.localize.edge import flag_edges
+from livetrack.localize.inference import Inference, quickest
 from livetrack.localize.models import ModelCard, read_card
 from livetrack.localize.normalize import fill_input, fill_inputs, noise_level, to_float
 from livetrack.localize.profile_fit import CameraLaw, ProfilePrior, fit_profiles
@@ -28,7 +27,6 @@ __all__ = ["NetworkLocalizer"]
 _WINDOW = 0.375  # radius of the largest window of the profile fit, over the crops' side
 _LONG_WINDOW = 0.45  # the same of the symmetry fit
 _LEAST_BAND_PX = 1 << 16  # pixels that are worth a thread
-_CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
 class NetworkLocalizer:
@@ -70,10 +68,11 @@ class NetworkLocalizer:
         camera: CameraLaw | None = None,
     ) -> None:
         self._threads = thread_count(threads)
-        self.session = _open(path, self._threads, provider)
-        self.card: ModelCard = read_card(self.session, path)
+        self._path, self._provider = path, provider
+        self.inference = Inference(path, provider, self._threads)
+        self.card: ModelCard = read_card(self.inference.session, path)
         self.name = self.card.name
-        self.provider: str = self.session.get_providers()[0]
+        self.provider = self.inference.provider
         self.threshold = self.card.threshold if threshold is None else threshold
         self._law = ScoreLaw(*self.card.score_law)
         self._least_score = self._law.score(self.threshold)
@@ -84,7 +83,6 @@ class NetworkLocalizer:
         self._template_fit = TemplateFit.of_recipe(self.card.recipe["particles"]) if pictured else None
         self._grey = np.empty((0, 0), np.float32)
         self._noise = 0.0
-        self._inputs: dict[tuple[int, int], npt.NDArray[np.float32]] = {}
 
     def find(self, image: npt.NDArray[Any]) -> Rows:
         """Search the whole image. See `Localizer.find`."""
@@ -92,14 +90,14 @@ class NetworkLocalizer:
         if noise == 0:
             return empty_rows()
         height, width = grey.shape
-        batch = self._buffer(1, self._padded(height), self._padded(width))
+        batch = self.inference.input(1, self._padded(height), self._padded(width))
         whole = batch[0, 0]
 
         def fill(first: int, last: int) -> None:
             fill_input(grey, noise, self.card.background_radius_px, whole[first:last], top=first)
 
         share(fill, len(whole), self._threads, max(self.card.multiple, _LEAST_BAND_PX // width))
-        maps = self._run(batch)[0]
+        maps = self.inference.run(batch)[0]
         rows = decode(maps, width, height, noise, self._least_score, self.card.oriented)
         self._complete(rows)
         return rows
@@ -139,7 +137,7 @@ class NetworkLocalizer:
         if noise == 0:
             return empty_rows()
         height, width = grey.shape
-        seen = [(self._look(each), each) for each in windows]
+        seen = ((self._look(each), each) for each in windows)
         rows = decode_windows(seen, width, height, self.margin_px, noise, self._least_score, self.card.oriented)
         rows["flags"] = Flag.PARTIAL_SEARCH
         self._complete(rows)
@@ -169,6 +167,22 @@ class NetworkLocalizer:
             self.localize(image)
             self.refine(image, middle)
 
+    def choose_threads(self, work: Callable[[], object]) -> None:
+        """Let as many threads share the network's work as do `work`, a typical frame, in the shortest time.
+
+        One, or all that the localizer was given; those may spin within a run. The rows are the same in any case.
+        """
+        if self._threads == 1:
+            return
+        ways = ((1, False), (self._threads, False), (self._threads, True))
+        some = [Inference(self._path, self._provider, threads, spinning=spinning) for threads, spinning in ways]
+
+        def with_(inference: Inference) -> None:
+            self.inference = inference
+            work()
+
+        self.inference = quickest(some, with_)
+
     def _measure(self, image: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float32], float]:
         self._grey = to_float(image, self._grey)
         self._noise = noise_level(self._grey)
@@ -188,62 +202,22 @@ class NetworkLocalizer:
                 prior=self._prior, camera=self._camera, threads=self._threads,
             )  # fmt: skip
         if self._profile_fit and self.card.symmetry == "half turn":
-            fit_symmetric(self._grey, self._noise, rows, _LONG_WINDOW * self.card.crop_px)
+            window = _LONG_WINDOW * self.card.crop_px
+            fit_symmetric(self._grey, self._noise, rows, window, threads=self._threads)
         if self._template_fit is not None:
-            self._template_fit(self._grey, self._noise, rows)
+            self._template_fit(self._grey, self._noise, rows, threads=self._threads)
 
     def _padded(self, length: int) -> int:
         return -(-length // self.card.multiple) * self.card.multiple
 
-    def _buffer(self, count: int, height: int, width: int) -> npt.NDArray[np.float32]:
-        shape = (height, width)
-        if shape not in self._inputs or len(self._inputs[shape]) < count:
-            room = max(count, 2 * len(self._inputs.get(shape, ())))
-            self._inputs[shape] = np.empty((room, 1, height, width), np.float32)
-        return self._inputs[shape][:count]
-
     def _look(self, windows: Windows) -> npt.NDArray[np.float32]:
         """Return the network's maps of each window of the image that was measured last."""
         left, top = windows.left, windows.top
-        batch = self._buffer(len(left), windows.height, windows.width)
+        batch = self.inference.input(len(left), windows.height, windows.width)
 
         def fill(first: int, last: int) -> None:
             part = slice(first, last)
             fill_inputs(self._grey, self._noise, self.card.background_radius_px, batch[part, 0], left[part], top[part])
 
         share(fill, len(left), self._threads, -(-_LEAST_BAND_PX // (windows.width * windows.height)))
-        return self._run(batch)
-
-    def _run(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        maps: npt.NDArray[np.float32] = self.session.run(None, {"image": batch})[0]
-        return maps
-
-
-def _open(path: Path, threads: int, provider: str) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    # threads that spin between frames would starve the camera's and the publisher's
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    chosen = _provider(provider)
-    try:
-        session = ort.InferenceSession(str(path), options, providers=list(dict.fromkeys([chosen, _CPU])))
-    except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors share no class of their own
-        raise ModelError(f"model {path}: ONNX Runtime cannot open it: {str(error).splitlines()[0]}") from None
-    if provider != "auto" and session.get_providers()[0] != chosen:
-        raise ModelError(f"provider {provider!r} is there but does not start; are its libraries installed?")
-    return session
-
-
-def _provider(wanted: str) -> str:
-    """Return ONNX Runtime's name of a provider that is installed."""
-    installed: dict[str, str] = {_short(name): name for name in ort.get_available_providers()}
-    if wanted == "auto":
-        return next(name for name in (_CUDA, _CPU) if name in installed.values())
-    if _short(wanted) not in installed:
-        raise ModelError(f"provider {wanted!r} is not installed; there are {', '.join(['auto', *installed])}")
-    return installed[_short(wanted)]
-
-
-def _short(provider: str) -> str:
-    return provider.removesuffix("ExecutionProvider").lower()
+        return self.inference.run(batch)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,7 @@ def measure(case: Case, frames: int, step: Callable[[], None]) -> npt.NDArray[np
     with Engine(load_config(None, _settings(case))) as engine:
         localizer = engine.tracker.localizer
         assert isinstance(localizer, NetworkLocalizer)
+        session = localizer.inference.session
         inputs = _listen_in(localizer)
         with _client(engine.publisher.address) as (hops, results):
             inference: dict[int, int] = {}
@@ -69,7 +70,7 @@ def measure(case: Case, frames: int, step: Callable[[], None]) -> npt.NDArray[np
                 time.sleep(max(0.0, (frame.t_received_ns - time.perf_counter_ns()) * 1e-9 + 0.5 / _FPS))
                 start_ns = time.perf_counter_ns()
                 for each in inputs:
-                    localizer.session.run(None, {"image": each})
+                    session.run(None, {"image": each})
                 inference[frame.index] = time.perf_counter_ns() - start_ns
                 inputs.clear()
                 hops.send(HOP.pack(frame.index, time.perf_counter_ns()) + bytes(HEADER.itemsize + rows.nbytes))
@@ -133,13 +134,13 @@ def _settings(case: Case) -> list[str]:
 def _listen_in(localizer: NetworkLocalizer) -> list[npt.NDArray[np.float32]]:
     """Return a list that each input of the network is added to from now on."""
     inputs: list[npt.NDArray[np.float32]] = []
-    run = localizer._run
+    run = localizer.inference.run
 
-    def noted(batch: npt.NDArray[np.float32]) -> Any:
+    def noted(batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         inputs.append(batch)
         return run(batch)
 
-    localizer._run = noted  # type: ignore[method-assign]
+    localizer.inference.run = noted  # type: ignore[method-assign]
     return inputs
 
 
