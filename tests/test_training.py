@@ -71,6 +71,13 @@ def tiny(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what takes most of a short training's time."""
+    monkeypatch.setattr("livetrack.training.run._LOOKS", 0)
+    monkeypatch.setattr("livetrack.training.trainer.measure_isolated", lambda *_: [])
+
+
 def test_a_short_training_learns_and_its_model_finds_spots(tiny: Path, tmp_path: Path) -> None:
     seen: list[Progress] = []
     report = train(tiny, tmp_path / "tiny.onnx", progress=seen.append)
@@ -118,6 +125,7 @@ def test_the_model_does_what_the_network_does(tiny: Path, tmp_path: Path) -> Non
     np.testing.assert_allclose(maps, expected, atol=1e-4)
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_training_stops_in_time_and_repeats_with_its_seed(tiny: Path, tmp_path: Path) -> None:
     first = train(tiny, tmp_path / "a.onnx", steps=3, seed=5)
     again = train(tiny, tmp_path / "b.onnx", steps=3, seed=5)
@@ -150,10 +158,8 @@ train(sys.argv[1], sys.argv[2], steps=6, progress=die)
 """
 
 
-def test_a_killed_training_goes_on_to_the_model_that_it_would_have_become(
-    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("livetrack.training.run._LOOKS", 0)
+@pytest.mark.usefixtures("unmeasured")
+def test_a_killed_training_goes_on_to_the_model_that_it_would_have_become(tiny: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole.onnx", tmp_path / "killed.onnx"
     assert subprocess.run([sys.executable, "-c", KILLED, tiny, killed], check=False).returncode == 9
     with pytest.raises(UsageError, match=r"killed.checkpoint: an interrupted training of another recipe or seed"):
@@ -169,6 +175,7 @@ def test_a_killed_training_goes_on_to_the_model_that_it_would_have_become(
     assert not list(tmp_path.glob("*.checkpoint*"))
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_damaged_checkpoint_is_told_and_a_restart_ignores_it(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "a.checkpoint").write_bytes(b"PK\x03\x04 half a file")
     with pytest.raises(
@@ -191,6 +198,7 @@ def test_a_recipe_is_read_without_pytorch(tiny: Path) -> None:
     assert "torch" not in run.stdout.split()
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_an_interrupted_training_leaves_a_model_and_says_what_it_lacks(tiny: Path, tmp_path: Path) -> None:
     def interrupt(progress: Progress) -> None:
         if progress.step == 2:
@@ -206,6 +214,7 @@ def test_an_interrupted_training_leaves_a_model_and_says_what_it_lacks(tiny: Pat
     assert "nan" not in card
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_card_without_particles_has_no_empty_table(tiny: Path, tmp_path: Path) -> None:
     tiny.write_text(TINY.replace("snr = [20.0, 40.0]", "snr = [0.1, 0.2]"), encoding="utf-8")
     report = train(tiny, tmp_path / "empty.onnx", steps=1)
@@ -344,11 +353,9 @@ def test_a_template_scene_holds_the_picture_where_it_says(tmp_path: Path) -> Non
     assert seen > 3
 
 
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("name", ["rod", "template"])
-def test_a_model_of_an_example_is_used_with_the_fit_of_its_particles(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("livetrack.training.run._LOOKS", 0)
+def test_a_model_of_an_example_is_used_with_the_fit_of_its_particles(name: str, tmp_path: Path) -> None:
     crop_of_a_dark_particle(tmp_path)
     recipe = tmp_path / f"{name}.toml"
     recipe.write_bytes((models_folder() / "examples" / recipe.name).read_bytes())
