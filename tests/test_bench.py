@@ -15,20 +15,20 @@ import pytest
 import tifffile
 from scipy.ndimage import distance_transform_edt
 
-from livetrack.bench.bound import position_bound
-from livetrack.bench.cell import Fields, scenes
-from livetrack.bench.gaussian_fit import fit_gaussians
-from livetrack.bench.grids import grids
-from livetrack.bench.known import PUBLISHED, yardstick_lines
+from livetrack.bench.accuracy.bound import position_bound
+from livetrack.bench.accuracy.cell import Fields, scenes
+from livetrack.bench.accuracy.gaussian_fit import fit_gaussians
+from livetrack.bench.accuracy.grids import grids
+from livetrack.bench.accuracy.known import PUBLISHED, yardstick_lines
+from livetrack.bench.accuracy.measure import Figures, Result, measure
+from livetrack.bench.accuracy.methods import Method, peers
+from livetrack.bench.accuracy.new_type import FAMILIES, new_type
+from livetrack.bench.accuracy.recording import make_worse, robustness
+from livetrack.bench.accuracy.report import CellReport, Report
+from livetrack.bench.accuracy.scene import Particles, Scene, Told
+from livetrack.bench.accuracy.shapes import Floats, airy, bessel, gaussian
+from livetrack.bench.accuracy.targets import target_lines
 from livetrack.bench.matching import match, nearest_other
-from livetrack.bench.measure import Figures, Result, measure
-from livetrack.bench.methods import Method, peers
-from livetrack.bench.new_type import FAMILIES, new_type
-from livetrack.bench.recording import make_worse, robustness
-from livetrack.bench.report import CellReport, Report
-from livetrack.bench.scene import Particles, Scene, Told
-from livetrack.bench.shapes import Floats, airy, bessel, gaussian
-from livetrack.bench.targets import target_lines
 from livetrack.cli import main
 from livetrack.errors import ModelError
 from livetrack.localize import load_localizer
@@ -423,7 +423,7 @@ def test_a_mistake_gives_one_line_and_exit_code_2(
 
 
 def test_the_figure_is_drawn_from_a_report(tmp_path: Path) -> None:
-    from livetrack.bench.figure import draw
+    from livetrack.bench.accuracy.figure import draw
 
     cells = [cell for grid in ("spot", "bead") for cell in grids()[grid]]
     methods = ("spot", "bead", "centroid", "radial symmetry", "trackpy", "Gaussian fit")

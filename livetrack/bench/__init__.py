@@ -1,4 +1,1 @@
-"""Benchmarks, side by side with peers and with the physical limit (extra: bench).
-
-The images are made here and not by `livetrack.optics`, whose errors a comparison would otherwise share.
-"""
+"""Benchmarks, side by side with peers and with the physical limit (extra: bench)."""

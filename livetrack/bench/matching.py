@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
-from livetrack.bench.shapes import Floats
 from livetrack.particles import Rows
 
 __all__ = ["GATE_PX", "match", "nearest_other"]
+
+Floats: TypeAlias = npt.NDArray[np.float64]
 
 GATE_PX = 3.0
 """A row no further than this from a particle may have found it."""

@@ -14,7 +14,7 @@ from livetrack.localize.models import shipped_models
 from livetrack.localize.network import NetworkLocalizer
 
 if TYPE_CHECKING:
-    from livetrack.bench.report import Report
+    from livetrack.bench.accuracy.report import Report
 
 __all__ = ["accuracy"]
 
@@ -24,7 +24,7 @@ def accuracy(args: argparse.Namespace) -> int:
     try:
         import trackpy  # noqa: F401  here, so that it is not missed after minutes of work
 
-        from livetrack.bench.accuracy import PARTS, run_accuracy
+        from livetrack.bench.accuracy.run import PARTS, run_accuracy
 
         if args.figure:
             import matplotlib  # noqa: F401
@@ -61,7 +61,7 @@ def accuracy(args: argparse.Namespace) -> int:
 
 def _models(files: list[str]) -> dict[str, NetworkLocalizer]:
     """Return the shipped models, then those of `files`, each by a name of its own."""
-    from livetrack.bench.methods import THREADS
+    from livetrack.bench.accuracy.methods import THREADS
     from livetrack.localize.models import find_model
 
     paths = shipped_models() | {file: find_model(file) for file in files}
@@ -69,7 +69,7 @@ def _models(files: list[str]) -> dict[str, NetworkLocalizer]:
 
 
 def _tell(report: Report, args: argparse.Namespace) -> None:
-    from livetrack.bench.report import markdown
+    from livetrack.bench.accuracy.report import markdown
 
     text = markdown(report)
     if args.markdown is None:
@@ -77,7 +77,7 @@ def _tell(report: Report, args: argparse.Namespace) -> None:
     else:
         _write(args.markdown, text)
     if args.figure:
-        from livetrack.bench.figure import draw
+        from livetrack.bench.accuracy.figure import draw
 
         draw(report, args.figure)
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from livetrack.bench.known import PUBLISHED
-from livetrack.bench.report import CellReport, Report
+from livetrack.bench.accuracy.known import PUBLISHED
+from livetrack.bench.accuracy.report import CellReport, Report
 from livetrack.errors import UsageError, reason
 
 __all__ = ["draw"]

@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from livetrack.bench.gaussian_fit import fit_gaussians
-from livetrack.bench.scene import Scene
+from livetrack.bench.accuracy.gaussian_fit import fit_gaussians
+from livetrack.bench.accuracy.scene import Scene
 from livetrack.localize import load_localizer
 from livetrack.localize.localizer import Localizer
 from livetrack.localize.network import NetworkLocalizer

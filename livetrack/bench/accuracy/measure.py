@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from livetrack.bench.bound import position_bound
-from livetrack.bench.cell import Cell, scenes
+from livetrack.bench.accuracy.bound import position_bound
+from livetrack.bench.accuracy.cell import Cell, scenes
+from livetrack.bench.accuracy.methods import Method
+from livetrack.bench.accuracy.scene import Scene
+from livetrack.bench.accuracy.shapes import Floats
 from livetrack.bench.matching import match, nearest_other
-from livetrack.bench.methods import Method
-from livetrack.bench.scene import Scene
-from livetrack.bench.shapes import Floats
 from livetrack.particles import Rows
 
 __all__ = ["ISOLATED_PX", "Figures", "Result", "measure"]

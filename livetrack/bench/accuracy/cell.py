@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from livetrack.bench.scene import Particles, Scene, Told, windows
-from livetrack.bench.shapes import Floats, Shape, bessel
+from livetrack.bench.accuracy.scene import Particles, Scene, Told, windows
+from livetrack.bench.accuracy.shapes import Floats, Shape, bessel
 
 __all__ = ["Cell", "DeepTrackImages", "Fields", "Light", "scenes"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from livetrack.bench.cell import Cell, DeepTrackImages
+from livetrack.bench.accuracy.cell import Cell, DeepTrackImages
+from livetrack.bench.accuracy.measure import Result
 from livetrack.bench.line import Line
-from livetrack.bench.measure import Result
 
 __all__ = ["PUBLISHED", "Known", "known_of", "yardstick_lines"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from livetrack.bench.accuracy.measure import Figures
 from livetrack.bench.line import Line
-from livetrack.bench.measure import Figures
 
 __all__ = ["CellReport", "Report", "markdown"]
 

@@ -7,8 +7,8 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from livetrack.bench.cell import Cell, DeepTrackImages, Fields
-from livetrack.bench.shapes import Floats, Shape, airy, bessel, gaussian
+from livetrack.bench.accuracy.cell import Cell, DeepTrackImages, Fields
+from livetrack.bench.accuracy.shapes import Floats, Shape, airy, bessel, gaussian
 
 __all__ = ["SPOT_SIGMAS", "grids"]
 

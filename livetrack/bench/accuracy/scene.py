@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.bench.shapes import Floats, Shape
+from livetrack.bench.accuracy.shapes import Floats, Shape
 
 __all__ = ["Particles", "Places", "Scene", "Told", "windows"]
 

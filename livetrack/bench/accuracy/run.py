@@ -11,18 +11,18 @@ from typing import Any
 import numpy.typing as npt
 
 from livetrack import __version__
-from livetrack.bench.bound import NUISANCES
-from livetrack.bench.cell import Cell
-from livetrack.bench.grids import grids
-from livetrack.bench.known import yardstick_lines
+from livetrack.bench.accuracy.bound import NUISANCES
+from livetrack.bench.accuracy.cell import Cell
+from livetrack.bench.accuracy.grids import grids
+from livetrack.bench.accuracy.known import yardstick_lines
+from livetrack.bench.accuracy.measure import Result, measure
+from livetrack.bench.accuracy.methods import PEERS, THREADS, Method, network_methods, peers
+from livetrack.bench.accuracy.new_type import FAMILIES, new_type
+from livetrack.bench.accuracy.recording import read_frames, robustness
+from livetrack.bench.accuracy.report import CellReport, Report
+from livetrack.bench.accuracy.speed import against_trackpy, small_image
+from livetrack.bench.accuracy.targets import target_lines
 from livetrack.bench.line import Line
-from livetrack.bench.measure import Result, measure
-from livetrack.bench.methods import PEERS, THREADS, Method, network_methods, peers
-from livetrack.bench.new_type import FAMILIES, new_type
-from livetrack.bench.recording import read_frames, robustness
-from livetrack.bench.report import CellReport, Report
-from livetrack.bench.speed import against_trackpy, small_image
-from livetrack.bench.targets import target_lines
 from livetrack.errors import UsageError
 from livetrack.localize.network import NetworkLocalizer
 

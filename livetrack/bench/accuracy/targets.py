@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from livetrack.bench.bound import NUISANCES
-from livetrack.bench.cell import Cell, Fields
-from livetrack.bench.grids import SPOT_SIGMAS
-from livetrack.bench.known import known_of
+from livetrack.bench.accuracy.bound import NUISANCES
+from livetrack.bench.accuracy.cell import Cell, Fields
+from livetrack.bench.accuracy.grids import SPOT_SIGMAS
+from livetrack.bench.accuracy.known import known_of
+from livetrack.bench.accuracy.measure import ISOLATED_PX, Figures, Result
 from livetrack.bench.line import Line
 from livetrack.bench.matching import GATE_PX
-from livetrack.bench.measure import ISOLATED_PX, Figures, Result
 
 __all__ = ["target_lines"]
 

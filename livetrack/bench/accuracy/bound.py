@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from livetrack.bench.scene import Particles, Places, Scene, windows
-from livetrack.bench.shapes import Floats
+from livetrack.bench.accuracy.scene import Particles, Places, Scene, windows
+from livetrack.bench.accuracy.shapes import Floats
 
 __all__ = ["NUISANCES", "position_bound"]
 
