@@ -41,8 +41,8 @@ class ModelCard(msgspec.Struct, frozen=True):
     """"round": the particles look the same from all sides; "half turn": after half a turn; "none"."""
     profiles: list[list[float]] = []
     """(M, S) radial profiles of particles drawn from the recipe, for `ProfilePrior`; none where they are not round."""
-    score_law: tuple[float, float] = (1.0, 0.0)
-    """Slope and shift of `ScoreLaw`: from the network's score to the share of rows that are particles."""
+    score_law: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    """`ScoreLaw`: from the network's score to the share of rows that are particles."""
     threshold: float = 0.5
     """Least score of a row, unless the user sets another."""
     description: str = ""

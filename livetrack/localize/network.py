@@ -26,6 +26,7 @@ __all__ = ["NetworkLocalizer"]
 
 _WINDOW = 0.375  # radius of the largest window of the profile fit, over the crops' side
 _LONG_WINDOW = 0.45  # the same of the symmetry fit
+_LEAST_SCORE = 0.1  # of the network's own, before they are brought to probabilities
 _LEAST_BAND_PX = 1 << 16  # pixels that are worth a thread
 
 
@@ -75,7 +76,7 @@ class NetworkLocalizer:
         self.provider = self.inference.provider
         self.threshold = self.card.threshold if threshold is None else threshold
         self._law = ScoreLaw(*self.card.score_law)
-        self._least_score = self._law.score(self.threshold)
+        self._least_score = min(self.threshold, _LEAST_SCORE)
         self._profile_fit = profile_fit
         self._prior = ProfilePrior(self.card.profiles)
         self._camera = camera
@@ -100,7 +101,7 @@ class NetworkLocalizer:
         maps = self.inference.run(batch)[0]
         rows = decode(maps, width, height, noise, self._least_score, self.card.oriented)
         self._complete(rows)
-        return rows
+        return rows[rows["score"] >= self.threshold]
 
     def refine(self, image: npt.NDArray[Any], rows: Rows) -> Rows:
         """Measure again about `rows`. See `Localizer.refine`."""
@@ -141,6 +142,7 @@ class NetworkLocalizer:
         rows = decode_windows(seen, width, height, self.margin_px, noise, self._least_score, self.card.oriented)
         rows["flags"] = Flag.PARTIAL_SEARCH
         self._complete(rows)
+        rows = rows[rows["score"] >= self.threshold]
         self._fit(rows)
         return rows
 
@@ -190,7 +192,7 @@ class NetworkLocalizer:
 
     def _complete(self, rows: Rows) -> None:
         """Turn the network's scores into probabilities; flag rows at the edge of the image that was measured last."""
-        rows["score"] = self._law.probability(rows["score"])
+        rows["score"] = self._law.probability(rows["score"], rows["intensity"] / self._noise)
         height, width = self._grey.shape
         flag_edges(rows, width, height, self.card.diameter_px / 2)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,39 +10,46 @@ import numpy.typing as npt
 __all__ = ["ScoreLaw", "fit_score_law"]
 
 _LEAST = 1e-6  # from 0 and 1, so that logits are finite
-_HELD = 0.01  # information that holds the law to slope 1 and shift 0 where too little was seen
-_ROUNDS = 30
+_HELD = 0.01  # information that holds the law to the network's own scores where too little was seen
+_ROUNDS = 40
+
+Floats = npt.NDArray[np.floating]
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreLaw:
-    """logit(probability) = slope logit(score) + shift (Platt, Advances in Large Margin Classifiers, 61 (1999))."""
+class ScoreLaw(NamedTuple):
+    """logit(probability) = slope logit(score) + brightness asinh(|height| / noise) + shift.
+
+    As Platt's law (Advances in Large Margin Classifiers, 61 (1999)), which has no height. A bright particle on the
+    corner of four cells, among which the network shares it out badly, scores as low as a faint one that may be none:
+    the height tells them apart.
+    """
 
     slope: float = 1.0
+    brightness: float = 0.0
     shift: float = 0.0
 
-    def probability(self, score: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return the probability of rows of `score`, (N,) each."""
-        exponent = self.slope * _logit(score) + self.shift
-        return (1 / (1 + np.exp(-exponent))).astype(np.float32)
-
-    def score(self, probability: float) -> float:
-        """Return the network's score of rows of `probability`."""
-        return 1 / (1 + math.exp((self.shift - float(_logit(np.array(probability)))) / self.slope))
+    def probability(self, score: Floats, height: Floats) -> npt.NDArray[np.float32]:
+        """Return (N,) the probability of rows of `score` and `height` in units of the noise, (N,) each."""
+        return _logistic(_features(score, height) @ np.array(self)).astype(np.float32)
 
 
-def fit_score_law(score: npt.NDArray[np.float32], is_particle: npt.NDArray[np.bool_]) -> ScoreLaw:
-    """Return the law of rows of `score` of which some are particles, (N,) each: the likeliest one, by Newton steps."""
-    features = np.stack([_logit(score), np.ones(score.shape)], axis=1)
-    start = law = np.array([1.0, 0.0])
+def fit_score_law(score: Floats, height: Floats, is_particle: npt.NDArray[np.bool_]) -> ScoreLaw:
+    """Return the likeliest law of rows of which some are particles, (N,) each, by Newton steps."""
+    features = _features(score, height)
+    law = start = np.array(ScoreLaw())
     for _ in range(_ROUNDS):
-        probability = 1 / (1 + np.exp(-features @ law))
+        probability = _logistic(features @ law)
         weight = probability * (1 - probability)
         rise = features.T @ (is_particle - probability) - _HELD * (law - start)
-        law = law + np.linalg.solve((features.T * weight) @ features + _HELD * np.eye(2), rise).clip(-1, 1)
-    return ScoreLaw(max(float(law[0]), 0.1), float(law[1]))
+        law = law + np.linalg.solve((features.T * weight) @ features + _HELD * np.eye(3), rise).clip(-1, 1)
+    return ScoreLaw(*law.tolist())
 
 
-def _logit(probability: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    inside = np.clip(probability.astype(np.float64), _LEAST, 1 - _LEAST)
-    return np.log(inside / (1 - inside))
+def _features(score: Floats, height: Floats) -> npt.NDArray[np.float64]:
+    inside = np.clip(score.astype(np.float64), _LEAST, 1 - _LEAST)
+    return np.stack([np.log(inside / (1 - inside)), np.arcsinh(np.abs(height)), np.ones(inside.shape)], axis=1)
+
+
+def _logistic(logit: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    probability: npt.NDArray[np.float64] = 1 / (1 + np.exp(-logit))
+    return probability

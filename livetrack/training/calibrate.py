@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.localize.score_law import fit_score_law
+from livetrack.localize.score_law import ScoreLaw, fit_score_law
 from livetrack.training.recipe import Recipe
 from livetrack.training.scenes import draw_scene
 from livetrack.training.validate import SIDE_PX, match
@@ -19,15 +19,15 @@ _SEED = 30_000  # apart from the training's and the validation's
 _LEAST_SCORE = 0.05
 
 
-def calibrated(model: Path, recipe: Recipe) -> tuple[float, float]:
-    """Return slope and shift of the `ScoreLaw` of `model`, which was written without one."""
+def calibrated(model: Path, recipe: Recipe) -> ScoreLaw:
+    """Return the law of the scores of `model`, which was written without one."""
     localizer = NetworkLocalizer(model, threshold=_LEAST_SCORE, profile_fit=False)
     rng = np.random.default_rng(recipe.seed + _SEED)
-    scores, particles = [], []
+    scores, heights, particles = [], [], []
     for _ in range(_SCENES):
         scene = draw_scene(recipe, rng, SIDE_PX, SIDE_PX)
         rows = localizer.find(scene.image)
         scores.append(rows["score"])
+        heights.append(rows["intensity"] / scene.noise)
         particles.append(np.isin(np.arange(len(rows)), match(scene, rows)))
-    law = fit_score_law(np.concatenate(scores), np.concatenate(particles))
-    return law.slope, law.shift
+    return fit_score_law(np.concatenate(scores), np.concatenate(heights), np.concatenate(particles))
