@@ -20,6 +20,8 @@ def neighbours(places: Doubles, others: Doubles, reach: float) -> Pairs:
 
     What is at the very place itself is no neighbour.
     """
+    if len(others) == 1:
+        return np.zeros(len(places) + 1, np.int32), np.empty(0, np.int32)
     order = np.argsort(others[:, 1], kind="stable")
     begin = np.searchsorted(others[order, 1], places[:, 1] - reach)
     start = np.zeros(len(places) + 1, np.int32)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from livetrack.jit import njit
 
 __all__ = ["CameraLaw", "estimated_law"]
 
@@ -52,14 +55,25 @@ def estimated_law(freedom: Doubles, levels: Doubles, squares: Doubles) -> tuple[
     A weighted least-squares line through the groups' variances, each known to 2 / freedom of its own square, and
     held by a prior: the background's noise as it was measured, and some rise.
     """
-    used = freedom > _LEAST_FREEDOM
-    freedom, level, seen = freedom[used], levels[used] / freedom[used], squares[used] / freedom[used]
+    at_zero, rise = _fit_line(freedom, levels, squares)
+    return float(at_zero), float(rise)
+
+
+@njit
+def _fit_line(freedom: Any, levels: Any, squares: Any) -> Any:
     at_zero, rise = 1.0, _RISE
     for _ in range(_ROUNDS):
-        variance = np.maximum(at_zero + rise * level, _LEAST_LEVEL)
-        weight = freedom / (2 * variance**2)
-        n, s, ss = weight.sum() + _LEVEL_STD**-2, (weight * level).sum(), (weight * level**2).sum() + _RISE_STD**-2
-        v, sv = (weight * seen).sum() + _LEVEL_STD**-2, (weight * level * seen).sum() + _RISE * _RISE_STD**-2
+        n, s, ss = _LEVEL_STD**-2, 0.0, _RISE_STD**-2
+        v, sv = _LEVEL_STD**-2, _RISE * _RISE_STD**-2
+        for g in range(freedom.size):
+            if freedom[g] > _LEAST_FREEDOM:
+                level, seen = levels[g] / freedom[g], squares[g] / freedom[g]
+                weight = freedom[g] / (2 * max(at_zero + rise * level, _LEAST_LEVEL) ** 2)
+                n += weight
+                s += weight * level
+                ss += weight * level * level
+                v += weight * seen
+                sv += weight * level * seen
         rise = min(max((n * sv - s * v) / (n * ss - s * s), 0.0), _LARGEST_RISE)
         at_zero = max((v - rise * s) / n, _LEAST_LEVEL)
-    return float(at_zero), float(rise)
+    return at_zero, rise

@@ -37,16 +37,20 @@ class ProfilePrior:
     def __init__(self, profiles: npt.ArrayLike = ()) -> None:
         self._profiles = np.asarray(profiles, np.float64)
         self._moments: dict[int, tuple[Doubles, Doubles]] = {}
+        self._known: dict[int, tuple[Doubles, Doubles]] = {}
 
     def of(self, knots: int) -> tuple[Doubles, Doubles]:
         """Return (K, K) the information on the coefficients, and (K,) their mean over the level, for height 1.
 
         The level of the background is not known: a constant costs nothing. With no profiles the mean is 0.
         """
-        if not self._profiles.size:
-            return _smooth(knots)
-        mean, spread = self._learnt(knots)
-        return _information(mean, spread + _tolerance(mean))
+        if knots not in self._known:
+            if self._profiles.size:
+                mean, spread = self._learnt(knots)
+                self._known[knots] = _information(mean, spread + _tolerance(mean))
+            else:
+                self._known[knots] = _smooth(knots)
+        return self._known[knots]
 
     def of_image(self, normals: Doubles, rights: Doubles, height: Doubles) -> tuple[Doubles, Doubles] | None:
         """Return the same once some particles have been seen: those of one image are more alike than those of all.
