@@ -8,7 +8,7 @@ import numpy.typing as npt
 from livetrack.linking import kalman
 from livetrack.linking.buffers import grown
 from livetrack.linking.motion import Step
-from livetrack.linking.tracks import TRACK
+from livetrack.linking.track import TRACK
 from livetrack.particles import Flag, Rows, empty_rows
 
 __all__ = ["Expected"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from math import isnan, nan
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.errors import ConfigError, InputError, UsageError
-from livetrack.linking import kalman, state
+from livetrack.linking import checks, kalman, state
 from livetrack.linking.assignment import Assignment
 from livetrack.linking.candidates import Candidates
 from livetrack.linking.clock import Clock
@@ -67,8 +66,8 @@ class Linker:
     ----------
     hurried
         Frames so crowded that not all possible links could be weighed in some tens of milliseconds: hundreds of
-        particles all within each other's reach. Their links are good, not the best, and their rows have `Flag.HURRIED`. What
-        counts is the number of operations, not the clock: the result is the same in every run.
+        particles all within each other's reach. Their links are good, not the best, and their rows have
+        `Flag.HURRIED`. What counts is the number of operations, not the clock: the result is the same in every run.
 
     Raises
     ------
@@ -92,14 +91,17 @@ class Linker:
         confirm_after: int = 3,
         trap_centres_px: npt.ArrayLike = (),
     ) -> None:
-        radius_px = _length("search_radius_px", search_radius_px)
+        if gate is None:
+            gate = "radius" if motion == "brownian" else "learnt"
+        radius_px = checks.length("search_radius_px", search_radius_px)
+        centres_px = checks.centres(trap_centres_px, motion)
         self.settings: dict[str, Any] = {
             "search_radius_px": radius_px,
-            "memory": _whole("memory", memory, 0),
-            "motion": _one_of("motion", motion, tuple(MOTIONS)),
-            "gate": _one_of("gate", gate or ("radius" if motion == "brownian" else "learnt"), _GATES),
-            "confirm_after": _whole("confirm_after", confirm_after, 1),
-            "trap_centres_px": _centres(trap_centres_px, motion).tolist(),
+            "memory": checks.whole("memory", memory, 0),
+            "motion": checks.one_of("motion", motion, tuple(MOTIONS)),
+            "gate": checks.one_of("gate", gate, _GATES),
+            "confirm_after": checks.whole("confirm_after", confirm_after, 1),
+            "trap_centres_px": centres_px.tolist(),
         }
         self.hurried = 0
         self._radius_px = radius_px * _INCLUSIVE
@@ -110,7 +112,7 @@ class Linker:
         self._filtered = self._likelihood is not None or motion != "brownian"
         self._tracks = Tracks(
             self.settings["memory"], self.settings["confirm_after"], self._filtered, self._motion.hidden_is_velocity,
-            _centres(trap_centres_px, motion), radius_px,
+            centres_px, radius_px,
         )  # fmt: skip
         self._found = Found()
         self._candidates = Candidates()
@@ -300,42 +302,6 @@ _UNKNOWN_STEP, _UNKNOWN_START = Step(1.0, 0.0, 0.0, place_var=nan), Start()
 _GATES = ("radius", "learnt")
 _HURRIED = int(Flag.HURRIED)
 _OTHER_FLAGS = ~np.uint32(Flag.NEW | Flag.TENTATIVE | Flag.HURRIED)
-
-# Radii stay far from where their squares overflow or vanish.
-_LARGEST_PX = 1e100
-_SMALLEST_PX = 1e-100
-
-
-def _length(name: str, value: object) -> float:
-    if not isinstance(value, Real) or not _SMALLEST_PX <= float(value) <= _LARGEST_PX:
-        raise ConfigError(f"{name} must be a positive number of pixels, not {value!r}")
-    return float(value)
-
-
-def _whole(name: str, value: object, least: int) -> int:
-    if not isinstance(value, Integral) or value < least:
-        raise ConfigError(f"{name} must be a whole number of frames, {least} or more, not {value!r}")
-    return int(value)
-
-
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise ConfigError(f"{name} must be {', '.join(map(repr, known[:-1]))} or {known[-1]!r}, not {value!r}")
-    return value
-
-
-def _centres(value: npt.ArrayLike, motion: str) -> npt.NDArray[np.float64]:
-    try:
-        centres = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ConfigError(f"trap_centres_px must be pairs of numbers, not {value!r}") from None
-    if centres.size == 0:
-        return np.zeros((0, 2))
-    if centres.ndim != 2 or centres.shape[1] != 2 or not (np.abs(centres) <= _LARGEST_PX).all():
-        raise ConfigError(f"trap_centres_px must be pairs of finite numbers [x, y], not {value!r}")
-    if motion != "trap":
-        raise ConfigError(f"trap_centres_px goes with motion 'trap', not {motion!r}")
-    return centres
 
 
 def _kind(value: object) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.errors import InputError, UsageError, reason
-from livetrack.linking.tracks import TRACK
+from livetrack.linking.track import TRACK
 
 __all__ = ["read", "write"]
 
