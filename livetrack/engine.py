@@ -146,6 +146,7 @@ class Engine:
             camera=self.config.camera.driver,
             model=self.tracker.localizer.name,
             provider=self.tracker.localizer.provider,
+            threads=self.tracker.localizer.threads,
             preview_address=self.publisher.preview_address,
             uptime_s=round((time.perf_counter_ns() - self._started_ns) * 1e-9, 3),
             camera_fps=camera_fps,
@@ -191,8 +192,9 @@ class Engine:
         self._refusal = ""
         published_ns = self.publisher.publish(frame, rows, tracker, self.skipped, acquisition.lost)
         self.times.record(
-            frame.t_received_ns, tracker.t_started_ns, tracker.t_localized_ns, tracker.t_linked_ns, published_ns
-        )
+            frame.t_exposed_ns, frame.t_received_ns, tracker.t_started_ns, tracker.t_localized_ns, tracker.t_linked_ns,
+            published_ns,
+        )  # fmt: skip
         self.tracked += 1
         self._particles = len(rows)
         if self.recorder is not None:

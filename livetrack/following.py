@@ -39,6 +39,8 @@ class Follower:
         self._localizer = localizer
         self._linker = linker
         self._last = empty_rows()  # rows of the frame before; the linker has written their ids since
+        self._shape: tuple[int, ...] = ()
+        self._tiles: list[Windows] = []
         self._turn = 0
 
     def localize(self, image: npt.NDArray[Any], t_s: float | None) -> Rows:
@@ -51,40 +53,59 @@ class Follower:
         UsageError
             A time before that of the frame before.
         """
-        windows = self._windows(image.shape, t_s) if np.ndim(image) == 2 else []
-        cost = sum(_RUN_PX + each.pixels for each in windows)
-        if 0 < cost < _WORTH * image.size:
-            self._last = self._localizer.localize_within(image, windows)
+        if np.shape(image) != self._shape:
+            self._begin(np.shape(image))
+        self._turn += 1
+        if self._is_worth_it(len(self._last)):
+            self._last = self._localizer.localize_within(image, self._windows(t_s))
         else:
             self._last = self._localizer.localize(image)
         return self._last
 
     def rehearse(self, image: npt.NDArray[Any]) -> None:
         """Look at `image` (H, W) as if some particles were followed, one of them lost."""
-        localizer, shape, crop = self._localizer, image.shape, self._localizer.card.crop_px
-        x, y = (np.full(_REHEARSED, side / 2) for side in reversed(shape))
-        places = [localizer.windows(x, y, crop, shape), localizer.windows(x[:1], y[:1], _WIDER * crop, shape)]
-        localizer.localize_within(image, [*places, self._tile(shape, 0)])
+        self._begin(image.shape)
+        if not self._is_worth_it(0):
+            self._localizer.localize(image)
+            return
+        x, y = (np.full(_REHEARSED, side / 2) for side in reversed(self._shape))
+        self._localizer.localize_within(image, [self._crops(x, y), self._crops(x[:1], y[:1], _WIDER), self._tiles[0]])
 
-    def _windows(self, shape: tuple[int, int], t_s: float | None) -> list[Windows]:
-        expected = self._linker.predict(t_s)
-        missed = ~np.isin(expected["id"], self._last["id"])
-        crop = self._localizer.card.crop_px
-        windows = [
-            self._localizer.windows(places["x"], places["y"], side, shape)
-            for places, side in ((expected[~missed], crop), (expected[missed], _WIDER * crop))
-            if len(places)
-        ]
-        self._turn += 1
-        return [*windows, self._tile(shape, self._turn)]
-
-    def _tile(self, shape: tuple[int, int], turn: int) -> Windows:
-        """Return tile number `turn`, which counts on from round to round."""
+    def _begin(self, shape: tuple[int, ...]) -> None:
+        """Make the tiles for frames of another shape."""
+        self._shape, self._turn = shape, 0
         overlap = 2 * self._localizer.margin_px
-        side = math.ceil(math.sqrt(shape[0] * shape[1] / _ROUND) + overlap)
-        y, x = (_middles(length, side, overlap) for length in shape)
-        row, column = divmod(turn % (len(y) * len(x)), len(x))
-        return self._localizer.windows(x[column : column + 1], y[row : row + 1], side, shape)
+        side = math.ceil(math.sqrt(math.prod(shape) / _ROUND) + overlap)
+        self._tiles = []
+        if len(shape) == 2:  # others are refused by the localizer
+            x, y = (_middles(length, side, overlap) for length in reversed(shape))
+            self._tiles = [
+                self._localizer.windows(x[j : j + 1], y[i : i + 1], side, shape) for i, j in np.ndindex(len(y), len(x))
+            ]
+
+    def _is_worth_it(self, count: int) -> bool:
+        """Whether to look about `count` particles, and on a tile, costs less than a search of the whole frame."""
+        if not self._tiles:
+            return False
+        crops = count * self._localizer.card.crop_px**2
+        return 2 * _RUN_PX + crops + self._tiles[0].pixels < _WORTH * math.prod(self._shape)
+
+    def _windows(self, t_s: float | None) -> list[Windows]:
+        expected = self._linker.predict(t_s)
+        tile = self._tiles[self._turn % len(self._tiles)]
+        if not len(expected):
+            return [tile]
+        missed = np.ones(len(expected), np.bool_)
+        missed[np.searchsorted(expected["id"], self._last["id"])] = False  # who was seen is alive, the oldest first
+        if not missed.any():
+            return [self._crops(expected["x"], expected["y"]), tile]
+        lost = self._crops(expected["x"][missed], expected["y"][missed], _WIDER)
+        if missed.all():
+            return [lost, tile]
+        return [self._crops(expected["x"][~missed], expected["y"][~missed]), lost, tile]
+
+    def _crops(self, x: npt.NDArray[Any], y: npt.NDArray[Any], times: int = 1) -> Windows:
+        return self._localizer.windows(x, y, times * self._localizer.card.crop_px, self._shape)
 
 
 def _middles(length: int, side: int, overlap: float) -> npt.NDArray[np.float64]:

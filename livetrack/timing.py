@@ -18,7 +18,8 @@ class Histogram:
 
     def __init__(self) -> None:
         self._counts = [0] * (_BUCKETS * (64 - _PRECISION_BITS + 1))
-        self._total = 0
+        self.total = 0
+        """How many were recorded."""
         self._max = 0
 
     def record(self, duration_ns: int) -> None:
@@ -26,16 +27,16 @@ class Histogram:
         value = max(duration_ns, 0)
         shift = max(value.bit_length() - _PRECISION_BITS - 1, 0)
         self._counts[(shift << _PRECISION_BITS) + (value >> shift)] += 1
-        self._total += 1
+        self.total += 1
         self._max = max(self._max, value)
 
     def quantile_us(self, share: float) -> float:
         """Return the duration that `share` (0..1) of all stay at or below, µs; NaN when nothing was recorded."""
-        return self._quantiles_us(share)[0] if self._total else float("nan")
+        return self._quantiles_us(share)[0] if self.total else float("nan")
 
     def latency(self) -> Latency:
         """Return the quantiles that the heartbeat carries; zeros when nothing was recorded."""
-        if not self._total:
+        if not self.total:
             return Latency(p50=0.0, p90=0.0, p99=0.0, p999=0.0, max=0.0)
         p50, p90, p99, p999 = (round(quantile, 1) for quantile in self._quantiles_us(0.5, 0.9, 0.99, 0.999))
         return Latency(p50=p50, p90=p90, p99=p99, p999=p999, max=round(self._max / 1e3, 1))
@@ -43,18 +44,23 @@ class Histogram:
     def _quantiles_us(self, *shares: float) -> list[float]:
         """Return several quantiles for the price of one pass: the live loop waits for it."""
         seen = list(accumulate(self._counts))
-        indices = (bisect_left(seen, max(share * self._total, 1)) for share in shares)
+        indices = (bisect_left(seen, max(share * self.total, 1)) for share in shares)
         return [min(_upper_edge(index), self._max) / 1e3 for index in indices]
 
 
 class StageTimes:
-    """The stages of one frame, from receipt to published: a histogram each."""
+    """The stages of one frame, from exposed to published: a histogram each."""
 
     def __init__(self) -> None:
-        self.wait, self.localize, self.link, self.publish, self.total = (Histogram() for _ in range(5))
+        self.camera, self.wait, self.localize, self.link, self.publish, self.total = (Histogram() for _ in range(6))
 
-    def record(self, received_ns: int, started_ns: int, localized_ns: int, linked_ns: int, published_ns: int) -> None:
-        """Count one frame by its stamps."""
+    def record(
+        self, exposed_ns: int | None, received_ns: int, started_ns: int, localized_ns: int, linked_ns: int,
+        published_ns: int,
+    ) -> None:  # fmt: skip
+        """Count one frame by its stamps; the first is None where the camera does not say."""
+        if exposed_ns is not None:
+            self.camera.record(received_ns - exposed_ns)
         self.wait.record(started_ns - received_ns)
         self.localize.record(localized_ns - started_ns)
         self.link.record(linked_ns - localized_ns)
@@ -62,8 +68,9 @@ class StageTimes:
         self.total.record(published_ns - received_ns)
 
     def latency(self) -> dict[str, Latency]:
-        """Return the quantiles by stage."""
-        return {stage: histogram.latency() for stage, histogram in vars(self).items()}
+        """Return the quantiles by stage; `camera` only where exposures are known."""
+        known = vars(self).items() if self.camera.total else list(vars(self).items())[1:]
+        return {stage: histogram.latency() for stage, histogram in known}
 
 
 def _upper_edge(index: int) -> int:

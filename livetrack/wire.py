@@ -248,7 +248,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     particles: int
     """Rows in the newest message."""
     latency_us: dict[str, Latency]
-    """By stage: `wait`, `localize`, `link`, `publish`, and `total`, from receipt to published."""
+    """By stage: `wait`, `localize`, `link`, `publish`, and `total`, from receipt to published; before them, where the
+    camera says when it exposes, `camera`, from the middle of the exposure to receipt."""
+    threads: str = ""
+    """That the localizer works on, as "2 threads, spinning"."""
     recording: RecordingStatus | None = None
     livetrack: str = ""
     wire_version: int = VERSION

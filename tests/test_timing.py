@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from livetrack.timing import Histogram
+from livetrack.timing import Histogram, StageTimes
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.9, 0.99, 0.999, 1.0])
@@ -29,3 +29,18 @@ def test_the_ends_of_the_range() -> None:
     assert histogram.quantile_us(0.5) == 0
     histogram.record(2**62)
     assert histogram.quantile_us(1) == pytest.approx(2**62 / 1e3)
+
+
+def test_stages_add_up_and_the_camera_counts_only_where_it_says_when_it_exposed() -> None:
+    times = StageTimes()
+    times.record(None, 1_000_000, 1_100_000, 1_400_000, 1_450_000, 1_500_000)
+    assert list(times.latency()) == ["wait", "localize", "link", "publish", "total"]
+    times.record(0, 1_000_000, 1_100_000, 1_400_000, 1_450_000, 1_500_000)
+    latency = times.latency()
+    assert list(latency) == ["camera", "wait", "localize", "link", "publish", "total"]
+    expected = {"camera": 1000, "wait": 100, "localize": 300, "link": 50, "publish": 50, "total": 500}
+    for stage, us in expected.items():
+        assert latency[stage].p50 == pytest.approx(us, rel=0.02)
+        assert (
+            latency[stage].p50 <= latency[stage].p90 <= latency[stage].p99 <= latency[stage].p999 <= latency[stage].max
+        )

@@ -13,7 +13,7 @@ from livetrack.cli.settings import settings_of
 from livetrack.cli.signals import plain_ctrl_c, stopped_by_signals
 from livetrack.config import Config, load_config
 from livetrack.toml_file import assignment
-from livetrack.wire import Status
+from livetrack.wire import Latency, Status
 
 __all__ = ["demo", "run", "view"]
 
@@ -66,7 +66,7 @@ def _run_engine(config: Config, args: argparse.Namespace, console: Console, stop
         localizer = engine.tracker.localizer
         console.print(
             f"ready, Ctrl-C stops: camera {config.camera.driver}, model {localizer.name} on {localizer.provider}, "
-            f"positions at {address}",
+            f"{localizer.threads}, positions at {address}",
         )
         if _window_wanted(config, args, console):
             with WindowProcess(address, config.view, console) as window:
@@ -97,9 +97,9 @@ def _print_summary(status: Status, console: Console) -> None:
         f"{status.state} after {status.uptime_s:.1f} s: {status.received} frames received, {status.tracked} tracked, "
         f"{status.skipped} skipped, {status.lost} lost"
     )
-    total = status.latency_us["total"]
-    latency = f"; latency p50 {total.p50 / 1e3:.2f} ms, p99 {total.p99 / 1e3:.2f} ms from receipt to published"
-    console.print(counts + (latency if status.tracked else ""))
+    console.print(counts)
+    if status.tracked:
+        _print_latency(status.latency_us, console)
     if why := _why_skipped(status):
         console.print(why)
     if status.message:
@@ -111,6 +111,25 @@ def _print_summary(status: Status, console: Console) -> None:
         )
         if recording.problem and recording.problem != status.message:
             console.print(recording.problem)
+
+
+_STAGES = {
+    "camera": "middle of exposure to receipt",
+    "wait": "waiting for the tracker",
+    "localize": "finding",
+    "link": "linking",
+    "publish": "publishing",
+    "total": "from receipt to published",
+}
+
+
+def _print_latency(latency_us: dict[str, Latency], console: Console) -> None:
+    """Print the spread of each stage's duration."""
+    console.print(f"{'latency, ms':32}{'p50':>9}{'p90':>9}{'p99':>9}{'p99.9':>9}{'most':>9}")
+    for stage, words in _STAGES.items():
+        if each := latency_us.get(stage):
+            values = (each.p50, each.p90, each.p99, each.p999, each.max)
+            console.print(f"{words:32}" + "".join(f"{value / 1e3:9.3f}" for value in values))
 
 
 def _why_skipped(status: Status) -> str:

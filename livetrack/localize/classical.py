@@ -53,6 +53,7 @@ class ClassicalLocalizer:
             raise ModelError(f"{method}: contrast is {contrast!r}; expected 'bright' or 'dark'")
         self.name = method
         self.provider = "numba"
+        self.threads = "1 thread"
         self.threshold = threshold
         self.radius = round((diameter_px - 1) / 2)
         self._sign = 1.0 if contrast == "bright" else -1.0

@@ -29,6 +29,10 @@ class Localizer(Protocol):
     provider: str
     """What runs it: ONNX Runtime's execution provider, or "numba"."""
 
+    @property
+    def threads(self) -> str:
+        """How many threads it works on, in words."""
+
     def find(self, image: npt.NDArray[Any]) -> Rows:
         """Search the whole image; return (N,) rows, top to bottom, without ids."""
 

@@ -20,11 +20,11 @@ from livetrack.localize.symmetry_fit import fit_symmetric
 from livetrack.localize.template_fit import TemplateFit
 from livetrack.localize.threads import share, thread_count
 from livetrack.localize.windows import Windows
-from livetrack.particles import Flag, Rows, empty_rows
+from livetrack.particles import Flag, Rows, empty_rows, some_rows
 
 __all__ = ["NetworkLocalizer"]
 
-_WINDOW = 0.375  # radius of the largest window of the profile fit, over the crops' side
+_WINDOW = 0.6  # radius of the largest core that the profile fit takes, over the crops' side
 _LONG_WINDOW = 0.45  # the same of the symmetry fit
 _LEAST_SCORE = 0.1  # of the network's own, before they are brought to probabilities
 _LEAST_BAND_PX = 1 << 16  # pixels that are worth a thread
@@ -101,7 +101,7 @@ class NetworkLocalizer:
         maps = self.inference.run(batch)[0]
         rows = decode(maps, width, height, noise, self._least_score, self.card.oriented)
         self._complete(rows)
-        return rows[rows["score"] >= self.threshold]
+        return some_rows(rows, rows["score"] >= self.threshold)
 
     def refine(self, image: npt.NDArray[Any], rows: Rows) -> Rows:
         """Measure again about `rows`. See `Localizer.refine`."""
@@ -142,17 +142,22 @@ class NetworkLocalizer:
         rows = decode_windows(seen, width, height, self.margin_px, noise, self._least_score, self.card.oriented)
         rows["flags"] = Flag.PARTIAL_SEARCH
         self._complete(rows)
-        rows = rows[rows["score"] >= self.threshold]
+        rows = some_rows(rows, rows["score"] >= self.threshold)
         self._fit(rows)
         return rows
 
-    def windows(self, x: npt.NDArray[Any], y: npt.NDArray[Any], side_px: int, shape: tuple[int, int]) -> Windows:
+    def windows(self, x: npt.NDArray[Any], y: npt.NDArray[Any], side_px: int, shape: tuple[int, ...]) -> Windows:
         """Return windows about the places `x`, `y`, (N,) px, of a size that the network takes, `side_px` or more.
 
         `shape` is the image's, (H, W); windows are no larger than that.
         """
         height, width = (self._padded(min(side_px, side)) for side in shape)
         return Windows.about(x, y, width, height, shape)
+
+    @property
+    def threads(self) -> str:
+        """How many threads the network runs on, in words."""
+        return str(self.inference)
 
     @property
     def margin_px(self) -> float:

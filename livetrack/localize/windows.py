@@ -20,7 +20,7 @@ class Windows(NamedTuple):
 
     @classmethod
     def about(
-        cls, x: npt.NDArray[Any], y: npt.NDArray[Any], width: int, height: int, shape: tuple[int, int]
+        cls, x: npt.NDArray[Any], y: npt.NDArray[Any], width: int, height: int, shape: tuple[int, ...]
     ) -> Windows:
         """Put windows about the places `x`, `y`, (N,) px, as far as an image of `shape` (H, W) lets them."""
         return cls(width, height, _first_pixel(x, width, shape[1]), _first_pixel(y, height, shape[0]))
