@@ -208,6 +208,23 @@ def test_a_position_counts_by_its_uncertainty() -> None:
     assert linker.predict(2.01)["x"][0] == pytest.approx(50, abs=0.3)
 
 
+@pytest.mark.parametrize("claimed", [0.02, 0.5])
+def test_a_localizer_that_misstates_its_noise_does_not_lead_the_prediction_astray(claimed: float) -> None:
+    rng = np.random.default_rng(16)
+    linker = Linker(5.0, 0, "velocity")
+    place = np.stack(np.meshgrid(np.arange(6) * 300.0, np.arange(6) * 300.0), -1).reshape(-1, 2)
+    errors = []
+    for frame in range(200):
+        place = place + rng.normal(0, 0.3, place.shape)
+        if frame > 50:
+            errors.append(linker.predict(frame * 0.01)["x"] - place[:, 0])
+        rows = rows_of(place + rng.normal(0, 0.2, place.shape), claimed)  # 0.2 is true
+        linker.update(rows, frame * 0.01)
+        assert list(rows["id"]) == list(range(36))
+    best = 0.346  # of a filter that knows the noise: root of (q + root of (q² + 4 q r)) / 2, q = 0.09, r = 0.04
+    assert best * 0.95 < np.std(errors) < best * 1.5
+
+
 def prices(linker: Linker) -> tuple[Points, float, list[float]]:
     """Note the prices of each frame: a full matrix, inf where there is no link; the price of none; what was paid."""
     seen: dict[str, Any] = {"frames": []}
@@ -368,7 +385,7 @@ def test_what_is_not_a_linkers_state_is_told_in_one_line(tmp_path: Path) -> None
     np.savez(path, other=np.zeros(3))
     with pytest.raises(InputError, match="not the state of a linker"):
         Linker.load(path)
-    np.savez(path, figures=np.array(json.dumps({"version": 1})), alive=np.zeros(0), sums=np.zeros(8))
+    np.savez(path, figures=np.array(json.dumps({"version": 1})), alive=np.zeros(0), sums=np.zeros(9))
     with pytest.raises(InputError, match="not the state of a linker"):
         Linker.load(path)
     with pytest.raises(UsageError, match="cannot be written"):

@@ -15,6 +15,10 @@ _WINDOW_FRAMES, _WINDOW_LINKS = 200.0, 1000.0  # what is learnt fades over so ma
 # weighs as much as some links, and nothing once there are ten times as many.
 _STEPS_IN_RADIUS, _LASTING, _ASSUMED_LINKS = 2.0, 0.8, 10.0
 
+# Of the displacements' square, at least so much is taken for motion: a localizer that claims too much noise must not
+# make moving particles seem at rest.
+_LEAST_MOTION = 0.05
+
 
 class Moments:
     """Mean products of each particle's successive displacements, over all particles.
@@ -31,7 +35,7 @@ class Moments:
     Attributes
     ----------
     sums
-        (8,) all that is learnt: count, x, y, square; count, lag 1; count, lag 2.
+        (9,) all that is learnt: count, x, y, square, square with the noise; count, lag 1; count, lag 2.
     drift_px
         Mean displacement from frame to frame along x and y.
     square_px2
@@ -45,7 +49,7 @@ class Moments:
     def __init__(self, search_radius_px: float) -> None:
         self._least_px2 = (1e-3 * search_radius_px) ** 2
         self._assumed_px2 = (search_radius_px / _STEPS_IN_RADIUS) ** 2
-        self.restore(np.zeros(8))
+        self.restore(np.zeros(9))
 
     def restore(self, sums: npt.NDArray[np.float64]) -> None:
         """Put `sums` in the place of what was learnt."""
@@ -58,14 +62,14 @@ class Moments:
         self._reckon()
 
     def _reckon(self) -> None:
-        count, x, y, square, count_1, lag_1, count_2, lag_2 = self.sums.tolist()
+        count, x, y, square, noisy, count_1, lag_1, count_2, lag_2 = self.sums.tolist()
         assumed, assumed_1, assumed_2 = _weight(count), _weight(count_1), _weight(count_2)
         x, y = x / (count + assumed), y / (count + assumed)
         of_drift = (x * x + y * y) / 2
         square = (square + assumed * self._assumed_px2) / (count + assumed) - of_drift
         lasting = _LASTING * square
         self.drift_px = x, y
-        self.square_px2 = max(square, self._least_px2)
+        self.square_px2 = max(square, _LEAST_MOTION * (noisy / max(count, 1.0) - of_drift), self._least_px2)
         self.lag_1_px2 = (lag_1 - count_1 * of_drift + assumed_1 * lasting) / (count_1 + assumed_1)
         self.lag_2_px2 = (lag_2 - count_2 * of_drift + assumed_2 * lasting) / (count_2 + assumed_2)
 
@@ -84,7 +88,7 @@ def _learn(
 ) -> None:
     """Let `sums` fade and add to them. A gap begins a track's history anew."""
     count = count_1 = count_2 = 0.0
-    x = y = square = lag_1 = lag_2 = 0.0
+    x = y = square = noisy = lag_1 = lag_2 = 0.0
     for i in range(len(tracks)):
         j = link[i]
         track = tracks[i]
@@ -97,6 +101,7 @@ def _learn(
         count += 1
         x += dx
         y += dy
+        noisy += (dx * dx + dy * dy) / 2
         square += (dx * dx + dy * dy - found[j]["x_var"] - found[j]["y_var"]) / 2 - noise
         if track["steps"] >= 1:
             count_1 += 1
@@ -108,6 +113,6 @@ def _learn(
         track["dx_1"], track["dy_1"] = dx, dy
         track["steps"] = min(track["steps"] + 1, 2)
     fading = 1 - min(1 / _WINDOW_FRAMES, count / _WINDOW_LINKS)
-    fresh = (count, x, y, square, count_1, lag_1, count_2, lag_2)
+    fresh = (count, x, y, square, noisy, count_1, lag_1, count_2, lag_2)
     for k in range(len(fresh)):
         sums[k] = fading * sums[k] + fresh[k]

@@ -49,6 +49,6 @@ def read(path: str | Path) -> tuple[dict[str, Any], npt.NDArray[np.void], npt.ND
         raise InputError(f"{path}: not the state of a linker") from None
     if not isinstance(figures, dict) or any(not isinstance(figures.get(key), kind) for key, kind in _FIGURES.items()):
         raise InputError(f"{path}: not the state of a linker")
-    if figures["version"] != _VERSION or alive.dtype != TRACK or alive.ndim != 1 or sums.shape != (8,):
+    if figures["version"] != _VERSION or alive.dtype != TRACK or alive.ndim != 1 or sums.shape != (9,):
         raise InputError(f"{path}: the state of a linker of another livetrack: begin a new one")
     return figures, alive, sums
