@@ -13,6 +13,7 @@ from livetrack import load_localizer
 from livetrack.localize import Localizer
 from livetrack.localize.profile_fit import fit_profiles
 from livetrack.localize.radial_symmetry import radial_symmetry_centres
+from livetrack.optics.bead import add_beads
 from livetrack.particles import Flag, empty_rows
 
 Shape = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -167,3 +168,22 @@ def test_bead_is_more_precise_than_deeptrack_on_its_own_images(
     assert measured == pytest.approx(radial_symmetry, rel=0.15)
     assert rmse < min(deeptrack, measured)
     assert len(errors) / 2 > 0.9 * images
+
+
+@pytest.mark.parametrize(
+    ("radius", "weights"),
+    [(1.5, [0.4, -0.48, -0.13, 0.03]), (1.5, [-0.86, 0.57, 0.36, 0.11]), (4.0, [-0.6, -0.43, -0.24, -0.15])],
+    ids=["core as bright as its ring is dark", "the same with more rings", "wide"],
+)
+def test_rings_and_wide_beads_come_to_the_bound(bead: Localizer, radius: float, weights: list[float]) -> None:
+    """The network tells no height of a core as bright as its ring is dark; a wide bead's rings need a wide window."""
+    rng = np.random.default_rng(8)
+    errors = []
+    for _ in range(20):
+        x, y = 47.5 + rng.uniform(-1, 1, (2, 1))
+        image = np.full((96, 96), 2000, np.float32)
+        add_beads(image, x, y, np.array([radius]), np.array([weights]), np.array([-670.0]))
+        rows = bead.localize(image + rng.normal(0, 13.4, image.shape))
+        nearest = rows[np.hypot(rows["x"] - x, rows["y"] - y).argmin()]
+        errors += [nearest["x"] - x[0], nearest["y"] - y[0]]
+    assert np.sqrt(np.mean(np.square(errors))) < 0.03

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,8 @@ _SAMPLE = 12  # and the typical profile
 _SURVEYED = 48  # and the noise's law, and what the image's particles have in common
 _USEFUL = 0.98  # share of the information on the position that lies within it
 _MARGIN, _MARGIN_PX = 1.25, 1.5  # beyond it, for the background
+_LOOKS = np.array([(r * y, r * x) for r in (0, 2, 4) for x, y in ((0, 1), (0, -1), (1, 0), (-1, 0))]).T
+_FAR_MORE = 4.0  # times the height that was told: so much tells of a ring, not of noise
 _LEAST_HEIGHT = 1.0  # in units of the noise: the prior's scale is no smaller
 _BRIGHT = 10.0  # in units of the noise: what is brighter counts no more for the typical profile
 _SURVEY_STEPS, _MOST_STEPS = 2, 4
@@ -74,8 +77,7 @@ def fit_profiles(
     if not len(rows):
         return significance
     begin = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
-    height = rows["intensity"] / noise
-    height = np.copysign(np.maximum(np.abs(height), _LEAST_HEIGHT), height).astype(np.float64)
+    height = _heights(grey, noise, begin, rows["intensity"] / noise)
     wanted = (rows["flags"] & Flag.EDGE) == 0
     image = _Image(grey, noise)
     form = _typical_profile(image, begin, height, wanted, prior, radius_px)
@@ -93,6 +95,20 @@ def fit_profiles(
     rows["intensity"][good] = noise * result[good, 3]
     significance[good] = result[good, 4]
     return significance
+
+
+def _heights(grey: npt.NDArray[np.float32], noise: float, places: Doubles, told: npt.NDArray[Any]) -> Doubles:
+    """Return (N,) the scale of each profile, in units of the noise: the height that the network has told.
+
+    Where a core is as bright as its ring is dark, the network may say that there is no height; then it is what the
+    pixels about the centre say.
+    """
+    row, column = np.rint(places[:, 1:] + _LOOKS[0]), np.rint(places[:, :1] + _LOOKS[1])
+    seen = grey[row.astype(int).clip(0, grey.shape[0] - 1), column.astype(int).clip(0, grey.shape[1] - 1)]
+    spread = 0.5 * (seen.max(axis=1) - seen.min(axis=1)) / noise
+    size = np.maximum(np.abs(told), _LEAST_HEIGHT)
+    heights: Doubles = np.copysign(np.where(spread > _FAR_MORE * size, spread, size), told).astype(np.float64)
+    return heights
 
 
 class _Image:
