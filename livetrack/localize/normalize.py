@@ -26,6 +26,7 @@ MIN_SIZE_PX = 16
 
 _SAMPLES = 1 << 13  # neighbouring pairs that the noise is estimated from
 _TRIM = 0.75  # share of the smallest differences; the rest may belong to particles
+_BINS, _BINS_REACH = 512, 4.0  # fewer than a quarter of numbers >= 0 can be more than 4 times their mean
 _MEAN_OF_TRIMMED = 0.5149 * math.sqrt(2.0)  # their mean, for white Gaussian noise of standard deviation 1
 _RANGE_TO_NOISE = 1000.0  # images cleaner than this are treated as if they had this much noise
 
@@ -68,12 +69,9 @@ def noise_level(image: npt.NDArray[np.float32]) -> float:
     image's range, which a single hot pixel does not widen.
     """
     step = round(math.sqrt(image.size / _SAMPLES)) | 1  # odd, so as not to fall in step with colour filters or blocks
-    differences, least, low, high = _sample(image, step)
-    kept = max(1, int(_TRIM * differences.size))
-    differences.partition(kept - 1)
-    trimmed = float(differences[:kept].mean()) / _MEAN_OF_TRIMMED
+    trimmed, least, low, high = _differences(image, step)
     rounding = float(least) / math.sqrt(12.0) if least < np.inf else 0.0
-    return max(trimmed, rounding, float(high - low) / _RANGE_TO_NOISE)
+    return max(trimmed / _MEAN_OF_TRIMMED, rounding, float(high - low) / _RANGE_TO_NOISE)
 
 
 def fill_input(
@@ -158,21 +156,45 @@ def subtract_background(image: Any, scale: float, radius: int, out: Any, left: i
 
 
 @njit
-def _sample(image: Any, step: int) -> Any:
-    """Return neighbouring differences along x, the least that is not 0, and the range that two neighbours share."""
+def _differences(image: Any, step: int) -> Any:
+    """Return of neighbouring differences along x the mean of the smallest, `_TRIM` of all, and the least that is not 0.
+
+    And the range that two neighbours share. The differences are counted in bins: of each bin only the mean is known.
+    """
     height, width = image.shape
     rows = (height + step - 1) // step
     columns = (width - 2) // step + 1
     differences = np.empty(rows * columns, np.float32)
-    least, low, high = np.inf, np.inf, -np.inf
+    least, low, high, total = np.inf, np.inf, -np.inf, 0.0
     for i in range(rows):
         for j in range(columns):
             a = image[i * step, j * step]
             b = image[i * step, j * step + 1]
             difference = abs(a - b)
             differences[i * columns + j] = difference
+            total += difference
             if difference > 0:
                 least = min(least, difference)
             low = min(low, max(a, b))
             high = max(high, min(a, b))
-    return differences, least, low, max(high, low)
+    kept = max(1, int(_TRIM * differences.size))
+    trimmed = _mean_of_smallest(differences, kept, total / differences.size) if total > 0 else 0.0
+    return trimmed, least, low, max(high, low)
+
+
+@njit
+def _mean_of_smallest(values: Any, count: int, mean: float) -> float:
+    """Return the mean of the `count` smallest, which are so few that all lie below `_BINS_REACH` times the mean."""
+    scale = _BINS / (_BINS_REACH * mean)
+    counts, sums = np.zeros(_BINS + 1, np.int64), np.zeros(_BINS + 1)
+    for n in range(values.size):
+        k = int(min(values[n] * scale, _BINS))
+        counts[k] += 1
+        sums[k] += values[n]
+    total, left = 0.0, count
+    for k in range(_BINS + 1):
+        if counts[k] >= left:
+            return (total + sums[k] * (left / counts[k])) / count if counts[k] else total / count
+        total += sums[k]
+        left -= counts[k]
+    return total / count
