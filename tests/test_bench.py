@@ -25,6 +25,7 @@ from livetrack.bench.accuracy.methods import Method, peers
 from livetrack.bench.accuracy.new_type import FAMILIES, new_type
 from livetrack.bench.accuracy.recording import make_worse, robustness
 from livetrack.bench.accuracy.report import CellReport, Report
+from livetrack.bench.accuracy.run import PARTS
 from livetrack.bench.accuracy.scene import Particles, Scene, Told
 from livetrack.bench.accuracy.shapes import Floats, airy, bessel, gaussian
 from livetrack.bench.accuracy.targets import target_lines
@@ -390,6 +391,12 @@ def test_the_command_writes_its_report(tmp_path: Path, capfd: pytest.CaptureFixt
         assert line["met"] == (line["figures"]["false_per_frame"] < 0.5)
     assert "**A quick run" in tables.read_text(encoding="utf-8")
     assert "## Targets" not in capfd.readouterr().out
+
+
+def test_the_help_names_every_part(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["bench", "accuracy", "--help"])
+    assert f"of {', '.join(PARTS)} (all)" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from livetrack.errors import LivetrackError, reason
 
 __all__ = ["main"]
 
+_ACCURACY_PARTS = "spot, bead, light, size, detection, empty, density, training, recording, speed (all)"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
@@ -159,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     accuracy.set_defaults(command="bench:accuracy")
     accuracy.add_argument("--debug", action="store_true", help="show the traceback of an error")
     accuracy.add_argument("--quick", action="store_true", help="an eighth of the images: a look, no verdict")
-    accuracy.add_argument("--only", metavar="PART,...", help="some of the parts; a wrong one tells which there are")
+    accuracy.add_argument("--only", metavar="PART,...", help="of " + _ACCURACY_PARTS)
     accuracy.add_argument("--model", action="append", default=[], metavar="FILE", help="a model more; may be repeated")
     accuracy.add_argument("--without-peers", action="store_true", help="the models alone, no other methods")
     accuracy.add_argument("--recording", type=Path, metavar="TIF", help="bulk_water.tif, for the targets on real beads")
