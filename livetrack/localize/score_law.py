@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from livetrack.jit import njit
 
 __all__ = ["ScoreLaw", "fit_score_law"]
 
@@ -30,7 +33,9 @@ class ScoreLaw(NamedTuple):
 
     def probability(self, score: Floats, height: Floats) -> npt.NDArray[np.float32]:
         """Return (N,) the probability of rows of `score` and `height` in units of the noise, (N,) each."""
-        return _logistic(_features(score, height) @ np.array(self)).astype(np.float32)
+        probability = np.empty(score.shape, np.float32)
+        _judge(score, height, self.slope, self.brightness, self.shift, probability)
+        return probability
 
 
 def fit_score_law(score: Floats, height: Floats, is_particle: npt.NDArray[np.bool_]) -> ScoreLaw:
@@ -38,18 +43,21 @@ def fit_score_law(score: Floats, height: Floats, is_particle: npt.NDArray[np.boo
     features = _features(score, height)
     law = start = np.array(ScoreLaw())
     for _ in range(_ROUNDS):
-        probability = _logistic(features @ law)
+        probability = 1 / (1 + np.exp(-features @ law))
         weight = probability * (1 - probability)
         rise = features.T @ (is_particle - probability) - _HELD * (law - start)
         law = law + np.linalg.solve((features.T * weight) @ features + _HELD * np.eye(3), rise).clip(-1, 1)
     return ScoreLaw(*law.tolist())
 
 
+@njit
+def _judge(score: Any, height: Any, slope: float, brightness: float, shift: float, probability: Any) -> None:
+    for n in range(score.size):
+        inside = min(max(score[n], _LEAST), 1 - _LEAST)
+        logit = slope * math.log(inside / (1 - inside)) + brightness * math.asinh(abs(height[n])) + shift
+        probability[n] = 1 / (1 + math.exp(-logit))
+
+
 def _features(score: Floats, height: Floats) -> npt.NDArray[np.float64]:
     inside = np.clip(score.astype(np.float64), _LEAST, 1 - _LEAST)
     return np.stack([np.log(inside / (1 - inside)), np.arcsinh(np.abs(height)), np.ones(inside.shape)], axis=1)
-
-
-def _logistic(logit: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    probability: npt.NDArray[np.float64] = 1 / (1 + np.exp(-logit))
-    return probability

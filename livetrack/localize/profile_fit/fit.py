@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from livetrack.jit import njit
 from livetrack.localize.profile_fit.equations import FURTHEST_PX, noise_about, step
 from livetrack.localize.profile_fit.neighbours import neighbours, spacing
 from livetrack.localize.profile_fit.noise_law import CameraLaw, estimated_law
@@ -29,7 +30,7 @@ _SAMPLE = 12  # and the typical profile
 _SURVEYED = 48  # and the noise's law, and what the image's particles have in common
 _USEFUL = 0.98  # share of the information on the position that lies within it
 _MARGIN, _MARGIN_PX = 1.25, 1.5  # beyond it, for the background
-_LOOKS = np.array([(r * y, r * x) for r in (0, 2, 4) for x, y in ((0, 1), (0, -1), (1, 0), (-1, 0))]).T
+_LOOK_PX = (-4, -2, 0, 2, 4)  # along either axis, where pixels are looked at
 _FAR_MORE = 4.0  # times the height that was told: so much tells of a ring, not of noise
 _LEAST_HEIGHT = 1.0  # in units of the noise: the prior's scale is no smaller
 _BRIGHT = 10.0  # in units of the noise: what is brighter counts no more for the typical profile
@@ -77,7 +78,8 @@ def fit_profiles(
     if not len(rows):
         return significance
     begin = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
-    height = _heights(grey, noise, begin, rows["intensity"] / noise)
+    height = (rows["intensity"] / noise).astype(np.float64)
+    _make_heights_plausible(grey, noise, begin, height)
     wanted = (rows["flags"] & Flag.EDGE) == 0
     image = _Image(grey, noise)
     form = _typical_profile(image, begin, height, wanted, prior, radius_px)
@@ -95,20 +97,6 @@ def fit_profiles(
     rows["intensity"][good] = noise * result[good, 3]
     significance[good] = result[good, 4]
     return significance
-
-
-def _heights(grey: npt.NDArray[np.float32], noise: float, places: Doubles, told: npt.NDArray[Any]) -> Doubles:
-    """Return (N,) the scale of each profile, in units of the noise: the height that the network has told.
-
-    Where a core is as bright as its ring is dark, the network may say that there is no height; then it is what the
-    pixels about the centre say.
-    """
-    row, column = np.rint(places[:, 1:] + _LOOKS[0]), np.rint(places[:, :1] + _LOOKS[1])
-    seen = grey[row.astype(int).clip(0, grey.shape[0] - 1), column.astype(int).clip(0, grey.shape[1] - 1)]
-    spread = 0.5 * (seen.max(axis=1) - seen.min(axis=1)) / noise
-    size = np.maximum(np.abs(told), _LEAST_HEIGHT)
-    heights: Doubles = np.copysign(np.where(spread > _FAR_MORE * size, spread, size), told).astype(np.float64)
-    return heights
 
 
 class _Image:
@@ -241,3 +229,24 @@ def _typical_profile(
     form: Doubles = mean[: math.ceil(radius / KNOT_PX)] - mean[-1]
     form[-1] = 0
     return form
+
+
+@njit
+def _make_heights_plausible(grey: Any, noise: float, places: Any, height: Any) -> None:
+    """Raise, in place, each of `height` (N,), in units of the noise, to what the pixels about the centre say.
+
+    Where a core is as bright as its ring is dark, the network may say that there is no height: the prior, scaled by it,
+    would crush the profile.
+    """
+    rows, columns = grey.shape
+    for n in range(height.size):
+        i, j = round(places[n, 1]), round(places[n, 0])
+        least, most = np.inf, -np.inf
+        for d in _LOOK_PX:
+            across = grey[min(max(i, 0), rows - 1), min(max(j + d, 0), columns - 1)]
+            along = grey[min(max(i + d, 0), rows - 1), min(max(j, 0), columns - 1)]
+            least = min(least, across, along)
+            most = max(most, across, along)
+        spread = 0.5 * (most - least) / noise
+        size = max(abs(height[n]), _LEAST_HEIGHT)
+        height[n] = math.copysign(spread if spread > _FAR_MORE * size else size, height[n])

@@ -37,7 +37,8 @@ def spacing(places: Doubles, others: Doubles, reach: float) -> float:
     start, near = neighbours(places, others, reach)
     nearest = np.full(len(places), reach)
     _nearest(places, others, start, near, nearest)
-    return float(np.median(nearest))
+    nearest.sort()  # np.median takes ten times as long for one particle
+    return float(nearest[len(nearest) // 2])
 
 
 @njit
