@@ -71,7 +71,7 @@ def noise_level(image: npt.NDArray[np.float32]) -> float:
     step = round(math.sqrt(image.size / _SAMPLES)) | 1  # odd, so as not to fall in step with colour filters or blocks
     trimmed, least, low, high = _differences(image, step)
     rounding = float(least) / math.sqrt(12.0) if least < np.inf else 0.0
-    return max(trimmed / _MEAN_OF_TRIMMED, rounding, float(high - low) / _RANGE_TO_NOISE)
+    return max(float(trimmed) / _MEAN_OF_TRIMMED, rounding, float(high - low) / _RANGE_TO_NOISE)
 
 
 def fill_input(
