@@ -40,6 +40,7 @@ MAPS = 8
 """Values per cell."""
 
 _AGREE_PX = 1.5  # a cell whose position lies further from the peak's belongs to another particle
+_SHARED = 4  # cells at most that a centre is shared among
 _NEAR = 2  # cells about the expected one where `decode_near` looks
 _HOPELESS = -7.0  # logits below count as probability 0
 _FIELDS = 8
@@ -49,7 +50,7 @@ _APART_PX = 1.5  # of two particles nearer than that, the weaker is the same one
 def decode(
     maps: npt.NDArray[Any], width: int, height: int, noise: float, threshold: float, oriented: bool = False
 ) -> Rows:
-    """Return the particles in `maps`, in the order of their cells (top to bottom, left to right).
+    """Return the particles in `maps`, top to bottom.
 
     Parameters
     ----------
@@ -69,9 +70,7 @@ def decode(
     found = np.empty((len(peaks), _FIELDS), np.float32)
     whole = (-0.5, width - 0.5, -0.5, height - 0.5)
     found = found[: _read_peaks(maps, probability, peaks, whole, threshold, found)]
-    rows = empty_rows(len(found))
-    _write(rows, found, noise, oriented)
-    return rows
+    return _rows(found, noise, oriented)
 
 
 def decode_windows(
@@ -97,12 +96,7 @@ def decode_windows(
         As in `decode`.
     """
     parts = [_read_windows(maps, each.left, each.top, width, height, margin, threshold) for maps, each in seen]
-    found = np.concatenate(parts)
-    found = found[np.lexsort((found[:, 0], found[:, 1]))]
-    found = found[: _drop_twins(found)]
-    rows = empty_rows(len(found))
-    _write(rows, found, noise, oriented)
-    return rows
+    return _rows(np.concatenate(parts), noise, oriented)
 
 
 def decode_near(
@@ -133,6 +127,15 @@ def decode_near(
     found[:, 0] += left
     found[:, 1] += top
     _write(rows, found, noise, oriented)
+
+
+def _rows(found: npt.NDArray[np.float32], noise: float, oriented: bool) -> Rows:
+    """Return what was found as rows, top to bottom, each particle once."""
+    found = found[np.lexsort((found[:, 0], found[:, 1]))]
+    found = found[: _drop_twins(found)]
+    rows = empty_rows(len(found))
+    _write(rows, found, noise, oriented)
+    return rows
 
 
 def _write(rows: Rows, found: npt.NDArray[np.float32], noise: float, oriented: bool) -> None:
@@ -189,7 +192,7 @@ def _peaks(maps: Any, probability: Any, threshold: float) -> Any:
     peaks = np.empty((256, 2), np.int32)
     for i in range(rows):
         for j in range(columns):
-            if 9 * probability[i + 1, j + 1] >= threshold and _is_peak(maps, probability, i, j):
+            if _SHARED * probability[i + 1, j + 1] >= threshold and _is_peak(maps, probability, i, j):
                 if count == peaks.shape[0]:
                     peaks = np.concatenate((peaks, np.empty_like(peaks)))
                 peaks[count] = i, j
@@ -272,16 +275,8 @@ def _read_peaks(maps: Any, probability: Any, peaks: Any, inside: Any, threshold:
     for n in range(peaks.shape[0]):
         _read(maps, probability, peaks[n, 0], peaks[n, 1], found[kept])
         x, y, score = found[kept, 0], found[kept, 1], found[kept, 4]
-        if score < threshold or not (inside[0] <= x <= inside[1] and inside[2] <= y <= inside[3]):
-            continue
-        twin = -1
-        for m in range(kept):
-            if (found[m, 0] - x) ** 2 + (found[m, 1] - y) ** 2 < _APART_PX**2:
-                twin = m
-        if twin < 0:
+        if score >= threshold and inside[0] <= x <= inside[1] and inside[2] <= y <= inside[3]:
             kept += 1
-        elif found[twin, 4] < score:
-            found[twin] = found[kept]
     return kept
 
 
