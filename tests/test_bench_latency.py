@@ -1,0 +1,81 @@
+"""The latency bench: what it measures adds up, and its tables say it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from livetrack.bench.latency.against import against_trackpy
+from livetrack.bench.latency.path import Case, cases, measure, path_line
+from livetrack.bench.latency.report import Report, markdown
+from livetrack.bench.latency.run import run_latency
+from livetrack.bench.line import Line
+from livetrack.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def stamps() -> np.ndarray:
+    steps: list[None] = []
+    stamps = measure(Case(64, 1, profile_fit=False), 30, lambda: steps.append(None))
+    assert len(steps) >= 60
+    return stamps
+
+
+def test_the_stages_of_each_frame_add_up_to_the_whole(stamps: np.ndarray) -> None:
+    assert 20 <= len(stamps) <= 31
+    assert (np.diff(stamps["frame"]) > 0).all()
+    total = sum(stamps[stage] for stage in ("wait", "localize", "link", "publish", "hop"))
+    np.testing.assert_array_equal(stamps["total"], total)
+    for name in ("wait", "localize", "link", "publish", "hop", "bare", "inference"):
+        assert (stamps[name] > 0).all(), name
+    assert np.median(stamps["localize"]) > 0.5 * np.median(stamps["inference"])
+
+
+def test_what_is_added_is_the_whole_less_the_floors(stamps: np.ndarray) -> None:
+    line = path_line(Case(64, 1, profile_fit=False), stamps)
+    added = np.median(stamps["total"] - stamps["inference"] - stamps["bare"]) / 1e3
+    assert line.figures["added_p50_us"] == pytest.approx(added, abs=0.1)
+    assert line.name == "64x64 px, 1 particle, without profile fit"
+    assert line.n == len(stamps)
+
+
+def test_every_case_of_the_target_is_there() -> None:
+    assert {(case.side_px, case.particles) for case in cases()} == {(s, n) for s in (64, 128, 512) for n in (1, 5, 100)}
+
+
+def test_trackpy_and_livetrack_see_the_same_beads() -> None:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:128, :128]
+    frames = []
+    for shift in range(4):
+        image = rng.normal(120, 2, (128, 128))
+        for centre in ((30, 40), (80, 35), (60, 95)):
+            distance = (x - centre[0] - 0.3 * shift) ** 2 + (y - centre[1]) ** 2
+            image -= 60 * np.exp(-distance / (2 * 2.0**2))
+        frames.append(image.clip(0, 255).astype(np.uint8))
+    line = against_trackpy(frames, lambda: None)
+    assert float(line.figures["particles_trackpy"] or 0) >= 3
+    assert line.figures["particles"] == pytest.approx(3, abs=1)
+    assert float(line.figures["faster"] or 0) > 0
+
+
+def test_the_report_as_markdown(stamps: np.ndarray) -> None:
+    path = path_line(Case(64, 1, profile_fit=False), stamps)
+    other = Line(
+        name="following", definition="", n=3, figures={"faster": 9.1234, "full_ms": 1234.5}, target="8 x", met=True
+    )
+    report = Report(livetrack="1", machine="m", provider="CPU", quick=False, path=[path], against=[other])
+    text = markdown(report)
+    assert f"| 64x64 px, 1 particle, without profile fit | {path.figures['added_p50_us']:.3g}"[:50] in text
+    assert "| following | faster 9.12, full ms 1,234 | 8 x | yes | 3 |" in text
+
+
+def test_a_part_that_is_not_there_is_told() -> None:
+    with pytest.raises(UsageError, match="--only speed: there is no such part; there are path, following, recording"):
+        run_latency(only=["speed"])
+
+
+def test_without_the_recording_its_target_is_not_measured() -> None:
+    report = run_latency(only=["recording"])
+    assert [line.met for line in report.against] == [None]
+    assert "not measured" in markdown(report)
