@@ -17,7 +17,7 @@ __all__ = ["Follower"]
 
 _ROUND = 64  # tiles that a frame is searched in, one after the other
 _WIDER = 2  # times as wide and high as others is the crop about a particle that was not seen in the frame before
-_RUN_PX = 2048  # what running the network once more costs, in pixels
+_RUN_PX = 5000  # what each of the two runs of the network costs beside its pixels, in pixels
 _REHEARSED = 16  # particles
 _WORTH = 0.9  # share of the frame's pixels; beyond it a search of the whole frame costs no more
 
@@ -29,8 +29,8 @@ class Follower:
     next one in each frame: what is new is found within one round of some 64 frames. A trajectory that was not seen
     in the frame before has a crop twice as wide and high; when the linker has given it up, which it does after
     `memory` frames, its particle waits for the tile. All that is seen in crops and tile, each particle once, goes
-    through the profile fit. In a frame so small or so crowded that crops and tile would cost as much, the whole of it is
-    searched.
+    through the profile fit. In a frame so small or so crowded that crops and tile would cost as much, the whole of
+    it is searched.
 
     What is found depends on the frames alone, not on the time that they take.
     """

@@ -35,7 +35,7 @@ def test_what_is_added_is_the_whole_less_the_floors(stamps: np.ndarray) -> None:
     line = path_line(Case(64, 1, profile_fit=False), stamps)
     added = np.median(stamps["total"] - stamps["inference"] - stamps["bare"]) / 1e3
     assert line.figures["added_p50_us"] == pytest.approx(added, abs=0.1)
-    assert line.name == "64x64 px, 1 particle, without profile fit"
+    assert line.name == "64x64 px, 1 particle, without profile fit, 200 frames/s"
     assert line.n == len(stamps)
 
 
@@ -66,7 +66,9 @@ def test_the_report_as_markdown(stamps: np.ndarray) -> None:
     )
     report = Report(livetrack="1", machine="m", provider="CPU", quick=False, path=[path], against=[other])
     text = markdown(report)
-    assert f"| 64x64 px, 1 particle, without profile fit | {path.figures['added_p50_us']:.3g}"[:50] in text
+    assert (
+        f"| 64x64 px, 1 particle, without profile fit, 200 frames/s | {path.figures['added_p50_us']:.3g}"[:70] in text
+    )
     assert "| following | faster 9.12, full ms 1,234 | 8 x | yes | 3 |" in text
 
 

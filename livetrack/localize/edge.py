@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from livetrack.jit import njit
 from livetrack.particles import Flag, Rows
 
 __all__ = ["flag_edges"]
 
+_EDGE = np.uint32(Flag.EDGE)
+_OTHERS = ~_EDGE
+
 
 def flag_edges(rows: Rows, width: int, height: int, radius: float) -> None:
     """Set `Flag.EDGE` where a centre is nearer than `radius` px to the image's edge, and clear it elsewhere."""
-    x, y = rows["x"], rows["y"]
-    beside = np.minimum(np.minimum(x, width - 1 - x), np.minimum(y, height - 1 - y))
-    rows["flags"] &= ~np.uint32(Flag.EDGE)
-    rows["flags"][beside + 0.5 < radius] |= np.uint32(Flag.EDGE)
+    _flag(rows["x"], rows["y"], rows["flags"], width, height, radius - 0.5)
+
+
+@njit
+def _flag(x: Any, y: Any, flags: Any, width: int, height: int, least: float) -> None:
+    for n in range(x.size):
+        flags[n] &= _OTHERS
+        if min(x[n], width - 1 - x[n], y[n], height - 1 - y[n]) < least:
+            flags[n] |= _EDGE

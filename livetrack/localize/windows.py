@@ -33,5 +33,5 @@ class Windows(NamedTuple):
 
 def _first_pixel(centre: npt.NDArray[Any], side: int, length: int) -> npt.NDArray[np.int64]:
     """Return where a window about each centre starts, inside the image."""
-    start: npt.NDArray[np.float64] = np.rint(centre - (side - 1) / 2)
-    return start.clip(0, max(0, length - side)).astype(np.int64)
+    start = np.rint(centre - (side - 1) / 2).astype(np.int64)
+    return np.minimum(np.maximum(start, 0), max(0, length - side))
