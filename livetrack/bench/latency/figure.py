@@ -34,14 +34,15 @@ def draw(report: Report, path: Path) -> None:
     if not lines:
         raise UsageError(f"--figure {path}: it shows the part path, which was not run")
     with matplotlib.rc_context({"font.family": "DejaVu Sans", "font.size": 10, "axes.linewidth": 0.8}):
-        figure, axis = pyplot.subplots(figsize=(8.0, 0.6 + 0.32 * len(lines)))
+        figure, axis = pyplot.subplots(figsize=(9.0, 1.0 + 0.32 * len(lines)))
         names = [line.name for line in lines]
         left = [0.0] * len(lines)
         for label, colour, key in _PARTS:
             widths = [max(0.0, float(line.figures[key] or 0) / 1e3) for line in lines]
             axis.barh(names, widths, left=left, color=colour, height=0.62, label=label)
             left = [start + width for start, width in zip(left, widths, strict=True)]
-        axis.set_xlabel("median from receipt of the frame to a client in another process, ms", color=_INK)
+        figure.suptitle("From receipt of a frame to a client in another process: medians", color=_INK, fontsize=12)
+        axis.set_xlabel("ms", color=_INK)
         axis.tick_params(colors=_INK, length=0)
         axis.grid(axis="x", color=_FAINT, linewidth=0.7)
         axis.set_axisbelow(True)

@@ -131,6 +131,7 @@ def _settings(case: Case) -> list[str]:
         "fps": case.fps,
         "exposure_ms": 500 / case.fps,
         "loop_frames": _LOOP,
+        "min_distance_um": 0.1,  # so that all of them start inside the image
     }
     return [
         "camera.driver=simulated",
