@@ -13,7 +13,7 @@ from livetrack.jit import njit
 from livetrack.localize.profile_fit.equations import FURTHEST_PX, noise_about, step
 from livetrack.localize.profile_fit.neighbours import neighbours, spacing
 from livetrack.localize.profile_fit.noise_law import CameraLaw, estimated_law
-from livetrack.localize.profile_fit.pixels import read_windows
+from livetrack.localize.profile_fit.pixels import read_windows, stuck_levels
 from livetrack.localize.profile_fit.prior import ProfilePrior
 from livetrack.localize.profile_fit.window import KNOT_PX, window_of
 from livetrack.localize.threads import share
@@ -105,6 +105,7 @@ class _Image:
     def __init__(self, grey: npt.NDArray[np.float32], noise: float) -> None:
         self.grey = grey
         self.noise = noise
+        self.stuck = stuck_levels(grey)
         sample = grey[::_STRIDE, ::_STRIDE].ravel()
         self.level = float(np.partition(sample, sample.size // 2)[sample.size // 2])
 
@@ -198,9 +199,9 @@ class _Fit:
         core = min(window.reach, math.ceil(window.knots * KNOT_PX))
         self._share(
             lambda first, last: read_windows(
-                first, last, image.grey, 1 / image.noise, self.centre, wanted, window.square, window.inside,
-                window.basis, self._others, *self._near, core, self._at, self._painted, self._origin, self._z,
-                self._weight,
+                first, last, image.grey, image.stuck, 1 / image.noise, self.centre, wanted, window.square,
+                window.inside, window.basis, self._others, *self._near, core, self._at, self._painted, self._origin,
+                self._z, self._weight,
             )
         )  # fmt: skip
 

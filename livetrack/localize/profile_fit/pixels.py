@@ -6,26 +6,42 @@ import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from livetrack.jit import njit
 
-__all__ = ["read_windows"]
+__all__ = ["read_windows", "stuck_levels"]
 
+_FEWEST, _MOST = 8, 0.5  # pixels, and share of all, that are stuck at an end of the scale; others are there by chance
 _HALF = np.float32(0.5)
 _NONE = np.float32(0)
 
 
+def stuck_levels(grey: npt.NDArray[np.float32]) -> tuple[float, float]:
+    """Return the grey levels at which pixels are stuck, saturated or cut off at zero; infinite where there are none.
+
+    An end of the scale shows as an extreme that several pixels share; though not most of them, as the background of an
+    image without noise does.
+    """
+    ends = []
+    for extreme, none in ((grey.min(), -math.inf), (grey.max(), math.inf)):
+        count = int(np.count_nonzero(grey == extreme))
+        ends.append(float(extreme) if _FEWEST <= count <= _MOST * grey.size else none)
+    return ends[0], ends[1]
+
+
 @njit
 def read_windows(
-    first: int, last: int, grey: Any, scale: float, centre: Any, wanted: Any, square: Any, inside: Any, basis: Any,
-    others: Any, near_start: Any, near: Any, core: int, at: Any, painted: Any, origin: Any, z: Any, weight: Any,
+    first: int, last: int, grey: Any, stuck: Any, scale: float, centre: Any, wanted: Any, square: Any, inside: Any,
+    basis: Any, others: Any, near_start: Any, near: Any, core: int, at: Any, painted: Any, origin: Any, z: Any,
+    weight: Any,
 ) -> None:  # fmt: skip
     """Read the windows of the particles `first` to `last`.
 
     Parameters
     ----------
-    grey, scale
-        (H, W) grey levels, and 1 / noise.
+    grey, stuck, scale
+        (H, W) grey levels, those at which they are stuck, as from `stuck_levels`, and 1 / noise.
     centre, wanted
         (N, 2) of the windows, px; and (N,) for which of them anything is done.
     square, inside, basis
@@ -39,8 +55,8 @@ def read_windows(
         (N, 4) gets the centre's nearest place in the tables, x and y in px, its number, and the grey level that z
         counts from, in units of the noise.
     z, weight
-        (N, P) get the grey levels, in units of the noise, and 1, or 0 outside of the image and on pixels that are
-        nearer to a neighbour.
+        (N, P) get the grey levels, in units of the noise, and 1, or 0 outside of the image, on pixels that are stuck
+        and on those nearer to a neighbour.
     """
     side, phases = painted.shape[1], round(math.sqrt(len(inside)))
     room = np.empty((side, side), np.float32)
@@ -57,6 +73,8 @@ def read_windows(
         weight[n] = inside[phase]
         if not _cut_out(grey, scale, middle, top, left, room):
             _leave_outside(grey.shape, top, left, square, side, weight[n])
+        if stuck[0] > -np.inf or stuck[1] < np.inf:
+            _leave_stuck(grey, stuck, top, left, square, side, weight[n])
         for k in range(near_start[n], near_start[n + 1]):
             m = near[k]
             if m < len(painted):
@@ -90,6 +108,15 @@ def _leave_outside(shape: Any, top: int, left: int, square: Any, side: int, weig
     for p in range(square.size):
         i, j = top + square[p] // side, left + square[p] % side
         if not (0 <= i < shape[0] and 0 <= j < shape[1]):
+            weight[p] = _NONE
+
+
+@njit
+def _leave_stuck(grey: Any, stuck: Any, top: int, left: int, square: Any, side: int, weight: Any) -> None:
+    """Give no weight to pixels that are stuck at an end of the scale."""
+    for p in range(square.size):
+        i, j = top + square[p] // side, left + square[p] % side
+        if 0 <= i < grey.shape[0] and 0 <= j < grey.shape[1] and not stuck[0] < grey[i, j] < stuck[1]:
             weight[p] = _NONE
 
 
