@@ -393,6 +393,13 @@ def test_the_command_writes_its_report(tmp_path: Path, capfd: pytest.CaptureFixt
     assert "## Targets" not in capfd.readouterr().out
 
 
+@pytest.mark.parametrize("bench", ["accuracy", "linking", "latency"])
+def test_a_figure_that_cannot_be_drawn_is_refused_at_once(bench: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["bench", bench, "--figure", "f.docx"])
+    assert "must end in .png, .svg or .pdf" in capfd.readouterr().err
+
+
 def test_the_help_names_every_part(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["bench", "accuracy", "--help"])
@@ -404,7 +411,6 @@ def test_the_help_names_every_part(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["--only", "spots"], None, "--only spots: there is no such part; there are spot, bead"),
         (["--only", "empty", "--figure", "f.png"], None, "--figure: it shows the parts spot and bead"),
-        (["--figure", "f.docx"], None, "must end in .png, .svg or .pdf"),
         (["--model", "nowhere.onnx"], None, "nowhere.onnx: no such file"),
         (["--recording", "nowhere.tif"], None, "nowhere.tif: there is no such file"),
         (["--recording", "DEEP"], None, "the bench needs 8 bits"),

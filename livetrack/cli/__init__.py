@@ -166,14 +166,14 @@ def _parser() -> argparse.ArgumentParser:
     accuracy.add_argument("--without-peers", action="store_true", help="the models alone, no other methods")
     accuracy.add_argument("--recording", type=Path, metavar="TIF", help="bulk_water.tif, for the targets on real beads")
     accuracy.add_argument("--markdown", type=_new_file, metavar="FILE", help="write the tables there, not here")
-    accuracy.add_argument("--figure", type=_new_file, metavar="PNG", help="draw error against SNR")
+    accuracy.add_argument("--figure", type=_new_figure, metavar="PNG", help="draw error against SNR")
     _json_option(accuracy)
     linking = benches.add_parser("linking", help="time for a frame, correct links and least cost, beside other linkers")
     linking.set_defaults(command="bench_linking:linking")
     linking.add_argument("--debug", action="store_true", help="show the traceback of an error")
     linking.add_argument("--quick", action="store_true", help="up to 1,000 particles, one scene of each kind: a look")
     linking.add_argument("--markdown", type=_new_file, metavar="FILE", help="write the tables there, not here")
-    linking.add_argument("--figure", type=_new_file, metavar="PNG", help="draw the time against the particles")
+    linking.add_argument("--figure", type=_new_figure, metavar="PNG", help="draw the time against the particles")
     _json_option(linking)
 
     latency = benches.add_parser("latency", help="the whole path of a frame beside its floors, full search and trackpy")
@@ -183,7 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     latency.add_argument("--only", metavar="PART,...", help="some of the parts; a wrong one tells which there are")
     latency.add_argument("--recording", type=Path, metavar="TIF", help="bulk_water.tif, for trackpy on real beads")
     latency.add_argument("--markdown", type=_new_file, metavar="FILE", help="write the tables there, not here")
-    latency.add_argument("--figure", type=_new_file, metavar="PNG", help="draw where the time goes")
+    latency.add_argument("--figure", type=_new_figure, metavar="PNG", help="draw where the time goes")
     _json_option(latency)
 
     models = command("models", "models:models", "list the models there are")
@@ -227,6 +227,13 @@ def _new_file(text: str) -> Path:
     path = Path(text)
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {path.parent}; make it first")
+    return path
+
+
+def _new_figure(text: str) -> Path:
+    path = _new_file(text)
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise argparse.ArgumentTypeError(f"{path}: the name must end in .png, .svg or .pdf")
     return path
 
 

@@ -37,8 +37,6 @@ def accuracy(args: argparse.Namespace) -> int:
     only = args.only.split(",") if args.only else PARTS
     if args.figure and not {"spot", "bead"} & set(only):
         raise UsageError("--figure: it shows the parts spot and bead; --only leaves both out")
-    if args.figure and args.figure.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise UsageError(f"--figure {args.figure}: the name must end in .png, .svg or .pdf")
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     with Progress(*columns, console=terminal(), transient=True) as bars:
         task = bars.add_task("loading", total=1.0)

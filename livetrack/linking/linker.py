@@ -255,7 +255,7 @@ class Linker:
         try:
             linker = cls(**figures["settings"])
             linker._clock.restore(figures["clock"])
-        except (TypeError, KeyError, ConfigError):
+        except (TypeError, ValueError, KeyError, ConfigError):
             raise InputError(f"{path}: not the state of a linker") from None
         linker.hurried = figures["hurried"]
         linker._moments.restore(sums)

@@ -70,7 +70,7 @@ def load_localizer(
     threshold
         Least score of a row, 0..1; None takes the model's own.
     threads, provider
-        Of ONNX Runtime, see `NetworkLocalizer`; the classical ones run on one thread of the processor.
+        That share the work, see `NetworkLocalizer`; the classical ones run on one thread of the processor.
     profile_fit
         For networks: fit each particle's profile after the search, for positions at the limit of the noise.
     diameter_px, contrast

@@ -28,7 +28,7 @@ class ModelCard(msgspec.Struct, frozen=True):
     """Width and height that the network takes are multiples of this, px."""
     background_radius_px: int
     crop_px: int
-    """Side of the crops that `refine` cuts."""
+    """Side of the crops that are looked at about known particles."""
     diameter_px: float
     """A typical particle's."""
     contrast: str

@@ -47,7 +47,7 @@ class NetworkLocalizer:
         An ONNX Runtime execution provider, such as "CUDAExecutionProvider" or "cuda"; "auto" takes CUDA where it is
         installed and works, else the CPU.
     profile_fit
-        Bring the positions to the limit of the noise: see `fit_profiles` for round particles, some 0.01 ms each;
+        Bring the positions to the limit of the noise: see `fit_profiles` for round particles, some 0.02 ms each;
         `fit_symmetric` for those that look the same after half a turn, 0.3 ms; `TemplateFit` for others, 0.5 ms.
     camera
         Its noise, which the profile fit weighs pixels by; None has it found from each image.

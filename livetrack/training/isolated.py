@@ -20,7 +20,7 @@ SNRS = (3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
 _SIDE_PX = 64
 _GATE_PX = 3.0
-_SEED = 30_000  # apart from the training's and the validation's
+_SEED = 40_000  # apart from those of training, validation and calibration
 _STEP_PX = 0.05  # of the numerical derivatives
 _GREY = 10.0  # standard deviation of the noise, grey levels
 

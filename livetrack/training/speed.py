@@ -27,7 +27,7 @@ def speed_line(localizer: Localizer, recipe: Recipe) -> str:
         noise = rng.normal(1000, 10, (side, side)).astype(np.float32)
         words.append(f"{side}x{side} in {_milliseconds(localizer, noise):.2g} ms")
     scenes = (draw_scene(recipe, np.random.default_rng(n), 64, 64) for n in range(_TILES))
-    fullest = max(scenes, key=lambda scene: scene.x.size)
+    fullest = max(scenes, key=lambda scene: len(localizer.find(scene.image)))
     image = np.tile(fullest.image, (_TILES, _TILES))
     milliseconds = _milliseconds(localizer, image)
     return f"{', '.join(words)}, with {len(localizer.localize(image))} particles in {milliseconds:.2g} ms"
