@@ -186,11 +186,13 @@ def _differences(image: Any, step: int) -> Any:
 def _mean_of_smallest(values: Any, count: int, mean: float) -> float:
     """Return the mean of the `count` smallest, which are so few that all lie below `_BINS_REACH` times the mean."""
     scale = _BINS / (_BINS_REACH * mean)
-    counts, sums = np.zeros(_BINS + 1, np.int64), np.zeros(_BINS + 1)
+    # four of each: one that the last value has changed cannot be changed again at once
+    parts, part_sums = np.zeros((4, _BINS + 1), np.int64), np.zeros((4, _BINS + 1))
     for n in range(values.size):
         k = int(min(values[n] * scale, _BINS))
-        counts[k] += 1
-        sums[k] += values[n]
+        parts[n & 3, k] += 1
+        part_sums[n & 3, k] += values[n]
+    counts, sums = parts.sum(axis=0), part_sums.sum(axis=0)
     total, left = 0.0, count
     for k in range(_BINS + 1):
         if counts[k] >= left:
