@@ -169,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     accuracy.add_argument("--figure", type=_new_figure, metavar="PNG", help="draw error against SNR")
     _json_option(accuracy)
     linking = benches.add_parser("linking", help="time for a frame, correct links and least cost, beside other linkers")
-    linking.set_defaults(command="bench_linking:linking")
+    linking.set_defaults(command="bench:linking")
     linking.add_argument("--debug", action="store_true", help="show the traceback of an error")
     linking.add_argument("--quick", action="store_true", help="up to 1,000 particles, one scene of each kind: a look")
     linking.add_argument("--markdown", type=_new_file, metavar="FILE", help="write the tables there, not here")
@@ -177,7 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     _json_option(linking)
 
     latency = benches.add_parser("latency", help="the whole path of a frame beside its floors, full search and trackpy")
-    latency.set_defaults(command="bench_latency:latency")
+    latency.set_defaults(command="bench:latency")
     latency.add_argument("--debug", action="store_true", help="show the traceback of an error")
     latency.add_argument("--quick", action="store_true", help="a quarter of the frames: a look, no verdict")
     latency.add_argument("--only", metavar="PART,...", help="some of the parts; a wrong one tells which there are")

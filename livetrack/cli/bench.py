@@ -1,83 +1,103 @@
-"""`livetrack bench`: livetrack beside its peers and the physical limit."""
+"""`livetrack bench`: livetrack beside its peers, its floors and the physical limit."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, TypeAlias
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from livetrack.cli.output import terminal, write_json
 from livetrack.errors import UsageError, reason
-from livetrack.localize.models import shipped_models
-from livetrack.localize.network import NetworkLocalizer
 
-if TYPE_CHECKING:
-    from livetrack.bench.accuracy.report import Report
+__all__ = ["accuracy", "latency", "linking"]
 
-__all__ = ["accuracy"]
+_Show: TypeAlias = Callable[[float, str], None]
 
 
 def accuracy(args: argparse.Namespace) -> int:
     """Measure the models beside the other methods, with progress; tell which targets are met."""
-    try:
-        import trackpy  # noqa: F401  here, so that it is not missed after minutes of work
-
-        from livetrack.bench.accuracy.run import PARTS, run_accuracy
-
-        if args.figure:
-            import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise UsageError(
-            f"the bench needs {error.name or 'SciPy'}, which is not installed: "
-            "python -m pip install matplotlib scipy trackpy"
-        ) from None
+    _check_installed(args)
+    from livetrack.bench.accuracy.methods import THREADS
+    from livetrack.bench.accuracy.run import PARTS, run_accuracy
+    from livetrack.localize.models import find_model, shipped_models
+    from livetrack.localize.network import NetworkLocalizer
 
     only = args.only.split(",") if args.only else PARTS
     if args.figure and not {"spot", "bead"} & set(only):
         raise UsageError("--figure: it shows the parts spot and bead; --only leaves both out")
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=terminal(), transient=True) as bars:
-        task = bars.add_task("loading", total=1.0)
-
-        def show(share: float, what: str) -> None:
-            bars.update(task, completed=share, description=what)
-
+    paths = shipped_models() | {file: find_model(file) for file in args.model}
+    models = {name: NetworkLocalizer(path, threads=THREADS) for name, path in paths.items()}
+    with _progress("loading") as show:
         report = run_accuracy(
-            _models(args.model),
+            models,
             only=only,
             with_peers=not args.without_peers,
             quick=args.quick,
             recording=args.recording,
             progress=show,
         )
+    return _tell(report, "accuracy", args)
+
+
+def linking(args: argparse.Namespace) -> int:
+    """Measure the linker beside its peers, with progress; tell which targets are met."""
+    _check_installed(args)
+    from livetrack.bench.linking.run import run_linking
+
+    with _progress("warming up") as show:
+        report = run_linking(quick=args.quick, progress=show)
+    return _tell(report, "linking", args)
+
+
+def latency(args: argparse.Namespace) -> int:
+    """Measure latency on this machine, with progress; tell which targets are met."""
+    _check_installed(args)
+    from livetrack.bench.latency.run import PARTS, run_latency
+
+    only = args.only.split(",") if args.only else PARTS
+    if args.figure and "path" not in only:
+        raise UsageError("--figure: it shows the part path, which --only leaves out")
+    with _progress("warming up") as show:
+        report = run_latency(only=only, quick=args.quick, recording=args.recording, progress=show)
+    return _tell(report, "latency", args)
+
+
+def _check_installed(args: argparse.Namespace) -> None:
+    """Refuse a bench that would miss a package after minutes of work."""
+    try:
+        for package in ("scipy", "trackpy", "matplotlib")[: 3 if args.figure else 2]:
+            import_module(package)
+    except ImportError as error:
+        raise UsageError(
+            f"the bench needs {error.name or package}, which is not installed: "
+            "python -m pip install matplotlib scipy trackpy"
+        ) from None
+
+
+@contextmanager
+def _progress(first: str) -> Iterator[_Show]:
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=terminal(), transient=True) as bars:
+        task = bars.add_task(first, total=1.0)
+        yield lambda share, what: bars.update(task, completed=share, description=what)
+
+
+def _tell(report: Any, bench: str, args: argparse.Namespace) -> int:
+    """Write the report as JSON, as Markdown and as a figure, as it was wanted."""
     write_json(args.json, report)
-    _tell(report, args)
-    return 0
-
-
-def _models(files: list[str]) -> dict[str, NetworkLocalizer]:
-    """Return the shipped models, then those of `files`, each by a name of its own."""
-    from livetrack.bench.accuracy.methods import THREADS
-    from livetrack.localize.models import find_model
-
-    paths = shipped_models() | {file: find_model(file) for file in files}
-    return {name: NetworkLocalizer(path, threads=THREADS) for name, path in paths.items()}
-
-
-def _tell(report: Report, args: argparse.Namespace) -> None:
-    from livetrack.bench.accuracy.report import markdown
-
-    text = markdown(report)
+    text = import_module(f"livetrack.bench.{bench}.report").markdown(report)
     if args.markdown is None:
         terminal(stderr=False).print(text)
     else:
         _write(args.markdown, text)
     if args.figure:
-        from livetrack.bench.accuracy.figure import draw
-
-        draw(report, args.figure)
+        import_module(f"livetrack.bench.{bench}.figure").draw(report, args.figure)
+    return 0
 
 
 def _write(path: Path, text: str) -> None:
