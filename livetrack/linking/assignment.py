@@ -121,7 +121,7 @@ def _solve(
                 _take_what_is_free(row, first, column, cost, link, state)
                 continue
             end, loser, total, count, looks = _search(
-                row, first, column, cost, unlinked_cost, link, row_price, state, heap, reached
+                row, first, column, cost, unlinked_cost, row_price, state, heap, reached
             )
             _settle_prices(row, total, reached[:count], row_price, state)
             _exchange_links(end, loser, link, state)
@@ -178,7 +178,6 @@ def _search(
     column: npt.NDArray[np.int32],
     cost: npt.NDArray[np.float64],
     unlinked_cost: float,
-    link: npt.NDArray[np.int32],
     row_price: npt.NDArray[np.float64],
     state: npt.NDArray[np.void],
     heap: npt.NDArray[np.int32],

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from livetrack.bench.accuracy.measure import Figures
-from livetrack.bench.line import Line
+from livetrack.bench.line import MET, Line, number
 
 __all__ = ["CellReport", "Report", "markdown"]
-
-_MET = {True: "yes", False: "**no**", None: "not measured"}
 
 
 class CellReport(Struct, frozen=True):
@@ -67,13 +65,13 @@ def _targets(lines: list[Line]) -> Iterator[str]:
     yield "| what | measured | target | met | n |"
     yield "|---|---|---|---|---|"
     for line in lines:
-        yield f"| {line.name} | {_measured(line)} | {line.target} | {_MET[line.met]} | {line.n} |"
+        yield f"| {line.name} | {_measured(line)} | {line.target} | {MET[line.met]} | {line.n} |"
     yield ""
 
 
 def _measured(line: Line) -> str:
     numbers = {name: value for name, value in line.figures.items() if not isinstance(value, str)}
-    words = [f"{name.replace('_', ' ')} {_number(value)}" for name, value in numbers.items()]
+    words = [f"{name.replace('_', ' ')} {number(value)}" for name, value in numbers.items()]
     places = {name: value for name, value in line.figures.items() if isinstance(value, str) and name != "out"}
     return ", ".join(words + [f"{name.replace('_', ' ')}: {value}" for name, value in places.items()])
 
@@ -94,7 +92,7 @@ def _grids(cells: list[CellReport]) -> Iterator[str]:
         for cell in some:
             shown = _found if cell.grid in ("empty", "detection", "density") else _precise
             values = " | ".join(shown(figures) for figures in cell.figures)
-            yield f"| {cell.name.partition(': ')[2]} | {_number(cell.figures[0].crlb_px)} | {values} |"
+            yield f"| {cell.name.partition(': ')[2]} | {number(cell.figures[0].crlb_px)} | {values} |"
         yield ""
         yield from _honesty(some)
 
@@ -110,7 +108,7 @@ def _honesty(cells: list[CellReport]) -> Iterator[str]:
     yield "|---" * (1 + len(methods)) + "|"
     for cell in cells:
         values = [
-            f"{_number(each.spread)}; {_number(each.coverage)}; {_number(each.phase_bias)}"
+            f"{number(each.spread)}; {number(each.coverage)}; {number(each.phase_bias)}"
             for each in cell.figures
             if each.method in methods
         ]
@@ -122,13 +120,9 @@ def _precise(figures: Figures) -> str:
     if figures.rmse_px is None or figures.recall is None or figures.ratio is None:
         return "none found"
     missed = f", found {figures.recall:.2f}" if figures.recall < 0.995 else ""
-    return f"{_number(figures.rmse_px)} ({figures.ratio:.2f}){missed}"
+    return f"{number(figures.rmse_px)} ({figures.ratio:.2f}){missed}"
 
 
 def _found(figures: Figures) -> str:
     f1 = "" if figures.f1 is None else f"{figures.f1:.3f}; "
     return f"{f1}{figures.false_per_image:.2f}"
-
-
-def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"

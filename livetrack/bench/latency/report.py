@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from livetrack.bench.line import Line
+from livetrack.bench.line import MET, Line, number
 
 __all__ = ["Report", "markdown"]
-
-_MET = {True: "yes", False: "**no**", None: "not measured"}
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -52,9 +50,9 @@ def _path(lines: list[Line]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|---|"
     for line in lines:
         names = ("added_p50", "p50", "p99", "inference_p50", "bare_hop_p50", "floors_p99")
-        stages = ", ".join(_number(line.figures[f"{each}_p50_us"]) for each in _STAGES)
-        values = " | ".join(_number(line.figures[f"{each}_us"]) for each in names)
-        yield f"| {line.name} | {values} | {stages} | {_MET[line.met]} |"
+        stages = ", ".join(number(line.figures[f"{each}_p50_us"]) for each in _STAGES)
+        values = " | ".join(number(line.figures[f"{each}_us"]) for each in names)
+        yield f"| {line.name} | {values} | {stages} | {MET[line.met]} |"
     yield ""
 
 
@@ -69,12 +67,6 @@ def _against(lines: list[Line]) -> Iterator[str]:
     yield "| what | measured | target | met | n |"
     yield "|---|---|---|---|---|"
     for line in lines:
-        measured = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in line.figures.items())
-        yield f"| {line.name} | {measured} | {line.target} | {_MET[line.met]} | {line.n} |"
+        measured = ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in line.figures.items())
+        yield f"| {line.name} | {measured} | {line.target} | {MET[line.met]} | {line.n} |"
     yield ""
-
-
-def _number(value: float | str | None) -> str:
-    if not isinstance(value, int | float):
-        return str(value)
-    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"

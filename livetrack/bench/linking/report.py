@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from livetrack.bench.line import Line
+from livetrack.bench.line import MET, Line, number
 from livetrack.bench.linking.run import LinkingReport
 from livetrack.bench.linking.speed import MOTIONS, Times
 
 __all__ = ["markdown"]
-
-_MET = {True: "yes", False: "**no**", None: "not measured"}
 
 
 def markdown(report: LinkingReport) -> str:
@@ -39,8 +37,8 @@ def _targets(lines: list[Line]) -> Iterator[str]:
     yield "| what | measured | target | met | n |"
     yield "|---|---|---|---|---|"
     for line in lines:
-        measured = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in line.figures.items())
-        yield f"| {line.name} | {measured} | {line.target} | {_MET[line.met]} | {line.n:,} |"
+        measured = ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in line.figures.items())
+        yield f"| {line.name} | {measured} | {line.target} | {MET[line.met]} | {line.n:,} |"
     yield ""
 
 
@@ -76,10 +74,4 @@ def _time(times: Times | None) -> str:
         return "not tried"
     if times.p50_us is None or times.p99_us is None:
         return f"raises {times.why}"
-    return f"{_number(times.p50_us)} / {_number(times.p99_us)}"
-
-
-def _number(value: float | str | None) -> str:
-    if value is None or isinstance(value, str):
-        return value or "none"
-    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
+    return f"{number(times.p50_us)} / {number(times.p99_us)}"
