@@ -1,13 +1,4 @@
-"""What a feedback program, a window or a logger reads an engine with.
-
-Imports NumPy, pyzmq and msgspec, and nothing heavier: a feedback program starts at once. ::
-
-    from livetrack import Subscriber
-
-    with Subscriber() as positions:
-        for update in positions:
-            print(update.frame, update.particles["x"])
-"""
+"""The streams that an engine publishes, read."""
 
 from __future__ import annotations
 

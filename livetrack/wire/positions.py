@@ -1,0 +1,115 @@
+"""Positions: topic, `HEADER`, then the rows (`livetrack.particles.ROW`)."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+
+from livetrack.particles import ROW, Rows
+from livetrack.wire.common import TOPIC_SIZE, VERSION, WireError, decode_header
+
+__all__ = ["HEADER", "POSITIONS", "PositionsEncoder", "decode_positions"]
+
+POSITIONS = b"lt.pos\0\0"
+
+HEADER = np.dtype(
+    [
+        ("version", "<u2"),
+        ("header_size", "<u2"),  # bytes
+        ("row_size", "<u2"),  # bytes
+        ("reserved", "<u2"),
+        ("session", "<u8"),  # a random number for each start of an engine
+        ("seq", "<u8"),  # counts messages from 0, without a hole
+        ("frame", "<u8"),  # counts received frames from 0
+        ("camera_number", "<i8"),  # the camera's own counter; -1: it has none
+        ("t_s", "<f8"),  # the time that motion is reckoned with, s
+        # this and the next five: the host's monotonic clock
+        ("t_exposed_ns", "<i8"),  # middle of the exposure; -1: unknown
+        ("t_received_ns", "<i8"),
+        ("t_started_ns", "<i8"),
+        ("t_localized_ns", "<i8"),
+        ("t_linked_ns", "<i8"),
+        ("t_published_ns", "<i8"),
+        ("wall_ns", "<i8"),  # when published, since 1970-01-01 UTC
+        ("skipped", "<u8"),  # frames received so far but not tracked
+        ("lost", "<u8"),  # frames that the camera took so far but never delivered
+        ("geometry", "<u4"),  # rises with every change of the next six
+        ("width", "<u4"),  # px
+        ("height", "<u4"),  # px
+        ("x_origin", "<i4"),  # sensor pixel of the image's first pixel
+        ("y_origin", "<i4"),
+        ("binning", "<u4"),
+        ("pixel_size_um", "<f8"),  # NaN: unknown
+        ("row_count", "<u4"),
+        ("reserved_2", "<u4"),
+    ]
+)
+
+# `struct` fills a header several times faster than NumPy's records do: its format is HEADER's, field by field
+_FORMATS = {"<u2": "H", "<u4": "I", "<i4": "i", "<u8": "Q", "<i8": "q", "<f8": "d"}
+_PACK_HEADER = struct.Struct("<" + "".join(_FORMATS[HEADER[name].str] for name in HEADER.names or ())).pack_into
+_START = TOPIC_SIZE + HEADER.itemsize
+
+
+class PositionsEncoder:
+    """Packs positions into one buffer that is used again for every frame, and grows when it must."""
+
+    def __init__(self, session: int) -> None:
+        self._seq = 0
+        self._fields: dict[str, Any] = dict.fromkeys(HEADER.names or (), 0)
+        self._fields.update(version=VERSION, header_size=HEADER.itemsize, row_size=ROW.itemsize, session=session)
+        self._make_buffer(256)
+
+    def encode(self, rows: Rows, **fields: Any) -> memoryview:
+        """Return the message of `rows`; `fields` are those of `HEADER` that describe the frame.
+
+        The bytes are valid until the next call. Sizes, session, seq and row count are filled in here.
+        """
+        if len(rows) > self._capacity:
+            self._make_buffer(2 * len(rows))
+        self._fields.update(fields, seq=self._seq, row_count=len(rows))
+        _PACK_HEADER(self._message, TOPIC_SIZE, *self._fields.values())
+        end = _START + rows.nbytes
+        # as bytes: copying padded records takes NumPy field by field
+        self._message[_START:end] = np.ascontiguousarray(rows).view(np.uint8).data
+        self._seq += 1
+        return self._message[:end]
+
+    def _make_buffer(self, capacity: int) -> None:
+        buffer = np.zeros(_START + capacity * ROW.itemsize, np.uint8)
+        buffer[:TOPIC_SIZE] = np.frombuffer(POSITIONS, np.uint8)
+        self._capacity = capacity
+        self._message = buffer.data
+
+
+def decode_positions(message: bytes) -> tuple[dict[str, Any], Rows]:
+    """Return the header's fields by name and the rows (a read-only view of `message`).
+
+    Raises
+    ------
+    WireError
+        Not a positions message, cut short, or of another version.
+    """
+    header = decode_header(message, POSITIONS, HEADER)
+    count, row_size, start = header["row_count"], header["row_size"], TOPIC_SIZE + header["header_size"]
+    if row_size < ROW.itemsize or len(message) < start + count * row_size:
+        raise WireError(f"positions message of {len(message)} bytes is too short for {count} rows of {row_size} bytes")
+    return header, np.frombuffer(message, _row_type(row_size), count, start)
+
+
+def _row_type(row_size: int) -> np.dtype[np.void]:
+    """`ROW`, widened where a later livetrack has added fields behind it."""
+    if row_size == ROW.itemsize:
+        return ROW
+    names = list(ROW.names or ())
+    fields: Any = ROW.fields
+    return np.dtype(
+        {
+            "names": names,
+            "formats": [fields[name][0] for name in names],
+            "offsets": [fields[name][1] for name in names],
+            "itemsize": row_size,
+        }
+    )
