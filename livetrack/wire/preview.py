@@ -1,0 +1,76 @@
+"""A picture for windows: topic, `PREVIEW_HEADER`, then the pixels, row by row."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from livetrack.wire.common import TOPIC_SIZE, VERSION, WireError, decode_header
+
+__all__ = ["PREVIEW", "PREVIEW_HEADER", "Preview", "decode_preview", "encode_preview"]
+
+PREVIEW = b"lt.img\0\0"
+
+PREVIEW_HEADER = np.dtype(
+    [
+        ("version", "<u2"),
+        ("header_size", "<u2"),
+        ("step", "<u2"),  # every step-th pixel of the frame, along each axis
+        ("reserved", "<u2"),
+        ("session", "<u8"),
+        ("frame", "<u8"),
+        ("width", "<u4"),  # of this picture
+        ("height", "<u4"),
+        ("dtype", "S8"),  # NumPy's name of the pixels' type, as "<u2"
+    ]
+)
+
+_PIXEL_TYPES = {
+    np.dtype(name).str.encode(): np.dtype(name)
+    for name in ("u1", "<u2", "<u4", "<u8", "i1", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8")
+}
+
+
+class Preview(NamedTuple):
+    """A picture for a window: every `step`-th pixel of frame `frame`; `pixels` is (H, W), read-only."""
+
+    session: int
+    frame: int
+    step: int
+    pixels: npt.NDArray[Any]
+
+
+def encode_preview(preview: Preview) -> bytes:
+    """Return the message of a picture."""
+    pixels = np.ascontiguousarray(preview.pixels)
+    pixels = pixels.astype(pixels.dtype.newbyteorder("<"), copy=False)
+    header = np.zeros(1, PREVIEW_HEADER)
+    height, width = pixels.shape
+    header[0] = (
+        VERSION,
+        PREVIEW_HEADER.itemsize,
+        preview.step,
+        0,
+        preview.session,
+        preview.frame,
+        width,
+        height,
+        pixels.dtype.str.encode(),
+    )
+    return b"".join((PREVIEW, header.tobytes(), pixels.data))
+
+
+def decode_preview(message: bytes) -> Preview:
+    """Return the picture of a preview message; raises `WireError` as `decode_positions` does."""
+    header = decode_header(message, PREVIEW, PREVIEW_HEADER)
+    start, shape, step = TOPIC_SIZE + header["header_size"], (header["height"], header["width"]), header["step"]
+    kind = _PIXEL_TYPES.get(header["dtype"])
+    if kind is None:
+        raise WireError(f"preview message cannot be read: pixels of an unknown type {header['dtype']!r}")
+    if not (step and shape[0] and shape[1]) or len(message) < start + shape[0] * shape[1] * kind.itemsize:
+        size = f"{shape[1]} x {shape[0]} pixels of {kind}, step {step}"
+        raise WireError(f"preview message cannot be read: {size} in {len(message)} bytes")
+    pixels = np.frombuffer(message, kind, shape[0] * shape[1], start).reshape(shape)
+    return Preview(header["session"], header["frame"], step, pixels)
