@@ -1,19 +1,22 @@
 """What a camera is: the driver's side of the seam, and the discovery of drivers.
 
 A driver opens, yields pictures, takes settings and closes. Threads, counters, time stamps
-and retries are the core's (`livetrack.acquisition`).
+and retries are the core's (`livetrack.acquisition`). What else a camera may be told while it runs is in
+`livetrack.devices`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy.typing as npt
 
 from livetrack.errors import ConfigError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["Camera", "CameraType", "Frame", "Geometry", "Picture", "camera_drivers", "load_driver"]
 
@@ -119,6 +122,8 @@ class CameraType(Protocol):
 
 def camera_drivers() -> dict[str, EntryPoint]:
     """Return the installed drivers by name, sorted; none is imported."""
+    from importlib.metadata import entry_points  # here: clients need to know of no driver
+
     points = sorted(entry_points(group="livetrack.cameras"), key=lambda point: point.name)
     return {point.name: point for point in points}
 
