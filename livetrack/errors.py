@@ -8,6 +8,7 @@
     │   ├── CameraError       a camera that cannot be opened as it is set
     │   ├── ModelError        a model file that is missing or cannot be used
     │   └── InputError        a movie, session or image that cannot be read
+    ├── CommandError          a command that the engine refused, or did not answer
     ├── CameraLostError       the camera vanished or stalled while running (the engine retries)
     └── wire.WireError        a message that is not livetrack's, or that this client cannot read
 """
@@ -20,6 +21,7 @@ import os
 __all__ = [
     "CameraError",
     "CameraLostError",
+    "CommandError",
     "ConfigError",
     "InputError",
     "LivetrackError",
@@ -55,6 +57,10 @@ class ModelError(UsageError):
 
 class InputError(UsageError):
     """A movie, session or image that cannot be read."""
+
+
+class CommandError(LivetrackError):
+    """A command that cannot be read, that the engine refused, or that it did not answer in time."""
 
 
 class CameraLostError(LivetrackError):

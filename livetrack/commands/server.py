@@ -1,0 +1,101 @@
+"""The socket that commands come to: whatever comes, it is answered, and nobody waits for anybody else."""
+
+from __future__ import annotations
+
+import threading
+from typing import Protocol
+
+import zmq
+
+from livetrack.commands.lanes import Lane
+from livetrack.errors import CommandError
+from livetrack.wire.commands import Reply, Request, decode_request, encode, id_of
+
+__all__ = ["CommandServer", "Handler"]
+
+_LARGEST_FRAME = 1 << 20  # bytes; who sends more is disconnected, so that memory is safe
+_LINGER_MS = 500
+_DEVICE_S = 2.0  # that is waited at the end for a device that is being told something
+
+
+class Handler(Protocol):
+    """What knows the commands."""
+
+    def lane(self, request: Request) -> str:
+        """Return the name of the thread that `request` is for; empty where it takes no time."""
+
+    def answer(self, request: Request) -> Reply:
+        """Carry out `request`; never raises."""
+
+
+class CommandServer:
+    """Takes requests from a ROUTER socket in a thread of its own, and has `handler` carry them out.
+
+    A request is one frame, as a DEALER socket sends it, or one behind an empty frame, as REQ does; the reply has the
+    same shape. Requests of one lane are carried out in the order in which they came.
+
+    `socket` belongs to the server from now on.
+    """
+
+    def __init__(self, socket: zmq.Socket[bytes], handler: Handler) -> None:
+        self._router = socket
+        self._handler = handler
+        self._answers: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PULL)
+        self._inside = f"inproc://livetrack-commands-{id(self)}"
+        self._answers.bind(self._inside)
+        self._lanes: dict[str, Lane] = {}
+        self._thread = threading.Thread(target=self._run, name="livetrack-commands", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish what was begun, and let the address go."""
+        if not self._thread.is_alive():
+            return
+        for lane in list(self._lanes.values()):
+            lane.close(_DEVICE_S)
+        with zmq.Context.instance().socket(zmq.PUSH) as last:
+            last.connect(self._inside)
+            last.send(b"")
+        self._thread.join(5)
+
+    def _run(self) -> None:
+        poller = zmq.Poller()
+        poller.register(self._router, zmq.POLLIN)
+        poller.register(self._answers, zmq.POLLIN)
+        while True:
+            ready = dict(poller.poll())
+            if self._answers in ready:
+                answer = self._answers.recv_multipart()
+                if answer == [b""]:
+                    break
+                self._router.send_multipart(answer)
+            if self._router in ready:
+                self._take(self._router.recv_multipart())
+        self._answers.close(linger=0)
+        self._router.close(linger=_LINGER_MS)
+
+    def _take(self, frames: list[bytes]) -> None:
+        """Answer a request at once, or give it to its lane."""
+        envelope, payload = (frames[:2] if len(frames) == 3 and not frames[1] else frames[:1]), frames[-1]
+        try:
+            if len(frames) != len(envelope) + 1:
+                raise CommandError(f"a request is one frame, this has {len(frames) - 1}")
+            request = decode_request(payload)
+        except CommandError as error:
+            self._router.send_multipart([*envelope, encode(Reply(id=id_of(payload), error=str(error)))])
+            return
+
+        def work() -> bytes:
+            return encode(self._handler.answer(request))
+
+        name = self._handler.lane(request)
+        if not name:
+            self._router.send_multipart([*envelope, work()])
+        elif not self._lane(name).put(envelope, work):
+            reply = Reply(id=request.id, error="too many commands wait already: this one was not taken")
+            self._router.send_multipart([*envelope, encode(reply)])
+
+    def _lane(self, name: str) -> Lane:
+        if name not in self._lanes:
+            self._lanes[name] = Lane(name, self._inside)
+        return self._lanes[name]
