@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 import zmq
@@ -11,14 +10,14 @@ from livetrack.camera import Frame
 from livetrack.config import PublishSettings
 from livetrack.errors import UsageError
 from livetrack.particles import Rows
+from livetrack.preview import PreviewSender
 from livetrack.tracker import Tracker
-from livetrack.wire import PositionsEncoder, Preview, Status, encode_preview, encode_status
+from livetrack.wire import PositionsEncoder, Status, encode_status
 
 __all__ = ["Publisher"]
 
 _POSITIONS_QUEUE = 10_000  # messages held for each slow reader; then it misses some, which it sees in `seq`
 _PREVIEW_QUEUE = 2
-_REPEAT_S = 1.0
 
 
 class Publisher:
@@ -31,21 +30,16 @@ class Publisher:
     """
 
     def __init__(self, settings: PublishSettings, session: int) -> None:
-        self._settings = settings
-        self._session = session
         self._encoder = PositionsEncoder(session)
         self._socket = _bind(settings.address, "publish.address", _POSITIONS_QUEUE)
         try:
-            self._preview_socket = _bind(settings.preview_address, "publish.preview_address", _PREVIEW_QUEUE)
+            pictures = _bind(settings.preview_address, "publish.preview_address", _PREVIEW_QUEUE, zmq.XPUB)
         except UsageError:
             self._socket.close()
             raise
         self.address = _endpoint(self._socket)
-        self.preview_address = _endpoint(self._preview_socket)
-        self._newest: Frame | None = None
-        self._stop = threading.Event()
-        self._previews = threading.Thread(target=self._send_previews, name="livetrack-preview", daemon=True)
-        self._previews.start()
+        self.preview_address = _endpoint(pictures)
+        self._previews = PreviewSender(pictures, settings, session)
 
     def publish(self, frame: Frame, rows: Rows, tracker: Tracker, skipped: int, lost: int) -> int:
         """Send the rows of `frame` and return when, on `time.perf_counter_ns`'s clock."""
@@ -74,7 +68,7 @@ class Publisher:
             pixel_size_um=float("nan") if geometry.pixel_size_um is None else geometry.pixel_size_um,
         )
         self._socket.send(message)
-        self._newest = frame
+        self._previews.show(frame)
         return now_ns
 
     def beat(self, status: Status) -> None:
@@ -83,29 +77,12 @@ class Publisher:
 
     def close(self) -> None:
         """Send what is waiting, for half a second at most, and let the addresses go."""
-        self._stop.set()
-        self._previews.join(timeout=5)
-        self._preview_socket.close(linger=0)
+        self._previews.close()
         self._socket.close(linger=500)
 
-    def _send_previews(self) -> None:
-        """Send the newest tracked frame at display rate."""
-        if not self._settings.preview_fps:
-            return
-        last, sent_s = None, 0.0
-        while not self._stop.wait(1 / self._settings.preview_fps):
-            frame, now_s = self._newest, time.monotonic()
-            # the same one again now and then: a window may be opened while the camera stalls
-            if frame is None or (frame is last and now_s - sent_s < _REPEAT_S):
-                continue
-            last, sent_s = frame, now_s
-            step = -(-max(frame.pixels.shape) // self._settings.preview_max_px)
-            pixels = frame.pixels[::step, ::step]
-            self._preview_socket.send(encode_preview(Preview(self._session, frame.index, step, pixels)))
 
-
-def _bind(address: str, key: str, queue: int) -> zmq.Socket[bytes]:
-    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUB)
+def _bind(address: str, key: str, queue: int, kind: int = zmq.PUB) -> zmq.Socket[bytes]:
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
     socket.setsockopt(zmq.SNDHWM, queue)
     try:
         socket.bind(address)

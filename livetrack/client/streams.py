@@ -15,6 +15,7 @@ from livetrack.wire import (
     HEARTBEAT,
     POSITIONS,
     PREVIEW,
+    WHOLE,
     Preview,
     Status,
     decode_positions,
@@ -150,10 +151,18 @@ class Subscriber(_Topic[Update]):
 
 
 class PreviewSubscriber(_Topic[Preview]):
-    """Pictures at display rate, newest only, from `Status.preview_address`."""
+    """Pictures at display rate, newest only, from `Status.preview_address`.
 
-    def __init__(self, address: str) -> None:
-        super().__init__(address, PREVIEW, decode_preview, newest=True, queue=1)
+    Parameters
+    ----------
+    address
+        Of the pictures.
+    whole
+        True: every pixel as the camera delivered it; False: thinned out to `publish.preview_max_px`, in 8 bits.
+    """
+
+    def __init__(self, address: str, whole: bool = False) -> None:
+        super().__init__(address, WHOLE if whole else PREVIEW, decode_preview, newest=True, queue=1)
 
 
 class StatusSubscriber(_Topic[Status]):

@@ -3,7 +3,8 @@
 Every message that is published is one part (so that subscribers may conflate) and starts with an 8-byte topic:
 
 - `POSITIONS`: topic, `HEADER`, then the rows (`livetrack.particles.ROW`);
-- `PREVIEW`, a picture for windows: topic, `PREVIEW_HEADER`, then the pixels, row by row;
+- `PREVIEW`, a picture for windows: topic, `PREVIEW_HEADER`, then the pixels, row by row; `WHOLE`, the same with every
+  pixel as the camera delivered it;
 - `HEARTBEAT`, the state of the engine about once a second: topic, then `Status` as JSON.
 
 All numbers are little-endian and lie on their natural boundaries. Headers say their own size and that of a
@@ -12,7 +13,7 @@ row, so that fields can be added behind the last one without a new version: a re
 
 from livetrack.wire.common import VERSION, WireError
 from livetrack.wire.positions import HEADER, POSITIONS, PositionsEncoder, decode_positions
-from livetrack.wire.preview import PREVIEW, PREVIEW_HEADER, Preview, decode_preview, encode_preview
+from livetrack.wire.preview import PREVIEW, PREVIEW_HEADER, WHOLE, Preview, decode_preview, encode_preview
 from livetrack.wire.status import HEARTBEAT, Latency, RecordingStatus, Status, decode_status, encode_status
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "PREVIEW",
     "PREVIEW_HEADER",
     "VERSION",
+    "WHOLE",
     "Latency",
     "PositionsEncoder",
     "Preview",

@@ -1,4 +1,8 @@
-"""A picture for windows: topic, `PREVIEW_HEADER`, then the pixels, row by row."""
+"""A picture for windows: topic, `PREVIEW_HEADER`, then the pixels, row by row.
+
+Topic `PREVIEW` is thinned out and in 8 bits, `WHOLE` has every pixel as the camera delivered it; each is made only
+while somebody subscribes to it.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,10 @@ import numpy.typing as npt
 
 from livetrack.wire.common import TOPIC_SIZE, VERSION, WireError, decode_header
 
-__all__ = ["PREVIEW", "PREVIEW_HEADER", "Preview", "decode_preview", "encode_preview"]
+__all__ = ["PREVIEW", "PREVIEW_HEADER", "WHOLE", "Preview", "decode_preview", "encode_preview"]
 
 PREVIEW = b"lt.img\0\0"
+WHOLE = b"lt.whole"
 
 PREVIEW_HEADER = np.dtype(
     [
@@ -24,6 +29,8 @@ PREVIEW_HEADER = np.dtype(
         ("width", "<u4"),  # of this picture
         ("height", "<u4"),
         ("dtype", "S8"),  # NumPy's name of the pixels' type, as "<u2"
+        ("offset", "<f8"),  # grey level = offset + scale * pixel
+        ("scale", "<f8"),
     ]
 )
 
@@ -40,14 +47,17 @@ class Preview(NamedTuple):
     frame: int
     step: int
     pixels: npt.NDArray[Any]
+    offset: float = 0.0
+    """A pixel stands for the grey level `offset + scale * pixel`."""
+    scale: float = 1.0
 
 
-def encode_preview(preview: Preview) -> bytes:
-    """Return the message of a picture."""
-    pixels = np.ascontiguousarray(preview.pixels)
-    pixels = pixels.astype(pixels.dtype.newbyteorder("<"), copy=False)
-    header = np.zeros(1, PREVIEW_HEADER)
+def encode_preview(preview: Preview, *, whole: bool = False) -> bytearray:
+    """Return the message of a picture: of topic `WHOLE`, or of `PREVIEW`."""
+    pixels = preview.pixels
+    kind = pixels.dtype.newbyteorder("<")
     height, width = pixels.shape
+    header = np.zeros(1, PREVIEW_HEADER)
     header[0] = (
         VERSION,
         PREVIEW_HEADER.itemsize,
@@ -57,14 +67,20 @@ def encode_preview(preview: Preview) -> bytes:
         preview.frame,
         width,
         height,
-        pixels.dtype.str.encode(),
+        kind.str.encode(),
+        preview.offset,
+        preview.scale,
     )
-    return b"".join((PREVIEW, header.tobytes(), pixels.data))
+    start = TOPIC_SIZE + PREVIEW_HEADER.itemsize
+    message = bytearray(start + pixels.size * kind.itemsize)
+    message[:start] = (WHOLE if whole else PREVIEW) + header.tobytes()
+    np.copyto(np.frombuffer(message, kind, offset=start).reshape(pixels.shape), pixels)  # Python's lock is free here
+    return message
 
 
 def decode_preview(message: bytes) -> Preview:
     """Return the picture of a preview message; raises `WireError` as `decode_positions` does."""
-    header = decode_header(message, PREVIEW, PREVIEW_HEADER)
+    header = decode_header(message, WHOLE if message.startswith(WHOLE) else PREVIEW, PREVIEW_HEADER)
     start, shape, step = TOPIC_SIZE + header["header_size"], (header["height"], header["width"]), header["step"]
     kind = _PIXEL_TYPES.get(header["dtype"])
     if kind is None:
@@ -72,5 +88,8 @@ def decode_preview(message: bytes) -> Preview:
     if not (step and shape[0] and shape[1]) or len(message) < start + shape[0] * shape[1] * kind.itemsize:
         size = f"{shape[1]} x {shape[0]} pixels of {kind}, step {step}"
         raise WireError(f"preview message cannot be read: {size} in {len(message)} bytes")
+    offset, scale = header["offset"], header["scale"]
+    if not (np.isfinite(offset) and 0 < scale < np.inf):
+        raise WireError(f"preview message cannot be read: grey levels of {offset} + {scale} * pixel")
     pixels = np.frombuffer(message, kind, shape[0] * shape[1], start).reshape(shape)
-    return Preview(header["session"], header["frame"], step, pixels)
+    return Preview(header["session"], header["frame"], step, pixels, offset, scale)
