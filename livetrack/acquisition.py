@@ -78,7 +78,7 @@ class Acquisition:
         self.message = ""
         """What a person should know of the state."""
         self.failure: Exception | None = None
-        self.received = self.skipped = self.lost = self.repeated = 0
+        self.received = self.skipped = self.lost = self.repeated = self.outages = 0
 
     def open(self) -> Geometry:
         """Open the camera and return its geometry; frames flow from `start` on. Raises `CameraError`."""
@@ -197,6 +197,7 @@ class Acquisition:
 
     def _reopen(self, why: str) -> None:
         """Close the camera and open it again, as often as it takes."""
+        self.outages += 1
         attempt = 0
         while not self._stop.is_set():
             attempt += 1

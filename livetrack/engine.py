@@ -137,7 +137,7 @@ class Engine:
 
     def status(self, state: str | None = None) -> Status:
         """Return the state of the session: what the heartbeat carries."""
-        acquisition = self.acquisition
+        acquisition, linker = self.acquisition, self.tracker.linker
         camera_fps, tracked_fps = self._rates.update(acquisition.received, self.tracked)
         return Status(
             session=self.session,
@@ -155,6 +155,11 @@ class Engine:
             tracked=self.tracked,
             skipped=self.skipped,
             lost=acquisition.lost,
+            repeated=acquisition.repeated,
+            outages=acquisition.outages,
+            born=linker.total_born,
+            ended=linker.total_ended,
+            hurried=linker.hurried,
             particles=self._particles,
             latency_us=self.times.latency(),
             recording=self.recorder.status() if self.recorder else None,

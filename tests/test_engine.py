@@ -131,6 +131,8 @@ def test_another_process_is_read_without_a_gap(tmp_path: Path) -> None:
         ]  # fmt: skip
         assert stamps == sorted(stamps)
     assert "frames received" in told
+    assert summary["born"] > 0
+    assert f"{summary['born']} trajectories" in told
 
 
 def test_a_session_ends_cleanly_on_ctrl_c() -> None:
@@ -200,6 +202,8 @@ def test_a_camera_that_vanishes_comes_back_and_says_so_meanwhile() -> None:
     assert any(each.state == "retrying" and "attempt 1" in each.message for each in seen)
     assert seen[-1].state == "running"
     assert status.received > 20
+    assert status.outages == 1
+    assert status.born > status.ended > 0  # the sample went on meanwhile, and so did the ids
 
 
 def test_dropped_frames_are_counted_as_lost() -> None:

@@ -65,8 +65,8 @@ def _run_engine(config: Config, args: argparse.Namespace, console: Console, stop
         address = engine.publisher.address
         localizer = engine.tracker.localizer
         console.print(
-            f"ready, Ctrl-C stops: camera {config.camera.driver}, model {localizer.name} on {localizer.provider}, "
-            f"{localizer.threads}, positions at {address}",
+            f"ready, Ctrl-C stops: camera {config.camera.driver}, model {localizer.name} on "
+            f"{_provider(localizer.provider)}, {localizer.threads}, positions at {address}",
         )
         if _window_wanted(config, args, console):
             with WindowProcess(address, config.view, console) as window:
@@ -79,6 +79,11 @@ def _run_engine(config: Config, args: argparse.Namespace, console: Console, stop
                 engine.close()
             status = structs.replace(status, recording=engine.recorder.status())
     return status
+
+
+def _provider(name: str) -> str:
+    """Return the execution provider's name, with a doubt where livetrack was never tried on it."""
+    return name if name in _VERIFIED else f"{name} (not verified)"
 
 
 def _window_wanted(config: Config, args: argparse.Namespace, console: Console) -> bool:
@@ -97,7 +102,10 @@ def _print_summary(status: Status, console: Console) -> None:
         f"{status.state} after {status.uptime_s:.1f} s: {status.received} frames received, {status.tracked} tracked, "
         f"{status.skipped} skipped, {status.lost} lost"
     )
-    console.print(counts)
+    console.print(counts + _of_the_camera(status))
+    if status.tracked:
+        hurried = f", {status.hurried} frames too crowded for the best links" if status.hurried else ""
+        console.print(f"{status.born} trajectories, {status.ended} of them ended{hurried}")
     if status.tracked:
         _print_latency(status.latency_us, console)
     if why := _why_skipped(status):
@@ -112,6 +120,15 @@ def _print_summary(status: Status, console: Console) -> None:
         if recording.problem and recording.problem != status.message:
             console.print(recording.problem)
 
+
+def _of_the_camera(status: Status) -> str:
+    """Say what was amiss with the camera; nothing where all was well."""
+    repeated = f", {status.repeated} delivered twice" if status.repeated else ""
+    times = "once" if status.outages == 1 else f"{status.outages} times"
+    return repeated + (f", camera lost {times}" if status.outages else "")
+
+
+_VERIFIED = ("CPUExecutionProvider", "numba")  # what tests run on
 
 _STAGES = {
     "camera": "middle of exposure to receipt",

@@ -222,6 +222,16 @@ class Linker:
         """Ids of the trajectories that the last frame, or `reset`, ended, the oldest first."""
         return self._tracks.ended.copy()
 
+    @property
+    def total_born(self) -> int:
+        """How many trajectories all frames until now have begun."""
+        return self._tracks.next_id
+
+    @property
+    def total_ended(self) -> int:
+        """How many of these have ended."""
+        return self._tracks.next_id - len(self._tracks.alive)
+
     def reset(self) -> None:
         """End all trajectories and forget the time: the next frame begins anew, with ids that go on counting.
 

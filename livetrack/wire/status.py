@@ -66,6 +66,16 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     camera says when it exposes, `camera`, from the middle of the exposure to receipt."""
     threads: str = ""
     """That the localizer works on, as "2 threads, spinning"."""
+    repeated: int = 0
+    """Frames that the camera delivered a second time; they are not among those received."""
+    outages: int = 0
+    """Times that the camera was lost and had to be opened again."""
+    born: int = 0
+    """Trajectories begun so far."""
+    ended: int = 0
+    """Of these, those that are over."""
+    hurried: int = 0
+    """Frames too crowded to weigh every possible link; their rows have `Flag.HURRIED`."""
     recording: RecordingStatus | None = None
     livetrack: str = ""
     wire_version: int = VERSION
