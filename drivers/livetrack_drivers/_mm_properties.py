@@ -8,9 +8,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from livetrack.devices import Property, Value
 from livetrack.errors import CameraError
 
-__all__ = ["CORE_ERRORS", "Scalar", "check_limits", "check_value", "find_property", "one_line", "read_binning"]
+__all__ = [
+    "CORE_ERRORS", "Scalar", "check_limits", "check_value", "describe", "find_property", "one_line", "read_binning",
+]  # fmt: skip
 
 Scalar = str | int | float | bool
 
@@ -71,6 +74,20 @@ def check_limits(core: Any, device: str, key: str, value: Scalar, called: str) -
         raise CameraError(f"{called} cannot be {value}: it takes {low:g} to {high:g}")
 
 
+def describe(core: Any, device: str, key: str, name: str = "") -> Property:
+    """Return the property as it is now, called `name` or else "Device.Property"."""
+    limits = core.has_property_limits(device, key)
+    kind = core.get_property_type(device, key)
+    return Property(
+        name=name or f"{device}.{key}",
+        value=_typed(core.get_property(device, key), kind),
+        low=core.get_property_lower_limit(device, key) if limits else None,
+        high=core.get_property_upper_limit(device, key) if limits else None,
+        choices=tuple(_typed(text, kind) for text in core.get_allowed_property_values(device, key)),
+        read_only=core.is_property_read_only(device, key) or core.is_property_pre_init(device, key),
+    )
+
+
 def read_binning(core: Any, camera: str) -> int:
     """Return the binning of `camera`, which writes it as 2 or 2x2; 1 where it has none."""
     return leading_int(core.get_property(camera, "Binning")) if core.has_property(camera, "Binning") else 1
@@ -85,6 +102,17 @@ def leading_int(text: str) -> int:
 def one_line(error: Exception) -> str:
     """Return what the core says, which comes on several lines."""
     return " ".join(str(error).split())
+
+
+_FLOAT, _INTEGER = 2, 3  # MMCore's property types
+
+
+def _typed(text: str, kind: int) -> Value:
+    """Return what `text` says, as a number where the property is one."""
+    try:
+        return float(text) if kind == _FLOAT else int(text) if kind == _INTEGER else text
+    except ValueError:
+        return text
 
 
 def _number(value: Scalar) -> float:

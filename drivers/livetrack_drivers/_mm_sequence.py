@@ -54,6 +54,11 @@ class PictureSequence:
         self._held: deque[Picture] = deque()  # taken before a change, not yet yielded
         self._numbers = _RisingNumbers()
 
+    @property
+    def geometry(self) -> Geometry:
+        """Of the pictures to come, once it was started."""
+        return self._geometry or _read_geometry(self._core, self._label)
+
     def start(self) -> Geometry:
         """Start, and return the geometry of the pictures to come."""
         geometry = _read_geometry(self._core, self._label)

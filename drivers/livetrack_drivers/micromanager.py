@@ -5,20 +5,23 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Annotated, Any, ClassVar
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from livetrack.camera import Geometry, Picture
+from livetrack.devices import EXPOSURE, Actuator, Property
 from livetrack.errors import CameraError
+from livetrack_drivers._mm_actuators import find_actuators
 from livetrack_drivers._mm_install import explain_load_error, find_config, find_folder
 from livetrack_drivers._mm_properties import (
     CORE_ERRORS,
     Scalar,
     check_limits,
     check_value,
+    describe,
     find_property,
     leading_int,
     one_line,
@@ -56,9 +59,10 @@ class MicroManagerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class MicroManagerCamera:
     """A camera of Micro-Manager, in continuous sequence acquisition; see `livetrack.camera.Camera`.
 
-    The `set_` methods may be called from any thread while another takes the pictures: the sequence stops, what it
-    had taken already is kept, the change is made, and it starts again; the first picture of a new geometry carries
-    it. They raise `CameraError` for what the camera does not offer, before the core hears of it.
+    It is `Adjustable` and `Actuated`. The `set_` methods may be called from any thread while another takes the
+    pictures: the sequence stops, what it had taken already is kept, the change is made, and it starts again; the
+    first picture of a new geometry carries it. They raise `CameraError` for what the camera does not offer, before
+    the core hears of it.
 
     One such camera can be open in a process, for pycromanager has one core.
     """
@@ -117,7 +121,13 @@ class MicroManagerCamera:
         if core is not None:
             _stop_core(core)
 
-    def set_exposure(self, exposure_ms: float) -> None:
+    def properties(self) -> list[Property]:
+        """Return the exposure and all that the camera's adapter declares, as "Device.Property"."""
+        core, label = self.core, self._label
+        with _refusals(f"camera {label!r}: reading its properties"):
+            return [self._exposure(), *(describe(core, label, key) for key in core.get_device_property_names(label))]
+
+    def set_exposure(self, exposure_ms: float) -> Property:
         """Expose each picture for `exposure_ms` from now on."""
         if not exposure_ms > 0:
             raise CameraError(f"exposure_ms cannot be {exposure_ms}: it must be above 0")
@@ -125,8 +135,10 @@ class MicroManagerCamera:
             check_limits(self.core, self._label, "Exposure", exposure_ms, "exposure_ms")
         with self._change(f"exposure_ms = {exposure_ms}"):
             self.core.set_exposure(exposure_ms)
+        self._settings = structs.replace(self._settings, exposure_ms=exposure_ms)
+        return self._exposure()
 
-    def set_roi(self, x: int, y: int, width: int, height: int) -> None:
+    def set_roi(self, x: int, y: int, width: int, height: int) -> Geometry:
         """Read this part of the sensor, in px of the binned picture; a camera may round it to its own steps."""
         core, (sensor_width, sensor_height) = self.core, self._sensor
         if min(x, y) < 0 or min(width, height) < 1 or x + width > sensor_width or y + height > sensor_height:
@@ -134,8 +146,17 @@ class MicroManagerCamera:
                 f"roi cannot be x {x}, y {y}, width {width}, height {height}: at this binning the sensor of camera"
                 f" {self._label!r} has {sensor_width} x {sensor_height} px"
             )
-        with self._change(f"roi = [{x}, {y}, {width}, {height}]"):
+        with self._change(f"roi = [{x}, {y}, {width}, {height}]") as sequence:
             core.set_roi(x, y, width, height)
+        self._settings = structs.replace(self._settings, roi=(x, y, width, height))
+        return sequence.geometry
+
+    def clear_roi(self) -> Geometry:
+        """Read the whole sensor."""
+        with self._change("clearing the roi") as sequence:
+            self.core.clear_roi()
+        self._settings = structs.replace(self._settings, roi=None)
+        return sequence.geometry
 
     def set_binning(self, binning: int) -> None:
         """Join `binning` x `binning` sensor pixels into one; where that is a change, read the whole sensor again."""
@@ -148,23 +169,53 @@ class MicroManagerCamera:
         if binnable:
             self.set_property(f"{self._label}.Binning", offered[binning])
 
-    def set_property(self, name: str, value: Scalar) -> None:
+    def set_property(self, name: str, value: Scalar) -> Property:
         """Set a property by its name, "Device.Property"; only the camera's own stop the sequence."""
+        if name == EXPOSURE:
+            return self.set_exposure(_milliseconds(value))
         core = self.core
         device, key = find_property(core, name)
         text = check_value(core, device, key, value)
-        if device != self._label:
+        if device == self._label:
+            self._set_own(key, text)
+        else:
             with _refusals(f"{name} = {text!r}"):
                 core.set_property(device, key, text)
-            return
-        with self._change(f"{name} = {text!r}"):
-            before = core.get_property(device, key), core.get_number_of_components(), _size(core)
-            core.set_property(device, key, text)
-            if core.get_number_of_components() > before[1]:
-                core.set_property(device, key, before[0])
-                raise CameraError(_say_colour(core, self._label, f"{name} = {text!r}"))
-            if _size(core) != before[2]:
+        kept = dict(_flat(self._settings.properties)) | {name: value}
+        self._settings = structs.replace(self._settings, properties=kept)
+        return describe(core, device, key)
+
+    def actuators(self) -> Mapping[str, Actuator]:
+        """Return the core's default XY stage, focus drive and galvo, those that there are."""
+        return find_actuators(self.core)
+
+    def _set_own(self, key: str, text: str) -> None:
+        """Set a property of the camera itself; a change of the picture's size has the whole sensor read again."""
+        core, label = self.core, self._label
+        change = f"{label}.{key} = {text!r}"
+        with self._change(change):
+            before, size = core.get_property(label, key), _size(core)
+            components = core.get_number_of_components()
+            core.set_property(label, key, text)
+            if core.get_number_of_components() > components:
+                core.set_property(label, key, before)
+                raise CameraError(_say_colour(core, label, change))
+            if _size(core) != size:
                 self._sensor = _whole_sensor(core)
+                self._settings = structs.replace(self._settings, roi=None)
+        if key == "Binning":
+            self._settings = structs.replace(self._settings, binning=leading_int(text))
+
+    def _exposure(self) -> Property:
+        core, label = self.core, self._label
+        limits = describe(core, label, "Exposure") if core.has_property(label, "Exposure") else None
+        return Property(
+            name=EXPOSURE,
+            value=core.get_exposure(),
+            unit="ms",
+            low=limits.low if limits else None,
+            high=limits.high if limits else None,
+        )
 
     def _apply(self, settings: MicroManagerSettings) -> None:
         for name, value in _flat(settings.properties):
@@ -179,11 +230,11 @@ class MicroManagerCamera:
         self.set_exposure(settings.exposure_ms)
 
     @contextmanager
-    def _change(self, change: str) -> Iterator[None]:
+    def _change(self, change: str) -> Iterator[PictureSequence]:
         if self._sequence is None:
             raise CameraError("the Micro-Manager camera is not open")
         with _refusals(f"camera {self._label!r}: {change}"), self._sequence.paused():
-            yield
+            yield self._sequence
 
 
 def _start_core(settings: MicroManagerSettings) -> tuple[Any, Any]:
@@ -231,6 +282,13 @@ def _choose_camera(core: Any, wanted: str) -> str:
 def _whole_sensor(core: Any) -> tuple[int, int]:
     core.clear_roi()
     return _size(core)
+
+
+def _milliseconds(value: Scalar) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise CameraError(f"exposure_ms cannot be {value!r}: it is a number of milliseconds") from None
 
 
 def _size(core: Any) -> tuple[int, int]:
