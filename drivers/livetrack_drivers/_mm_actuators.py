@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any
 
 from livetrack.devices import Actuator
 from livetrack.errors import CameraError
@@ -44,7 +44,7 @@ class _Device:
 
 
 class _Stage(_Device):
-    axes: ClassVar[Sequence[str]] = ("x", "y")
+    axes: Sequence[str] = ("x", "y")
     unit = "um"
 
     def position(self) -> tuple[float, ...]:
@@ -61,7 +61,7 @@ class _Stage(_Device):
 
 
 class _Focus(_Device):
-    axes: ClassVar[Sequence[str]] = ("z",)
+    axes: Sequence[str] = ("z",)
     unit = "um"
 
     def position(self) -> tuple[float, ...]:
@@ -78,7 +78,7 @@ class _Focus(_Device):
 
 
 class _Galvo(_Device):
-    axes: ClassVar[Sequence[str]] = ("x", "y")
+    axes: Sequence[str] = ("x", "y")
     unit = ""  # the device's own: Micro-Manager does not say
 
     def position(self) -> tuple[float, ...]:
