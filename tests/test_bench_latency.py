@@ -9,6 +9,7 @@ from livetrack.bench.latency.against import against_trackpy
 from livetrack.bench.latency.path import Case, cases, measure, path_line
 from livetrack.bench.latency.report import Report, markdown
 from livetrack.bench.latency.run import run_latency
+from livetrack.bench.latency.soak import SAMPLES, Sample, soak, soak_line
 from livetrack.bench.line import Line
 from livetrack.errors import UsageError
 
@@ -64,7 +65,7 @@ def test_the_report_as_markdown(stamps: np.ndarray) -> None:
     other = Line(
         name="following", definition="", n=3, figures={"faster": 9.1234, "full_ms": 1234.5}, target="8 x", met=True
     )
-    report = Report(livetrack="1", machine="m", provider="CPU", quick=False, path=[path], against=[other])
+    report = Report(livetrack="1", machine="m", provider="CPU", quick=False, path=[path], against=[other], soak=[])
     text = markdown(report)
     assert (
         f"| 64x64 px, 1 particle, without profile fit, 200 frames/s | {path.figures['added_p50_us']:.3g}"[:70] in text
@@ -81,3 +82,38 @@ def test_without_the_recording_its_target_is_not_measured() -> None:
     report = run_latency(only=["recording"])
     assert [line.met for line in report.against] == [None]
     assert "not measured" in markdown(report)
+
+
+def test_a_short_soak_is_listened_to_from_another_process() -> None:
+    shares: list[float] = []
+    line, samples = soak(0.1, shares.append)
+    assert len(samples) == SAMPLES
+    assert shares == sorted(shares)
+    assert samples[-1].minutes == pytest.approx(0.1, rel=0.3)
+    assert sum(sample.missed for sample in samples) == 0
+    assert line.n == sum(sample.frames for sample in samples) > 50
+    assert all(50 < sample.rss_mb < 2000 for sample in samples)
+    assert all(sample.localize_p50_us <= sample.total_p50_us <= sample.total_max_us for sample in samples)
+    assert 50 < samples[-1].particles < 120
+
+
+def a_sample(rss_mb: float) -> Sample:
+    figures = dict.fromkeys(
+        ("localize_p50_us", "localize_p99_us", "total_p50_us", "total_p99_us", "total_max_us"), 1000.0
+    )
+    return Sample(minutes=30, rss_mb=rss_mb, frames=100, missed=0, skipped=0, particles=100, **figures)
+
+
+@pytest.mark.parametrize(("peak_mb", "slower", "met"), [(219.0, 1.2, True), (221.0, 1.2, False), (219.0, 1.4, False)])
+def test_a_soak_is_judged_by_its_peak_after_the_warm_up_and_by_its_ends(
+    peak_mb: float, slower: float, met: bool
+) -> None:
+    samples = [a_sample(200.0) for _ in range(SAMPLES)]
+    samples[12] = a_sample(peak_mb)
+    totals = [np.full(100, 1_000_000 * (slower if n >= SAMPLES - 5 else 1), np.int64) for n in range(SAMPLES)]
+    line = soak_line(samples, totals)
+    assert line.figures["growth_mb"] == pytest.approx(peak_mb - 200)
+    assert line.figures["p99_last_over_first"] == pytest.approx(slower)
+    assert line.met is met
+    report = Report(livetrack="1", machine="m", provider="CPU", quick=False, path=[], against=[line], soak=samples)
+    assert "| 30 | 221.0 | 100 | 0 | 0 | 1, 1 | 1, 1, 1 |" in markdown(report).replace(f"{peak_mb:.1f}", "221.0")

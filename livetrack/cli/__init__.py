@@ -182,6 +182,9 @@ def _parser() -> argparse.ArgumentParser:
     latency.add_argument("--quick", action="store_true", help="a quarter of the frames: a look, no verdict")
     latency.add_argument("--only", metavar="PART,...", help="some of the parts; a wrong one tells which there are")
     latency.add_argument("--recording", type=Path, metavar="TIF", help="bulk_water.tif, for trackpy on real beads")
+    latency.add_argument(
+        "--soak", type=_positive, default=0.0, metavar="MINUTES", help="let a session run so long instead"
+    )
     latency.add_argument("--markdown", type=_new_file, metavar="FILE", help="write the tables there, not here")
     latency.add_argument("--figure", type=_new_figure, metavar="PNG", help="draw where the time goes")
     _json_option(latency)

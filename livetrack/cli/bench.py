@@ -56,26 +56,29 @@ def linking(args: argparse.Namespace) -> int:
 
 def latency(args: argparse.Namespace) -> int:
     """Measure latency on this machine, with progress; tell which targets are met."""
-    _check_installed(args)
+    _check_installed(args, "psutil")
     from livetrack.bench.latency.run import PARTS, run_latency
 
-    only = args.only.split(",") if args.only else PARTS
+    only = args.only.split(",") if args.only else () if args.soak else PARTS
     if args.figure and "path" not in only:
-        raise UsageError("--figure: it shows the part path, which --only leaves out")
+        raise UsageError(f"--figure: it shows the part path, which {'--only' if args.only else '--soak'} leaves out")
     with _progress("warming up") as show:
-        report = run_latency(only=only, quick=args.quick, recording=args.recording, progress=show)
+        report = run_latency(
+            only=only, quick=args.quick, recording=args.recording, soak_minutes=args.soak, progress=show
+        )
     return _tell(report, "latency", args)
 
 
-def _check_installed(args: argparse.Namespace) -> None:
+def _check_installed(args: argparse.Namespace, *more: str) -> None:
     """Refuse a bench that would miss a package after minutes of work."""
+    needed = ["scipy", "trackpy", *more, *(["matplotlib"] if args.figure else [])]
     try:
-        for package in ("scipy", "trackpy", "matplotlib")[: 3 if args.figure else 2]:
+        for package in needed:
             import_module(package)
     except ImportError as error:
         raise UsageError(
             f"the bench needs {error.name or package}, which is not installed: "
-            "python -m pip install matplotlib scipy trackpy"
+            f"python -m pip install {' '.join(sorted(needed))}"
         ) from None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+from livetrack.bench.latency.soak import Sample
 from livetrack.bench.line import MET, Line, number
 
 __all__ = ["Report", "markdown"]
@@ -21,12 +22,14 @@ class Report(Struct, frozen=True, kw_only=True):
     path: list[Line]
     """The whole path, a line for each size and number of particles."""
     against: list[Line]
-    """Beside full search and trackpy."""
+    """Beside full search and trackpy, and the soak."""
+    soak: list[Sample]
+    """What became of it, piece by piece."""
 
 
 def markdown(report: Report) -> str:
     """Return the report as Markdown."""
-    return "\n".join([*_head(report), *_path(report.path), *_against(report.against)]) + "\n"
+    return "\n".join([*_head(report), *_path(report.path), *_against(report.against), *_soak(report.soak)]) + "\n"
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -69,4 +72,19 @@ def _against(lines: list[Line]) -> Iterator[str]:
     for line in lines:
         measured = ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in line.figures.items())
         yield f"| {line.name} | {measured} | {line.target} | {MET[line.met]} | {line.n} |"
+    yield ""
+
+
+def _soak(samples: list[Sample]) -> Iterator[str]:
+    if not samples:
+        return
+    yield "## The soak, piece by piece"
+    yield ""
+    yield "| minutes | memory, MB | frames | missed | skipped | find p50, p99, ms | to the client p50, p99, most, ms |"
+    yield "|---|---|---|---|---|---|---|"
+    for each in samples:
+        find = ", ".join(number(us / 1e3) for us in (each.localize_p50_us, each.localize_p99_us))
+        total = ", ".join(number(us / 1e3) for us in (each.total_p50_us, each.total_p99_us, each.total_max_us))
+        counts = f"{each.frames} | {each.missed} | {each.skipped}"
+        yield f"| {each.minutes:.3g} | {each.rss_mb:.1f} | {counts} | {find} | {total} |"
     yield ""

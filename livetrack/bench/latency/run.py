@@ -12,6 +12,7 @@ from livetrack import __version__
 from livetrack.bench.latency.against import against_full_search, against_trackpy
 from livetrack.bench.latency.path import cases, measure, path_line
 from livetrack.bench.latency.report import Report
+from livetrack.bench.latency.soak import Sample, soak
 from livetrack.bench.line import Line
 from livetrack.errors import UsageError
 from livetrack.localize import load_localizer
@@ -31,6 +32,7 @@ def run_latency(
     only: Collection[str] = PARTS,
     quick: bool = False,
     recording: Path | None = None,
+    soak_minutes: float = 0.0,
     progress: Callable[[float, str], None] = lambda share, what: None,
 ) -> Report:
     """Measure on this machine, as it is now: other work on it shows.
@@ -43,8 +45,10 @@ def run_latency(
         A quarter of the frames.
     recording
         For the part "recording"; without one, its target is said not to be measured.
+    soak_minutes
+        How long to let a session run, after the parts; 0: not at all.
     progress
-        Called with the share done and the name of what is next.
+        Called with the share done of the parts, or of the soak, and the name of what is next.
 
     Raises
     ------
@@ -65,6 +69,10 @@ def run_latency(
         against.append(against_full_search(_FOLLOWED // share, bar.step_of("following")))
     if "recording" in only:
         against.append(against_trackpy(frames, bar.step_of("the recording")) if frames else _NOT_RECORDED)
+    samples: list[Sample] = []
+    if soak_minutes:
+        line, samples = soak(soak_minutes, lambda share: progress(share, f"soak, {soak_minutes:g} minutes"))
+        against.append(line)
     return Report(
         livetrack=__version__,
         machine=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
@@ -72,6 +80,7 @@ def run_latency(
         quick=quick,
         path=path,
         against=against,
+        soak=samples,
     )
 
 
