@@ -14,6 +14,7 @@ from enum import StrEnum
 from livetrack.camera import Camera, Frame, Geometry, Picture
 from livetrack.config import CameraSettings
 from livetrack.errors import CameraError, CameraLostError
+from livetrack.gaps import Gaps
 
 __all__ = ["Acquisition", "State"]
 
@@ -28,6 +29,7 @@ class State(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     STALLED = "stalled"  # open, but no frame for `camera.stall_s`
+    IDLE = "idle"  # closed by `rest`, until `wake`
     RETRYING = "retrying"  # lost; opened again every `camera.retry_s`
     ENDED = "ended"  # the movie is over
     FAILED = "failed"  # the driver raised what no driver should
@@ -68,10 +70,13 @@ class Acquisition:
         self._waiting: deque[Frame] = deque()
         self._news = _Signal()  # for the taker: a frame, or the end
         self._room_made = _Signal()  # for the camera thread, where it waits
+        self._woken = _Signal()  # for the camera thread, where it rests
+        self._resting = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="livetrack-camera", daemon=True)
         self._last_number: int | None = None
         self._last_received_ns = 0
+        self.gaps = Gaps()
         self.geometry = Geometry(0, 0)
         self.geometry_number = 0
         self.state = State.STARTING
@@ -103,6 +108,15 @@ class Acquisition:
         self._room_made.set()
         return frame
 
+    def rest(self) -> None:
+        """Have the camera closed, soon, until `wake`; `state` says when it is."""
+        self._resting = True
+
+    def wake(self) -> None:
+        """Have it opened again."""
+        self._resting = False
+        self._woken.set()
+
     @property
     def ended(self) -> bool:
         """No further frame will come."""
@@ -122,6 +136,7 @@ class Acquisition:
     def _end_thread(self) -> None:
         self._stop.set()
         self._room_made.set()
+        self._woken.set()
         if self._thread.is_alive():
             self._thread.join(timeout=10)
 
@@ -129,9 +144,12 @@ class Acquisition:
         try:
             while not self._stop.is_set():
                 try:
+                    if self._resting:
+                        self._rest()
                     self._stream()
-                    self._enter(State.ENDED, self.message if self._stop.is_set() else "")
-                    return
+                    if not self._resting:
+                        self._enter(State.ENDED, self.message if self._stop.is_set() else "")
+                        return
                 except CameraLostError as error:
                     self._reopen(str(error))
         except Exception as error:  # noqa: BLE001  whatever a driver raises must reach the user, not die with a thread
@@ -140,9 +158,9 @@ class Acquisition:
             self._enter(State.FAILED, f"camera driver failed: {error}")
 
     def _stream(self) -> None:
-        """Hand on pictures until the movie ends, `close` is called, or the camera is lost."""
+        """Hand on pictures until the movie ends, `close` or `rest` is called, or the camera is lost."""
         for picture in self._camera.pictures():
-            if self._stop.is_set():
+            if self._stop.is_set() or self._resting:
                 return
             if picture is None:
                 self._notice_stall()
@@ -173,6 +191,7 @@ class Acquisition:
         )
         self.received += 1
         self._last_received_ns = now_ns
+        self.gaps.note(now_ns)
         if self.state is not State.RUNNING:
             self._enter(State.RUNNING)
         if self._on_frame is not None:
@@ -195,26 +214,43 @@ class Acquisition:
         if silent_s > self._settings.stall_s and not self._waiting:
             self._enter(State.STALLED, f"the camera has sent no frame for {silent_s:.1f} s")
 
+    def _rest(self) -> None:
+        """Close the camera, wait for `wake`, and open it again."""
+        self._camera.close()
+        self._enter(State.IDLE)
+        while self._resting and not self._stop.is_set():
+            self._woken.wait(_PATIENCE_S)
+        if self._stop.is_set():
+            return
+        self._enter(State.STARTING)
+        try:
+            self._open_again()
+        except (CameraError, CameraLostError) as error:
+            self._reopen(str(error))
+
     def _reopen(self, why: str) -> None:
         """Close the camera and open it again, as often as it takes."""
         self.outages += 1
         attempt = 0
-        while not self._stop.is_set():
+        while not self._stop.is_set() and not self._resting:
             attempt += 1
             self._enter(State.RETRYING, f"{why}; opening it again (attempt {attempt})")
             self._camera.close()
             if self._stop.wait(self._settings.retry_s):
                 return
             try:
-                geometry = self._with_pixel_size(self._camera.open())
+                self._open_again()
             except (CameraError, CameraLostError) as error:
                 why = str(error)
                 continue
-            self._last_number = None  # the camera may count from 0 again
-            self._last_received_ns = time.perf_counter_ns()
-            self.geometry = geometry
-            self.geometry_number += 1  # even where it is the same: nothing need be where it was
             return
+
+    def _open_again(self) -> None:
+        self.geometry = self._with_pixel_size(self._camera.open())
+        self.geometry_number += 1  # even where it is the same: nothing need be where it was
+        self._last_number = None  # the camera may count from 0 again
+        self._last_received_ns = time.perf_counter_ns()
+        self.gaps.forget()
 
     def _enter(self, state: State, message: str = "") -> None:
         if state is not self.state:

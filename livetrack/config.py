@@ -96,10 +96,11 @@ class LinkerSettings(Section, frozen=True):
 
 
 class PublishSettings(Section, frozen=True):
-    """`[publish]`: where positions and pictures go."""
+    """`[publish]`: where positions and pictures go, and commands come."""
 
     address: Loopback = "tcp://127.0.0.1:5555"
     preview_address: Loopback = "tcp://127.0.0.1:5556"
+    command_address: Loopback = "tcp://127.0.0.1:5557"
     preview_fps: Annotated[float, Meta(ge=0, le=1000)] = 30.0
     """Pictures a second for windows; 0 sends none."""
     preview_max_px: Annotated[int, Meta(ge=16)] = 1024

@@ -9,7 +9,7 @@ import zmq
 from livetrack.camera import Frame
 from livetrack.config import PublishSettings
 from livetrack.errors import UsageError
-from livetrack.particles import Rows
+from livetrack.particles import NO_ID, Rows
 from livetrack.preview import PreviewSender
 from livetrack.tracker import Tracker
 from livetrack.wire import PositionsEncoder, Status, encode_status
@@ -41,7 +41,9 @@ class Publisher:
         self.preview_address = _endpoint(pictures)
         self._previews = PreviewSender(pictures, settings, session)
 
-    def publish(self, frame: Frame, rows: Rows, tracker: Tracker, skipped: int, lost: int) -> int:
+    def publish(
+        self, frame: Frame, rows: Rows, tracker: Tracker, skipped: int, lost: int, target: int | None = None
+    ) -> int:
         """Send the rows of `frame` and return when, on `time.perf_counter_ns`'s clock."""
         geometry = frame.geometry
         now_ns = time.perf_counter_ns()
@@ -66,10 +68,15 @@ class Publisher:
             y_origin=geometry.y_origin,
             binning=geometry.binning,
             pixel_size_um=float("nan") if geometry.pixel_size_um is None else geometry.pixel_size_um,
+            target=NO_ID if target is None else target,
         )
         self._socket.send(message)
         self._previews.show(frame)
         return now_ns
+
+    def show(self, frame: Frame) -> None:
+        """Send the picture of a frame that is not tracked."""
+        self._previews.show(frame)
 
     def beat(self, status: Status) -> None:
         """Send the engine's state."""

@@ -41,11 +41,9 @@ class Tracker:
     """
 
     def __init__(self, localizer: Localizer, linker: Linker, *, follow: bool = False) -> None:
-        if follow and not isinstance(localizer, NetworkLocalizer):
-            raise ConfigError(f'[localizer.search] "follow" needs a network; {localizer.name} takes "full"')
-        self.localizer = localizer
         self.linker = linker
-        self._follower = Follower(localizer, linker) if isinstance(localizer, NetworkLocalizer) and follow else None
+        self._follow = follow
+        self.use(localizer)
         self.t_started_ns = self.t_localized_ns = self.t_linked_ns = 0
 
     @classmethod
@@ -62,6 +60,20 @@ class Tracker:
             Linker(**structs.asdict(config.linker)),
             follow=follow,
         )
+
+    def use(self, localizer: Localizer) -> None:
+        """Find the particles of the next frame with `localizer`; the trajectories go on.
+
+        Raises
+        ------
+        ConfigError
+            As in the constructor; the old one stays in use then.
+        """
+        network = localizer if isinstance(localizer, NetworkLocalizer) else None
+        if self._follow and network is None:
+            raise ConfigError(f'[localizer.search] "follow" needs a network; {localizer.name} takes "full"')
+        self.localizer = localizer
+        self._follower = Follower(network, self.linker) if network and self._follow else None
 
     def update(self, image: npt.NDArray[Any], t_s: float | None = None) -> Rows:
         """Return the (N,) rows of `image` (H, W) with their ids; `t_s` is its time, for velocities."""

@@ -69,6 +69,8 @@ class Update(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     y_origin: int
     binning: int
     pixel_size_um: float | None
+    target: int | None = None
+    """Id of the trajectory that was chosen (`Remote.choose_target`); None where there is none, or it has ended."""
 
 
 class _Topic(Generic[T]):
@@ -142,6 +144,7 @@ class Subscriber(_Topic[Update]):
             del fields[name]
         fields["camera_number"] = _known(fields["camera_number"])
         fields["t_exposed_ns"] = _known(fields["t_exposed_ns"])
+        fields["target"] = _known(fields["target"])
         if fields["pixel_size_um"] != fields["pixel_size_um"]:  # NaN
             fields["pixel_size_um"] = None
         session, seq = fields["session"], fields["seq"]

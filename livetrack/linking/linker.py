@@ -232,6 +232,24 @@ class Linker:
         """How many of these have ended."""
         return self._tracks.next_id - len(self._tracks.alive)
 
+    def set_search_radius(self, search_radius_px: float) -> None:
+        """Take another search radius, px, from the next frame on; the trajectories go on.
+
+        Raises
+        ------
+        ConfigError
+            It is not above 0, or not finite; nothing has changed then.
+        """
+        radius_px = checks.length("search_radius_px", search_radius_px)
+        self.settings["search_radius_px"] = radius_px
+        self._radius_px = radius_px * _INCLUSIVE
+        learnt = self._moments.sums
+        self._moments = Moments(radius_px)
+        self._moments.restore(learnt)
+        if self._likelihood is not None:
+            self._likelihood = Likelihood(self._radius_px)
+        self._tracks.reach_px = radius_px
+
     def reset(self) -> None:
         """End all trajectories and forget the time: the next frame begins anew, with ids that go on counting.
 

@@ -29,6 +29,8 @@ class Tracks:
         Whether what drives a particle is a velocity, which is then what `SEEN` says.
     centres_px
         (K, 2) centres of traps that are known: a particle that appears within `reach_px` belongs to the nearest.
+    reach_px
+        It may be changed between two frames.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class Tracks:
         self._filtered = filtered
         self._hidden_is_velocity = hidden_is_velocity
         self._centres_px = centres_px
-        self._reach_px = reach_px
+        self.reach_px = reach_px
         self._count = self._ended_count = 0
         self._tracks = np.zeros(1, TRACK)
         self._seen = np.zeros(1, SEEN)
@@ -101,7 +103,7 @@ class Tracks:
         seen, was = self._seen[: len(found)], self._count
         lived_on, self._count, self.next_id = _follow(
             self._tracks, was, link, found, t_s, self._memory, self._confirm_after, self._filtered,
-            self._hidden_is_velocity, flags, start, self._centres_px, self._reach_px, self.next_id, seen, self._ended,
+            self._hidden_is_velocity, flags, start, self._centres_px, self.reach_px, self.next_id, seen, self._ended,
         )  # fmt: skip
         self._ended_count = was - lived_on
         return seen

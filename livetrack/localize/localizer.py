@@ -28,6 +28,8 @@ class Localizer(Protocol):
     """The model's name."""
     provider: str
     """What runs it: ONNX Runtime's execution provider, or "numba"."""
+    threshold: float
+    """Least score of a row, 0..1; may be changed between two images."""
 
     @property
     def threads(self) -> str:

@@ -76,7 +76,6 @@ class NetworkLocalizer:
         self.provider = self.inference.provider
         self.threshold = self.card.threshold if threshold is None else threshold
         self._law = ScoreLaw(*self.card.score_law)
-        self._least_score = min(self.threshold, _LEAST_SCORE)
         self._profile_fit = profile_fit
         self._prior = ProfilePrior(self.card.profiles)
         self._camera = camera
@@ -153,6 +152,10 @@ class NetworkLocalizer:
         """
         height, width = (self._padded(min(side_px, side)) for side in shape)
         return Windows.about(x, y, width, height, shape)
+
+    @property
+    def _least_score(self) -> float:
+        return min(self.threshold, _LEAST_SCORE)
 
     @property
     def threads(self) -> str:

@@ -44,6 +44,7 @@ HEADER = np.dtype(
         ("pixel_size_um", "<f8"),  # NaN: unknown
         ("row_count", "<u4"),
         ("reserved_2", "<u4"),
+        ("target", "<i8"),  # id of the trajectory that was chosen; -1: none, or it has ended
     ]
 )
 

@@ -44,7 +44,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     session: int
     state: str
-    """`starting`, `running`, `stalled`, `retrying`; the last one says `stopped`, `ended` (a movie) or `failed`."""
+    """`starting`, `running`, `paused` (frames come and are not tracked), `idle` (the camera is closed by command),
+    `stalled`, `retrying`; the last one says `stopped`, `ended` (a movie) or `failed`."""
     message: str
     """What a person should know of the state; empty when all is well."""
     camera: str
@@ -76,6 +77,14 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Of these, those that are over."""
     hurried: int = 0
     """Frames too crowded to weigh every possible link; their rows have `Flag.HURRIED`."""
+    target: int | None = None
+    """The trajectory that was chosen; None where there is none, or it has ended."""
+    holdups: int = 0
+    """Commands to a device that kept the camera's frames from coming, as where both share one adapter."""
+    holdup_ms: float = 0.0
+    """For how long beyond the usual, the sum of all."""
+    command_address: str = ""
+    """Where `Remote` is answered."""
     recording: RecordingStatus | None = None
     livetrack: str = ""
     wire_version: int = VERSION

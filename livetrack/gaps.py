@@ -1,0 +1,63 @@
+"""The time between frames as they come, and how far a device that is being told something stretches it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["Gaps", "Watch"]
+
+_WEIGHT = 0.05  # of the newest interval in the usual one
+_MOST = 4  # times the usual one that an interval may count
+
+
+class Watch:
+    """What was seen between two moments."""
+
+    def __init__(self, usual_ns: float) -> None:
+        self._usual_ns = usual_ns
+        self._longest_ns = 0
+
+    def note(self, gap_ns: int) -> None:
+        """Take in the time between two frames, or since the last one."""
+        self._longest_ns = max(self._longest_ns, gap_ns)
+
+    @property
+    def holdup_ms(self) -> float:
+        """How much longer than usual no frame came; 0 where that is less than one usual interval."""
+        beyond_ns = self._longest_ns - self._usual_ns
+        return round(beyond_ns * 1e-6, 3) if self._usual_ns and beyond_ns > self._usual_ns else 0.0
+
+
+class Gaps:
+    """Is told of every frame, by one thread, and watches for others."""
+
+    def __init__(self) -> None:
+        self._usual_ns = 0.0
+        self._last_ns = 0
+        self._watches: list[Watch] = []
+
+    def note(self, now_ns: int) -> None:
+        """Take in a frame that came at `now_ns`."""
+        gap_ns, self._last_ns = now_ns - self._last_ns, now_ns
+        usual_ns = self._usual_ns or gap_ns
+        self._usual_ns = usual_ns + _WEIGHT * (min(gap_ns, _MOST * usual_ns) - usual_ns)
+        for watch in self._watches:
+            watch.note(gap_ns)
+
+    def forget(self) -> None:
+        """Begin anew with the next frame, as when the camera was opened again."""
+        self._last_ns = time.perf_counter_ns()
+        self._usual_ns = 0.0
+
+    @contextmanager
+    def watched(self) -> Iterator[Watch]:
+        """Watch what happens to the frames meanwhile."""
+        watch = Watch(self._usual_ns)
+        self._watches = [*self._watches, watch]
+        try:
+            yield watch
+        finally:
+            self._watches = [each for each in self._watches if each is not watch]
+            watch.note(time.perf_counter_ns() - self._last_ns)
