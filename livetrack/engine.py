@@ -12,12 +12,13 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 import livetrack
-from livetrack.acquisition import Acquisition
+from livetrack.acquisition import Acquisition, State
 from livetrack.camera import Camera, Frame, load_driver
+from livetrack.commands import CommandServer, Desk, Orders
 from livetrack.config import Config
 from livetrack.errors import InputError, LivetrackError
-from livetrack.particles import Rows
-from livetrack.publish import Publisher
+from livetrack.particles import Rows, empty_rows
+from livetrack.publish import Publisher, bind_commands
 from livetrack.record import Recorder
 from livetrack.timing import StageTimes
 from livetrack.tracker import Tracker
@@ -61,8 +62,17 @@ class Engine:
             self.camera, config.camera, pixel_size_um=config.calibration.pixel_size_um, on_frame=self._record_frame
         )
         self.recorder: Recorder | None = None
+        self.frame: Frame | None = None
+        self.rows = empty_rows()
+        self.target: int | None = None
+        self.paused = False
+        self.orders = Orders()
+        self._desk = Desk(self)
+        self._commands: CommandServer | None = None
         self.publisher = Publisher(config.publish, self.session)
         try:
+            commands, self.command_address = bind_commands(config.publish)
+            self._commands = CommandServer(commands, self._desk)  # it begins to answer below, when all is there
             self._open_camera()
             if config.record.folder:  # last: a session that cannot begin leaves no recording behind
                 record = config.record
@@ -72,13 +82,13 @@ class Engine:
             raise
         self.times = StageTimes()
         self.tracked = 0
-        self._particles = 0
-        self._refused = 0
+        self._untracked = 0
         self._refusal = ""
         self._geometry_number = 0
         self._t_s = -math.inf
         self._started_ns = self._beat_ns = time.perf_counter_ns()
         self._rates = _Rates()
+        self._commands.start()
 
     def run(
         self,
@@ -120,8 +130,11 @@ class Engine:
                     on_rows(frame, rows)
             elif acquisition.ended:
                 break
+            if self.orders:
+                self.orders.carry_out()
             if time.perf_counter_ns() >= self._beat_ns:
                 self._beat(on_status)
+        self.orders.close()
         state = acquisition.state if acquisition.ended else "stopped"
         acquisition.stop()
         status = self.status(state)
@@ -132,17 +145,23 @@ class Engine:
 
     @property
     def skipped(self) -> int:
-        """Frames received but not tracked: newer ones came, or they could not be tracked."""
-        return self.acquisition.skipped + self._refused
+        """Frames received but not tracked: newer ones came, they could not be tracked, or tracking was paused."""
+        return self.acquisition.skipped + self._untracked
+
+    @property
+    def state(self) -> str:
+        """What the session is doing: the camera's state, or "paused"."""
+        state = self.acquisition.state
+        return "paused" if self.paused and state is State.RUNNING else str(state)
 
     def status(self, state: str | None = None) -> Status:
         """Return the state of the session: what the heartbeat carries."""
-        acquisition, linker = self.acquisition, self.tracker.linker
+        acquisition, linker, recorder = self.acquisition, self.tracker.linker, self.recorder
         camera_fps, tracked_fps = self._rates.update(acquisition.received, self.tracked)
         return Status(
             session=self.session,
-            state=state or acquisition.state,
-            message=acquisition.message or self._refusal or (self.recorder.problem if self.recorder else ""),
+            state=state or self.state,
+            message=acquisition.message or self._refusal or (recorder.problem if recorder else ""),
             camera=self.config.camera.driver,
             model=self.tracker.localizer.name,
             provider=self.tracker.localizer.provider,
@@ -160,9 +179,13 @@ class Engine:
             born=linker.total_born,
             ended=linker.total_ended,
             hurried=linker.hurried,
-            particles=self._particles,
+            particles=len(self.rows),
             latency_us=self.times.latency(),
-            recording=self.recorder.status() if self.recorder else None,
+            target=self.target,
+            holdups=self._desk.holdups,
+            holdup_ms=self._desk.holdup_ms,
+            command_address=self.command_address,
+            recording=recorder.status() if recorder else None,
             livetrack=livetrack.__version__,
         )
 
@@ -175,6 +198,9 @@ class Engine:
             if self.recorder is not None:
                 last_first.callback(self.recorder.close)
             last_first.callback(self.acquisition.close)
+            if self._commands is not None:
+                last_first.callback(self._commands.close)
+            last_first.callback(self.orders.close)
 
     def __enter__(self) -> Engine:
         return self
@@ -184,31 +210,39 @@ class Engine:
 
     def _track(self, frame: Frame) -> Rows | None:
         """One frame, from received to published: the hot path. None for a frame that cannot be tracked."""
+        if self.paused:
+            self._untracked += 1
+            self.publisher.show(frame)
+            return None
         tracker, acquisition = self.tracker, self.acquisition
         if frame.geometry_number != self._geometry_number or frame.t_s < self._t_s:
             tracker.linker.reset()  # another ROI, or a camera whose time began anew: nothing is where it was
+            self.target = None
         self._geometry_number, self._t_s = frame.geometry_number, frame.t_s
         try:
             rows = tracker.update(frame.pixels, frame.t_s)
         except InputError as error:  # an ROI too small, a pixel that is no number: the next frame may be fine
-            self._refused += 1
+            self._untracked += 1
             self._refusal = f"frame {frame.index} was skipped: {error}"
             return None
         self._refusal = ""
-        published_ns = self.publisher.publish(frame, rows, tracker, self.skipped, acquisition.lost)
+        if self.target is not None and self.target in tracker.linker.ended:
+            self.target = None
+        published_ns = self.publisher.publish(frame, rows, tracker, self.skipped, acquisition.lost, self.target)
         self.times.record(
             frame.t_exposed_ns, frame.t_received_ns, tracker.t_started_ns, tracker.t_localized_ns, tracker.t_linked_ns,
             published_ns,
         )  # fmt: skip
         self.tracked += 1
-        self._particles = len(rows)
+        self.frame, self.rows = frame, rows
         if self.recorder is not None:
             self.recorder.offer_rows(frame, rows)
         return rows
 
     def _record_frame(self, frame: Frame) -> None:
-        if self.recorder is not None:
-            self.recorder.offer_frame(frame)
+        recorder = self.recorder  # a command may end it meanwhile
+        if recorder is not None:
+            recorder.offer_frame(frame)
 
     def _open_camera(self) -> None:
         """Open the camera and have everything warm for its frames before the first is taken."""

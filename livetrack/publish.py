@@ -14,10 +14,11 @@ from livetrack.preview import PreviewSender
 from livetrack.tracker import Tracker
 from livetrack.wire import PositionsEncoder, Status, encode_status
 
-__all__ = ["Publisher"]
+__all__ = ["Publisher", "bind_commands"]
 
 _POSITIONS_QUEUE = 10_000  # messages held for each slow reader; then it misses some, which it sees in `seq`
 _PREVIEW_QUEUE = 2
+_REPLIES_QUEUE = 1000
 
 
 class Publisher:
@@ -88,6 +89,12 @@ class Publisher:
         self._socket.close(linger=500)
 
 
+def bind_commands(settings: PublishSettings) -> tuple[zmq.Socket[bytes], str]:
+    """Return the socket that commands come to, and its address. Raises `UsageError` as `Publisher` does."""
+    socket = _bind(settings.command_address, "publish.command_address", _REPLIES_QUEUE, zmq.ROUTER)
+    return socket, _endpoint(socket)
+
+
 def _bind(address: str, key: str, queue: int, kind: int = zmq.PUB) -> zmq.Socket[bytes]:
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
     socket.setsockopt(zmq.SNDHWM, queue)
@@ -97,8 +104,8 @@ def _bind(address: str, key: str, queue: int, kind: int = zmq.PUB) -> zmq.Socket
         socket.close(linger=0)
         taken = "is another livetrack running? Stop it, or " if error.errno == zmq.EADDRINUSE else ""
         raise UsageError(
-            f"{key} = {address!r} cannot be bound ({zmq.strerror(error.errno or 0)}): {taken}choose two other ports: "
-            "--set publish.address=tcp://127.0.0.1:PORT --set publish.preview_address=tcp://127.0.0.1:PORT2"
+            f"{key} = {address!r} cannot be bound ({zmq.strerror(error.errno or 0)}): {taken}choose another port: "
+            f"--set {key}=tcp://127.0.0.1:PORT, and so for the others of [publish]; a port of * takes one that is free"
         ) from None
     return socket
 

@@ -17,7 +17,10 @@ from livetrack.localize import CameraLaw, Localizer, load_localizer
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.particles import Rows
 
-__all__ = ["Tracker"]
+__all__ = ["PIXEL_TYPES", "Tracker"]
+
+PIXEL_TYPES = (np.uint8, np.uint16)
+"""What most cameras deliver."""
 
 
 class Tracker:
@@ -84,7 +87,7 @@ class Tracker:
         self.t_linked_ns = time.perf_counter_ns()
         return rows
 
-    def warmup(self, shape: tuple[int, int], dtypes: tuple[Any, ...] = (np.uint8, np.uint16)) -> None:
+    def warmup(self, shape: tuple[int, int], dtypes: tuple[Any, ...] = PIXEL_TYPES) -> None:
         """Compile and load everything that frames of this shape and these types need."""
         for dtype in dtypes:
             self.localizer.warmup(shape, np.dtype(dtype))

@@ -35,7 +35,7 @@ from livetrack.tracker import Tracker
 from livetrack.wire import PositionsEncoder, Preview, Status, encode_preview, encode_status
 
 ROOT = Path(__file__).parents[1]
-ANY_PORT = [f"--set=publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address")]
+ANY_PORT = [f"--set=publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address")]
 
 
 def livetrack(*arguments: str | Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:

@@ -24,7 +24,7 @@ from livetrack.particles import Rows
 from livetrack.record import read_session
 from livetrack.wire import Status
 
-ANY_PORT = ("publish.address=tcp://127.0.0.1:*", "publish.preview_address=tcp://127.0.0.1:*")
+ANY_PORT = tuple(f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address"))
 SMALL = (
     "camera.simulated.width=128",
     "camera.simulated.height=96",

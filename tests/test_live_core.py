@@ -18,6 +18,7 @@ SETTINGS = [
     "camera.micromanager.properties.XY.Velocity=10000.0",
     "publish.address=tcp://127.0.0.1:*",
     "publish.preview_address=tcp://127.0.0.1:*",
+    "publish.command_address=tcp://127.0.0.1:*",
 ]
 
 

@@ -45,8 +45,9 @@ class Lane:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        with zmq.Context.instance().socket(zmq.PUSH) as answers:
-            answers.connect(self._address)
-            while (item := self._waiting.get()) is not None:
-                envelope, work = item
-                answers.send_multipart([*envelope, work()])
+        answers: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
+        answers.connect(self._address)
+        while (item := self._waiting.get()) is not None:
+            envelope, work = item
+            answers.send_multipart([*envelope, work()])
+        answers.close()

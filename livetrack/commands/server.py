@@ -45,17 +45,22 @@ class CommandServer:
         self._answers.bind(self._inside)
         self._lanes: dict[str, Lane] = {}
         self._thread = threading.Thread(target=self._run, name="livetrack-commands", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer; what has come until now waits."""
         self._thread.start()
 
     def close(self) -> None:
-        """Finish what was begun, and let the address go."""
+        """Finish what was begun, and let the address go; harmless when done already."""
         if not self._thread.is_alive():
+            self._let_go()
             return
         for lane in list(self._lanes.values()):
             lane.close(_DEVICE_S)
-        with zmq.Context.instance().socket(zmq.PUSH) as last:
-            last.connect(self._inside)
-            last.send(b"")
+        last: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
+        last.connect(self._inside)
+        last.send(b"")
+        last.close()
         self._thread.join(5)
 
     def _run(self) -> None:
@@ -71,6 +76,9 @@ class CommandServer:
                 self._router.send_multipart(answer)
             if self._router in ready:
                 self._take(self._router.recv_multipart())
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._answers.close(linger=0)
         self._router.close(linger=_LINGER_MS)
 

@@ -21,6 +21,7 @@ Contrast = Literal["bright", "dark"]
 
 METHODS = ("centroid", "radial_symmetry")
 
+_OWN_THRESHOLD = 0.5
 _SIGNIFICANT = 5.0  # standard deviations of the noise where the score is 0.5
 
 
@@ -45,7 +46,7 @@ class ClassicalLocalizer:
     """
 
     def __init__(
-        self, method: str, *, threshold: float = 0.5, diameter_px: float = 9.0, contrast: Contrast = "bright"
+        self, method: str, *, threshold: float = _OWN_THRESHOLD, diameter_px: float = 9.0, contrast: Contrast = "bright"
     ) -> None:
         if not 3 <= diameter_px <= 255:
             raise ModelError(f"{method}: diameter_px is {diameter_px}; expected 3 to 255")
@@ -55,6 +56,7 @@ class ClassicalLocalizer:
         self.provider = "numba"
         self.threads = "1 thread"
         self.threshold = threshold
+        self.own_threshold = _OWN_THRESHOLD
         self.radius = round((diameter_px - 1) / 2)
         self._sign = 1.0 if contrast == "bright" else -1.0
         self._grey = np.empty((0, 0), np.float32)

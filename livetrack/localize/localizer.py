@@ -30,6 +30,8 @@ class Localizer(Protocol):
     """What runs it: ONNX Runtime's execution provider, or "numba"."""
     threshold: float
     """Least score of a row, 0..1; may be changed between two images."""
+    own_threshold: float
+    """The model's own."""
 
     @property
     def threads(self) -> str:

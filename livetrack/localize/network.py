@@ -74,7 +74,8 @@ class NetworkLocalizer:
         self.card: ModelCard = read_card(self.inference.session, path)
         self.name = self.card.name
         self.provider = self.inference.provider
-        self.threshold = self.card.threshold if threshold is None else threshold
+        self.own_threshold = self.card.threshold
+        self.threshold = self.own_threshold if threshold is None else threshold
         self._law = ScoreLaw(*self.card.score_law)
         self._profile_fit = profile_fit
         self._prior = ProfilePrior(self.card.profiles)
@@ -176,6 +177,10 @@ class NetworkLocalizer:
         for _ in range(2):
             self.localize(image)
             self.refine(image, middle)
+
+    def use_threads(self, count: int, spinning: bool) -> None:
+        """Let `count` threads share the network's work, as `choose_threads` has chosen for another model."""
+        self.inference = Inference(self._path, self._provider, count, spinning=spinning)
 
     def choose_threads(self, work: Callable[[], object]) -> None:
         """Let as many threads share the network's work as do `work`, a typical frame, in the shortest time.

@@ -92,6 +92,8 @@ class ChooseTarget(Request, frozen=True):
     particle: int | None = None
     x: float | None = None
     y: float | None = None
+    within_px: Positive = 20.0
+    """No farther than this from the place."""
 
     def __post_init__(self) -> None:
         if (self.particle is None) == (self.x is None) or (self.x is None) != (self.y is None):

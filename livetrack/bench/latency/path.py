@@ -141,6 +141,7 @@ def _settings(case: Case) -> list[str]:
         f"localizer.profile_fit={str(case.profile_fit).lower()}",
         "publish.address=tcp://127.0.0.1:*",
         "publish.preview_address=tcp://127.0.0.1:*",
+        "publish.command_address=tcp://127.0.0.1:*",
     ]
 
 

@@ -179,6 +179,7 @@ def _run(ready: Connection) -> None:
         "localizer.search=follow",
         "publish.address=tcp://127.0.0.1:*",
         "publish.preview_address=tcp://127.0.0.1:*",
+        "publish.command_address=tcp://127.0.0.1:*",
     ]
     with Engine(load_config(None, settings)) as engine:
         ready.send(engine.publisher.address)

@@ -1,0 +1,7 @@
+"""The commands of `livetrack.client.Remote`: a socket, threads, and what each does to the engine."""
+
+from livetrack.commands.desk import Desk
+from livetrack.commands.orders import Orders
+from livetrack.commands.server import CommandServer
+
+__all__ = ["CommandServer", "Desk", "Orders"]

@@ -1,0 +1,93 @@
+"""What each command does to an engine, and in which thread."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from livetrack.commands import cameras, sessions
+from livetrack.errors import LivetrackError
+from livetrack.wire import commands as ask
+from livetrack.wire.commands import Reply, Request
+
+if TYPE_CHECKING:
+    from livetrack.engine import Engine
+
+__all__ = ["Desk"]
+
+_log = logging.getLogger(__name__)
+
+
+class Duty(NamedTuple):
+    """How one kind of request is carried out."""
+
+    call: Callable[[Engine, Any], Any]
+    lane: str
+    """The thread: requests of one lane wait for each other. Empty: at once."""
+    device: bool = False
+    """Whether a device is told something, which may keep the camera's frames from coming."""
+
+
+_DUTIES: dict[type[Request], Duty] = {
+    ask.Hello: Duty(sessions.hello, ""),
+    ask.State: Duty(sessions.state, ""),
+    ask.Pause: Duty(sessions.pause, "loop"),
+    ask.Resume: Duty(sessions.resume, "loop"),
+    ask.SetThreshold: Duty(sessions.set_threshold, "loop"),
+    ask.SetSearchRadius: Duty(sessions.set_search_radius, "loop"),
+    ask.ChooseTarget: Duty(sessions.choose_target, "loop"),
+    ask.ClearTarget: Duty(sessions.clear_target, "loop"),
+    ask.SwapModel: Duty(sessions.swap_model, "model"),
+    ask.StartRecording: Duty(sessions.start_recording, "recording"),
+    ask.StopRecording: Duty(sessions.stop_recording, "recording"),
+    ask.Start: Duty(cameras.start, "camera"),
+    ask.Stop: Duty(cameras.stop, "camera"),
+    ask.Properties: Duty(cameras.properties, "camera", device=True),
+    ask.SetProperty: Duty(cameras.set_property, "camera", device=True),
+    ask.SetExposure: Duty(cameras.set_exposure, "camera", device=True),
+    ask.SetRoi: Duty(cameras.set_roi, "camera", device=True),
+    ask.ClearRoi: Duty(cameras.clear_roi, "camera", device=True),
+    ask.Actuators: Duty(cameras.actuators, "actuators", device=True),
+    ask.MoveTo: Duty(cameras.move_to, "actuators", device=True),
+    ask.MoveBy: Duty(cameras.move_by, "actuators", device=True),
+}
+
+
+class Desk:
+    """Carries out the commands of one engine; see `livetrack.commands.server.Handler`.
+
+    Commands to a device are watched: for how long they keep frames from coming is in the reply, and counted in
+    `holdups` and `holdup_ms`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.holdups = 0
+        self.holdup_ms = 0.0
+
+    def lane(self, request: Request) -> str:
+        """Return the name of the thread that `request` is for; empty where it takes no time."""
+        return _DUTIES[type(request)].lane
+
+    def answer(self, request: Request) -> Reply:
+        """Carry out `request`; never raises."""
+        duty = _DUTIES[type(request)]
+        begun_ns = time.perf_counter_ns()
+        result, error = None, ""
+        with self._engine.acquisition.gaps.watched() if duty.device else nullcontext() as watch:
+            try:
+                result = duty.call(self._engine, request)
+            except LivetrackError as refusal:
+                error = str(refusal)
+            except Exception as failure:  # noqa: BLE001  of a driver, a library: the sender is told, the engine goes on
+                _log.debug("command %r failed", request, exc_info=True)
+                error = f"failed: {failure}"
+        took_ms = round((time.perf_counter_ns() - begun_ns) * 1e-6, 3)
+        holdup_ms = watch.holdup_ms if watch else 0.0
+        if holdup_ms:
+            self.holdups += 1
+            self.holdup_ms += holdup_ms
+        return Reply(id=request.id, result=result, error=error, took_ms=took_ms, holdup_ms=holdup_ms)
