@@ -86,7 +86,13 @@ class PictureSequence:
                     self.start()
 
     def pictures(self) -> Iterator[Picture | None]:
-        """Yield pictures, and None while there is none, until `close`; raise `CameraLostError` for a dead camera."""
+        """Yield pictures, and None while there is none, until `close`; raise `CameraLostError` for a dead camera.
+
+        Those that MMCore has kept since `start`, while the reader made ready, are old news and thrown away.
+        """
+        with self._lock:
+            if self._state is State.RUNNING:
+                self._core.clear_circular_buffer()
         deadline = time.perf_counter() + IDLE_S
         while self._state is not State.CLOSED:
             picture = self._take()
