@@ -216,7 +216,7 @@ class Engine:
             return None
         tracker, acquisition = self.tracker, self.acquisition
         if frame.geometry_number != self._geometry_number or frame.t_s < self._t_s:
-            tracker.linker.reset()  # another ROI, or a camera whose time began anew: nothing is where it was
+            tracker.reset()  # another ROI, or a camera whose time began anew: nothing is where it was
             self.target = None
         self._geometry_number, self._t_s = frame.geometry_number, frame.t_s
         try:

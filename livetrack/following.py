@@ -19,18 +19,20 @@ _ROUND = 64  # tiles that a frame is searched in, one after the other
 _WIDER = 2  # times as wide and high as others is the crop about a particle that was not seen in the frame before
 _RUN_PX = 5000  # what each of the two runs of the network costs beside its pixels, in pixels
 _REHEARSED = 16  # particles
+_WHOLE_PX = 1 << 23  # pixels; larger frames are searched tile by tile from the first one on
 _WORTH = 0.9  # share of the frame's pixels; beyond it a search of the whole frame costs no more
+_NOBODY = empty_rows()
 
 
 class Follower:
     """Finds the particles of each frame without a search of all of it.
 
-    The network looks at a crop about the place where each trajectory is expected, and at one tile of the frame, the
-    next one in each frame: what is new is found within one round of some 64 frames. A trajectory that was not seen
-    in the frame before has a crop twice as wide and high; when the linker has given it up, which it does after
-    `memory` frames, its particle waits for the tile. All that is seen in crops and tile, each particle once, goes
-    through the profile fit. In a frame so small or so crowded that crops and tile would cost as much, the whole of
-    it is searched.
+    The first frame is searched as a whole. From then on the network looks at a crop about the place where each
+    trajectory is expected, and at one tile of the frame, the next one in each frame: what is new is found within one
+    round of some 64 frames. A trajectory that was not seen in the frame before has a crop twice as wide and high,
+    once more also when the linker has just given it up; after that its particle waits for the tile. All that is seen
+    in crops and tile, each particle once, goes through the profile fit. In a frame so small or so crowded that crops
+    and tile would cost as much, the whole of it is searched.
 
     What is found depends on the frames alone, not on the time that they take.
     """
@@ -38,7 +40,8 @@ class Follower:
     def __init__(self, localizer: NetworkLocalizer, linker: Linker) -> None:
         self._localizer = localizer
         self._linker = linker
-        self._last = empty_rows()  # rows of the frame before; the linker has written their ids since
+        self._last = _NOBODY  # rows of the frame before; the linker has written their ids since
+        self._expected = _NOBODY  # then
         self._shape: tuple[int, ...] = ()
         self._tiles: list[Windows] = []
         self._turn = 0
@@ -55,12 +58,19 @@ class Follower:
         """
         if np.shape(image) != self._shape:
             self._begin(np.shape(image))
-        self._turn += 1
-        if self._is_worth_it(len(self._last)):
-            self._last = self._localizer.localize_within(image, self._windows(t_s))
+        if self._starts_whole() or not self._is_worth_it(len(self._last)):
+            self._last, self._expected = self._localizer.localize(image), _NOBODY
         else:
-            self._last = self._localizer.localize(image)
+            expected = self._linker.predict(t_s)
+            self._last = self._localizer.localize_within(image, self._windows(expected))
+            self._expected = expected.copy()
+        self._turn += 1
         return self._last
+
+    def restart(self) -> None:
+        """Search the whole of the next frame: nothing is where it was."""
+        self._turn = 0
+        self._last = self._expected = _NOBODY
 
     def rehearse(self, image: npt.NDArray[Any]) -> None:
         """Look at `image` (H, W) as if some particles were followed, one of them lost."""
@@ -73,7 +83,8 @@ class Follower:
 
     def _begin(self, shape: tuple[int, ...]) -> None:
         """Make the tiles for frames of another shape."""
-        self._shape, self._turn = shape, 0
+        self._shape = shape
+        self.restart()
         overlap = 2 * self._localizer.margin_px
         side = math.ceil(math.sqrt(math.prod(shape) / _ROUND) + overlap)
         self._tiles = []
@@ -90,19 +101,19 @@ class Follower:
         crops = count * self._localizer.card.crop_px**2
         return 2 * _RUN_PX + crops + self._tiles[0].pixels < _WORTH * math.prod(self._shape)
 
-    def _windows(self, t_s: float | None) -> list[Windows]:
-        expected = self._linker.predict(t_s)
-        tile = self._tiles[self._turn % len(self._tiles)]
-        if not len(expected):
-            return [tile]
+    def _starts_whole(self) -> bool:
+        return not self._turn and math.prod(self._shape) <= _WHOLE_PX
+
+    def _windows(self, expected: Rows) -> list[Windows]:
         missed = np.ones(len(expected), np.bool_)
-        missed[np.searchsorted(expected["id"], self._last["id"])] = False  # who was seen is alive, the oldest first
-        if not missed.any():
-            return [self._crops(expected["x"], expected["y"]), tile]
-        lost = self._crops(expected["x"][missed], expected["y"][missed], _WIDER)
-        if missed.all():
-            return [lost, tile]
-        return [self._crops(expected["x"][~missed], expected["y"][~missed]), lost, tile]
+        if len(expected):  # who was seen is alive, the oldest first
+            missed[np.searchsorted(expected["id"], self._last["id"])] = False
+        lost = expected[missed]
+        if len(ended := self._linker.ended):
+            lost = np.concatenate([lost, self._expected[np.isin(self._expected["id"], ended)]])
+        seen = expected[~missed] if len(lost) else expected
+        crops = [self._crops(rows["x"], rows["y"], times) for rows, times in ((seen, 1), (lost, _WIDER)) if len(rows)]
+        return [*crops, self._tiles[self._turn % len(self._tiles)]]
 
     def _crops(self, x: npt.NDArray[Any], y: npt.NDArray[Any], times: int = 1) -> Windows:
         return self._localizer.windows(x, y, times * self._localizer.card.crop_px, self._shape)

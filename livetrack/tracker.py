@@ -15,12 +15,14 @@ from livetrack.following import Follower
 from livetrack.linking import Linker
 from livetrack.localize import CameraLaw, Localizer, load_localizer
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.particles import Rows
+from livetrack.particles import Rows, empty_rows
 
 __all__ = ["PIXEL_TYPES", "Tracker"]
 
 PIXEL_TYPES = (np.uint8, np.uint16)
 """What most cameras deliver."""
+
+_SOME = 3  # particles
 
 
 class Tracker:
@@ -87,11 +89,20 @@ class Tracker:
         self.t_linked_ns = time.perf_counter_ns()
         return rows
 
+    def reset(self) -> None:
+        """End all trajectories, as `Linker.reset`: another part of the sample, or another time."""
+        self.linker.reset()
+        if self._follower is not None:
+            self._follower.restart()
+
     def warmup(self, shape: tuple[int, int], dtypes: tuple[Any, ...] = PIXEL_TYPES) -> None:
         """Compile and load everything that frames of this shape and these types need."""
         for dtype in dtypes:
             self.localizer.warmup(shape, np.dtype(dtype))
-            self._rehearse(_noise(shape, dtype))
+            image = _noise(shape, dtype)
+            self._rehearse(image)
+            for count in (1, _SOME):  # a field of one row is contiguous, of several it is not: other kernels
+                self.localizer.refine(image, _on_the_diagonal(count, shape))
         self.linker.warmup()
 
     def choose_threads(self, shape: tuple[int, int]) -> None:
@@ -105,6 +116,14 @@ class Tracker:
             self.localizer.localize(image)
         else:
             self._follower.rehearse(image)
+
+
+def _on_the_diagonal(count: int, shape: tuple[int, int]) -> Rows:
+    """Return rows of so many particles spread over an image."""
+    rows = empty_rows(count)
+    for name, side in (("y", shape[0]), ("x", shape[1])):
+        rows[name] = (np.arange(count) + 0.5) * side / count
+    return rows
 
 
 def _noise(shape: tuple[int, int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:

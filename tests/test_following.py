@@ -102,6 +102,19 @@ def test_a_newcomer_is_found_within_one_round_wherever_it_appears(localizer: Net
     assert max(nearest(rows, x, y) for x, y in places) < 0.5
 
 
+def test_the_first_frame_is_searched_as_a_whole_and_so_is_that_after_a_reset(localizer: NetworkLocalizer) -> None:
+    spots, tracker = Spots(), follower(localizer)
+    places = [(100.0, 100.0), (300.3, 200.7), (480.0, 30.0)]
+    first, second = follow(tracker, spots, places, 2)
+    assert max(nearest(rows, x, y) for rows in (first, second) for x, y in places) < 0.5
+    assert not (first["flags"] & Flag.PARTIAL_SEARCH).any()
+    assert (second["flags"] & Flag.PARTIAL_SEARCH).all()
+    tracker.reset()
+    (third,) = follow(tracker, spots, places, 1, start=2)
+    assert not (third["flags"] & Flag.PARTIAL_SEARCH).any()
+    assert set(third["id"].tolist()).isdisjoint(second["id"].tolist())
+
+
 def test_every_place_of_the_frame_lies_well_within_some_tile(localizer: NetworkLocalizer) -> None:
     for shape in ((512, 512), (300, 1000), (2048, 2044), (160, 161)):
         tracker = follower(localizer)
@@ -120,10 +133,11 @@ def test_every_place_of_the_frame_lies_well_within_some_tile(localizer: NetworkL
         assert seen.all(), shape
 
 
+@pytest.mark.parametrize("memory", [0, 2])
 def test_a_particle_that_jumps_farther_than_its_crop_reaches_is_found_by_the_wider_one(
-    localizer: NetworkLocalizer,
+    localizer: NetworkLocalizer, memory: int
 ) -> None:
-    spots, tracker = Spots(), follower(localizer)
+    spots, tracker = Spots(), follower(localizer, memory)
     follow(tracker, spots, [(250.0, 250.0)], ROUND)
     jumped = (250.0, 267.0)
     first, second = follow(tracker, spots, [jumped], 2, start=ROUND)
@@ -144,9 +158,9 @@ def test_a_small_frame_full_of_particles_is_searched_as_a_whole(localizer: Netwo
     tracker = follower(localizer)
     crowd = np.array([(x, y) for x in range(8, 128, 12) for y in range(8, 128, 12)]) + 0.3
     image = Spots().frame(crowd)[:128, :128].copy()
-    partial = [bool((tracker.update(image, n / FPS)["flags"] & Flag.PARTIAL_SEARCH).any()) for n in range(ROUND)]
-    assert partial[0]
-    assert not partial[-1]
+    rows = [tracker.update(image, n / FPS) for n in range(ROUND)]
+    assert not any((each["flags"] & Flag.PARTIAL_SEARCH).any() for each in rows)
+    assert all(len(each) == len(crowd) for each in rows)
 
 
 def test_the_same_frames_give_the_same_rows(localizer: NetworkLocalizer) -> None:

@@ -89,7 +89,7 @@ def _track_all(source: _Source, config: Config, table: TrackTable, console: Cons
         task = progress.add_task("tracking", total=source.length)
         for index, image, t_s, of_geometry in source.images:
             if of_geometry != geometry:
-                tracker.linker.reset()  # another ROI: nothing is where it was
+                tracker.reset()  # another ROI: nothing is where it was
                 geometry = of_geometry
             rows = tracker.update(image, t_s)
             table.append(index, rows)

@@ -184,7 +184,7 @@ def stop_recording(engine: Engine, _: ask.StopRecording) -> RecordingStatus:
 def _pause(engine: Engine, paused: bool) -> str:
     def change() -> str:
         if paused != engine.paused:
-            engine.tracker.linker.reset()
+            engine.tracker.reset()
             engine.target = None
         engine.paused = paused
         return engine.state
