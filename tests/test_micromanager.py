@@ -93,6 +93,16 @@ def test_says_where_it_looked_for_micro_manager(build: Open, monkeypatch: pytest
     assert str(tmp_path) in str(caught.value)
 
 
+def test_pictures_from_before_they_are_wanted_are_thrown_away(opened: Open) -> None:
+    camera = opened(exposure_ms=5)
+    time.sleep(0.5)
+    waiting = camera.core.get_remaining_image_count()
+    assert waiting > 20
+    (first,) = take(camera, 1)
+    assert camera.core.get_remaining_image_count() < waiting // 2
+    assert first.number is not None
+
+
 def test_delivers_beads_in_16_bit(opened: Open) -> None:
     pictures = take(opened(properties=BEADS), 10)
     assert {picture.pixels.shape for picture in pictures} == {(512, 512)}
