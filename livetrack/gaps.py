@@ -35,6 +35,7 @@ class Gaps:
 
     def __init__(self) -> None:
         self._usual_ns = 0.0
+        self._count = 0
         self._last_ns = 0
         self._watches: list[Watch] = []
 
@@ -42,14 +43,16 @@ class Gaps:
         """Take in a frame that came at `now_ns`."""
         gap_ns, self._last_ns = now_ns - self._last_ns, now_ns
         usual_ns = self._usual_ns or gap_ns
-        self._usual_ns = usual_ns + _WEIGHT * (min(gap_ns, _MOST * usual_ns) - usual_ns)
+        self._count += 1
+        weight = max(_WEIGHT, 1 / self._count)
+        self._usual_ns = usual_ns + weight * (min(gap_ns, _MOST * usual_ns) - usual_ns)
         for watch in self._watches:
             watch.note(gap_ns)
 
     def forget(self) -> None:
         """Begin anew with the next frame, as when the camera was opened again."""
         self._last_ns = time.perf_counter_ns()
-        self._usual_ns = 0.0
+        self._usual_ns, self._count = 0.0, 0
 
     @contextmanager
     def watched(self) -> Iterator[Watch]:

@@ -304,17 +304,9 @@ def id_of(payload: bytes) -> int:
         return 0
 
 
-def decode_reply(payload: bytes, kind: Any) -> Reply:
-    """Return the reply to a request, its result as `kind`.
-
-    Raises
-    ------
-    CommandError
-        It is no reply, or of another version's.
-    """
+def decode_reply(payload: bytes) -> Reply:
+    """Return the reply that was sent, its result in JSON's own types. Raises `CommandError` where it is none."""
     try:
-        reply = msgspec.json.decode(payload, type=Reply)
-        result = None if reply.error else msgspec.convert(reply.result, kind)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise CommandError(f"the engine's answer cannot be read ({error}): the same livetrack on both sides?") from None
-    return msgspec.structs.replace(reply, result=result)
+        return msgspec.json.decode(payload, type=Reply)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CommandError(f"the engine's answer cannot be read: {error}") from None
