@@ -114,11 +114,12 @@ def test_the_graphs_show_the_chosen_particle(engine, playing):
         engine.positions(10 + n, rows, t_s=n / 100, pixel_size_um=0.5)
     refresh_until(playing, lambda: playing.received.history.at(None).frame == 409)
     playing.choose(5)
-    playing.body.pane.plots._looked_s = 0.0  # as if it were long ago
     engine.positions(410, rows_of((5, x[-1], y[-1])), t_s=4.0, pixel_size_um=0.5)
     engine.picture(410, np.zeros((30, 40), np.uint8))
     refresh_until(playing, lambda: shown_frame(playing) == 410)
     plots = playing.body.pane.plots
+    plots._looked_s = 0.0  # as if it were long ago
+    playing.refresh()
     t_s, shown = plots.curves["x"].getData()
     assert t_s[-1] == pytest.approx(0)
     assert t_s[0] == pytest.approx(-4.0)
