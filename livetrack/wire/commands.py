@@ -192,6 +192,8 @@ class Welcome(Struct, frozen=True, kw_only=True):
     """The settings `[calibration]`."""
     settings: dict[str, Any]
     """All settings in force, section by section."""
+    models: tuple[str, ...] = ()
+    """Names that `SwapModel` takes; it takes an ONNX file as well."""
     status: Status
     t_client_ns: int
     """As it was sent."""
