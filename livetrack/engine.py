@@ -20,6 +20,7 @@ from livetrack.errors import InputError, LivetrackError
 from livetrack.particles import Rows, empty_rows
 from livetrack.publish import Publisher, bind_commands
 from livetrack.record import Recorder
+from livetrack.rehearsal import Rehearsal
 from livetrack.timing import StageTimes
 from livetrack.tracker import Tracker
 from livetrack.wire import Status
@@ -116,6 +117,7 @@ class Engine:
         """
         stop = stop or threading.Event()
         acquisition = self.acquisition
+        rehearsal = Rehearsal()
         gc.collect()
         gc.freeze()  # what was loaded until now is never looked through again: no long pauses
         sys.setswitchinterval(_SWITCH_S)
@@ -123,13 +125,17 @@ class Engine:
         self._started_ns = time.perf_counter_ns()
         deadline_ns = None if seconds is None else self._started_ns + int(seconds * 1e9)
         while not stop.is_set() and (deadline_ns is None or time.perf_counter_ns() < deadline_ns):
-            frame = acquisition.take(_IDLE_S)
+            frame = acquisition.take(rehearsal.wait_s(_IDLE_S))
             if frame is not None:
+                began_ns = time.perf_counter_ns()
                 rows = self._track(frame)
+                rehearsal.note(frame.t_received_ns, began_ns, time.perf_counter_ns())
                 if on_rows is not None and rows is not None:
                     on_rows(frame, rows)
             elif acquisition.ended:
                 break
+            elif rehearsal.is_due() and self.frame is not None and not self.paused:
+                self.tracker.rehearse(self.frame.pixels)
             if self.orders:
                 self.orders.carry_out()
             if time.perf_counter_ns() >= self._beat_ns:

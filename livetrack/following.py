@@ -43,6 +43,7 @@ class Follower:
         self._expected = _NOWHERE  # then
         self._shape: tuple[int, ...] = ()
         self._tiles: list[Windows] = []
+        self._windows: list[Windows] = []  # in the frame before; none: it was searched as a whole
         self._turn = 0
 
     def localize(self, image: npt.NDArray[Any], t_s: float | None) -> Rows:
@@ -58,13 +59,20 @@ class Follower:
         if np.shape(image) != self._shape:
             self._begin(np.shape(image))
         if self._starts_whole() or not self._is_worth_it(len(self._last)):
-            self._last, self._expected = self._localizer.localize(image), _NOWHERE
+            self._windows, self._expected = [], _NOWHERE
         else:
             expected = self._linker.predict(t_s)
-            self._last = self._localizer.localize_within(image, self._windows(expected))
+            self._windows = self._look_at(expected)
             self._expected = _Places(*(expected[name].copy() for name in _Places._fields))
+        self._last = self.again(image)
         self._turn += 1
         return self._last
+
+    def again(self, image: npt.NDArray[Any]) -> Rows:
+        """Return the rows of `image` (H, W), of the shape that there was last, where the last one was looked at."""
+        if not self._windows:
+            return self._localizer.localize(image)
+        return self._localizer.localize_within(image, self._windows)
 
     def restart(self) -> None:
         """Search the whole of the next frame: nothing is where it was."""
@@ -103,7 +111,7 @@ class Follower:
     def _starts_whole(self) -> bool:
         return not self._turn and math.prod(self._shape) <= _WHOLE_PX
 
-    def _windows(self, expected: Rows) -> list[Windows]:
+    def _look_at(self, expected: Rows) -> list[Windows]:
         x, y, ended = expected["x"], expected["y"], self._linker.ended
         windows = [self._tiles[self._turn % len(self._tiles)]]
         if len(expected) > len(self._last) or len(ended):  # else all were seen: who was seen is alive

@@ -47,6 +47,7 @@ class Tracker:
 
     def __init__(self, localizer: Localizer, linker: Linker, *, follow: bool = False) -> None:
         self.linker = linker
+        self._understudy = Linker(**linker.settings)
         self._follow = follow
         self.use(localizer)
         self.t_started_ns = self.t_localized_ns = self.t_linked_ns = 0
@@ -88,6 +89,15 @@ class Tracker:
         self.linker.update(rows, t_s)
         self.t_linked_ns = time.perf_counter_ns()
         return rows
+
+    def rehearse(self, image: npt.NDArray[Any]) -> None:
+        """Go through the motions of `update` with the (H, W) `image` that it had last, and change nothing.
+
+        What was in the processor's caches then is there again.
+        """
+        rows = self.localizer.localize(image) if self._follower is None else self._follower.again(image)
+        self._understudy.update(rows)
+        self._understudy.predict()
 
     def reset(self) -> None:
         """End all trajectories, as `Linker.reset`: another part of the sample, or another time."""
