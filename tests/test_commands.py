@@ -134,7 +134,7 @@ def test_the_positions_address_is_enough(session: Session) -> None:
 
 
 def test_where_no_engine_is_a_remote_says_so() -> None:
-    with pytest.raises(CommandError, match="no engine has answered for 0.3 s: is one running there"):
+    with pytest.raises(CommandError, match=r"no engine has answered for 0.3 s: is one running there"):
         Remote("tcp://127.0.0.1:1", timeout_s=0.3)
     with pytest.raises(UsageError, match="not an address"):
         Remote("localhost")
@@ -229,7 +229,7 @@ def test_a_target_is_chosen_by_place_and_by_id_and_stands_in_every_message(sessi
     assert session.remote.choose_target(chosen) == session.remote.state().target == chosen
     with pytest.raises(CommandError, match="no particle of the newest frame has the id 123456789"):
         session.remote.choose_target(123456789)
-    with pytest.raises(CommandError, match="no particle within 0.001 px"):
+    with pytest.raises(CommandError, match=r"no particle within 0.001 px"):
         session.remote.choose_target(x=-50, y=-50, within_px=0.001)
     with pytest.raises(CommandError, match="give either"):
         session.remote.choose_target(3, x=1, y=2)
