@@ -17,6 +17,7 @@ from livetrack.camera import Camera, Frame, load_driver
 from livetrack.commands import CommandServer, Desk, Orders
 from livetrack.config import Config
 from livetrack.errors import InputError, LivetrackError
+from livetrack.events import EventTeller
 from livetrack.particles import Rows, empty_rows
 from livetrack.publish import Publisher, bind_commands
 from livetrack.record import Recorder
@@ -71,6 +72,7 @@ class Engine:
         self._desk = Desk(self)
         self._commands: CommandServer | None = None
         self.publisher = Publisher(config.publish, self.session)
+        self._events = EventTeller(self.session, self.publisher.tell)
         try:
             commands, self.command_address = bind_commands(config.publish)
             self._commands = CommandServer(commands, self._desk)  # it begins to answer below, when all is there
@@ -138,12 +140,14 @@ class Engine:
                 self.tracker.rehearse(self.frame.pixels)
             if self.orders:
                 self.orders.carry_out()
+            self._events.look(self.state, acquisition.message)
             if time.perf_counter_ns() >= self._beat_ns:
                 self._beat(on_status)
         self.orders.close()
         state = acquisition.state if acquisition.ended else "stopped"
         acquisition.stop()
         status = self.status(state)
+        self._events.look(status.state, status.message)
         self.publisher.beat(status)
         if acquisition.failure is not None:
             raise LivetrackError(f"{self.config.camera.driver}: {acquisition.message}") from acquisition.failure
@@ -201,6 +205,7 @@ class Engine:
             last_first.callback(gc.unfreeze)
             last_first.callback(sys.setswitchinterval, self._switch_s)
             last_first.callback(self.publisher.close)
+            last_first.callback(self._events.close)
             if self.recorder is not None:
                 last_first.callback(self.recorder.close)
             last_first.callback(self.acquisition.close)
@@ -239,6 +244,7 @@ class Engine:
             frame.t_exposed_ns, frame.t_received_ns, tracker.t_started_ns, tracker.t_localized_ns, tracker.t_linked_ns,
             published_ns,
         )  # fmt: skip
+        self._events.tracked(frame, tracker.linker, self.target)
         self.tracked += 1
         self.frame, self.rows = frame, rows
         if self.recorder is not None:

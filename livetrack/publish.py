@@ -83,6 +83,10 @@ class Publisher:
         """Send the engine's state."""
         self._socket.send(encode_status(status))
 
+    def tell(self, event: bytes) -> None:
+        """Send an event's message."""
+        self._socket.send(event)
+
     def close(self) -> None:
         """Send what is waiting, for half a second at most, and let the addresses go."""
         self._previews.close()

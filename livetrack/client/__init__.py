@@ -10,6 +10,21 @@ Imports NumPy, pyzmq and msgspec, and nothing heavier: a feedback program starts
 """
 
 from livetrack.client.remote import Remote
-from livetrack.client.streams import DEFAULT_ADDRESS, PreviewSubscriber, StatusSubscriber, Subscriber, Update
+from livetrack.client.streams import (
+    DEFAULT_ADDRESS,
+    EventSubscriber,
+    PreviewSubscriber,
+    StatusSubscriber,
+    Subscriber,
+    Update,
+)
 
-__all__ = ["DEFAULT_ADDRESS", "PreviewSubscriber", "Remote", "StatusSubscriber", "Subscriber", "Update"]
+__all__ = [
+    "DEFAULT_ADDRESS",
+    "EventSubscriber",
+    "PreviewSubscriber",
+    "Remote",
+    "StatusSubscriber",
+    "Subscriber",
+    "Update",
+]

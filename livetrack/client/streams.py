@@ -12,18 +12,21 @@ import zmq
 from livetrack.errors import UsageError
 from livetrack.particles import Rows
 from livetrack.wire import (
+    EVENT,
     HEARTBEAT,
     POSITIONS,
     PREVIEW,
     WHOLE,
+    EventMessage,
     Preview,
     Status,
+    decode_event,
     decode_positions,
     decode_preview,
     decode_status,
 )
 
-__all__ = ["DEFAULT_ADDRESS", "PreviewSubscriber", "StatusSubscriber", "Subscriber", "Update"]
+__all__ = ["DEFAULT_ADDRESS", "EventSubscriber", "PreviewSubscriber", "StatusSubscriber", "Subscriber", "Update"]
 
 DEFAULT_ADDRESS = "tcp://127.0.0.1:5555"
 
@@ -166,6 +169,20 @@ class PreviewSubscriber(_Topic[Preview]):
 
     def __init__(self, address: str, whole: bool = False) -> None:
         super().__init__(address, WHOLE if whole else PREVIEW, decode_preview, newest=True, queue=1)
+
+
+class EventSubscriber(_Topic[EventMessage]):
+    """What happens in the engine at `address`: every event, with those that could not be kept in `gap`."""
+
+    def __init__(self, address: str = DEFAULT_ADDRESS) -> None:
+        super().__init__(address, EVENT, self._event, newest=False, queue=100_000)
+        self._last: tuple[int, int] | None = None  # session and seq of the last event
+
+    def _event(self, message: bytes) -> EventMessage:
+        event = decode_event(message)
+        gap = event.seq - self._last[1] - 1 if self._last and self._last[0] == event.session else 0
+        self._last = event.session, event.seq
+        return msgspec.structs.replace(event, gap=gap)
 
 
 class StatusSubscriber(_Topic[Status]):

@@ -5,18 +5,23 @@ Every message that is published is one part (so that subscribers may conflate) a
 - `POSITIONS`: topic, `HEADER`, then the rows (`livetrack.particles.ROW`);
 - `PREVIEW`, a picture for windows: topic, `PREVIEW_HEADER`, then the pixels, row by row; `WHOLE`, the same with every
   pixel as the camera delivered it;
-- `HEARTBEAT`, the state of the engine about once a second: topic, then `Status` as JSON.
+- `HEARTBEAT`, the state of the engine about once a second: topic, then `Status` as JSON;
+- `EVENT`, what happens: topic, then `EventMessage` as JSON.
+
+Commands are requests and replies on a socket of their own: `livetrack.wire.commands`.
 
 All numbers are little-endian and lie on their natural boundaries. Headers say their own size and that of a
 row, so that fields can be added behind the last one without a new version: a reader skips what it does not know.
 """
 
 from livetrack.wire.common import VERSION, WireError
+from livetrack.wire.events import EVENT, EventMessage, decode_event, encode_event
 from livetrack.wire.positions import HEADER, POSITIONS, PositionsEncoder, decode_positions
 from livetrack.wire.preview import PREVIEW, PREVIEW_HEADER, WHOLE, Preview, decode_preview, encode_preview
 from livetrack.wire.status import HEARTBEAT, Latency, RecordingStatus, Status, decode_status, encode_status
 
 __all__ = [
+    "EVENT",
     "HEADER",
     "HEARTBEAT",
     "POSITIONS",
@@ -24,15 +29,18 @@ __all__ = [
     "PREVIEW_HEADER",
     "VERSION",
     "WHOLE",
+    "EventMessage",
     "Latency",
     "PositionsEncoder",
     "Preview",
     "RecordingStatus",
     "Status",
     "WireError",
+    "decode_event",
     "decode_positions",
     "decode_preview",
     "decode_status",
+    "encode_event",
     "encode_preview",
     "encode_status",
 ]
