@@ -24,7 +24,7 @@ _NONE, _HALF = np.float32(0), np.float32(0.5)
 @njit
 def step(
     first: int, last: int, basis: Any, derivative: Any, direction: Any, origin: Any, z: Any, weight: Any, law: Any,
-    prior: Any, mean: Any, height: Any, begin: Any, wanted: Any, moves: bool, centre: Any, profile: Any, result: Any,
+    prior: Any, mean: Any, height: Any, begin: Any, wanted: Any, centre: Any, profile: Any, result: Any,
     good: Any, square: Any, at: Any, painted: Any,
 ) -> None:  # fmt: skip
     """Improve `centre` (N, 2) and `profile` (N, K + 2: the spline, and the slope) of the particles `first` to `last`.
@@ -43,8 +43,6 @@ def step(
         (N, 2) where the network saw the particle; the centre stays within FURTHEST_PX of it.
     wanted
         (N,) for which ones anything is done.
-    moves
-        Whether the centre is free.
     result
         (N, 5) gets the variances of x and y and their covariance, px²; the height over the background, in units of
         the noise; and its significance, the height over its standard error, the profile's form being taken as known.
@@ -72,16 +70,14 @@ def step(
         data[:] = normal[: knots + 2, :knots]
         answer[:] = right[:knots]
         _add_prior(normal, right, prior, mean, height[n])
-        good[n] = good[n] and _solve(normal, right, size if moves else size - 2)
+        good[n] = good[n] and _solve(normal, right, size)
         if not good[n]:
             continue
         profile[n] = right[: knots + 2]
         _assess(data, answer, profile[n], result[n])
-        if moves:
-            _move(right, normal, origin[n], begin[n], centre[n], result[n])
-        if len(painted):
-            at[n, 0], at[n, 1] = math.floor(origin[n, 0] + 0.5), math.floor(origin[n, 1] + 0.5)
-            _paint(basis[phase], shift, profile[n], centre[n] - origin[n, :2], square, level, painted[n])
+        _move(right, normal, origin[n], begin[n], centre[n], result[n])
+        at[n, 0], at[n, 1] = math.floor(origin[n, 0] + 0.5), math.floor(origin[n, 1] + 0.5)
+        _paint(basis[phase], shift, profile[n], centre[n] - origin[n, :2], square, level, painted[n])
 
 
 @njit
