@@ -25,7 +25,7 @@ __all__ = ["fit_profiles"]
 Doubles = npt.NDArray[np.float64]
 Wanted = npt.NDArray[np.bool_]
 
-_SURVEYED = 32  # particles that the noise's law is found from, and what the image's have in common
+_SURVEYED = 48  # particles that the noise's law is found from, and what the image's have in common
 _LOOK_PX = (-4, -2, 0, 2, 4)  # along either axis, where pixels are looked at
 _FAR_MORE = 4.0  # times the height that was told: so much tells of a ring, not of noise
 _LEAST_HEIGHT = 1.0  # in units of the noise: the prior's scale is no smaller
