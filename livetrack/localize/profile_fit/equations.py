@@ -15,6 +15,7 @@ FURTHEST_PX = 2.5
 """From where the network saw the particle: the centre goes no further."""
 
 _LARGEST_STEP_PX = 0.7
+_SETTLED = 0.8  # of its standard uncertainty: a centre that moves less has settled
 _LEAST_PIXELS = 24.0
 _LEAST_VARIANCE = np.float32(0.2)
 _OVERLAP = 3  # splines that are further apart share no pixel
@@ -25,7 +26,7 @@ _NONE, _HALF = np.float32(0), np.float32(0.5)
 def step(
     first: int, last: int, basis: Any, derivative: Any, direction: Any, origin: Any, z: Any, weight: Any, law: Any,
     prior: Any, mean: Any, height: Any, begin: Any, wanted: Any, centre: Any, profile: Any, result: Any,
-    good: Any, square: Any, at: Any, painted: Any,
+    good: Any, moved: Any, square: Any, at: Any, painted: Any,
 ) -> None:  # fmt: skip
     """Improve `centre` (N, 2) and `profile` (N, K + 2: the spline, and the slope) of the particles `first` to `last`.
 
@@ -48,6 +49,8 @@ def step(
         the noise; and its significance, the height over its standard error, the profile's form being taken as known.
     good
         (N,) becomes False where there is no solution.
+    moved
+        (N,) gets whether the centre has moved by more than `_SETTLED` of its standard uncertainty.
     square, at, painted
         Of `read_windows`: what each particle adds to the grey levels about it, for its neighbours' sake.
     """
@@ -60,6 +63,7 @@ def step(
         np.empty(z.shape[1], np.float32),
     )
     for n in range(first, last):
+        moved[n] = False
         if not wanted[n]:
             continue
         phase = int(origin[n, 2])
@@ -75,7 +79,7 @@ def step(
             continue
         profile[n] = right[: knots + 2]
         _assess(data, answer, profile[n], result[n])
-        _move(right, normal, origin[n], begin[n], centre[n], result[n])
+        moved[n] = _move(right, normal, origin[n], begin[n], centre[n], result[n])
         at[n, 0], at[n, 1] = math.floor(origin[n, 0] + 0.5), math.floor(origin[n, 1] + 0.5)
         _paint(basis[phase], shift, profile[n], centre[n] - origin[n, :2], square, level, painted[n])
 
@@ -299,16 +303,20 @@ def _solve(normal: Any, right: Any, size: int) -> bool:
 
 
 @njit
-def _move(right: Any, factors: Any, origin: Any, begin: Any, centre: Any, result: Any) -> None:
-    """Take the step, and read the centre's covariance off the last corner of the factors."""
+def _move(right: Any, factors: Any, origin: Any, begin: Any, centre: Any, result: Any) -> bool:
+    """Take the step, and read the centre's covariance off the last corner of the factors; return whether it moved."""
     last = right.size - 1
-    for axis in range(2):
-        change = min(max(right[last - 1 + axis], -_LARGEST_STEP_PX), _LARGEST_STEP_PX)
-        centre[axis] = min(max(origin[axis] + change, begin[axis] - FURTHEST_PX), begin[axis] + FURTHEST_PX)
     share = factors[last, last - 1]
     result[1] = factors[last, last]
     result[0] = factors[last - 1, last - 1] + share * share * result[1]
     result[2] = -share * result[1]
+    moved = False
+    for axis in range(2):
+        change = min(max(right[last - 1 + axis], -_LARGEST_STEP_PX), _LARGEST_STEP_PX)
+        place = min(max(origin[axis] + change, begin[axis] - FURTHEST_PX), begin[axis] + FURTHEST_PX)
+        moved |= abs(place - centre[axis]) > _SETTLED * math.sqrt(result[axis])
+        centre[axis] = place
+    return moved
 
 
 @njit

@@ -30,7 +30,6 @@ _LOOK_PX = (-4, -2, 0, 2, 4)  # along either axis, where pixels are looked at
 _FAR_MORE = 4.0  # times the height that was told: so much tells of a ring, not of noise
 _LEAST_HEIGHT = 1.0  # in units of the noise: the prior's scale is no smaller
 _SURVEY_STEPS, _MOST_STEPS = 2, 4
-_SETTLED = 0.8  # of its standard uncertainty: a centre that moves less has settled
 _FEW = 24  # particles for which a second thread is not worth its start
 _SMOOTH = ProfilePrior()
 
@@ -126,18 +125,17 @@ class _Fit:
 
     def step(self, wanted: Wanted) -> Wanted:
         """Improve the `wanted` particles once. Return which moved much."""
-        before = self.centre.copy()
         wanted = wanted & self.good
+        moved = np.empty_like(wanted)
         self._read(wanted)
         self._share(
             lambda first, last: step(
                 first, last, *self._tables, self._origin, self._z, self._weight, self._law, *self._prior,
-                self._height, self._begin, wanted, self.centre, self.profile, self.result, self.good,
+                self._height, self._begin, wanted, self.centre, self.profile, self.result, self.good, moved,
                 self._window.square, self._at, self._painted,
             )
         )  # fmt: skip
-        moved = np.abs(self.centre - before) > _SETTLED * np.sqrt(self.result[:, :2])
-        return wanted & moved.any(axis=1)
+        return moved
 
     def survey(self, camera: CameraLaw | None) -> None:
         """Learn from the brightest particles what the image's have in common, and the noise's law.
