@@ -10,18 +10,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from livetrack.client import Subscriber, Update
+    from livetrack.client import Remote, Subscriber, Update
     from livetrack.config import load_config
     from livetrack.linking import Linker
     from livetrack.localize import load_localizer
     from livetrack.tracker import Tracker
 
-__all__ = ["Linker", "Subscriber", "Tracker", "Update", "__version__", "load_config", "load_localizer"]
+__all__ = ["Linker", "Remote", "Subscriber", "Tracker", "Update", "__version__", "load_config", "load_localizer"]
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Linker": "livetrack.linking",
+    "Remote": "livetrack.client",
     "Subscriber": "livetrack.client",
     "Tracker": "livetrack.tracker",
     "Update": "livetrack.client",

@@ -68,10 +68,13 @@ class Actuator(Protocol):
     Called one at a time, from a thread of its own. Each method raises `CameraError` for what cannot be done.
     """
 
-    axes: Sequence[str]
-    """Names of its axes, in order, as `("x", "y")`."""
-    unit: str
-    """Of positions, as "um"."""
+    @property
+    def axes(self) -> Sequence[str]:
+        """Names of its axes, in order, as `("x", "y")`."""
+
+    @property
+    def unit(self) -> str:
+        """Of positions, as "um"."""
 
     def position(self) -> tuple[float, ...]:
         """Return where it is, one number for each axis."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,6 @@ _RUN_PX = 5000  # what each of the two runs of the network costs beside its pixe
 _REHEARSED = 16  # particles
 _WHOLE_PX = 1 << 23  # pixels; larger frames are searched tile by tile from the first one on
 _WORTH = 0.9  # share of the frame's pixels; beyond it a search of the whole frame costs no more
-_NOBODY = empty_rows()
 
 
 class Follower:
@@ -40,8 +39,8 @@ class Follower:
     def __init__(self, localizer: NetworkLocalizer, linker: Linker) -> None:
         self._localizer = localizer
         self._linker = linker
-        self._last = _NOBODY  # rows of the frame before; the linker has written their ids since
-        self._expected = _NOBODY  # then
+        self._last = empty_rows()  # rows of the frame before; the linker has written their ids since
+        self._expected = _NOWHERE  # then
         self._shape: tuple[int, ...] = ()
         self._tiles: list[Windows] = []
         self._turn = 0
@@ -59,18 +58,18 @@ class Follower:
         if np.shape(image) != self._shape:
             self._begin(np.shape(image))
         if self._starts_whole() or not self._is_worth_it(len(self._last)):
-            self._last, self._expected = self._localizer.localize(image), _NOBODY
+            self._last, self._expected = self._localizer.localize(image), _NOWHERE
         else:
             expected = self._linker.predict(t_s)
             self._last = self._localizer.localize_within(image, self._windows(expected))
-            self._expected = expected.copy()
+            self._expected = _Places(*(expected[name].copy() for name in _Places._fields))
         self._turn += 1
         return self._last
 
     def restart(self) -> None:
         """Search the whole of the next frame: nothing is where it was."""
         self._turn = 0
-        self._last = self._expected = _NOBODY
+        self._last, self._expected = empty_rows(), _NOWHERE
 
     def rehearse(self, image: npt.NDArray[Any]) -> None:
         """Look at `image` (H, W) as if some particles were followed, one of them lost."""
@@ -105,18 +104,36 @@ class Follower:
         return not self._turn and math.prod(self._shape) <= _WHOLE_PX
 
     def _windows(self, expected: Rows) -> list[Windows]:
-        missed = np.ones(len(expected), np.bool_)
-        if len(expected):  # who was seen is alive, the oldest first
-            missed[np.searchsorted(expected["id"], self._last["id"])] = False
-        lost = expected[missed]
-        if len(ended := self._linker.ended):
-            lost = np.concatenate([lost, self._expected[np.isin(self._expected["id"], ended)]])
-        seen = expected[~missed] if len(lost) else expected
-        crops = [self._crops(rows["x"], rows["y"], times) for rows, times in ((seen, 1), (lost, _WIDER)) if len(rows)]
-        return [*crops, self._tiles[self._turn % len(self._tiles)]]
+        x, y, ended = expected["x"], expected["y"], self._linker.ended
+        windows = [self._tiles[self._turn % len(self._tiles)]]
+        if len(expected) > len(self._last) or len(ended):  # else all were seen: who was seen is alive
+            missed = np.ones(len(expected), np.bool_)
+            if len(expected):
+                missed[np.searchsorted(expected["id"], self._last["id"])] = False  # the oldest come first
+            gone = np.isin(self._expected.id, ended)
+            lost_x, lost_y = (
+                np.append(now[missed], then[gone]) for now, then in ((x, self._expected.x), (y, self._expected.y))
+            )
+            x, y = x[~missed], y[~missed]
+            if len(lost_x):
+                windows.append(self._crops(lost_x, lost_y, _WIDER))
+        if len(x):
+            windows.append(self._crops(x, y))
+        return windows
 
     def _crops(self, x: npt.NDArray[Any], y: npt.NDArray[Any], times: int = 1) -> Windows:
         return self._localizer.windows(x, y, times * self._localizer.card.crop_px, self._shape)
+
+
+class _Places(NamedTuple):
+    """Trajectories and where they were expected, (N,) each."""
+
+    id: npt.NDArray[np.int64]
+    x: npt.NDArray[np.float32]
+    y: npt.NDArray[np.float32]
+
+
+_NOWHERE = _Places(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))
 
 
 def _middles(length: int, side: int, overlap: float) -> npt.NDArray[np.float64]:

@@ -34,22 +34,24 @@ class Gaps:
     """Is told of every frame, by one thread, and watches for others."""
 
     def __init__(self) -> None:
-        self._usual_ns = 0.0
         self._last_ns = 0
+        self._usual_ns = 0.0
+        self._count = -1  # of intervals: the first frame ends none
         self._watches: list[Watch] = []
 
     def note(self, now_ns: int) -> None:
         """Take in a frame that came at `now_ns`."""
-        gap_ns, self._last_ns = now_ns - self._last_ns, now_ns
+        gap_ns, self._last_ns = now_ns - (self._last_ns or now_ns), now_ns
         usual_ns = self._usual_ns or gap_ns
-        self._usual_ns = usual_ns + _WEIGHT * (min(gap_ns, _MOST * usual_ns) - usual_ns)
+        self._count += 1
+        weight = max(_WEIGHT, 1 / max(self._count, 1))
+        self._usual_ns = usual_ns + weight * (min(gap_ns, _MOST * usual_ns) - usual_ns)
         for watch in self._watches:
             watch.note(gap_ns)
 
     def forget(self) -> None:
         """Begin anew with the next frame, as when the camera was opened again."""
-        self._last_ns = time.perf_counter_ns()
-        self._usual_ns = 0.0
+        self._last_ns, self._usual_ns, self._count = 0, 0.0, -1
 
     @contextmanager
     def watched(self) -> Iterator[Watch]:
@@ -60,4 +62,5 @@ class Gaps:
             yield watch
         finally:
             self._watches = [each for each in self._watches if each is not watch]
-            watch.note(time.perf_counter_ns() - self._last_ns)
+            if self._last_ns:
+                watch.note(time.perf_counter_ns() - self._last_ns)

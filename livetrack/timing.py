@@ -25,8 +25,7 @@ class Histogram:
     def record(self, duration_ns: int) -> None:
         """Count one duration; a negative one counts as 0."""
         value = max(duration_ns, 0)
-        shift = max(value.bit_length() - _PRECISION_BITS - 1, 0)
-        self._counts[(shift << _PRECISION_BITS) + (value >> shift)] += 1
+        self._counts[_bucket(value)] += 1
         self.total += 1
         self._max = max(self._max, value)
 
@@ -43,7 +42,7 @@ class Histogram:
 
     def _quantiles_us(self, *shares: float) -> list[float]:
         """Return several quantiles for the price of one pass: the live loop waits for it."""
-        seen = list(accumulate(self._counts))
+        seen = list(accumulate(self._counts[: _bucket(self._max) + 1]))
         indices = (bisect_left(seen, max(share * self.total, 1)) for share in shares)
         return [min(_upper_edge(index), self._max) / 1e3 for index in indices]
 
@@ -71,6 +70,11 @@ class StageTimes:
         """Return the quantiles by stage; `camera` only where exposures are known."""
         known = vars(self).items() if self.camera.total else list(vars(self).items())[1:]
         return {stage: histogram.latency() for stage, histogram in known}
+
+
+def _bucket(value: int) -> int:
+    shift = max(value.bit_length() - _PRECISION_BITS - 1, 0)
+    return (shift << _PRECISION_BITS) + (value >> shift)
 
 
 def _upper_edge(index: int) -> int:

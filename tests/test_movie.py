@@ -16,7 +16,7 @@ import tifffile
 from livetrack_drivers.movie import MovieCamera, MovieSettings
 from PIL import Image
 
-from livetrack.camera import load_driver
+from livetrack.camera import Geometry, load_driver
 from livetrack.errors import CameraError, CameraLostError, InputError
 from livetrack.movies import open_movie
 
@@ -413,3 +413,26 @@ def test_a_recording_made_by_others_cut_in_the_middle(tmp_path: Path) -> None:
     pairs = zip(movie, whole, strict=False)
     assert sum(np.array_equal(a, b) for a, b in pairs) > 90
     assert "bulk_water.tif" in (movie.problem or "")
+
+
+def test_pace_and_region_of_interest_change_while_a_movie_plays(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "stack.tif", STACK)
+    camera = MovieCamera(MovieSettings(path=str(tmp_path / "stack.tif"), fps=5.0))
+    camera.open()
+    pictures = (picture for picture in camera.pictures() if picture is not None)
+    assert np.array_equal(next(pictures).pixels, STACK[0])
+    assert camera.set_property("pace_fps", 1000.0).value == 1000.0
+    assert camera.set_roi(8, 4, 32, 20) == Geometry(32, 20, x_origin=8, y_origin=4)
+    begun = time.perf_counter()
+    rest = list(pictures)
+    assert time.perf_counter() - begun < 1.0  # eleven frames at 5 frames/s take 2.2 s
+    assert [picture.geometry for picture in rest] == [Geometry(32, 20, x_origin=8, y_origin=4)] + [None] * 10
+    assert all(np.array_equal(picture.pixels, STACK[picture.number][4:24, 8:40]) for picture in rest)
+    assert [picture.t_s for picture in rest] == [number / 5 for number in range(1, 12)]  # the movie's own time
+    assert camera.open() == Geometry(32, 20, x_origin=8, y_origin=4)
+    for name, value, why in (("pace_fps", -1, "above 0"), ("exposure_ms", 5, "a movie has only 'pace_fps'")):
+        with pytest.raises(CameraError, match=why):
+            camera.set_property(name, value)
+    with pytest.raises(CameraError, match="16 x 16 is the least"):
+        camera.set_roi(0, 0, 8, 8)
+    assert camera.clear_roi() == Geometry(64, 40)

@@ -11,144 +11,38 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import zmq
+from fake_engine import (
+    FakeEngine,
+    refresh_until,
+    rows_of,
+    shown_frame,
+    shown_picture,
+    status_of,
+    subscription,
+    update_of,
+)
 
 from livetrack import wire
-from livetrack.client import Update
 from livetrack.config import ViewSettings
 from livetrack.errors import UsageError
 from livetrack.overlay import display_problem, main
-from livetrack.overlay.commands import COMMANDS
 from livetrack.overlay.history import History
-from livetrack.overlay.levels import AutoContrast
+from livetrack.overlay.levels import Levels, grey_histogram
 from livetrack.overlay.marks import round_length
 from livetrack.overlay.qt import QtCore, QtGui
 from livetrack.overlay.status import banner, recording_text, status_line
 from livetrack.overlay.tails import MOST_POINTS, OPACITIES, tail_segments
 from livetrack.overlay.view import picture_rect
 from livetrack.overlay.window import Window
-from livetrack.particles import Flag, empty_rows
-
-SLOW = ViewSettings(fps=0.01)  # the tests refresh by hand
-
-
-class FakeEngine:
-    """Sends what a test makes up; XPUB, so that it knows who listens."""
-
-    def __init__(self, session=7, address="tcp://127.0.0.1:*", preview_address="tcp://127.0.0.1:*"):
-        self.session = session
-        self._encoder = wire.PositionsEncoder(session)
-        self._positions, self._previews = (zmq.Context.instance().socket(zmq.XPUB) for _ in range(2))
-        for socket, where in ((self._positions, address), (self._previews, preview_address)):
-            socket.linger = 0
-            socket.bind(where)
-        self.address = self._positions.last_endpoint.decode()
-        self.preview_address = self._previews.last_endpoint.decode()
-
-    def wait_for_window(self, window):
-        """Let the window connect to all three streams."""
-        for socket, topics in ((self._positions, (wire.POSITIONS, wire.HEARTBEAT)), (self._previews, (wire.PREVIEW,))):
-            subscribed = [_subscription(socket) for _ in topics]
-            assert sorted(subscribed) == sorted(b"\1" + topic for topic in topics)
-            if socket is self._positions:
-                self.heartbeat()
-                refresh_until(window, lambda: window._status and window._status.session == self.session)
-
-    def heartbeat(self, state="running", message=""):
-        self._positions.send(wire.encode_status(status_of(self, state=state, message=message)))
-
-    def positions(self, frame, rows, **fields):
-        fields = {"width": 40, "height": 30, "pixel_size_um": 0.1, "skipped": 3, "lost": 1} | fields
-        self._positions.send(bytes(self._encoder.encode(rows, frame=frame, **fields)))
-
-    def picture(self, frame, pixels, step=1):
-        self._previews.send(wire.encode_preview(wire.Preview(self.session, frame, step, pixels)))
-
-    def raw(self, message, preview=False):
-        (self._previews if preview else self._positions).send(message)
-
-    def close(self):
-        self._positions.close()
-        self._previews.close()
-
-
-def _subscription(socket):
-    assert socket.poll(5000), "the window does not subscribe"
-    return socket.recv()
-
-
-def status_of(engine=None, **fields):
-    latency = wire.Latency(p50=4100, p90=5000, p99=6300, p999=7000, max=9000)
-    return wire.Status(
-        **{
-            "session": engine.session if engine else 7, "state": "running", "message": "", "camera": "simulated",
-            "model": "spot", "provider": "CPU", "uptime_s": 10.0, "camera_fps": 99.96, "tracked_fps": 98.0,
-            "preview_address": engine.preview_address if engine else "", "received": 1000, "tracked": 996,
-            "skipped": 3, "lost": 1, "particles": 2, "latency_us": {"total": latency},
-        }
-        | fields
-    )  # fmt: skip
-
-
-def rows_of(*particles, flags=0):
-    """Rows from (id, x, y)."""
-    rows = empty_rows(len(particles))
-    if particles:
-        rows["id"], rows["x"], rows["y"] = np.transpose(particles)
-    rows["flags"] = flags
-    return rows
-
-
-def update_of(frame, rows, session=7, geometry=0):
-    fields = dict.fromkeys(wire.HEADER.names, 0)
-    for name in ("version", "header_size", "row_size", "row_count", "reserved", "reserved_2"):
-        del fields[name]
-    fields |= {"frame": frame, "seq": frame, "session": session, "geometry": geometry, "width": 40, "height": 30}
-    return Update(particles=rows, gap=0, t_client_ns=0, **fields)
-
-
-@pytest.fixture
-def engine():
-    engine = FakeEngine()
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
-def window(engine, qtbot, tmp_path):
-    window = Window(engine.address, SLOW, folder=tmp_path)
-    qtbot.addWidget(window)
-    window.resize(900, 800)
-    with qtbot.waitExposed(window):
-        window.show()
-    engine.wait_for_window(window)
-    return window
-
-
-def refresh_until(window, condition, seconds=10.0):
-    end = time.perf_counter() + seconds
-    while True:
-        window.refresh()
-        if condition():
-            return
-        assert time.perf_counter() < end, "the window does not get there"
-        time.sleep(0.005)
-
-
-def shown_frame(window):
-    return window._shown[1].frame if window._shown[1] else None
-
-
-def shown_picture(window):
-    return window._shown[0].frame if window._shown[0] else None
+from livetrack.particles import Flag
 
 
 def markers(window):
-    return np.stack(window.view.markers.getData(), axis=1)
+    return np.stack(window.body.view.markers.getData(), axis=1)
 
 
 def tail_points(window):
-    return sum(path.elementCount() for _, path in window.view.tails._paths)
+    return sum(path.elementCount() for _, path in window.body.view.tails._paths)
 
 
 # ---- where things are drawn
@@ -156,7 +50,7 @@ def tail_points(window):
 
 def brightness(window):
     """Return the view as seen on the screen (H, W), 0..255."""
-    image = window.view.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_Grayscale8)
+    image = window.body.view.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_Grayscale8)
     pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
     return pixels[:, : image.width()].astype(float)
 
@@ -172,19 +66,19 @@ def middle_of(bright):
 def test_on_the_screen_a_marker_is_centred_on_its_pixel(engine, window, step, kind):
     frame = np.full((30, 42), 10, kind)
     frame[12, 24] = 200  # on the grid of every step
-    window.view.scale_bar.hide()
+    window.body.view.scale_bar.hide()
     engine.positions(1, rows_of((0, 24, 12)), width=42)
     engine.picture(1, frame[::step, ::step], step)
     refresh_until(window, lambda: (shown_frame(window), shown_picture(window)) == (1, 1))
 
-    window.view.markers.hide()
+    window.body.view.markers.hide()
     pixel = middle_of(brightness(window) > 128)
-    window.view.markers.show()
-    window.view.picture.hide()
+    window.body.view.markers.show()
+    window.body.view.picture.hide()
     ring = brightness(window)
     ring = middle_of(ring > ring.min() + 60)
 
-    screen_px = 1 / window.view.view_box.viewPixelSize()[0]  # per image px
+    screen_px = 1 / window.body.view.view_box.viewPixelSize()[0]  # per image px
     assert screen_px > 10
     assert np.abs(pixel - ring).max() < 0.1 * screen_px
 
@@ -203,13 +97,13 @@ def test_every_particle_lies_within_half_a_pixel_of_its_brightest_pixel(engine, 
     refresh_until(window, lambda: (shown_frame(window), shown_picture(window)) == (1, 1))
 
     for marker in markers(window):
-        scene = window.view.view_box.mapViewToScene(QtCore.QPointF(*marker))
-        corner = window.view.picture.mapFromScene(scene)  # in the thinned picture, pixel k from k to k + 1
+        scene = window.body.view.view_box.mapViewToScene(QtCore.QPointF(*marker))
+        corner = window.body.view.picture.mapFromScene(scene)  # in the thinned picture, pixel k from k to k + 1
         column, row = int(corner.x()), int(corner.y())
         around = frame[::step, ::step][row - 3 : row + 4, column - 3 : column + 4]
         peak = np.unravel_index(around.argmax(), around.shape)
-        centre = window.view.picture.mapToScene(column - 3 + peak[1] + 0.5, row - 3 + peak[0] + 0.5)
-        apart = window.view.view_box.mapSceneToView(centre) - QtCore.QPointF(*marker)
+        centre = window.body.view.picture.mapToScene(column - 3 + peak[1] + 0.5, row - 3 + peak[0] + 0.5)
+        apart = window.body.view.view_box.mapSceneToView(centre) - QtCore.QPointF(*marker)
         assert max(abs(apart.x()), abs(apart.y())) <= 0.5 * step + 1e-3
 
 
@@ -228,7 +122,7 @@ def test_markers_are_those_of_the_frame_in_the_picture(engine, window):
     for frame in range(1, 6):
         engine.positions(frame, rows_of((3, frame, 10)))
     engine.picture(3, np.zeros((30, 40), np.uint16))
-    refresh_until(window, lambda: shown_picture(window) == 3 and window._history.at(None).frame == 5)
+    refresh_until(window, lambda: shown_picture(window) == 3 and window.received.history.at(None).frame == 5)
     assert shown_frame(window) == 3
     assert markers(window).tolist() == [[3, 10]]
     engine.picture(5, np.zeros((30, 40), np.uint16))
@@ -249,7 +143,7 @@ def test_tails_miss_no_frame_however_many_came_between_two_refreshes(engine, win
     time.sleep(0.2)
     refresh_until(window, lambda: shown_frame(window) == 30)
     assert tail_points(window) == 2 * 2 * 29  # two particles, two ends, 29 segments
-    assert len(window._history.tail(window._shown[1])) == 30
+    assert len(window.received.history.tail(window._shown[1])) == 30
 
 
 def test_positions_that_cannot_be_drawn_do_no_harm(engine, window):
@@ -258,7 +152,7 @@ def test_positions_that_cannot_be_drawn_do_no_harm(engine, window):
     engine.positions(2, rows)
     refresh_until(window, lambda: shown_frame(window) == 2)
     assert markers(window).tolist() == [[5, 5], [6, 6]]
-    window.commands["labels"].trigger()
+    window.bar.keys["labels"].trigger()
     window.grab()
 
 
@@ -323,23 +217,6 @@ def test_history_keeps_what_continues_and_forgets_the_rest():
 # ---- the keys
 
 
-def test_keys_are_unique_and_every_command_has_its_method():
-    assert len({command.key for command in COMMANDS}) == len({command.name for command in COMMANDS}) == len(COMMANDS)
-    assert all(callable(getattr(Window, command.name)) for command in COMMANDS)
-
-
-@pytest.fixture
-def playing(engine, window, qtbot):
-    """Give the window with three frames shown."""
-    for frame in (1, 2, 3):
-        engine.positions(frame, rows_of((3, 10 + frame, 10)))
-    engine.picture(3, np.arange(1200, dtype=np.uint16).reshape(30, 40))
-    refresh_until(window, lambda: (shown_frame(window), shown_picture(window)) == (3, 3))
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
-    return window
-
-
 def press(qtbot, window, key):
     qtbot.keyClick(window, getattr(QtCore.Qt.Key, f"Key_{key}"))
 
@@ -347,7 +224,7 @@ def press(qtbot, window, key):
 def test_space_holds_the_display_while_messages_are_still_read(engine, playing, qtbot):
     press(qtbot, playing, "Space")
     engine.positions(4, rows_of((3, 20, 10)))
-    refresh_until(playing, lambda: playing._history.at(None).frame == 4)
+    refresh_until(playing, lambda: playing.received.history.at(None).frame == 4)
     assert shown_frame(playing) == 3
     press(qtbot, playing, "Space")
     engine.picture(4, np.zeros((30, 40), np.uint16))
@@ -356,7 +233,7 @@ def test_space_holds_the_display_while_messages_are_still_read(engine, playing, 
 
 
 def test_a_holds_the_levels(engine, playing, qtbot):
-    before = playing.view.picture.levels
+    before = playing.body.view.picture.levels
     press(qtbot, playing, "A")
     for frame, again in ((4, False), (5, True)):
         if again:
@@ -364,11 +241,11 @@ def test_a_holds_the_levels(engine, playing, qtbot):
         time.sleep(0.3)
         engine.picture(frame, np.arange(1200, dtype=np.uint16).reshape(30, 40) + 5000)
         refresh_until(playing, lambda frame=frame: shown_picture(playing) == frame)
-        assert (tuple(playing.view.picture.levels) != tuple(before)) == again
+        assert (tuple(playing.body.view.picture.levels) != tuple(before)) == again
 
 
 def test_t_and_l_show_and_hide(playing, qtbot):
-    for key, item, shown in (("T", playing.view.tails, True), ("L", playing.view.labels, False)):
+    for key, item, shown in (("T", playing.body.view.tails, True), ("L", playing.body.view.labels, False)):
         assert item.isVisible() == shown
         before = brightness(playing)
         press(qtbot, playing, key)
@@ -379,7 +256,7 @@ def test_t_and_l_show_and_hide(playing, qtbot):
 
 
 def test_f_fits_and_a_zoom_of_the_users_own_survives_the_next_frames(engine, playing, qtbot):
-    box = playing.view.view_box
+    box = playing.body.view.view_box
     box.scaleBy((0.2, 0.2))
     box.sigRangeChangedManually.emit((True, True))
     zoomed = box.viewRect()
@@ -407,12 +284,12 @@ def test_s_saves_a_png_and_says_where(playing, qtbot, tmp_path):
 
 
 def test_the_mouse_reads_position_grey_value_and_particle(playing, qtbot):
-    place = playing.view.mapFromScene(playing.view.view_box.mapViewToScene(QtCore.QPointF(13.1, 9.9)))
-    assert playing.view.readout() == ""
+    place = playing.body.view.mapFromScene(playing.body.view.view_box.mapViewToScene(QtCore.QPointF(13.1, 9.9)))
+    assert playing.body.view.readout() == ""
     for point in (place + QtCore.QPoint(20, 20), place):
-        qtbot.mouseMove(playing.view.viewport(), point)
-    qtbot.waitUntil(lambda: "#3" in playing.view.readout())
-    text = playing.view.readout()
+        qtbot.mouseMove(playing.body.view.viewport(), point)
+    qtbot.waitUntil(lambda: "#3" in playing.body.view.readout())
+    text = playing.body.view.readout()
     assert "x 13.1  y 9.9 px" in text
     assert "1.31, 0.99 µm" in text
     assert f"grey {10 * 40 + 13}" in text
@@ -423,6 +300,8 @@ def test_the_mouse_reads_position_grey_value_and_particle(playing, qtbot):
 
 
 def test_the_status_line_tells_the_rates(engine, playing):
+    playing._told_s = 0.0
+    playing.refresh()
     line = playing._rates.text().replace("\u2007", "")
     for piece in ("frame 3", "camera 100.0 fps", "tracked 98.0 fps", "display", "latency 4.1 ms (p99 6.3)", "skipped 3",
                   "lost 1", "1 particles"):  # fmt: skip
@@ -454,7 +333,7 @@ def test_recording_shows_time_size_and_drops():
     ],
 )
 def test_banner(state, silent_s, error, text, alarm):
-    status = status_of(state=state, message="no frame for 2.1 s") if state else None
+    status = status_of(state=state, message="" if state == "running" else "no frame for 2.1 s") if state else None
     shown = banner("tcp://x", status, silent_s, error)
     assert (shown is None) == (text is None)
     if shown:
@@ -462,35 +341,40 @@ def test_banner(state, silent_s, error, text, alarm):
         assert shown.alarm == alarm
 
 
-def test_a_banner_waits_for_an_engine(qtbot):
-    window = Window("tcp://127.0.0.1:9", SLOW)
+def test_what_a_running_engine_says_is_told():
+    shown = banner("tcp://x", status_of(message="the disk is full"), 0.1, "")
+    assert (shown.text, shown.alarm) == ("the disk is full", True)
+
+
+def test_a_banner_waits_for_an_engine(qtbot, store):
+    window = Window("tcp://127.0.0.1:9", ViewSettings(fps=0.01), store=store)
     qtbot.addWidget(window)
     window.show()
     window.refresh()
-    assert window._banner.isVisible()
-    assert "livetrack demo" in window._banner.text()
+    assert window.body.banner.isVisible()
+    assert "livetrack demo" in window.body.banner.text()
 
 
 def test_a_banner_tells_what_the_heartbeat_says(engine, window):
-    assert not window._banner.isVisible()
+    assert not window.body.banner.isVisible()
     engine.heartbeat("stalled", "no frame for 2.1 s")
-    refresh_until(window, window._banner.isVisible)
-    assert window._banner.text() == "The camera is stalled: no frame for 2.1 s"
+    refresh_until(window, window.body.banner.isVisible)
+    assert window.body.banner.text() == "The camera is stalled: no frame for 2.1 s"
     engine.heartbeat()
-    refresh_until(window, lambda: not window._banner.isVisible())
+    refresh_until(window, lambda: not window.body.banner.isVisible())
 
 
 def test_an_engine_that_dies_and_comes_back(engine, playing):
     assert tail_points(playing) == 4
     engine.close()
-    refresh_until(playing, playing._banner.isVisible)
-    assert f"Nothing from the engine at {engine.address}" in playing._banner.text()
+    refresh_until(playing, playing.body.banner.isVisible)
+    assert f"Nothing from the engine at {engine.address}" in playing.body.banner.text()
     assert shown_frame(playing) == 3  # the last picture stays to be looked at
 
     again = FakeEngine(8, engine.address, engine.preview_address)
     try:
         again.wait_for_window(playing)
-        assert not playing._banner.isVisible()
+        assert not playing.body.banner.isVisible()
         assert shown_frame(playing) is None
         assert tail_points(playing) == len(markers(playing)) == 0
         again.positions(0, rows_of((1, 5, 5)))
@@ -516,23 +400,23 @@ def test_nonsense_is_told_and_survived(engine, playing):
         for size in (0, 5, 200, 5000):
             engine.raw(topic + rng.bytes(size))
     engine.raw(wire.PREVIEW + rng.bytes(500), preview=True)
-    refresh_until(playing, playing._banner.isVisible)
-    assert "cannot be read" in playing._banner.text()
+    refresh_until(playing, playing.body.banner.isVisible)
+    assert "cannot be read" in playing.body.banner.text()
     engine.positions(4, rows_of((3, 9, 10)))
     engine.picture(4, np.zeros((30, 40), np.uint16))
     refresh_until(playing, lambda: shown_picture(playing) == 4)
     assert markers(playing).tolist() == [[9, 10]]
-    playing._error_s -= 10  # as if it were long ago
+    playing.received._error_s -= 10  # as if it were long ago
     engine.heartbeat()
-    refresh_until(playing, lambda: not playing._banner.isVisible())
+    refresh_until(playing, lambda: not playing.body.banner.isVisible())
 
 
-@pytest.mark.parametrize("kind", sorted(wire._PIXEL_TYPES.values(), key=str))
+@pytest.mark.parametrize("kind", sorted(wire.preview._PIXEL_TYPES.values(), key=str))
 def test_pictures_of_every_number_type_are_shown(engine, window, kind):
     ramp = np.tile(np.arange(40), (30, 1)).astype(kind)
     engine.picture(1, ramp)
     refresh_until(window, lambda: shown_picture(window) == 1)
-    window.view.scale_bar.hide()
+    window.body.view.scale_bar.hide()
     seen = brightness(window)
     middle = seen[seen.shape[0] // 2]
     assert middle.max() > 250
@@ -557,25 +441,61 @@ def test_random_changes_of_a_picture_give_a_picture_or_a_wire_error():
 # ---- contrast and scale bar
 
 
+def picture_of(pixels, offset=0.0, scale=1.0):
+    return wire.Preview(7, 0, 1, pixels, offset, scale)
+
+
 def test_contrast_goes_half_way_four_times_a_second_and_is_held():
-    contrast = AutoContrast()
-    picture = np.linspace(0, 1000, 512 * 512).reshape(512, 512)
-    low, high = contrast.levels(picture, 0.0)
+    levels = Levels()
+    ramp = np.linspace(0, 1000, 512 * 512).reshape(512, 512)
+    low, high = levels.of(picture_of(ramp), 0.0)
     assert (low, high) == pytest.approx((5, 999.5), abs=2)
-    assert contrast.levels(picture + 100, 0.1) == (low, high)
-    assert contrast.levels(picture + 100, 0.3) == pytest.approx((low + 50, high + 50), abs=1)
-    contrast.on = False
-    assert contrast.levels(picture + 9000, 5.0) == pytest.approx((low + 50, high + 50), abs=1)
-    contrast.reset()
-    assert contrast.levels(picture + 9000, 5.1) == pytest.approx((low + 9000, high + 9000), abs=2)
+    assert levels.of(picture_of(ramp + 100), 0.1) == (low, high)
+    assert levels.of(picture_of(ramp + 100), 0.3) == pytest.approx((low + 50, high + 50), abs=1)
+    levels.auto = False
+    assert levels.of(picture_of(ramp + 9000), 5.0) == pytest.approx((low + 50, high + 50), abs=1)
+    levels.auto = True
+    levels.reset()
+    assert levels.of(picture_of(ramp + 9000), 5.1) == pytest.approx((low + 9000, high + 9000), abs=2)
+
+
+def test_levels_are_grey_levels_whatever_the_pixels_stand_for():
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
+    assert Levels().of(picture_of(ramp, 1000.0, 3.0), 0.0) == pytest.approx((1003, 1765), abs=4)
+
+
+def test_levels_set_by_hand_stay_and_white_is_above_black():
+    levels = Levels()
+    levels.set(300, 200)
+    assert not levels.auto
+    black, white = levels.of(picture_of(np.zeros((9, 9))), 99.0)
+    assert black == 300
+    assert white > black
+    levels.reset()  # another engine: what was set by hand is kept
+    assert levels.of(picture_of(np.ones((9, 9))), 0.0) == (black, white)
 
 
 @pytest.mark.parametrize(
     "picture", [np.full((8, 8), 7, np.uint16), np.full((8, 8), np.nan), np.zeros((1, 1), np.uint8)]
 )
 def test_white_is_above_black_in_a_picture_of_nothing(picture):
-    low, high = AutoContrast().levels(picture, 0.0)
+    low, high = Levels().of(picture_of(picture), 0.0)
     assert low < high
+    counts, low, high = grey_histogram(picture_of(picture))
+    assert low < high
+    assert counts.sum() == np.isfinite(picture).sum()
+
+
+@pytest.mark.parametrize(("scale", "kind"), [(1.0, np.uint16), (0.7, np.uint8), (30.0, np.uint8), (1.0, np.float32)])
+def test_a_histogram_counts_every_pixel_of_the_sample_in_its_bin(scale, kind):
+    pixels = np.random.default_rng(2).integers(3, 200, (40, 50)).astype(kind)
+    counts, low, high = grey_histogram(picture_of(pixels, 100.0, scale))
+    assert counts.sum() == pixels.size
+    assert low <= 100 + 3 * scale
+    assert high >= 100 + 199 * scale
+    middles = low + (np.arange(len(counts)) + 0.5) * (high - low) / len(counts)
+    assert (counts * middles).sum() / counts.sum() == pytest.approx(100 + scale * pixels.mean(), abs=scale)
+    assert counts.min() > 0  # no bin between two levels
 
 
 @pytest.mark.parametrize(("longest", "length"), [(9.99, 5), (10, 10), (0.0314, 0.02), (1, 1), (4999, 2000)])
@@ -615,7 +535,8 @@ def complaints(stderr):
     return [line for line in stderr.splitlines() if "This plugin does not support" not in line]
 
 
-def test_the_process_ends_by_itself_with_a_screenshot(engine, tmp_path):
+def test_the_process_ends_by_itself_with_a_screenshot(engine, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     path = tmp_path / "window.png"
     code = RUN + f"sys.exit(main({engine.address!r}, ViewSettings(), seconds=0.5, screenshot=Path({str(path)!r})))"
     ended = subprocess.run([sys.executable, "-c", code], timeout=60, capture_output=True, text=True, check=False)
@@ -624,11 +545,12 @@ def test_the_process_ends_by_itself_with_a_screenshot(engine, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot send Ctrl-C to one process")
-def test_ctrl_c_ends_the_process_cleanly(engine):
+def test_ctrl_c_ends_the_process_cleanly(engine, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     code = RUN + f"sys.exit(main({engine.address!r}, ViewSettings()))"
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as process:
         for _ in range(2):
-            _subscription(engine._positions)
+            subscription(engine._positions)
         time.sleep(1.0)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
@@ -642,7 +564,7 @@ def test_an_address_that_is_none_is_told():
 
 def test_closing_the_window_closes_its_sockets(engine, window):
     window.close()
-    gone = [_subscription(engine._positions) for _ in range(2)]
+    gone = [subscription(engine._positions) for _ in range(2)]
     assert all(message.startswith(b"\0") for message in gone)
     assert not window._timer.isActive()
     assert Path(window._folder).exists()

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 
 from livetrack.camera import Geometry, Picture
+from livetrack.devices import Property, Value
 from livetrack.errors import CameraError, CameraLostError, InputError
+from livetrack_drivers._software_roi import SoftwareRoi
 
 if TYPE_CHECKING:
     from livetrack.movies import Movie
@@ -19,6 +21,7 @@ __all__ = ["MovieCamera", "MovieSettings"]
 
 _log = logging.getLogger(__name__)
 
+_PACE, _MOST_FPS = "pace_fps", 1e6
 _PATIENCE_S = 0.05  # between two signs of life while there is no picture
 
 
@@ -40,6 +43,8 @@ class MovieCamera:
 
     A movie that does not say its rate, with none set, is read as fast as it is taken, and its times are those of
     1 frame/s; a warning says so. No frame is ever left out: a reader who is late gets those due one after the other.
+
+    It is `Adjustable`: a region of interest is cut out, and the pace can be changed.
     """
 
     Settings = MovieSettings
@@ -47,6 +52,8 @@ class MovieCamera:
     def __init__(self, settings: MovieSettings | None = None) -> None:
         self._settings = settings or MovieSettings()
         self._movie: Movie | None = None
+        self._roi: SoftwareRoi | None = None
+        self._pace_fps = 0.0
         self.waits = not self._settings.paced
 
     @property
@@ -80,7 +87,10 @@ class MovieCamera:
                 )
         self._movie = movie
         height, width = movie.shape
-        return Geometry(width, height, pixel_size_um=movie.pixel_size_um)
+        if self._roi is None:
+            self._roi = SoftwareRoi(Geometry(width, height, pixel_size_um=movie.pixel_size_um))
+        self._pace_fps = self._pace_fps or self._settings.fps or movie.fps or 1.0
+        return self._roi.open()
 
     def pictures(self) -> Iterator[Picture | None]:
         """Yield the frames in order, and None while the next is not yet due; return at the end.
@@ -90,16 +100,49 @@ class MovieCamera:
         CameraLostError
             The camera is not open.
         """
-        if self._movie is None:
+        if self._movie is None or self._roi is None:
             raise CameraLostError("the movie is not open")
         fps = self._settings.fps or self._movie.fps or 1.0
-        start_s = time.perf_counter()
+        pace_fps, start_s, first = self._pace_fps, time.perf_counter(), 0
         for number, pixels in enumerate(self._movie):
-            while not self.waits and (left_s := start_s + number / fps - time.perf_counter()) > 0:
+            if pace_fps != self._pace_fps:
+                pace_fps, start_s, first = self._pace_fps, time.perf_counter(), number
+            while not self.waits and (left_s := start_s + (number - first) / pace_fps - time.perf_counter()) > 0:
                 time.sleep(min(left_s, _PATIENCE_S))
                 if left_s > _PATIENCE_S:
                     yield None
-            yield Picture(pixels, number, t_s=number / fps)
+            part, geometry = self._roi.cut(pixels)
+            yield Picture(part, number, t_s=number / fps, geometry=geometry)
+
+    def properties(self) -> list[Property]:
+        """Return the pace: frames a second that it is played at, whatever their own times are."""
+        return [Property(name=_PACE, value=self._pace_fps, unit="1/s", low=0.0, high=_MOST_FPS, read_only=self.waits)]
+
+    def set_property(self, name: str, value: Value) -> Property:
+        """Set the pace. Raises `CameraError`: another name, a value out of bounds, a movie that waits."""
+        if name != _PACE:
+            raise CameraError(f"property {name!r}: a movie has only {_PACE!r}")
+        if self.waits:
+            raise CameraError("this movie is read as fast as its frames are taken: it has no pace")
+        if isinstance(value, str) or not 0 < value <= _MOST_FPS:
+            raise CameraError(
+                f"property {name!r} cannot be {value!r}: it takes numbers above 0 and up to {_MOST_FPS:g}"
+            )
+        self._pace_fps = float(value)
+        return self.properties()[0]
+
+    def set_roi(self, x: int, y: int, width: int, height: int) -> Geometry:
+        """Deliver a part of each picture, px."""
+        return self._opened_roi().set(x, y, width, height)
+
+    def clear_roi(self) -> Geometry:
+        """Deliver whole pictures."""
+        return self._opened_roi().clear()
 
     def close(self) -> None:
         """Nothing is held open between pictures; `problem` stays readable."""
+
+    def _opened_roi(self) -> SoftwareRoi:
+        if self._roi is None:
+            raise CameraError("the movie is not open")
+        return self._roi

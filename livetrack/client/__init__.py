@@ -9,6 +9,7 @@ Imports NumPy, pyzmq and msgspec, and nothing heavier: a feedback program starts
             print(update.frame, update.particles["x"])
 """
 
+from livetrack.client.remote import Remote
 from livetrack.client.streams import DEFAULT_ADDRESS, PreviewSubscriber, StatusSubscriber, Subscriber, Update
 
-__all__ = ["DEFAULT_ADDRESS", "PreviewSubscriber", "StatusSubscriber", "Subscriber", "Update"]
+__all__ = ["DEFAULT_ADDRESS", "PreviewSubscriber", "Remote", "StatusSubscriber", "Subscriber", "Update"]

@@ -11,6 +11,8 @@ from msgspec import structs
 
 import livetrack
 from livetrack.errors import CommandError
+from livetrack.localize.classical import METHODS
+from livetrack.localize.models import shipped_models
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.particles import ROW, Flag
 from livetrack.record import Recorder
@@ -47,6 +49,7 @@ def hello(engine: Engine, request: ask.Hello) -> ask.Welcome:
         geometry_number=acquisition.geometry_number,
         calibration=settings["calibration"],
         settings=settings,
+        models=(*shipped_models(), *METHODS),
         status=status,
         t_client_ns=request.t_client_ns,
         t_received_ns=received_ns,

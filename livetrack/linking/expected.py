@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from livetrack.jit import njit
 from livetrack.linking import kalman
 from livetrack.linking.buffers import grown
 from livetrack.linking.motion import Step
@@ -30,15 +31,21 @@ class Expected:
         if len(self._rows) < len(tracks):
             self._rows = empty_rows(2 * len(tracks))
         moved, rows = self._tracks[: len(tracks)], self._rows[: len(tracks)]
-        moved[:] = tracks
+        moved.view(np.uint8)[:] = tracks.view(np.uint8)  # as records they would be copied field by field
         kalman.predict(moved, step)
-        for name in ("id", "x", "y"):
-            rows[name] = moved[name]
-        np.sqrt(moved["x_var"], out=rows["x_std"], casting="same_kind")
-        np.sqrt(moved["y_var"], out=rows["y_std"], casting="same_kind")
-        rows["xy_cov"] = 0
-        if velocity_known:
-            rows["vx"], rows["vy"] = moved["x_hidden"], moved["y_hidden"]
-        rows["flags"] = Flag.COASTED
-        rows["flags"][moved["seen"] < confirm_after] |= np.uint32(Flag.TENTATIVE)
+        _write(moved, velocity_known, confirm_after, rows)
         return rows
+
+
+_COASTED, _TENTATIVE = int(Flag.COASTED), int(Flag.COASTED | Flag.TENTATIVE)
+
+
+@njit
+def _write(tracks: npt.NDArray[np.void], velocity_known: bool, confirm_after: int, rows: Rows) -> None:
+    for i in range(len(tracks)):
+        track, row = tracks[i], rows[i]
+        row["id"], row["x"], row["y"] = track["id"], track["x"], track["y"]
+        row["x_std"], row["y_std"], row["xy_cov"] = np.sqrt(track["x_var"]), np.sqrt(track["y_var"]), 0
+        row["vx"] = track["x_hidden"] if velocity_known else np.nan
+        row["vy"] = track["y_hidden"] if velocity_known else np.nan
+        row["flags"] = _TENTATIVE if track["seen"] < confirm_after else _COASTED

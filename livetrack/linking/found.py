@@ -36,9 +36,11 @@ class Found:
     def of_rows(self, rows: Rows) -> npt.NDArray[np.void]:
         """Return (N,) of dtype `FOUND`, good until the next call. Raises `UsageError` where one is not finite."""
         self._make_room(len(rows))
-        own, found = self._rows[: len(rows)], self._found[: len(rows)]
-        own[:] = rows
-        return _usable(found, _take_rows(own, found))
+        found = self._found[: len(rows)]
+        if not rows.flags.carray:
+            self._rows[: len(rows)] = rows
+            rows = self._rows[: len(rows)]
+        return _usable(found, _take_rows(rows, found))
 
     def of_points(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.void]:
         """Return the same of (N, 2) positions, whose uncertainty and score are not known."""

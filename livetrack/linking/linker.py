@@ -19,6 +19,7 @@ from livetrack.linking.found import Found
 from livetrack.linking.likelihood import Likelihood
 from livetrack.linking.moments import Moments
 from livetrack.linking.motion import MOTIONS, Start, Step
+from livetrack.linking.track import tell
 from livetrack.linking.tracks import Tracks
 from livetrack.particles import ROW, Flag, Rows, empty_rows
 
@@ -145,11 +146,7 @@ class Linker:
         """
         if not isinstance(rows, np.ndarray) or rows.dtype != ROW or rows.ndim != 1 or not rows.flags.writeable:
             raise UsageError(f"rows must be a writeable (N,) array of dtype livetrack.particles.ROW, not {_kind(rows)}")
-        seen = self._link(self._found.of_rows(rows), self._clock.check(t_s))
-        for name in ("id", "vx", "vy"):
-            rows[name] = seen[name]
-        rows["flags"] &= _OTHER_FLAGS
-        rows["flags"] |= seen["flags"]
+        tell(self._link(self._found.of_rows(rows), self._clock.check(t_s)), rows)
 
     def link_points(self, points: npt.ArrayLike, t_s: float | None = None) -> npt.NDArray[np.int64]:
         """Link the points of the next frame and return the id of each, as trackpy users expect.
@@ -329,7 +326,6 @@ class Linker:
 _UNKNOWN_STEP, _UNKNOWN_START = Step(1.0, 0.0, 0.0, place_var=nan), Start()
 _GATES = ("radius", "learnt")
 _HURRIED = int(Flag.HURRIED)
-_OTHER_FLAGS = ~np.uint32(Flag.NEW | Flag.TENTATIVE | Flag.HURRIED)
 
 
 def _kind(value: object) -> str:

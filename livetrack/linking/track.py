@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-__all__ = ["SEEN", "TRACK"]
+import numpy as np
+import numpy.typing as npt
+
+from livetrack.jit import njit
+from livetrack.particles import Flag, Rows
+
+__all__ = ["SEEN", "TRACK", "tell"]
 
 TRACK = np.dtype(
     [
@@ -41,3 +47,18 @@ TRACK = np.dtype(
 
 SEEN = np.dtype([("id", "<i8"), ("vx", "<f4"), ("vy", "<f4"), ("flags", "<u4")], align=True)
 """What linking says of one particle of the frame; the names and units are those of `ROW`."""
+
+
+def tell(seen: npt.NDArray[np.void], rows: Rows) -> None:
+    """Write `seen`, (N,) of dtype `SEEN`, into the `rows` of these particles, (N,); other flags are left alone."""
+    _tell(seen, rows)
+
+
+_OTHER_FLAGS = ~np.uint32(Flag.NEW | Flag.TENTATIVE | Flag.HURRIED)
+
+
+@njit
+def _tell(seen: Any, rows: Any) -> None:
+    for j in range(len(rows)):
+        rows[j]["id"], rows[j]["vx"], rows[j]["vy"] = seen[j]["id"], seen[j]["vx"], seen[j]["vy"]
+        rows[j]["flags"] = (rows[j]["flags"] & _OTHER_FLAGS) | seen[j]["flags"]

@@ -52,6 +52,14 @@ class Scene:
         self._drift = np.array(drift_um_s, np.float64)
         self._rng = rng
 
+    def diffuse(self, diffusion_um2_s: Floats) -> None:
+        """Diffuse with these constants, (N,) µm²/s, from now on."""
+        self._diffusion = np.array(diffusion_um2_s, np.float64)
+
+    def shift(self, step_um: tuple[float, float]) -> None:
+        """Move all particles by (x, y) µm, at once; those that leave the box enter at the other side."""
+        self.positions_um = self._low + (self.positions_um + step_um - self._low) % self._size
+
     def walk(self, intervals_s: Floats) -> Floats:
         """Let the time of all `intervals_s` (S,) pass; return the positions at the end of each, (S, N, 2) µm.
 

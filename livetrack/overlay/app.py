@@ -18,6 +18,7 @@ __all__ = ["run"]
 def run(address: str, view: ViewSettings, *, seconds: float | None = None, screenshot: Path | None = None) -> int:
     """Run the window as `livetrack.overlay.main` says; a display is there."""
     app = pg.mkQApp("livetrack")
+    app.setStyle("Fusion")  # the one that takes every colour from the palette
     window = Window(address, view)
     # Python handles signals when the next refresh begins; the window is closed when that is over
     previous = signal.signal(signal.SIGINT, lambda *_: QtCore.QTimer.singleShot(0, window, window.close))

@@ -35,6 +35,7 @@ class Feed:
         self._positions = Subscriber(address, newest=False)
         self._status = StatusSubscriber(address)
         self._preview: PreviewSubscriber | None = None
+        self._whole = False
         self._error = ""
 
     def read(self) -> News:
@@ -49,6 +50,15 @@ class Feed:
         while len(updates) < MOST_UPDATES and (update := self._next(self._positions)):
             updates.append(update)
         return News(updates, preview, status, self._error)
+
+    def ask_whole(self, on: bool) -> None:
+        """Ask for pictures with every pixel as the camera delivers it, or for small ones in 8 bits."""
+        if on != self._whole:
+            self._whole = on
+            if self._preview:
+                address = self._preview.address
+                self._drop_preview()
+                self._follow(address)
 
     def close(self) -> None:
         """Disconnect."""
@@ -68,10 +78,13 @@ class Feed:
     def _follow(self, preview_address: str) -> None:
         if not preview_address or (self._preview and self._preview.address == preview_address):
             return
+        self._drop_preview()
+        try:
+            self._preview = PreviewSubscriber(preview_address, self._whole)
+        except LivetrackError as error:
+            self._error = str(error)
+
+    def _drop_preview(self) -> None:
         if self._preview:
             self._preview.close()
             self._preview = None
-        try:
-            self._preview = PreviewSubscriber(preview_address)
-        except LivetrackError as error:
-            self._error = str(error)

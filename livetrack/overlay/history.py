@@ -43,6 +43,10 @@ class History:
         end = bisect_right(self._updates, update.frame, key=lambda update: update.frame)
         return self._updates[max(0, end - self._tail) : end]
 
+    def all(self) -> list[Update]:
+        """Return all that are kept, oldest first."""
+        return list(self._updates)
+
     def clear(self) -> None:
         """Forget everything."""
         self._updates.clear()

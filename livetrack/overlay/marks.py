@@ -13,7 +13,7 @@ from livetrack.overlay.qt import QtCore, QtGui, QtWidgets
 from livetrack.overlay.tails import drawable
 from livetrack.particles import Flag, Rows, empty_rows
 
-__all__ = ["Labels", "Markers", "ScaleBar", "round_length"]
+__all__ = ["Labels", "Markers", "ScaleBar", "Selection", "round_length"]
 
 MARKER_PX = 13
 MARGIN_PX = 24
@@ -38,6 +38,48 @@ class Markers(pg.ScatterPlotItem):  # type: ignore[misc]  # pyqtgraph has no typ
         colour = np.where(rows["id"] < 0, len(TRAJECTORY_COLOURS), rows["id"] % len(TRAJECTORY_COLOURS))
         unsure = (rows["flags"] & (Flag.TENTATIVE | Flag.COASTED)) != 0
         self.setData(x=rows["x"], y=rows["y"], pen=list(self._pens[colour, unsure.astype(int)]))
+
+
+class Selection(QtWidgets.QGraphicsObject):
+    """Four corners about the chosen particle, and its number; its unit is a screen pixel."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFlag(self.GraphicsItemFlag.ItemIgnoresTransformations)
+        self._number: int | None = None
+        self.show_row(None)
+
+    def show_row(self, row: np.void | None) -> None:
+        """Stand about the particle of `row`; None hides."""
+        self.setVisible(row is not None)
+        if row is not None:
+            self.setPos(float(row["x"]), float(row["y"]))
+            if self._number != row["id"]:
+                self._number = int(row["id"])
+                self.update()
+
+    def boundingRect(self) -> QtCore.QRectF:  # noqa: D102, N802 - Qt's
+        return QtCore.QRectF(-20, -20, 120, 40)
+
+    def paint(self, painter: QtGui.QPainter, *_: Any) -> None:  # noqa: D102 - Qt's
+        painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
+        half, arm = 13.0, 6.0
+        corners = [
+            QtGui.QPolygonF([QtCore.QPointF(x * half, y * (half - arm)), QtCore.QPointF(x * half, y * half),
+                             QtCore.QPointF(x * (half - arm), y * half)])
+            for x in (-1, 1) for y in (-1, 1)
+        ]  # fmt: skip
+        font = painter.font()
+        font.setPixelSize(12)
+        font.setBold(True)
+        painter.setFont(font)
+        for colour, width in ((QtCore.Qt.GlobalColor.black, 3.5), (QtCore.Qt.GlobalColor.white, 1.6)):
+            painter.setPen(QtGui.QPen(colour, width))
+            for corner in corners:
+                painter.drawPolyline(corner)
+        for colour, shift in ((QtCore.Qt.GlobalColor.black, 1), (QtCore.Qt.GlobalColor.white, 0)):
+            painter.setPen(colour)
+            painter.drawText(QtCore.QPointF(half + 5 + shift, -half + 7 + shift), f"#{self._number}")
 
 
 class Labels(QtWidgets.QGraphicsObject):

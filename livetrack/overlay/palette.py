@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["PALETTES", "TRAJECTORY_COLOURS", "Palette"]
+__all__ = ["PALETTES", "STAGE_COLOURS", "TRAJECTORY_COLOURS", "Palette"]
 
 TRAJECTORY_COLOURS = (
     "#ff9f43", "#4dd0e1", "#ff6b81", "#a3e635", "#60a5fa", "#facc15",
     "#f472b6", "#34d399", "#c084fc", "#fb7185", "#7dd3fc", "#d6b48c",
 )  # fmt: skip
 """One for each trajectory id modulo their number; neighbours in the list differ most."""
+
+STAGE_COLOURS = {
+    "camera": "#8b95a3", "wait": "#d9a441", "localize": "#4f9cf0", "link": "#b483e8", "publish": "#3fbf8f",
+    "total": "#8b95a3",
+}  # fmt: skip
+"""Of the stages of a frame's way."""
 
 
 class Palette(NamedTuple):
@@ -19,33 +25,78 @@ class Palette(NamedTuple):
     canvas: str
     """Behind the picture."""
     panel: str
+    raised: str
+    """Buttons that are on, and under the mouse."""
+    field: str
+    """What is typed into."""
     line: str
     text: str
     faint: str
-    raised: str
+    accent: str
+    """The one colour that says: here."""
+    x: str
+    """Of what belongs to the x axis in graphs, and of y."""
+    y: str
     alarm: str
     calm: str
     """The banner when something is awaited rather than wrong."""
+    record: str
 
     def style_sheet(self) -> str:
         """Return Qt's style sheet for the window."""
         return f"""
-            QMainWindow, QToolBar, QStatusBar {{ background: {self.panel}; color: {self.text}; }}
-            QToolBar {{ border: none; border-bottom: 1px solid {self.line}; padding: 4px; spacing: 4px; }}
-            QToolButton {{ color: {self.text}; padding: 4px 10px; border: 1px solid transparent; border-radius: 4px; }}
-            QToolButton:hover {{ background: {self.raised}; }}
-            QToolButton:checked {{ background: {self.raised}; border-color: {self.line}; }}
-            QStatusBar {{ border-top: 1px solid {self.line}; }}
+            QMainWindow, QToolBar, QStatusBar, #sidebar, #sidebar QWidget#column {{ background: {self.panel}; }}
+            QWidget {{ color: {self.text}; font-size: 12px; }}
+            QToolBar {{ border: none; border-bottom: 1px solid {self.line}; padding: 5px 8px; spacing: 2px; }}
+            QToolBar::separator {{ background: {self.line}; width: 1px; margin: 5px 6px; }}
+            QStatusBar {{ border-top: 1px solid {self.line}; min-height: 26px; }}
             QStatusBar::item {{ border: none; }}
-            QStatusBar QLabel {{ color: {self.text}; padding: 2px 6px; }}
-            QLabel#recording {{ color: #e5484d; }}
-            QLabel#banner {{ color: white; padding: 8px 16px; background: {self.calm}; }}
-            QLabel#banner[alarm="true"] {{ background: {self.alarm}; }}
-            QToolTip {{ background: {self.panel}; color: {self.text}; border: 1px solid {self.line}; }}
+            QStatusBar QLabel {{ padding: 2px 8px; }}
+            QLabel#recording, QLabel#recordingState[on="true"] {{ color: {self.record}; font-weight: bold; }}
+            QFrame#banner {{ background: {self.calm}; }}
+            QFrame#banner[alarm="true"] {{ background: {self.alarm}; }}
+            QFrame#banner QLabel, QFrame#banner QToolButton {{ color: white; border: none; }}
+            QLabel#faint, QLabel#note {{ color: {self.faint}; }}
+            QLabel#note {{ font-size: 11px; }}
+            QLabel#figure {{ font-size: 19px; font-weight: 600; }}
+            QLabel#title {{ font-size: 17px; font-weight: 600; }}
+            QLabel#empty {{ color: {self.faint}; font-size: 13px; }}
+            QToolButton#section {{
+                border: none; border-top: 1px solid {self.line}; padding: 9px 10px 7px 8px;
+                color: {self.faint}; font-size: 11px; font-weight: 600; text-align: left;
+            }}
+            QToolButton#section:hover {{ color: {self.text}; }}
+            QPushButton {{
+                background: {self.raised}; border: 1px solid {self.line}; border-radius: 5px; padding: 4px 12px;
+            }}
+            QPushButton:hover {{ border-color: {self.accent}; }}
+            QPushButton:pressed, QPushButton:checked {{ background: {self.accent}; color: {self.panel}; }}
+            QPushButton:disabled {{ color: {self.faint}; background: {self.panel}; }}
+            QPushButton#record:checked {{ background: {self.record}; color: white; border-color: {self.record}; }}
+            QCheckBox::indicator {{
+                width: 13px; height: 13px; border: 1px solid {self.line}; border-radius: 3px; background: {self.field};
+            }}
+            QCheckBox::indicator:checked {{ background: {self.accent}; border-color: {self.accent}; }}
+            QScrollArea {{ border: none; background: {self.panel}; }}
+            QScrollBar:vertical {{ background: transparent; width: 8px; margin: 0; }}
+            QScrollBar::handle:vertical {{ background: {self.line}; border-radius: 4px; min-height: 30px; }}
+            QScrollBar::add-line, QScrollBar::sub-line, QScrollBar::add-page, QScrollBar::sub-page {{
+                background: none; height: 0;
+            }}
+            QSplitter::handle {{ background: {self.line}; }}
+            QFrame#card {{ background: {self.panel}; border: 1px solid {self.line}; border-radius: 10px; }}
+            QFrame#pane {{ background: {self.panel}; border-top: 1px solid {self.line}; }}
+            QToolTip {{ background: {self.panel}; color: {self.text}; border: 1px solid {self.line}; padding: 3px; }}
         """
 
 
 PALETTES = {
-    "dark": Palette("#0f1113", "#1b1d21", "#34373d", "#e4e6ea", "#8b919b", "#2c2f35", "#7f2d2d", "#24476b"),
-    "light": Palette("#d9dce1", "#f4f5f7", "#c5c9d0", "#1d2025", "#646a73", "#e2e5ea", "#b3312f", "#2f6299"),
-}
+    "dark": Palette(
+        canvas="#0b0d10", panel="#15181d", raised="#232830", field="#0e1115", line="#2b313a", text="#e4e8ee",
+        faint="#8a94a3", accent="#5cb8ff", x="#5cb8ff", y="#ffb454", alarm="#8c2f2f", calm="#21466b", record="#ff5d62",
+    ),
+    "light": Palette(
+        canvas="#cfd4db", panel="#f6f7f9", raised="#e6eaef", field="#ffffff", line="#cbd1d9", text="#1b2028",
+        faint="#626c7a", accent="#1a73c9", x="#1a73c9", y="#c46a00", alarm="#b3312f", calm="#2f6299", record="#d12f36",
+    ),
+}  # fmt: skip

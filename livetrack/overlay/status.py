@@ -7,11 +7,13 @@ from typing import NamedTuple
 from livetrack.client import Update
 from livetrack.wire import RecordingStatus, Status
 
-__all__ = ["SILENCE_S", "Banner", "banner", "recording_text", "status_line"]
+__all__ = ["SILENCE_S", "Banner", "banner", "recording_line", "recording_text", "skipping", "status_line"]
 
 SILENCE_S = 2.0
 """Without any message for so long, the engine counts as gone."""
 
+SKIPPED_SHARE = 0.1
+"""Of the camera's frames: more is told."""
 
 _OVER = {
     "stopped": ("The engine has stopped", True),
@@ -26,6 +28,8 @@ class Banner(NamedTuple):
 
     text: str
     alarm: bool
+    kind: str = ""
+    """Of advice that can be sent away: what it is about."""
 
 
 def banner(address: str, status: Status | None, silent_s: float | None, error: str) -> Banner | None:
@@ -53,9 +57,34 @@ def banner(address: str, status: Status | None, silent_s: float | None, error: s
         return Banner(f"Nothing from the engine at {address} for {silent_s:.0f} s: is it still running?", alarm=True)
     if status and status.state in ("stalled", "retrying"):
         return Banner(_words(f"The camera is {status.state}", status), alarm=True)
-    if status and status.state == "starting":
-        return Banner(_words("The engine is starting", status), alarm=False)
+    if status and status.state in _AWAITED:
+        return Banner(_words(_AWAITED[status.state], status), alarm=False)
+    if status and status.message:
+        return Banner(status.message, alarm=True)
     return None
+
+
+_AWAITED = {
+    "starting": "The engine is starting",
+    "paused": "Tracking is paused: P goes on",
+    "idle": "The camera is closed: Start opens it",
+}
+"""States that somebody has asked for, in words."""
+
+
+def skipping(status: Status) -> str:
+    """Return a line that says that many frames go by untracked, and what would help; empty where they do not."""
+    fps, tracked_fps = status.camera_fps, status.tracked_fps
+    if status.state != "running" or fps <= 0 or tracked_fps >= (1 - SKIPPED_SHARE) * fps or not status.tracked:
+        return ""
+    needed_ms = sum(each.p50 for stage, each in status.latency_us.items() if stage in _WORK) / 1000
+    return (
+        f"{1 - tracked_fps / fps:.0%} of the frames are skipped: tracking takes {needed_ms:.1f} ms, and one comes "
+        f'every {1000 / fps:.1f} ms. A smaller region, or search = "follow", would keep up'
+    )
+
+
+_WORK = ("localize", "link", "publish")
 
 
 def status_line(shown: Update | None, status: Status | None, display_fps: float) -> list[str]:
@@ -80,14 +109,27 @@ def status_line(shown: Update | None, status: Status | None, display_fps: float)
     return pieces
 
 
+def recording_line(recording: RecordingStatus | None) -> str:
+    """Return how the recording goes, in full."""
+    if not recording:
+        return "off"
+    if recording.problem:
+        return recording.problem
+    size = f"{_clock(recording.seconds)}, {_size(recording.bytes)}, {recording.frames:,} frames"
+    return f"● {size}" + (f", {recording.dropped:,} dropped" if recording.dropped else "")
+
+
 def recording_text(recording: RecordingStatus | None) -> str:
     """Return the recording's time and size, and what it had to drop; empty without one."""
     if not recording:
         return ""
-    minutes, seconds = divmod(int(recording.seconds), 60)
-    time = f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
     dropped = f"  {recording.dropped:,} dropped" if recording.dropped else ""
-    return f"● REC {time}  {_size(recording.bytes)}{dropped}"
+    return f"● REC {_clock(recording.seconds)}  {_size(recording.bytes)}{dropped}"
+
+
+def _clock(duration_s: float) -> str:
+    minutes, seconds = divmod(int(duration_s), 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
 
 
 def _words(what: str, status: Status) -> str:

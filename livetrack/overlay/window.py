@@ -1,4 +1,4 @@
-"""The window: what the engine sends, the view, the keys, the banner and the status line brought together."""
+"""The window: what the engine sends, the view, the panels and the keys brought together."""
 
 from __future__ import annotations
 
@@ -6,45 +6,66 @@ import time
 from collections import deque
 from pathlib import Path
 
+import numpy as np
+
 from livetrack.client import Update
 from livetrack.config import ViewSettings
-from livetrack.overlay.commands import COMMANDS
-from livetrack.overlay.feed import Feed, News
-from livetrack.overlay.history import History
-from livetrack.overlay.levels import AutoContrast
-from livetrack.overlay.palette import PALETTES
+from livetrack.overlay.analysis import Trace
+from livetrack.overlay.bar import Bar
+from livetrack.overlay.body import Body
+from livetrack.overlay.feed import Feed
+from livetrack.overlay.levels import Levels
+from livetrack.overlay.lookup import LOOKUPS
+from livetrack.overlay.palette import PALETTES, Palette
 from livetrack.overlay.qt import QtCore, QtGui, QtWidgets
+from livetrack.overlay.received import Received
 from livetrack.overlay.status import banner, recording_text, status_line
-from livetrack.overlay.view import ParticleView
-from livetrack.wire import Preview, Status
+from livetrack.wire import Preview
 
 __all__ = ["Window"]
 
-ERROR_SHOWN_S = 5.0
 NOTE_SHOWN_MS = 6000
+ZOOM = 2.0
+COUNTED = 4
+"""Frames of each refresh whose sub-pixel phases are counted: a sample will do."""
+TELL_S = 0.2
+"""Between two looks at the instruments."""
 
 
 class Window(QtWidgets.QMainWindow):
     """Shows the engine at `address`, `settings.fps` times a second, until it is closed.
 
-    Snapshots are written to `folder`.
+    Parameters
+    ----------
+    address
+        The engine's `publish.address`; it need not run yet.
+    settings
+        The section `[view]`.
+    folder
+        Where snapshots are written; None: where the program was started.
+    store
+        What is remembered from one start to the next; None: this user's.
+
+    Raises
+    ------
+    UsageError
+        `address` is none.
     """
 
-    def __init__(self, address: str, settings: ViewSettings, folder: Path | None = None) -> None:
+    def __init__(
+        self, address: str, settings: ViewSettings, folder: Path | None = None, store: QtCore.QSettings | None = None
+    ) -> None:
         super().__init__()
         self._address = address
         self._folder = folder or Path.cwd()
+        self._store = store or QtCore.QSettings("livetrack", "livetrack")
         self._feed = Feed(address)
-        self._history = History(settings.tail_frames)
-        self._contrast = AutoContrast()
-        self._session: int | None = None
-        self._preview: Preview | None = None
+        self.received = Received(settings.tail_frames)
+        self._levels = Levels()
         self._shown: tuple[Preview | None, Update | None] = None, None
-        self._status: Status | None = None
-        self._heard_s: float | None = None
-        self._error, self._error_s = "", 0.0
         self._drawn_s: deque[float] = deque(maxlen=256)
-        self._paused = False
+        self._told_s = 0.0
+        self._frozen = False
         self._build(settings)
         self._timer = QtCore.QTimer(self)
         self._timer.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
@@ -52,100 +73,201 @@ class Window(QtWidgets.QMainWindow):
         self._timer.start(round(1000 / settings.fps))
 
     def refresh(self) -> None:
-        """Take what has come, draw it unless paused, and say how things stand."""
-        self._take(self._feed.read())
-        if not self._paused:
-            self._draw()
-        self._tell()
+        """Take what has come, draw it unless frozen, and say how things stand."""
+        now_s = time.perf_counter()
+        news = self._feed.read()
+        if self.received.take(news, now_s):
+            self._forget()
+        for update in news.updates[-COUNTED:]:
+            self.body.instruments.phases.add(update.particles)
+        if trace := self.body.pane.trace:
+            for update in news.updates:
+                trace.add(update)
+        if not self._frozen:
+            self._draw(now_s)
+        self._tell(now_s)
 
-    def pause(self, on: bool) -> None:
+    # what the keys do, each by its name in `keys.KEYS`
+
+    def freeze(self, on: bool) -> None:
         """Hold the picture, or let it go on; what comes meanwhile is still read."""
-        self._paused = on
+        self._frozen = on
 
-    def auto_contrast(self, on: bool) -> None:
+    def contrast(self, on: bool) -> None:
         """Follow the picture's brightness, or keep the levels."""
-        self._contrast.on = on
+        self._levels.auto = on
 
     def tails(self, on: bool) -> None:
         """Show or hide the tails."""
-        self.view.tails.setVisible(on)
+        self.body.view.tails.setVisible(on)
+        self._draw_again()
 
     def labels(self, on: bool) -> None:
         """Show or hide the trajectories' numbers."""
-        self.view.labels.setVisible(on)
+        self.body.view.labels.setVisible(on)
+        self._draw_again()
+
+    def uncertainty(self, on: bool) -> None:
+        """Show or hide how sure the positions are."""
+        self.body.view.uncertainty.setVisible(on)
+        self._draw_again()
 
     def fit(self) -> None:
         """Show the whole picture."""
-        self.view.fit()
+        self.body.view.fit()
+
+    def zoom_in(self) -> None:
+        """Show everything twice as large."""
+        self.body.view.zoom(ZOOM)
+
+    def zoom_out(self) -> None:
+        """Show everything half as large."""
+        self.body.view.zoom(1 / ZOOM)
+
+    def one_to_one(self) -> None:
+        """Show one pixel of the picture on each of the screen."""
+        self.body.view.one_to_one()
 
     def snapshot(self) -> None:
-        """Save the view as a PNG file, and say where."""
-        shown = self._shown[1]
-        frame = f"-frame{shown.frame}" if shown else ""
-        path = self._folder / f"livetrack-{time.strftime('%Y%m%d-%H%M%S')}{frame}.png"
-        saved = self.view.grab().save(str(path))
-        self._note(f"saved {path}" if saved else f"cannot write {path}: is the folder there, and writable?")
+        """Save the view as it is seen as a PNG file, and say where."""
+        path = self._picture_path("")
+        self._say_saved(path, self.body.view.grab().save(str(path)))
+
+    def snapshot_picture(self) -> None:
+        """Save the picture alone, each of its pixels one of the file's, and say where."""
+        path = self._picture_path("-picture")
+        pixels = self.body.view.picture.getPixmap()
+        self._say_saved(path, pixels is not None and pixels.save(str(path)))
+
+    def plots(self, on: bool) -> None:
+        """Show or hide the graphs."""
+        self.body.pane.setVisible(on)
+
+    def panels(self, on: bool) -> None:
+        """Show or hide the panels."""
+        self.body.sidebar.setVisible(on)
+
+    def light(self, on: bool) -> None:
+        """Take the light palette, or the dark one."""
+        palette = PALETTES["light" if on else "dark"]
+        QtWidgets.QApplication.setPalette(_qt_palette(palette))
+        self.setStyleSheet(palette.style_sheet())
+        self.bar.paint(palette)
+        self.body.paint(palette)
+
+    def let_go(self) -> None:
+        """Close the help; else leave the field that is typed into; else choose no particle."""
+        if self.body.help.isVisible():
+            self.bar.keys["help"].setChecked(False)
+        elif isinstance(focus := self.focusWidget(), QtWidgets.QAbstractSpinBox):
+            focus.clearFocus()
+        else:
+            self.choose(None)
+
+    def help(self, on: bool) -> None:
+        """Show or hide the sheet of keys."""
+        self.body.help.setVisible(on)
+
+    # what else there is to do
+
+    def choose(self, number: int | None) -> None:
+        """Follow the trajectory of this id in the graphs; None: no longer."""
+        trace = None
+        if number is not None:
+            trace = Trace(number)
+            for update in self.received.history.all():
+                trace.add(update)
+            self.bar.keys["plots"].setChecked(True)
+            self.body.guide.done(1)
+        self.body.pane.choose(trace)
+        self.body.pane.look(self._shown[1], time.perf_counter())
+        self._show_choice()
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:  # noqa: D102, N802 - Qt's
         self._timer.stop()
         self._feed.close()
+        self._store.setValue("window/geometry", self.saveGeometry())
+        for name in REMEMBERED:
+            self._store.setValue(f"window/{name}", self.bar.keys[name].isChecked())
         super().closeEvent(event)
 
-    def _take(self, news: News) -> None:
-        now = time.perf_counter()
-        if news.status:
-            self._status = news.status
-            self._join(news.status.session)
-        for update in news.updates:
-            self._join(update.session)
-            self._history.add(update)
-        if news.preview and news.preview.session == self._session:
-            self._preview = news.preview
-        if news.status or news.updates or news.preview:
-            self._heard_s = now
-        if news.error:
-            self._error, self._error_s = news.error, now
-        elif now - self._error_s > ERROR_SHOWN_S:
-            self._error = ""
+    def _click(self, x: float, y: float) -> None:
+        row = self.body.view.particle_at(x, y)
+        if row is not None and row["id"] >= 0:
+            self.choose(int(row["id"]))
 
-    def _join(self, session: int) -> None:
-        """Forget the last engine when another one speaks."""
-        if session == self._session:
-            return
-        self._session = session
-        self._preview = None
+    def _forget(self) -> None:
+        """Begin anew: another engine speaks."""
         self._shown = None, None
-        self._history.clear()
-        self._contrast.reset()
-        self.view.clear_all()
+        self._levels.reset()
+        self.choose(None)
+        self.body.view.clear_all()
+        self.body.instruments.clear()
+        self.body.banner.forget()
 
-    def _draw(self) -> None:
+    def _draw(self, now_s: float) -> None:
         """Draw the newest picture with its own frame's particles on it, unless that is what is shown already."""
-        now = time.perf_counter()
-        preview = self._preview
-        update = self._history.at(preview.frame if preview else None)
+        preview, update = self.received.shown()
         new_preview, new_update = preview is not self._shown[0], update is not self._shown[1]
         if preview and new_preview:
-            self.view.show_picture(preview, self._contrast.levels(preview.pixels, now))
+            levels = self._levels.of(preview, now_s)
+            self.body.view.show_picture(preview, levels)
+            self.body.picture.show_levels(levels)
+            self.body.picture.look(preview, now_s)
+        self._shown = preview, update
         if update and new_update:
-            self.view.show_particles(update, self._history.tail(update))
+            self._draw_again()
         if new_preview or new_update:
-            self._shown = preview, update
-            self._drawn_s.append(now)
+            self._drawn_s.append(now_s)
+        self.body.pane.look(update, now_s)
+        self._feed.ask_whole(self.body.picture.whole.isChecked() or self.body.view.is_coarse())
 
-    def _tell(self) -> None:
-        now = time.perf_counter()
-        silent_s = None if self._heard_s is None else now - self._heard_s
-        shown = banner(self._address, self._status, silent_s, self._error)
-        self._banner.setVisible(shown is not None)
-        if shown and shown.text != self._banner.text():
-            self._banner.setText(shown.text)
-            self._banner.setProperty("alarm", shown.alarm)
-            self._banner.style().polish(self._banner)
-        display_fps = sum(now - drawn < 1.0 for drawn in self._drawn_s)
-        self._rates.setText("    ".join(status_line(self._shown[1], self._status, display_fps)))
-        self._recording.setText(recording_text(self._status.recording if self._status else None))
-        self._readout.setText(self.view.readout())
+    def _draw_again(self) -> None:
+        """Draw the particles that are shown, with what is to be seen of them now."""
+        if update := self._shown[1]:
+            self.body.view.show_particles(update, self.received.history.tail(update))
+            self._show_choice()
+
+    def _show_choice(self) -> None:
+        trace, update = self.body.pane.trace, self._shown[1]
+        row = None
+        if trace and update:
+            found = np.flatnonzero(update.particles["id"] == trace.number)
+            row = update.particles[found[0]] if len(found) else None
+        self.body.view.selection.show_row(row)
+
+    def _show_levels(self) -> None:
+        """Show the levels that were set by hand, also while the picture is frozen."""
+        if preview := self._shown[0]:
+            levels = self._levels.of(preview, time.perf_counter())
+            self.body.view.show_levels(levels)
+            self.body.picture.show_levels(levels)
+
+    def _show_table(self) -> None:
+        panel = self.body.picture
+        plain = panel.lookup.currentText() == LOOKUPS[0] and panel.gamma == 1.0
+        self.body.view.show_table(None if plain else panel.table)
+        self._show_levels()
+
+    def _tell(self, now_s: float) -> None:
+        status = self.received.status
+        self.body.banner.tell(banner(self._address, status, self.received.silent_s(now_s), self.received.error))
+        self._readout.setText(self.body.view.readout())
+        if now_s - self._told_s < TELL_S:
+            return
+        self._told_s = now_s
+        display_fps = sum(now_s - drawn < 1.0 for drawn in self._drawn_s)
+        self._rates.setText("    ".join(status_line(self._shown[1], status, display_fps)))
+        self._recording.setText(recording_text(status.recording if status else None))
+        self.body.instruments.show_status(status, display_fps)
+
+    def _say_saved(self, path: Path, saved: bool) -> None:
+        self._note(f"saved {path}" if saved else f"cannot write {path}: is the folder there, and writable?")
+
+    def _picture_path(self, ending: str) -> Path:
+        shown = self._shown[1]
+        frame = f"-frame{shown.frame}" if shown else ""
+        return self._folder / f"livetrack-{time.strftime('%Y%m%d-%H%M%S')}{frame}{ending}.png"
 
     def _note(self, text: str) -> None:
         self.statusBar().showMessage(text, NOTE_SHOWN_MS)
@@ -153,46 +275,52 @@ class Window(QtWidgets.QMainWindow):
     def _build(self, settings: ViewSettings) -> None:
         palette = PALETTES[settings.palette]
         self.setWindowTitle(f"livetrack  {self._address}")
-        self.setStyleSheet(palette.style_sheet())
-        self.resize(1280, 900)
-        self.view = ParticleView(palette)
-        self._banner = QtWidgets.QLabel()
-        self._banner.setObjectName("banner")
-        self._banner.setTextFormat(QtCore.Qt.TextFormat.PlainText)
-        self._banner.setWordWrap(True)
-        middle = QtWidgets.QWidget()
-        layout = QtWidgets.QVBoxLayout(middle)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self._banner)
-        layout.addWidget(self.view, 1)
-        self.setCentralWidget(middle)
+        self.resize(1360, 940)
+        self.body = Body(self._levels, palette, self._store)
+        self.setCentralWidget(self.body)
         self._readout, self._rates, self._recording = (QtWidgets.QLabel() for _ in range(3))
         self._recording.setObjectName("recording")
         self.statusBar().setSizeGripEnabled(False)
         self.statusBar().addWidget(self._readout, 1)
         self.statusBar().addPermanentWidget(self._rates)
         self.statusBar().addPermanentWidget(self._recording)
-        self._add_commands()
-        self.commands["auto_contrast"].setChecked(True)
-        self.commands["tails"].setChecked(settings.tail_frames > 0)
-        self.commands["labels"].setChecked(settings.labels)
-        self.view.labels.setVisible(settings.labels)
+        self.bar = Bar(self, palette)
+        self.addToolBar(self.bar)
+        self._connect()
+        on = {"contrast": True, "tails": settings.tail_frames > 0, "labels": settings.labels, "uncertainty": True}
+        for name in REMEMBERED:
+            on[name] = bool(self._store.value(f"window/{name}", True, type=bool))
+        on["light"] = settings.palette == "light"
+        for name, state in on.items():
+            self.bar.keys[name].setChecked(state)
+            getattr(self, name)(state)
+        if geometry := self._store.value("window/geometry"):
+            self.restoreGeometry(geometry)
 
-    def _add_commands(self) -> None:
-        bar = self.addToolBar("Commands")
-        bar.setMovable(False)
-        bar.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.PreventContextMenu)
-        self.commands: dict[str, QtGui.QAction] = {}
-        for command in COMMANDS:
-            action = QtGui.QAction(f"{command.text}  {command.key}", self)
-            action.setShortcut(command.key)
-            action.setToolTip(f"{command.tip} ({command.key})")
-            method = getattr(self, command.name)
-            if command.switch:
-                action.setCheckable(True)
-                action.toggled.connect(method)
-            else:
-                action.triggered.connect(lambda _checked=False, method=method: method())
-            bar.addAction(action)
-            self.commands[command.name] = action
+    def _connect(self) -> None:
+        body, keys = self.body, self.bar.keys
+        body.view.clicked.connect(self._click)
+        body.view.view_box.sigRangeChangedManually.connect(lambda *_: body.guide.done(0))
+        body.pane.let_go.connect(lambda: self.choose(None))
+        body.help.closed.connect(lambda: keys["help"].setChecked(False))
+        body.picture.levels_changed.connect(self._show_levels)
+        body.picture.table_changed.connect(self._show_table)
+        body.picture.auto_changed.connect(keys["contrast"].setChecked)
+
+
+REMEMBERED = ("plots", "panels")
+"""Switches that are as they were left."""
+
+
+def _qt_palette(palette: Palette) -> QtGui.QPalette:
+    """Return the colours of Qt's own drawing."""
+    roles, colours = QtGui.QPalette.ColorRole, QtGui.QPalette()
+    for role, colour in (
+        (roles.Window, palette.panel), (roles.WindowText, palette.text), (roles.Base, palette.field),
+        (roles.AlternateBase, palette.panel), (roles.Text, palette.text), (roles.Button, palette.raised),
+        (roles.ButtonText, palette.text), (roles.ToolTipBase, palette.panel), (roles.ToolTipText, palette.text),
+        (roles.Highlight, palette.accent), (roles.HighlightedText, palette.panel), (roles.BrightText, palette.alarm),
+        (roles.PlaceholderText, palette.faint), (roles.Mid, palette.line), (roles.Dark, palette.line),
+    ):  # fmt: skip
+        colours.setColor(role, QtGui.QColor(colour))
+    return colours

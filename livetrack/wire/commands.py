@@ -192,6 +192,8 @@ class Welcome(Struct, frozen=True, kw_only=True):
     """The settings `[calibration]`."""
     settings: dict[str, Any]
     """All settings in force, section by section."""
+    models: tuple[str, ...] = ()
+    """Names that `SwapModel` takes; it takes an ONNX file as well."""
     status: Status
     t_client_ns: int
     """As it was sent."""
@@ -304,17 +306,9 @@ def id_of(payload: bytes) -> int:
         return 0
 
 
-def decode_reply(payload: bytes, kind: Any) -> Reply:
-    """Return the reply to a request, its result as `kind`.
-
-    Raises
-    ------
-    CommandError
-        It is no reply, or of another version's.
-    """
+def decode_reply(payload: bytes) -> Reply:
+    """Return the reply that was sent, its result in JSON's own types. Raises `CommandError` where it is none."""
     try:
-        reply = msgspec.json.decode(payload, type=Reply)
-        result = None if reply.error else msgspec.convert(reply.result, kind)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise CommandError(f"the engine's answer cannot be read ({error}): the same livetrack on both sides?") from None
-    return msgspec.structs.replace(reply, result=result)
+        return msgspec.json.decode(payload, type=Reply)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CommandError(f"the engine's answer cannot be read: {error}") from None

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from livetrack.camera import Geometry, Picture
+from livetrack.devices import Actuator, Property, Value
 from livetrack.errors import CameraError, CameraLostError
+from livetrack_drivers._software_roi import SoftwareRoi
+from livetrack_drivers.simulated.adjust import adjusted, declared
 from livetrack_drivers.simulated.settings import SimulatedSettings
+from livetrack_drivers.simulated.stage import SimulatedStage
 
 if TYPE_CHECKING:
     from livetrack_drivers.simulated.microscope import Loop, Microscope
@@ -24,7 +29,7 @@ _PATIENCE_NS = 50_000_000  # between two signs of life while there is no picture
 
 
 class SimulatedCamera:
-    """A camera on a simulated sample.
+    """A camera on a simulated sample, with a stage; it is `Adjustable` and `Actuated` (`livetrack.devices`).
 
     `Picture.number` counts exposures: those that were lost, to order or because the reader was too slow, are gaps.
     A camera that is opened again goes on with the same sample and count.
@@ -34,6 +39,10 @@ class SimulatedCamera:
 
     def __init__(self, settings: SimulatedSettings | None = None) -> None:
         self._settings = settings or SimulatedSettings()
+        whole = Geometry(self._settings.width, self._settings.height, pixel_size_um=self._settings.pixel_size_um)
+        self._roi = SoftwareRoi(whole)
+        self._stage = SimulatedStage(self._shift)
+        self._lock = threading.Lock()  # the film: it moves on, or is changed
         self._film: Microscope | Loop | None = None
         self._open = False
         self._next = 0  # exposure
@@ -52,7 +61,7 @@ class SimulatedCamera:
         _check(settings)
         self._film = self._film or _film(settings)
         self._open = True
-        return Geometry(settings.width, settings.height, pixel_size_um=settings.pixel_size_um)
+        return self._roi.open()
 
     def pictures(self) -> Iterator[Picture | None]:
         """Yield picture after picture for ever, and None while waiting for the clock.
@@ -69,14 +78,47 @@ class SimulatedCamera:
         clock = _Lockstep(settings) if settings.lockstep else _Live(settings, number)
         while number / settings.fps < self._disconnect_at_s:
             if not _lost(settings, number):
-                pixels = film.frame(number)
+                with self._lock:
+                    pixels = film.frame(number)
+                    clock.exposure_ms = self._settings.exposure_ms
                 self._next = number + 1
                 yield from clock.wait(number)
-                yield clock.stamp(pixels, number)
+                pixels, geometry = self._roi.cut(pixels)
+                yield clock.stamp(pixels, number)._replace(geometry=geometry)
             number = clock.following(number)
         yield from clock.wait(number)
         self._disconnect_at_s = inf
         raise CameraLostError(f"the simulated camera is gone, as disconnect_at_s = {settings.disconnect_at_s} orders")
+
+    def properties(self) -> list[Property]:
+        """Return the light, motion, exposure and camera noise as they are."""
+        return declared(self._settings)
+
+    def set_property(self, name: str, value: Value) -> Property:
+        """Set one of them, from the next exposure on.
+
+        Raises
+        ------
+        CameraError
+            There is none of this name, it does not take the value, or the pictures were all made at the start.
+        """
+        changed = adjusted(self._settings, name, value)
+        with self._lock:
+            self._live().adjust(changed)
+            self._settings = changed
+        return next(each for each in declared(changed) if each.name == name)
+
+    def set_roi(self, x: int, y: int, width: int, height: int) -> Geometry:
+        """Deliver a part of the picture, px."""
+        return self._roi.set(x, y, width, height)
+
+    def clear_roi(self) -> Geometry:
+        """Deliver the whole picture."""
+        return self._roi.clear()
+
+    def actuators(self) -> Mapping[str, Actuator]:
+        """Return the stage; a film that was made at the start has none."""
+        return {} if self._settings.loop_frames else {"stage": self._stage}
 
     def truth(self, number: int) -> npt.NDArray[np.void]:
         """Return where the particles were in exposure `number`: fields `particle`, `x`, `y` (mean, px).
@@ -96,12 +138,25 @@ class SimulatedCamera:
         """Stop; the sample stays as it is."""
         self._open = False
 
+    def _live(self) -> Microscope:
+        """Return the microscope, where one makes each picture anew."""
+        if self._film is None:
+            raise CameraError("the simulated camera is not open")
+        if self._settings.loop_frames:
+            raise CameraError("camera.simulated: with loop_frames all pictures are made at the start; set it to 0")
+        return cast("Microscope", self._film)
+
+    def _shift(self, dx_um: float, dy_um: float) -> None:
+        with self._lock:
+            self._live().shift(dx_um, dy_um)
+
 
 class _Lockstep:
     """Time is the simulation's: the next exposure is there when the reader asks for it."""
 
     def __init__(self, settings: SimulatedSettings) -> None:
-        self._settings = settings
+        self._fps = settings.fps
+        self.exposure_ms = settings.exposure_ms
 
     def wait(self, number: int) -> Iterator[None]:
         """Yield None now and then until exposure `number` is over: at once."""
@@ -109,7 +164,7 @@ class _Lockstep:
 
     def stamp(self, pixels: npt.NDArray[np.generic], number: int) -> Picture:
         """Make the picture of exposure `number`."""
-        middle_s = number / self._settings.fps + self._settings.exposure_ms / 2000
+        middle_s = number / self._fps + self.exposure_ms / 2000
         return Picture(pixels, number, t_s=middle_s)
 
     def following(self, number: int) -> int:
@@ -125,22 +180,22 @@ class _Live:
 
     def __init__(self, settings: SimulatedSettings, first: int) -> None:
         self._frame_ns = 1e9 / settings.fps
-        self._exposure_ns = settings.exposure_ms * 1e6
+        self.exposure_ms = settings.exposure_ms
         self._start_ns = time.perf_counter_ns() - first * self._frame_ns
 
     def wait(self, number: int) -> Iterator[None]:
-        over_ns = self._start_ns + number * self._frame_ns + self._exposure_ns
+        over_ns = self._start_ns + number * self._frame_ns + 1e6 * self.exposure_ms
         while (left_ns := over_ns - time.perf_counter_ns()) > 0:
             time.sleep(min(left_ns, _PATIENCE_NS) / 1e9)
             if left_ns > _PATIENCE_NS:
                 yield None
 
     def stamp(self, pixels: npt.NDArray[np.generic], number: int) -> Picture:
-        middle_ns = self._start_ns + number * self._frame_ns + self._exposure_ns / 2
+        middle_ns = self._start_ns + number * self._frame_ns + 1e6 * self.exposure_ms / 2
         return Picture(pixels, number, t_exposed_ns=int(middle_ns))
 
     def following(self, number: int) -> int:
-        newest = int((time.perf_counter_ns() - self._start_ns - self._exposure_ns) // self._frame_ns)
+        newest = int((time.perf_counter_ns() - self._start_ns - 1e6 * self.exposure_ms) // self._frame_ns)
         return newest if newest - number > _BUFFER else number + 1
 
 

@@ -40,17 +40,27 @@ class Microscope:
     """
 
     def __init__(self, settings: SimulatedSettings) -> None:
-        self._settings = settings
         rng = np.random.default_rng([settings.seed, 0])
         self._size_um = settings.size_um * _varied(settings, rng)
-        self._signal = settings.signal * _varied(settings, rng) * (1 if settings.contrast == "bright" else -1)
+        self._brightness = _varied(settings, rng) * (1 if settings.contrast == "bright" else -1)
         self._scene = _scene(settings, self._size_um, rng)
-        self._intervals_s = _intervals(settings)
-        self._background = _background(settings)
-        self._noise = CameraNoise(settings.gain, settings.offset, settings.read_noise, settings.bit_depth)
+        self.adjust(settings)
         self._truth: dict[int, npt.NDArray[np.void]] = {}
         self._next = 0
         self._path = np.empty((1, settings.count, 2))
+
+    def adjust(self, settings: SimulatedSettings) -> None:
+        """Take other settings of light, motion, exposure and camera noise from the next exposure on."""
+        self._settings = settings
+        self._signal = settings.signal * self._brightness
+        self._scene.diffuse(_diffusion(settings, self._size_um))
+        self._intervals_s = _intervals(settings)
+        self._background = _background(settings)
+        self._noise = CameraNoise(settings.gain, settings.offset, settings.read_noise, settings.bit_depth)
+
+    def shift(self, dx_um: float, dy_um: float) -> None:
+        """Move the sample, before the next exposure."""
+        self._scene.shift((dx_um, dy_um))
 
     def frame(self, number: int) -> Pixels:
         """Let time pass until exposure `number`, which must not have been made yet, and return its image."""
@@ -153,8 +163,12 @@ def _scene(settings: SimulatedSettings, size_um: npt.NDArray[np.float64], rng: n
         start = scatter(settings.count, start_low, start_high, apart, rng)
     except ValueError as error:
         raise CameraError(f"camera.simulated: {error}; make count or min_distance_um less") from error
-    diffusion = settings.diffusion_um2_s * settings.size_um / size_um
-    return Scene(start, *box, diffusion, settings.drift_um_s, rng)
+    return Scene(start, *box, _diffusion(settings, size_um), settings.drift_um_s, rng)
+
+
+def _diffusion(settings: SimulatedSettings, size_um: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the diffusion constant of each particle, in inverse proportion to its size."""
+    return settings.diffusion_um2_s * settings.size_um / size_um
 
 
 def _intervals(settings: SimulatedSettings) -> npt.NDArray[np.float64]:

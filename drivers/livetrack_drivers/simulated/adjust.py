@@ -1,0 +1,70 @@
+"""What can be changed of the simulated microscope while it runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import inspect, structs
+
+from livetrack.devices import EXPOSURE, Property, Value
+from livetrack.errors import CameraError
+from livetrack_drivers.simulated.settings import SimulatedSettings
+
+__all__ = ["adjusted", "declared"]
+
+_UNITS = {
+    EXPOSURE: "ms",
+    "signal": "electrons",
+    "background": "electrons",
+    "gradient": "",
+    "flicker": "",
+    "diffusion_um2_s": "um²/s",
+    "gain": "grey/electron",
+    "offset": "grey",
+    "read_noise": "electrons",
+}
+
+
+def declared(settings: SimulatedSettings) -> list[Property]:
+    """Return the properties as they are in `settings`."""
+    return [_property(settings, name) for name in _UNITS]
+
+
+def adjusted(settings: SimulatedSettings, name: str, value: Value) -> SimulatedSettings:
+    """Return `settings` with a property set anew; a longer exposure gathers more light.
+
+    Raises
+    ------
+    CameraError
+        There is no such property, or it does not take this value.
+    """
+    if name not in _UNITS:
+        raise CameraError(f"property {name!r}: the simulated camera has none of this name; it has {', '.join(_UNITS)}")
+    property_ = _property(settings, name)
+    try:
+        changed = msgspec.convert(structs.asdict(settings) | {name: value}, SimulatedSettings)
+    except msgspec.ValidationError as error:
+        raise CameraError(f"property {name!r} cannot be {value!r}: {error}") from None
+    if property_.high is not None and getattr(changed, name) > property_.high * (1 + 1e-9):
+        raise CameraError(f"property {name!r} cannot be {value!r}: at most {property_.high:g} {property_.unit}".strip())
+    if name == EXPOSURE and settings.exposure_ms and changed.exposure_ms:
+        light = changed.exposure_ms / settings.exposure_ms
+        changed = structs.replace(changed, signal=light * settings.signal, background=light * settings.background)
+    return changed
+
+
+def _property(settings: SimulatedSettings, name: str) -> Property:
+    low, high = _bounds(name)
+    if name == EXPOSURE:
+        high = 1000 / settings.fps
+    elif name == "signal" and settings.contrast == "dark":
+        high = settings.background
+    return Property(name=name, value=getattr(settings, name), unit=_UNITS[name], low=low, high=high)
+
+
+def _bounds(name: str) -> tuple[float | None, float | None]:
+    """Return what the setting's own type allows."""
+    fields: Any = inspect.type_info(SimulatedSettings)
+    kind = next(field.type for field in fields.fields if field.name == name)
+    return kind.ge if kind.ge is not None else kind.gt, kind.le if kind.le is not None else kind.lt

@@ -1,0 +1,57 @@
+"""What the window is made of, laid out: banner, picture, graphs, panels, guide and help."""
+
+from __future__ import annotations
+
+from livetrack.overlay.banner_bar import BannerBar
+from livetrack.overlay.guide import Guide
+from livetrack.overlay.help_sheet import HelpSheet
+from livetrack.overlay.instruments import Instruments
+from livetrack.overlay.levels import Levels
+from livetrack.overlay.palette import Palette
+from livetrack.overlay.particle_pane import ParticlePane
+from livetrack.overlay.picture_panel import PicturePanel
+from livetrack.overlay.qt import QtCore, QtGui, QtWidgets
+from livetrack.overlay.sidebar import Sidebar
+from livetrack.overlay.view import ParticleView
+
+__all__ = ["Body"]
+
+
+class Body(QtWidgets.QWidget):
+    """The widgets, by name; what they do is the window's."""
+
+    def __init__(self, levels: Levels, palette: Palette, store: QtCore.QSettings) -> None:
+        super().__init__()
+        self.banner = BannerBar()
+        self.view = ParticleView(palette)
+        self.pane = ParticlePane(palette)
+        self.picture = PicturePanel(levels, palette)
+        self.instruments = Instruments(palette)
+        self.sidebar = Sidebar()
+        self.sidebar.add("Picture", self.picture)
+        self.sidebar.add("Instruments", self.instruments)
+        self.guide = Guide(self.view, store)
+        left = QtWidgets.QVBoxLayout()
+        left.setSpacing(0)
+        left.addWidget(self.banner)
+        left.addWidget(self.view, 1)
+        left.addWidget(self.pane)
+        row = QtWidgets.QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addLayout(left, 1)
+        row.addWidget(self.sidebar)
+        self.help = HelpSheet(self, palette)
+
+    def paint(self, palette: Palette) -> None:
+        """Take the colours of `palette`."""
+        self.view.setBackground(palette.canvas)
+        for widget in (self.picture.histogram, self.instruments.stages, self.instruments.phase_chart):
+            widget.colours = palette
+            widget.update()
+        self.pane.plots.paint(palette)
+        self.help.paint(palette)
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:  # noqa: D102, N802 - Qt's
+        super().resizeEvent(event)
+        self.help.setGeometry(self.rect())

@@ -1,0 +1,553 @@
+"""Commands: what each does to a running engine, what is refused, and that nobody waits for anybody else."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mm_test_adapters
+import numpy as np
+import pytest
+import zmq
+from livetrack_drivers.simulated import SimulatedCamera
+
+from livetrack.camera import Geometry
+from livetrack.client import Remote, Subscriber, Update
+from livetrack.client.reach import reachable
+from livetrack.commands.orders import Orders
+from livetrack.config import Config, load_config
+from livetrack.devices import Actuator
+from livetrack.engine import Engine
+from livetrack.errors import CommandError, UsageError
+from livetrack.gaps import Gaps
+from livetrack.record import read_session
+from livetrack.wire import HEADER, Status
+from livetrack.wire.commands import LARGEST_REQUEST, decode_reply
+
+ANY_PORT = tuple(f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address"))
+SMALL = (
+    "camera.simulated.width=128",
+    "camera.simulated.height=96",
+    "camera.simulated.count=8",
+    "camera.simulated.exposure_ms=2",
+    "camera.simulated.diffusion_um2_s=0.0005",
+    "camera.simulated.drift_um_s=[0.0, 0.0]",
+    "camera.simulated.min_distance_um=1.5",
+)
+DEMO = (
+    "camera.driver=micromanager",
+    f"camera.micromanager.mm_dir={str(Path(mm_test_adapters.__file__).parent / 'libs')!r}",
+    "camera.micromanager.exposure_ms=5",
+    "camera.micromanager.roi=[0, 0, 128, 128]",
+    "localizer.model=centroid",
+    "localizer.diameter_px=7.0",
+)
+
+
+def config(*overrides: str) -> Config:
+    return load_config(None, [*ANY_PORT, *overrides])
+
+
+class Session:
+    """An engine that runs in a thread, with a remote."""
+
+    def __init__(self, engine: Engine, remote: Remote) -> None:
+        self.engine = engine
+        self.remote = remote
+
+    def until(self, reached: Callable[[Status], bool], seconds: float = 10.0) -> Status:
+        deadline = time.monotonic() + seconds
+        while not reached(status := self.remote.state()):
+            assert time.monotonic() < deadline, status
+            time.sleep(0.01)
+        return status
+
+
+@contextmanager
+def running(*overrides: str, camera: type[SimulatedCamera] | None = None) -> Iterator[Session]:
+    settings = config(*overrides)
+    with Engine(settings, camera(settings.driver_settings) if camera else None) as engine:
+        stop = threading.Event()
+        thread = threading.Thread(target=engine.run, kwargs={"stop": stop}, daemon=True)
+        thread.start()
+        try:
+            with Remote(engine.command_address) as remote:
+                session = Session(engine, remote)
+                session.until(lambda status: status.tracked > 5)
+                yield session
+        finally:
+            stop.set()
+            thread.join(20)
+        assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Session]:
+    """One session for all tests that leave it as they found it."""
+    with running(*SMALL) as session:
+        yield session
+
+
+def next_update(session: Session, reached: Callable[[Update], bool]) -> Update:
+    with Subscriber(session.engine.publisher.address) as positions:
+        for _ in range(500):
+            update = positions.receive(5)
+            assert update is not None
+            if reached(update):
+                return update
+    raise AssertionError("never came")
+
+
+# who is there
+
+
+def test_hello_tells_all_that_a_late_joiner_has_to_know(session: Session) -> None:
+    welcome = session.remote.hello()
+    engine = session.engine
+    assert welcome.session == engine.session
+    assert welcome.addresses.positions == engine.publisher.address
+    assert welcome.addresses.preview == engine.publisher.preview_address
+    assert welcome.addresses.commands == engine.command_address
+    assert welcome.geometry == Geometry(128, 96, pixel_size_um=0.1)
+    assert [name for name, _, _ in welcome.header] == list(HEADER.names)
+    assert welcome.calibration["temperature_k"] == 295.15
+    assert welcome.settings["linker"]["search_radius_px"] == 5.0
+    assert welcome.settings["driver_settings"]["count"] == 8
+    assert welcome.status.state == "running"
+
+
+def test_the_engines_clock_is_read_to_half_the_round_trip(session: Session) -> None:
+    """Engine and client are one process here: their clocks are the same."""
+    welcomes = [session.remote.hello() for _ in range(20)]
+    assert all(abs(each.clock_offset_ns) <= each.round_trip_ns / 2 + 1000 for each in welcomes)
+    assert min(each.round_trip_ns for each in welcomes) > 0
+
+
+def test_the_positions_address_is_enough(session: Session) -> None:
+    with Remote(session.engine.publisher.address) as remote:
+        assert remote.address == session.engine.command_address
+        assert remote.state().session == session.engine.session
+
+
+def test_where_no_engine_is_a_remote_says_so() -> None:
+    with pytest.raises(CommandError, match="no engine has answered for 0.3 s: is one running there"):
+        Remote("tcp://127.0.0.1:1", timeout_s=0.3)
+    with pytest.raises(UsageError, match="not an address"):
+        Remote("localhost")
+
+
+def test_an_engine_that_listens_everywhere_is_reached_where_it_was_found() -> None:
+    assert reachable("tcp://0.0.0.0:5557", "tcp://scope.lab:5555") == "tcp://scope.lab:5557"
+    assert reachable("tcp://[::]:5557", "tcp://[fe80::1]:5555") == "tcp://[fe80::1]:5557"
+    assert reachable("tcp://10.0.0.3:5557", "tcp://scope.lab:5555") == "tcp://10.0.0.3:5557"
+
+
+# tracking
+
+
+def test_pause_holds_the_tracking_and_lets_frames_come(session: Session) -> None:
+    assert session.remote.pause() == "paused"
+    before = session.remote.state()
+    after = session.until(lambda status: status.received > before.received + 20)
+    assert (after.state, after.tracked) == ("paused", before.tracked)
+    assert after.skipped - before.skipped == pytest.approx(after.received - before.received, abs=2)
+    oldest = after.born
+    assert session.remote.resume() == "running"
+    session.until(lambda status: status.tracked > after.tracked + 5)
+    assert next_update(session, lambda update: len(update.particles) > 0).particles["id"].min() >= oldest
+
+
+def test_stop_closes_the_camera_and_start_opens_it_again(session: Session) -> None:
+    geometry = session.remote.hello().geometry_number
+    assert session.remote.stop() == "idle"
+    received = session.remote.state().received
+    time.sleep(0.2)
+    status = session.remote.state()
+    assert (status.state, status.received) == ("idle", received)
+    with pytest.raises(CommandError, match="the camera is stopped: start it first"):
+        session.remote.set_exposure(1.0)
+    assert session.remote.start() == "running"
+    session.until(lambda status: status.received > received + 20)
+    assert session.remote.hello().geometry_number == geometry + 1
+    assert session.remote.state().outages == 0
+
+
+def test_the_threshold_takes_effect_at_once(session: Session) -> None:
+    many = len(next_update(session, lambda update: len(update.particles) > 3).particles)
+    own = session.engine.tracker.localizer.own_threshold
+    assert session.remote.set_threshold(0.9999999) == 0.9999999
+    few = next_update(session, lambda update: len(update.particles) < many)
+    assert (few.particles["score"] >= 0.9999999).all()
+    assert session.remote.hello().settings["localizer"]["threshold"] == 0.9999999
+    assert session.remote.set_threshold(None) == own
+    assert session.remote.hello().settings["localizer"]["threshold"] is None
+    next_update(session, lambda update: len(update.particles) >= many - 1)
+
+
+def test_the_search_radius_takes_effect_at_once(session: Session) -> None:
+    """With a radius far below their steps no particle keeps its id; with the old one again they do."""
+    assert session.remote.set_search_radius(1e-6) == 1e-6
+    born = session.remote.state().born
+    status = session.until(lambda status: status.born > born + 50)
+    assert session.remote.set_search_radius(5.0) == 5.0
+    assert session.remote.hello().settings["linker"]["search_radius_px"] == 5.0
+    later = session.until(lambda now: now.tracked > status.tracked + 40)
+    assert later.born - status.born < 40
+
+
+def test_a_model_is_swapped_while_trajectories_go_on(session: Session) -> None:
+    before = next_update(session, lambda update: len(update.particles) > 3)
+    assert session.remote.swap_model("bead") == "bead"
+    assert session.remote.state().model == "bead"
+    assert session.remote.swap_model("spot") == "spot"
+    after = next_update(session, lambda update: len(update.particles) > 3)
+    assert after.frame > before.frame
+    assert len(set(before.particles["id"]) & set(after.particles["id"])) >= 3
+    assert after.geometry == before.geometry
+
+
+def test_a_model_that_cannot_be_had_leaves_the_old_one(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "no.onnx").write_bytes(b"nonsense")
+    tracked = session.remote.state().tracked
+    for model, why in (("spto", "did you mean spot"), (tmp_path / "no.onnx", "cannot open it")):
+        with pytest.raises(CommandError, match=why):
+            session.remote.swap_model(model)
+    assert session.remote.state().model == "spot"
+    assert session.remote.hello().settings["localizer"]["model"] == "spot"
+    session.until(lambda status: status.tracked > tracked + 5)
+
+
+def test_a_target_is_chosen_by_place_and_by_id_and_stands_in_every_message(session: Session) -> None:
+    row = next_update(session, lambda update: len(update.particles) > 3).particles[2]
+    chosen = session.remote.choose_target(x=float(row["x"]), y=float(row["y"]), within_px=3)
+    assert chosen == row["id"]
+    assert next_update(session, lambda update: update.target is not None).target == chosen
+    assert session.remote.choose_target(chosen) == session.remote.state().target == chosen
+    with pytest.raises(CommandError, match="no particle of the newest frame has the id 123456789"):
+        session.remote.choose_target(123456789)
+    with pytest.raises(CommandError, match="no particle within 0.001 px"):
+        session.remote.choose_target(x=-50, y=-50, within_px=0.001)
+    with pytest.raises(CommandError, match="give either"):
+        session.remote.choose_target(3, x=1, y=2)
+    assert session.remote.state().target == chosen
+    session.remote.clear_target()
+    assert session.remote.state().target is None
+    assert next_update(session, lambda update: True).target is None
+
+
+def test_a_target_whose_trajectory_ends_is_no_target_any_more(session: Session) -> None:
+    row = next_update(session, lambda update: len(update.particles) > 3).particles[0]
+    session.remote.choose_target(x=float(row["x"]), y=float(row["y"]))
+    session.remote.set_property("signal", 0.0)
+    session.until(lambda status: status.target is None)
+    session.remote.set_property("signal", 150.0)
+    session.until(lambda status: status.particles > 3)
+    assert session.remote.state().target is None
+
+
+# recording
+
+
+def test_a_recording_is_started_and_stopped(session: Session, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="no folder to record into"):
+        session.remote.start_recording()
+    with pytest.raises(CommandError, match="no recording runs"):
+        session.remote.stop_recording()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CommandError, match="file"):
+        session.remote.start_recording(tmp_path / "file")
+    begun = session.remote.start_recording(tmp_path)
+    with pytest.raises(CommandError, match="a recording runs already"):
+        session.remote.start_recording(tmp_path)
+    session.until(lambda status: status.recording is not None and status.recording.frames > 20)
+    done = session.remote.stop_recording()
+    assert done.folder == begun.folder
+    assert not done.problem
+    assert session.remote.state().recording is None
+    recorded = read_session(Path(done.folder))
+    assert recorded.closed
+    assert len(list(recorded.frames())) == done.frames > 20
+    assert recorded.tracked().num_rows > 15
+
+
+def test_a_recording_without_pixels(session: Session, tmp_path: Path) -> None:
+    session.remote.start_recording(tmp_path, frames=False)
+    tracked = session.remote.state().tracked
+    session.until(lambda status: status.tracked > tracked + 10)
+    done = session.remote.stop_recording()
+    assert done.frames == 0
+    assert read_session(Path(done.folder)).trajectories().num_rows > 10
+
+
+# the camera
+
+
+def test_exposure_and_properties_of_the_simulated_camera(session: Session) -> None:
+    known = {each.name: each for each in session.remote.properties()}
+    assert known["exposure_ms"].value == 2.0
+    assert (known["exposure_ms"].low, known["exposure_ms"].high) == (0.0, 10.0)
+    assert session.remote.set_exposure(4.0) == 4.0
+    assert {each.name: each.value for each in session.remote.properties()}["signal"] == 2 * known["signal"].value
+    assert session.remote.set_exposure(2.0) == 2.0
+    with pytest.raises(CommandError, match="'exposure_ms' cannot be 11"):
+        session.remote.set_exposure(11.0)
+    with pytest.raises(CommandError, match="has none of this name; it has exposure_ms, signal"):
+        session.remote.set_property("Camera.Gain", 3)
+    with pytest.raises(CommandError, match="Expected `float`, got `str`"):
+        session.remote.set_property("signal", "much")
+    assert session.remote.set_property("signal", 0.0).value == 0.0
+    session.until(lambda status: status.particles == 0)
+    session.remote.set_property("signal", 150.0)
+    session.until(lambda status: status.particles > 3)
+
+
+def test_a_region_of_interest_is_a_new_geometry(session: Session) -> None:
+    geometry = session.remote.hello().geometry_number
+    wanted = Geometry(64, 48, x_origin=32, y_origin=16, pixel_size_um=0.1)
+    assert session.remote.set_roi(32, 16, 64, 48) == wanted
+    update = next_update(session, lambda update: update.width == 64)
+    assert (update.height, update.x_origin, update.y_origin) == (48, 32, 16)
+    assert update.geometry == geometry + 1
+    with pytest.raises(CommandError, match="the picture has 128 x 96 px"):
+        session.remote.set_roi(100, 0, 64, 48)
+    assert session.remote.hello().geometry == wanted
+    assert session.remote.clear_roi() == Geometry(128, 96, pixel_size_um=0.1)
+    assert next_update(session, lambda update: update.width == 128).geometry == geometry + 2
+
+
+def test_the_simulated_stage_carries_the_sample(session: Session) -> None:
+    (stage,) = session.remote.actuators()
+    assert (stage.name, stage.axes, stage.unit) == ("stage", ("x", "y"), "um")
+    near = next_update(session, lambda update: len(update.particles) > 3)
+    inside = near.particles[(abs(near.particles["x"] - 64) < 50) & (abs(near.particles["y"] - 48) < 36)]
+    assert len(inside) >= 2
+    moved = session.remote.move_stage(0.3, -0.2, wait=True)
+    assert moved.position == pytest.approx((stage.position[0] + 0.3, stage.position[1] - 0.2))
+    assert moved.t_begun_ns <= moved.t_done_ns
+    session.until(lambda status: status.received > near.frame + 10)
+    after = {row["id"]: row for row in next_update(session, lambda update: len(update.particles) > 3).particles}
+    steps = [
+        (after[row["id"]]["x"] - row["x"], after[row["id"]]["y"] - row["y"]) for row in inside if row["id"] in after
+    ]
+    np.testing.assert_allclose(np.median(steps, axis=0), (3.0, -2.0), atol=0.5)
+    with pytest.raises(CommandError, match="no actuator is called 'galvo': there are stage"):
+        session.remote.set_galvo(1, 2)
+    with pytest.raises(CommandError, match=r"takes 2 numbers \(x, y\), not 3"):
+        session.remote.move_to("stage", 1, 2, 3)
+
+
+# the socket
+
+
+def test_what_cannot_be_read_is_refused_with_the_reason(session: Session) -> None:
+    cases: dict[bytes, str] = {
+        b"": "cannot be read",
+        b"nonsense": "JSON is malformed",
+        b"\xff\xfe\x00": "cannot be read",
+        b"[1, 2]": "Expected `object`",
+        b'{"command": "explode", "id": 3}': "explode",
+        b'{"command": "pause", "id": 4, "now": true}': "unknown field `now`",
+        b'{"command": "set_exposure", "id": 5}': "missing required field `exposure_ms`",
+        b'{"command": "set_exposure", "id": 5, "exposure_ms": -1}': "> 0.0",
+        b'{"command": "set_exposure", "id": 5, "exposure_ms": 1e999}': "out of range",
+        b'{"command": "set_roi", "id": 6, "x": 0.5, "y": 0, "width": 9, "height": 9}': "got `float`",
+        b'{"command": "choose_target", "id": 7, "x": 3}': "give either",
+        b'{"command": "set_property", "id": 8, "name": "a", "value": ' + b"[" * 60_000: "cannot be read",
+        b" " * (LARGEST_REQUEST + 1): f"at most {LARGEST_REQUEST}",
+    }
+    with plain(zmq.DEALER, session) as socket:
+        for payload, why in cases.items():
+            socket.send(payload)
+            reply = decode_reply(socket.recv())
+            assert why in reply.error, (payload[:60], reply)
+            assert reply.result is None
+        socket.send_multipart([b'{"command": "pause"}', b"and more"])
+        assert "one frame" in decode_reply(socket.recv()).error
+    assert session.remote.state().state == "running"
+
+
+def test_req_sockets_are_answered_too(session: Session) -> None:
+    """The simplest client in any language: send, receive."""
+    with plain(zmq.REQ, session) as socket:
+        for number in (1, 2):
+            socket.send(b'{"command": "state", "id": %d}' % number)
+            reply = decode_reply(socket.recv())
+            assert reply.id == number
+            assert reply.result["session"] == session.engine.session
+
+
+@contextmanager
+def plain(kind: int, session: Session) -> Iterator[zmq.Socket[bytes]]:
+    with zmq.Context.instance().socket(kind) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.setsockopt(zmq.RCVTIMEO, 5000)
+        socket.connect(session.engine.command_address)
+        yield socket
+
+
+# who waits for whom
+
+
+class SlowStage:
+    axes = ("x",)
+    unit = "um"
+
+    def __init__(self) -> None:
+        self.held = threading.Event()
+
+    def position(self) -> tuple[float, ...]:
+        return (0.0,)
+
+    def move_to(self, position: Any) -> None:
+        self.held.wait(20)
+
+    def move_by(self, step: Any) -> None:
+        raise ZeroDivisionError("bug in the driver")
+
+    def wait(self) -> None:
+        pass
+
+
+class WithSlowStage(SimulatedCamera):
+    slow = SlowStage()
+
+    def actuators(self) -> Mapping[str, Actuator]:
+        return {"slow": self.slow}
+
+
+class Untold:
+    """A driver as it was before there were commands."""
+
+    Settings = SimulatedCamera.Settings
+
+    def __init__(self, settings: Any) -> None:
+        self._camera = SimulatedCamera(settings)
+        self.waits = self._camera.waits
+        self.open, self.pictures, self.close = self._camera.open, self._camera.pictures, self._camera.close
+
+
+def test_a_slow_device_keeps_neither_the_loop_nor_other_commands_waiting() -> None:
+    with running(*SMALL, camera=WithSlowStage) as session, Remote(session.engine.command_address) as other:
+        session.remote.timeout_s = 0.5
+        with pytest.raises(CommandError, match=r"no answer to move_to within 0.5 s; it may still be done"):
+            session.remote.move_to("slow", 1)
+        tracked = other.state().tracked
+        assert other.pause() == "paused"
+        assert other.resume() == "running"
+        other.set_property("signal", 200.0)
+        assert other.swap_model("bead") == "bead"
+        assert other.state().tracked > tracked
+        WithSlowStage.slow.held.set()
+        session.remote.timeout_s = 5
+        assert session.remote.state().state == "running"  # the late answer is passed over
+        with pytest.raises(CommandError, match="failed: bug in the driver"):
+            session.remote.move_by("slow", 1)
+        session.until(lambda status: status.tracked > tracked + 10)
+
+
+def test_a_driver_that_takes_no_commands_says_so() -> None:
+    with running(*SMALL, camera=Untold) as session:  # type: ignore[arg-type]
+        assert session.remote.properties() == []
+        assert session.remote.actuators() == []
+        with pytest.raises(CommandError, match="'simulated' cannot be told anything while it runs"):
+            session.remote.set_exposure(1)
+        with pytest.raises(CommandError, match="driver 'simulated' has none"):
+            session.remote.move_stage(1, 1)
+
+
+def test_a_session_that_is_over_refuses() -> None:
+    with running(*SMALL) as session:
+        remote = Remote(session.engine.command_address)
+    with Engine(config(*SMALL)) as engine:
+        engine.run(seconds=0.2)
+        with Remote(engine.command_address) as other, pytest.raises(CommandError, match="the session is over"):
+            other.pause()
+    remote.timeout_s = 0.2
+    with remote, pytest.raises(CommandError, match="no engine there any more"):
+        remote.state()
+
+
+def test_orders_are_carried_out_once_and_their_errors_come_back() -> None:
+    orders = Orders()
+    results: list[Any] = []
+
+    def ask() -> None:
+        results.append(orders.do(lambda: 3))
+        with pytest.raises(ZeroDivisionError):
+            orders.do(lambda: 1 // 0)
+        with pytest.raises(CommandError, match="over"):
+            orders.do(lambda: results.append("never"))
+        results.append("done")
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    for _ in range(2):
+        while not orders:
+            time.sleep(0.001)
+        orders.carry_out()
+    orders.close()
+    thread.join(5)
+    assert results == [3, "done"]
+
+
+def test_a_holdup_is_what_frames_come_later_than_usual() -> None:
+    gaps = Gaps()
+    now_ns = time.perf_counter_ns()
+    for frame in range(100):
+        gaps.note(now_ns - (100 - frame) * 2_000_000)
+    with gaps.watched() as quiet:
+        pass
+    with gaps.watched() as slow:
+        time.sleep(0.05)
+        gaps.note(time.perf_counter_ns())
+    assert quiet.holdup_ms < 20
+    assert 40 < slow.holdup_ms < 2000
+
+
+# Micro-Manager
+
+
+def test_a_real_core_is_told_and_moved() -> None:
+    with running(*DEMO) as session:
+        remote = session.remote
+        known = {each.name: each for each in remote.properties()}
+        assert known["Camera.PixelType"].choices == ("16bit", "32bit", "32bitRGB", "64bitRGB", "8bit")
+        assert (known["Camera.Gain"].low, known["Camera.Gain"].high) == (-5.0, 8.0)
+        assert known["Camera.CameraID"].read_only
+        assert remote.set_exposure(10) == 10.0
+        assert remote.set_property("Camera.Gain", 4).value == 4
+        with pytest.raises(CommandError, match="takes -5 to 8"):
+            remote.set_property("Camera.Gain", 40)
+        with pytest.raises(CommandError, match="did you mean 'Gain'"):
+            remote.set_property("Camera.Gian", 4)
+        assert remote.set_roi(16, 8, 64, 64) == Geometry(64, 64, x_origin=16, y_origin=8, pixel_size_um=1.0)
+        assert next_update(session, lambda update: update.width == 64).y_origin == 8
+        remote.set_property("XY.Velocity", 10_000)
+        assert remote.move_stage(5, -3, wait=True).position == pytest.approx((5, -3), abs=0.02)
+        assert [each.name for each in remote.actuators()] == ["stage", "focus"]
+        assert remote.move_to("focus", 12.5, wait=True).position == (12.5,)
+        remote.stop()
+        with pytest.raises(CommandError, match="not open"):
+            remote.move_stage(1, 1)
+        remote.start()
+        assert remote.hello().geometry.width == 64  # what was set holds
+        assert {each.name: each.value for each in remote.properties()}["Camera.Gain"] == 4
+
+
+def test_a_command_that_keeps_frames_from_coming_is_measured_and_counted() -> None:
+    """The camera's own properties are set between two sequences; MMCore's DemoCamera takes 10 ms and more for it."""
+    with running(*DEMO) as session:
+        session.until(lambda status: status.received > 100)
+        before = session.remote.state()
+        session.remote.set_property("Camera.Binning", 2)
+        held_up_ms = session.remote.last.holdup_ms
+        assert 5 < held_up_ms < session.remote.last.took_ms + 100
+        after = session.remote.state()
+        assert after.holdups == before.holdups + 1
+        assert after.holdup_ms == pytest.approx(before.holdup_ms + held_up_ms)
+        session.remote.move_to("focus", 1.0)
+        assert session.remote.last.holdup_ms < 1000
