@@ -45,8 +45,8 @@ def step(
     wanted
         (N,) for which ones anything is done.
     result
-        (N, 5) gets the variances of x and y and their covariance, px²; the height over the background, in units of
-        the noise; and its significance, the height over its standard error, the profile's form being taken as known.
+        (N, 4) gets the variances of x and y and their covariance, px², and the height over the background, in units
+        of the noise.
     good
         (N,) becomes False where there is no solution.
     moved
@@ -56,7 +56,6 @@ def step(
     """
     knots, size = profile.shape[1] - 2, profile.shape[1] + 2
     normal, right = np.zeros((size, size)), np.empty(size)
-    data, answer = np.empty((knots + 2, knots)), np.empty(knots)
     shift, part, level = (
         np.empty((2, z.shape[1]), np.float32),
         np.empty(z.shape[1], np.float32),
@@ -71,14 +70,12 @@ def step(
         _weigh(basis[phase], profile[n], law[0] + law[1] * origin[n, 3], law[1], level, weight[n])
         _derive(derivative[phase], direction[phase], profile[n], level, shift)
         _fill(basis[phase], shift, z[n], weight[n], part, normal, right)
-        data[:] = normal[: knots + 2, :knots]
-        answer[:] = right[:knots]
         _add_prior(normal, right, prior, mean, height[n])
         good[n] = good[n] and _solve(normal, right, size)
         if not good[n]:
             continue
         profile[n] = right[: knots + 2]
-        _assess(data, answer, profile[n], result[n])
+        result[n, 3] = (2 * profile[n, 0] + profile[n, 1]) / 3 - profile[n, knots - 1]
         moved[n] = _move(right, normal, origin[n], begin[n], centre[n], result[n])
         at[n, 0], at[n, 1] = math.floor(origin[n, 0] + 0.5), math.floor(origin[n, 1] + 0.5)
         _paint(basis[phase], shift, profile[n], centre[n] - origin[n, :2], square, level, painted[n])
@@ -317,20 +314,3 @@ def _move(right: Any, factors: Any, origin: Any, begin: Any, centre: Any, result
         moved |= abs(place - centre[axis]) > _SETTLED * math.sqrt(result[axis])
         centre[axis] = place
     return moved
-
-
-@njit
-def _assess(data: Any, answer: Any, profile: Any, result: Any) -> None:
-    """Write the height and its significance, from the equations as they were before the prior."""
-    knots = answer.size
-    level = profile[knots - 1]
-    form, seen = 0.0, 0.0
-    for i in range(knots - 1):
-        over = profile[i] - level
-        rest = answer[i] - data[knots, i] * profile[knots] - data[knots + 1, i] * profile[knots + 1]
-        for k in range(knots):
-            rest -= level * data[max(i, k), min(i, k)]
-            form += over * data[max(i, k), min(i, k)] * (profile[k] - level)
-        seen += over * rest
-    result[3] = (2 * profile[0] + profile[1]) / 3 - level
-    result[4] = seen / math.sqrt(form) if form > 0 else 0.0

@@ -43,7 +43,7 @@ def fit_profiles(
     prior: ProfilePrior = _SMOOTH,
     camera: CameraLaw | None = None,
     threads: int = 1,
-) -> npt.NDArray[np.float32]:
+) -> None:
     """Bring `rows` to the bound, in place: x, y, x_std, y_std, xy_cov, intensity.
 
     Parameters
@@ -62,18 +62,13 @@ def fit_profiles(
         Its noise; None has it found from the image.
     threads
         That share the particles, at least 1. The result is the same whatever their number.
-
-    Returns
-    -------
-    (N,) significance of each particle's height, in standard errors; NaN where the fit has failed.
     """
-    significance = np.full(len(rows), np.nan, np.float32)
-    if not len(rows):
-        return significance
+    wanted = (rows["flags"] & Flag.EDGE) == 0
+    if not wanted.any():
+        return
     begin = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
     height = (rows["intensity"] / noise).astype(np.float64)
     _make_heights_plausible(grey, noise, begin, height)
-    wanted = (rows["flags"] & Flag.EDGE) == 0
     image = Image.of(grey, noise)
     form = typical_profile(image, begin, height, wanted, prior, radius_px)
     fit = _Fit(image, begin, height, wanted, form, prior, threads)
@@ -88,8 +83,6 @@ def fit_profiles(
     rows["x_std"][good], rows["y_std"][good] = np.sqrt(result[good, :2]).T
     rows["xy_cov"][good] = result[good, 2]
     rows["intensity"][good] = noise * result[good, 3]
-    significance[good] = result[good, 4]
-    return significance
 
 
 class _Fit:
@@ -120,7 +113,7 @@ class _Fit:
         self._painted = np.zeros((count, side, side), np.float32)
         self.profile = np.zeros((count, knots + 2))
         self.profile[:, :knots] = height[:, None] * form
-        self.result = np.zeros((count, 5))
+        self.result = np.zeros((count, 4))
         self.good = wanted.copy()
 
     def step(self, wanted: Wanted) -> Wanted:

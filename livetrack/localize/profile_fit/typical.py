@@ -75,7 +75,8 @@ def typical_profile(
 @lru_cache(maxsize=32)
 def _splines_of_rings(knots: int) -> Doubles:
     """Return (K, 2 K) the splines in the middle of each ring."""
-    return splines((np.arange(2 * knots) + 0.5) * _RING_PX, knots)[0]
+    middles = _RING_PX * (np.arange(2 * knots, dtype=np.float64) + 0.5)
+    return splines(middles, knots)[0]
 
 
 @njit
