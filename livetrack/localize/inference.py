@@ -20,6 +20,7 @@ Batch = npt.NDArray[np.float32]
 
 _CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 _MAPS = MAPS * (BLOCK // CELL) ** 2
+_SMALL_PX = 1 << 14  # 128x128 px take 0.6 ms of one thread
 
 
 class Inference:
@@ -32,7 +33,7 @@ class Inference:
     provider
         An execution provider as `NetworkLocalizer` takes it.
     threads
-        That share a run, at least 1.
+        That share a run, at least 1; a small input is run on one, which takes less time than to wake another.
     spinning
         Threads wait for each other in a busy loop within a run, never between runs, where they would starve the
         camera's and the publisher's.
@@ -45,26 +46,28 @@ class Inference:
 
     def __init__(self, path: Path, provider: str, threads: int, *, spinning: bool = False) -> None:
         self.session = _open(path, provider, threads, spinning)
+        self._alone = self.session if threads == 1 else _open(path, provider, 1, spinning=False)
         self.provider: str = self.session.get_providers()[0]
         self.threads = threads
         self.spinning = spinning
         self._room: dict[tuple[int, int], tuple[Batch, Batch]] = {}
-        self._bound: dict[tuple[int, ...], tuple[ort.IOBinding, Batch]] = {}
+        self._bound: dict[tuple[int, ...], tuple[ort.InferenceSession, ort.IOBinding, Batch]] = {}
 
     def input(self, count: int, height: int, width: int) -> Batch:
         """Return the memory of an input of `run`, (count, 1, height, width), to be filled."""
         batch, maps = self._memory(count, height, width)
         if batch.shape not in self._bound:
-            binding = self.session.io_binding()
+            session = self.session if batch.size > _SMALL_PX else self._alone
+            binding = session.io_binding()
             binding.bind_input("image", "cpu", 0, np.float32, batch.shape, batch.ctypes.data)
             binding.bind_output("maps", "cpu", 0, np.float32, maps.shape, maps.ctypes.data)
-            self._bound[batch.shape] = binding, maps
+            self._bound[batch.shape] = session, binding, maps
         return batch
 
     def run(self, batch: Batch) -> Batch:
         """Return the maps, (N, 32, h, w), of what `input` has returned last for this size; good until the next run."""
-        binding, maps = self._bound[batch.shape]
-        self.session.run_with_iobinding(binding)
+        session, binding, maps = self._bound[batch.shape]
+        session.run_with_iobinding(binding)
         return maps
 
     def __str__(self) -> str:

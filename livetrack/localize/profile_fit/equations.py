@@ -15,6 +15,7 @@ FURTHEST_PX = 2.5
 """From where the network saw the particle: the centre goes no further."""
 
 _LARGEST_STEP_PX = 0.7
+_SETTLED = 0.8  # of its standard uncertainty: a centre that moves less has settled
 _LEAST_PIXELS = 24.0
 _LEAST_VARIANCE = np.float32(0.2)
 _OVERLAP = 3  # splines that are further apart share no pixel
@@ -24,8 +25,8 @@ _NONE, _HALF = np.float32(0), np.float32(0.5)
 @njit
 def step(
     first: int, last: int, basis: Any, derivative: Any, direction: Any, origin: Any, z: Any, weight: Any, law: Any,
-    prior: Any, mean: Any, height: Any, begin: Any, wanted: Any, moves: bool, centre: Any, profile: Any, result: Any,
-    good: Any, square: Any, at: Any, painted: Any,
+    prior: Any, mean: Any, height: Any, begin: Any, wanted: Any, centre: Any, profile: Any, result: Any,
+    good: Any, moved: Any, square: Any, at: Any, painted: Any,
 ) -> None:  # fmt: skip
     """Improve `centre` (N, 2) and `profile` (N, K + 2: the spline, and the slope) of the particles `first` to `last`.
 
@@ -43,25 +44,25 @@ def step(
         (N, 2) where the network saw the particle; the centre stays within FURTHEST_PX of it.
     wanted
         (N,) for which ones anything is done.
-    moves
-        Whether the centre is free.
     result
-        (N, 5) gets the variances of x and y and their covariance, px²; the height over the background, in units of
-        the noise; and its significance, the height over its standard error, the profile's form being taken as known.
+        (N, 4) gets the variances of x and y and their covariance, px², and the height over the background, in units
+        of the noise.
     good
         (N,) becomes False where there is no solution.
+    moved
+        (N,) gets whether the centre has moved by more than `_SETTLED` of its standard uncertainty.
     square, at, painted
         Of `read_windows`: what each particle adds to the grey levels about it, for its neighbours' sake.
     """
     knots, size = profile.shape[1] - 2, profile.shape[1] + 2
     normal, right = np.zeros((size, size)), np.empty(size)
-    data, answer = np.empty((knots + 2, knots)), np.empty(knots)
     shift, part, level = (
         np.empty((2, z.shape[1]), np.float32),
         np.empty(z.shape[1], np.float32),
         np.empty(z.shape[1], np.float32),
     )
     for n in range(first, last):
+        moved[n] = False
         if not wanted[n]:
             continue
         phase = int(origin[n, 2])
@@ -69,19 +70,15 @@ def step(
         _weigh(basis[phase], profile[n], law[0] + law[1] * origin[n, 3], law[1], level, weight[n])
         _derive(derivative[phase], direction[phase], profile[n], level, shift)
         _fill(basis[phase], shift, z[n], weight[n], part, normal, right)
-        data[:] = normal[: knots + 2, :knots]
-        answer[:] = right[:knots]
         _add_prior(normal, right, prior, mean, height[n])
-        good[n] = good[n] and _solve(normal, right, size if moves else size - 2)
+        good[n] = good[n] and _solve(normal, right, size)
         if not good[n]:
             continue
         profile[n] = right[: knots + 2]
-        _assess(data, answer, profile[n], result[n])
-        if moves:
-            _move(right, normal, origin[n], begin[n], centre[n], result[n])
-        if len(painted):
-            at[n, 0], at[n, 1] = math.floor(origin[n, 0] + 0.5), math.floor(origin[n, 1] + 0.5)
-            _paint(basis[phase], shift, profile[n], centre[n] - origin[n, :2], square, level, painted[n])
+        result[n, 3] = (2 * profile[n, 0] + profile[n, 1]) / 3 - profile[n, knots - 1]
+        moved[n] = _move(right, normal, origin[n], begin[n], centre[n], result[n])
+        at[n, 0], at[n, 1] = math.floor(origin[n, 0] + 0.5), math.floor(origin[n, 1] + 0.5)
+        _paint(basis[phase], shift, profile[n], centre[n] - origin[n, :2], square, level, painted[n])
 
 
 @njit
@@ -303,30 +300,17 @@ def _solve(normal: Any, right: Any, size: int) -> bool:
 
 
 @njit
-def _move(right: Any, factors: Any, origin: Any, begin: Any, centre: Any, result: Any) -> None:
-    """Take the step, and read the centre's covariance off the last corner of the factors."""
+def _move(right: Any, factors: Any, origin: Any, begin: Any, centre: Any, result: Any) -> bool:
+    """Take the step, and read the centre's covariance off the last corner of the factors; return whether it moved."""
     last = right.size - 1
-    for axis in range(2):
-        change = min(max(right[last - 1 + axis], -_LARGEST_STEP_PX), _LARGEST_STEP_PX)
-        centre[axis] = min(max(origin[axis] + change, begin[axis] - FURTHEST_PX), begin[axis] + FURTHEST_PX)
     share = factors[last, last - 1]
     result[1] = factors[last, last]
     result[0] = factors[last - 1, last - 1] + share * share * result[1]
     result[2] = -share * result[1]
-
-
-@njit
-def _assess(data: Any, answer: Any, profile: Any, result: Any) -> None:
-    """Write the height and its significance, from the equations as they were before the prior."""
-    knots = answer.size
-    level = profile[knots - 1]
-    form, seen = 0.0, 0.0
-    for i in range(knots - 1):
-        over = profile[i] - level
-        rest = answer[i] - data[knots, i] * profile[knots] - data[knots + 1, i] * profile[knots + 1]
-        for k in range(knots):
-            rest -= level * data[max(i, k), min(i, k)]
-            form += over * data[max(i, k), min(i, k)] * (profile[k] - level)
-        seen += over * rest
-    result[3] = (2 * profile[0] + profile[1]) / 3 - level
-    result[4] = seen / math.sqrt(form) if form > 0 else 0.0
+    moved = False
+    for axis in range(2):
+        change = min(max(right[last - 1 + axis], -_LARGEST_STEP_PX), _LARGEST_STEP_PX)
+        place = min(max(origin[axis] + change, begin[axis] - FURTHEST_PX), begin[axis] + FURTHEST_PX)
+        moved |= abs(place - centre[axis]) > _SETTLED * math.sqrt(result[axis])
+        centre[axis] = place
+    return moved

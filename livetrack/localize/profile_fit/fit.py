@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 from livetrack.localize.profile_fit.equations import FURTHEST_PX, noise_about, step
-from livetrack.localize.profile_fit.neighbours import neighbours, spacing
+from livetrack.localize.profile_fit.neighbours import neighbours
 from livetrack.localize.profile_fit.noise_law import CameraLaw, estimated_law
-from livetrack.localize.profile_fit.pixels import read_windows, stuck_levels
+from livetrack.localize.profile_fit.pixels import Image, read_windows
 from livetrack.localize.profile_fit.prior import ProfilePrior
+from livetrack.localize.profile_fit.typical import typical_profile
 from livetrack.localize.profile_fit.window import KNOT_PX, window_of
 from livetrack.localize.threads import share
 from livetrack.particles import Flag, Rows
@@ -24,20 +25,12 @@ __all__ = ["fit_profiles"]
 Doubles = npt.NDArray[np.float64]
 Wanted = npt.NDArray[np.bool_]
 
-_LEAST_RADIUS_PX = 4.5
-_SPACED = 100  # particles that the typical distance to a neighbour is found from
-_SAMPLE = 12  # and the typical profile
-_SURVEYED = 48  # and the noise's law, and what the image's particles have in common
-_USEFUL = 0.98  # share of the information on the position that lies within it
-_MARGIN, _MARGIN_PX = 1.25, 1.5  # beyond it, for the background
+_SURVEYED = 48  # particles that the noise's law is found from, and what the image's have in common
 _LOOK_PX = (-4, -2, 0, 2, 4)  # along either axis, where pixels are looked at
 _FAR_MORE = 4.0  # times the height that was told: so much tells of a ring, not of noise
 _LEAST_HEIGHT = 1.0  # in units of the noise: the prior's scale is no smaller
-_BRIGHT = 10.0  # in units of the noise: what is brighter counts no more for the typical profile
 _SURVEY_STEPS, _MOST_STEPS = 2, 4
-_SETTLED = 0.8  # of its standard uncertainty: a centre that moves less has settled
 _FEW = 24  # particles for which a second thread is not worth its start
-_STRIDE = 7  # of the pixels whose median is the frame's level
 _SMOOTH = ProfilePrior()
 
 
@@ -50,7 +43,7 @@ def fit_profiles(
     prior: ProfilePrior = _SMOOTH,
     camera: CameraLaw | None = None,
     threads: int = 1,
-) -> npt.NDArray[np.float32]:
+) -> None:
     """Bring `rows` to the bound, in place: x, y, x_std, y_std, xy_cov, intensity.
 
     Parameters
@@ -69,21 +62,16 @@ def fit_profiles(
         Its noise; None has it found from the image.
     threads
         That share the particles, at least 1. The result is the same whatever their number.
-
-    Returns
-    -------
-    (N,) significance of each particle's height, in standard errors; NaN where the fit has failed.
     """
-    significance = np.full(len(rows), np.nan, np.float32)
-    if not len(rows):
-        return significance
+    wanted = (rows["flags"] & Flag.EDGE) == 0
+    if not wanted.any():
+        return
     begin = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
     height = (rows["intensity"] / noise).astype(np.float64)
     _make_heights_plausible(grey, noise, begin, height)
-    wanted = (rows["flags"] & Flag.EDGE) == 0
-    image = _Image(grey, noise)
-    form = _typical_profile(image, begin, height, wanted, prior, radius_px)
-    fit = _Fit(image, begin, None, height, wanted, form, prior, threads)
+    image = Image.of(grey, noise)
+    form = typical_profile(image, begin, height, wanted, prior, radius_px)
+    fit = _Fit(image, begin, height, wanted, form, prior, threads)
     fit.survey(camera)
     fit.step(wanted)
     unsettled = wanted
@@ -95,27 +83,14 @@ def fit_profiles(
     rows["x_std"][good], rows["y_std"][good] = np.sqrt(result[good, :2]).T
     rows["xy_cov"][good] = result[good, 2]
     rows["intensity"][good] = noise * result[good, 3]
-    significance[good] = result[good, 4]
-    return significance
-
-
-class _Image:
-    """Grey levels, their noise, and the level that it was measured at."""
-
-    def __init__(self, grey: npt.NDArray[np.float32], noise: float) -> None:
-        self.grey = grey
-        self.noise = noise
-        self.stuck = stuck_levels(grey)
-        sample = grey[::_STRIDE, ::_STRIDE].ravel()
-        self.level = float(np.partition(sample, sample.size // 2)[sample.size // 2])
 
 
 class _Fit:
     """The particles of one image, on their way to the bound."""
 
     def __init__(
-        self, image: _Image, begin: Doubles, others: Doubles | None, height: Doubles, wanted: Wanted,
-        form: Doubles, prior: ProfilePrior, threads: int,
+        self, image: Image, begin: Doubles, height: Doubles, wanted: Wanted, form: Doubles, prior: ProfilePrior,
+        threads: int,
     ) -> None:  # fmt: skip
         count, knots = len(begin), len(form)
         self._image = image
@@ -127,35 +102,33 @@ class _Fit:
         self._threads = threads
         self._height = height
         self._begin = begin
-        self._near = neighbours(begin, begin if others is None else others, 2.0 * self._window.reach)
+        self._near = neighbours(begin, begin, 2.0 * self._window.reach)
         self._law = np.array([1.0, 0.0])
         self._origin = np.zeros((count, 4))
         self._z = np.empty((count, self._window.square.size), np.float32)
         self._weight = np.empty_like(self._z)
         self.centre = begin.copy()
-        self._others = self.centre if others is None else others
         side = 2 * self._window.reach + 1
         self._at = np.zeros((count, 2), np.int64)
-        self._painted = np.zeros((count if others is None else 0, side, side), np.float32)
+        self._painted = np.zeros((count, side, side), np.float32)
         self.profile = np.zeros((count, knots + 2))
         self.profile[:, :knots] = height[:, None] * form
-        self.result = np.zeros((count, 5))
+        self.result = np.zeros((count, 4))
         self.good = wanted.copy()
 
-    def step(self, wanted: Wanted, moves: bool = True) -> Wanted:
-        """Improve the `wanted` particles once; hold their centres unless it `moves`. Return which moved much."""
-        before = self.centre.copy()
+    def step(self, wanted: Wanted) -> Wanted:
+        """Improve the `wanted` particles once. Return which moved much."""
         wanted = wanted & self.good
+        moved = np.empty_like(wanted)
         self._read(wanted)
         self._share(
             lambda first, last: step(
                 first, last, *self._tables, self._origin, self._z, self._weight, self._law, *self._prior,
-                self._height, self._begin, wanted, moves, self.centre, self.profile, self.result, self.good,
+                self._height, self._begin, wanted, self.centre, self.profile, self.result, self.good, moved,
                 self._window.square, self._at, self._painted,
             )
         )  # fmt: skip
-        moved = np.abs(self.centre - before) > _SETTLED * np.sqrt(self.result[:, :2])
-        return wanted & moved.any(axis=1)
+        return moved
 
     def survey(self, camera: CameraLaw | None) -> None:
         """Learn from the brightest particles what the image's have in common, and the noise's law.
@@ -200,7 +173,7 @@ class _Fit:
         self._share(
             lambda first, last: read_windows(
                 first, last, image.grey, image.stuck, 1 / image.noise, self.centre, wanted, window.square,
-                window.inside, window.basis, self._others, *self._near, core, self._at, self._painted, self._origin,
+                window.inside, window.basis, self.centre, *self._near, core, self._at, self._painted, self._origin,
                 self._z, self._weight,
             )
         )  # fmt: skip
@@ -208,28 +181,6 @@ class _Fit:
     def _share(self, part: Callable[[int, int], None]) -> None:
         """Do `part` of the particles first to last, on several threads where there are many."""
         share(part, len(self.centre), self._threads, _FEW)
-
-
-def _typical_profile(
-    image: _Image, places: Doubles, height: Doubles, wanted: Wanted, prior: ProfilePrior, radius_px: float
-) -> Doubles:
-    """Return (K,) the mean profile of the brightest, for height 1, over the level at its end.
-
-    K is such that its core holds `_USEFUL` of the information on the position, sum of f'(r)^2 r, and a margin.
-    """
-    most = max(_LEAST_RADIUS_PX, spacing(places[:: len(places) // _SPACED + 1], places, radius_px))
-    knots = math.ceil(most / KNOT_PX)
-    sample = np.argsort(-np.abs(height) * wanted, kind="stable")[:_SAMPLE]
-    fit = _Fit(image, places[sample], places, height[sample], wanted[sample], np.zeros(knots), prior, 1)
-    fit.step(wanted[sample], moves=False)
-    weight = np.minimum(np.abs(height[sample]), _BRIGHT) * fit.good + 1e-9
-    mean = (weight / weight.sum() / height[sample]) @ fit.profile[:, :-2]
-    information = np.cumsum((mean[2:] - mean[:-2]) ** 2 * np.arange(1, knots - 1))
-    useful = 1 + int(np.searchsorted(information, _USEFUL * information[-1]))
-    radius = min(most, max(_LEAST_RADIUS_PX, _MARGIN * useful * KNOT_PX + _MARGIN_PX))
-    form: Doubles = mean[: math.ceil(radius / KNOT_PX)] - mean[-1]
-    form[-1] = 0
-    return form
 
 
 @njit

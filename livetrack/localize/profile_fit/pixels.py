@@ -3,31 +3,62 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
 
-__all__ = ["read_windows", "stuck_levels"]
+__all__ = ["Image", "read_windows"]
 
 _FEWEST, _MOST = 8, 0.5  # pixels, and share of all, that are stuck at an end of the scale; others are there by chance
+_STRIDE = 7  # of the pixels whose median is the frame's level
 _HALF = np.float32(0.5)
 _NONE = np.float32(0)
 
 
-def stuck_levels(grey: npt.NDArray[np.float32]) -> tuple[float, float]:
-    """Return the grey levels at which pixels are stuck, saturated or cut off at zero; infinite where there are none.
+class Image(NamedTuple):
+    """Grey levels, and what holds for all of them."""
 
-    An end of the scale shows as an extreme that several pixels share; though not most of them, as the background of an
-    image without noise does.
-    """
-    ends = []
-    for extreme, none in ((grey.min(), -math.inf), (grey.max(), math.inf)):
-        count = int(np.count_nonzero(grey == extreme))
-        ends.append(float(extreme) if _FEWEST <= count <= _MOST * grey.size else none)
-    return ends[0], ends[1]
+    grey: npt.NDArray[np.float32]
+    """(H, W)."""
+    noise: float
+    """Standard deviation of the background's noise, grey levels."""
+    level: float
+    """Grey level that most of the image has."""
+    stuck: tuple[float, float]
+    """Grey levels at which pixels are stuck, cut off at zero and saturated; infinite where there are none."""
+
+    @classmethod
+    def of(cls, grey: npt.NDArray[np.float32], noise: float) -> Image:
+        """Measure the rest.
+
+        An end of the scale shows as an extreme that several pixels share; though not most of them, as the background
+        of an image without noise does.
+        """
+        sample = grey[::_STRIDE, ::_STRIDE].ravel()
+        level = float(np.partition(sample, sample.size // 2)[sample.size // 2])
+        darkest, brightest, lows, highs = _extremes(grey)
+        few, most = _FEWEST, _MOST * grey.size
+        return cls(
+            grey, noise, level,
+            (darkest if few <= lows <= most else -math.inf, brightest if few <= highs <= most else math.inf),
+        )  # fmt: skip
+
+
+@njit
+def _extremes(grey: Any) -> Any:
+    """Return the least and the largest grey level, and how many pixels have each."""
+    flat = grey.reshape(-1)
+    least, most = flat[0], flat[0]
+    for p in range(flat.size):
+        least, most = min(least, flat[p]), max(most, flat[p])
+    lows, highs = 0, 0
+    for p in range(flat.size):
+        lows += flat[p] == least
+        highs += flat[p] == most
+    return float(least), float(most), lows, highs
 
 
 @njit
@@ -41,7 +72,7 @@ def read_windows(
     Parameters
     ----------
     grey, stuck, scale
-        (H, W) grey levels, those at which they are stuck, as from `stuck_levels`, and 1 / noise.
+        (H, W) grey levels, those at which they are stuck, as from `Image`, and 1 / noise.
     centre, wanted
         (N, 2) of the windows, px; and (N,) for which of them anything is done.
     square, inside, basis
@@ -77,8 +108,7 @@ def read_windows(
             _leave_stuck(grey, stuck, top, left, square, side, weight[n])
         for k in range(near_start[n], near_start[n + 1]):
             m = near[k]
-            if m < len(painted):
-                _take_off(painted[m], at[m, 1] - i, at[m, 0] - j, core, room)
+            _take_off(painted[m], at[m, 1] - i, at[m, 0] - j, core, room)
             dx, dy = others[m, 0] - origin[n, 0], others[m, 1] - origin[n, 1]
             _leave_nearer(basis[phase], np.float32(dx), np.float32(dy), weight[n])
         for p in range(square.size):

@@ -21,6 +21,7 @@ _LEVEL = 1e-6  # information that keeps the roughness solvable
 _OTHER = 0.03  # of the height: how far a knot may be from all that has been learnt
 _HEIGHT = 0.3  # relative uncertainty of the height that the network gives
 _ENOUGH = 8  # particles that tell what those of their image have in common
+_TOLD = 16  # particles are enough to tell how much they vary
 _SHARES = (1.0, 0.3, 0.1, 0.03)  # of the covariance that is left within an image
 
 
@@ -75,7 +76,8 @@ class ProfilePrior:
         before = np.linalg.inv(spread + _tolerance(mean))
         together = np.linalg.solve(before + own.sum(axis=0), before @ mean + said.sum(axis=0))
         tolerance, apart = _tolerance(together), said - own @ together
-        evidence = [_evidence(own, apart, share * spread + tolerance) for share in _SHARES]
+        some = slice(_TOLD)
+        evidence = [_evidence(own[some], apart[some], share * spread + tolerance) for share in _SHARES]
         return _information(together, _SHARES[int(np.argmax(evidence))] * spread + tolerance)
 
     def _learnt(self, knots: int) -> tuple[Doubles, Doubles]:
