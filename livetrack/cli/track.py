@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -84,6 +85,10 @@ def _track_all(source: _Source, config: Config, table: TrackTable, console: Cons
         tracker = Tracker.of(config)
         if source.movie is not None:
             tracker.warmup(source.movie.shape, (source.movie.dtype,))
+            if not config.localizer.threads:
+                tracker.choose_threads(source.movie.shape)
+        gc.collect()
+        gc.freeze()  # what was loaded until now is not looked through again
     started = time.perf_counter()
     with _progress(console) as progress:
         task = progress.add_task("tracking", total=source.length)
@@ -97,6 +102,7 @@ def _track_all(source: _Source, config: Config, table: TrackTable, console: Cons
             particles += len(rows)
             trajectories.update(rows["id"].tolist())
             progress.update(task, advance=1, description=f"tracking, {len(rows)} particles")
+    gc.unfreeze()
     seconds = round(time.perf_counter() - started, 3)
     return tracker.localizer.name, _Found(frames, particles, len(trajectories), seconds)
 
