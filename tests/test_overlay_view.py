@@ -51,6 +51,7 @@ def test_keys_are_unique_and_every_one_has_its_method():
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.name)
 def test_each_key_does_what_its_action_does(playing, qtbot, key):
     action = playing.bar.keys[key.name]
+    action.setEnabled(True)  # that of the region is only while a rectangle is shown
     for sequence in key.key.split():
         signal = action.toggled if key.switch else action.triggered
         with qtbot.waitSignal(signal, timeout=2000):
@@ -171,7 +172,7 @@ def test_the_histograms_marks_are_dragged_and_a_double_click_follows_again(engin
     histogram = playing.body.picture.histogram
     playing.refresh()
     levels = playing._levels._levels
-    start = QtCore.QPoint(round(histogram.place_of(levels[0])), 115)
+    start = QtCore.QPoint(round(histogram.place_of(levels[0])), 100)
     qtbot.mousePress(histogram, LEFT, pos=start)
     qtbot.mouseMove(histogram, start + QtCore.QPoint(40, 0))
     qtbot.mouseRelease(histogram, LEFT, pos=start + QtCore.QPoint(40, 0))
@@ -191,10 +192,10 @@ def test_the_histograms_marks_are_dragged_and_a_double_click_follows_again(engin
 def test_white_cannot_be_dragged_below_black(playing, qtbot):
     histogram = playing.body.picture.histogram
     levels = playing._levels._levels
-    start = QtCore.QPoint(round(histogram.place_of(levels[1])), 115)
+    start = QtCore.QPoint(round(histogram.place_of(levels[1])), 100)
     qtbot.mousePress(histogram, LEFT, pos=start)
-    qtbot.mouseMove(histogram, QtCore.QPoint(1, 115))
-    qtbot.mouseRelease(histogram, LEFT, pos=QtCore.QPoint(1, 115))
+    qtbot.mouseMove(histogram, QtCore.QPoint(1, 100))
+    qtbot.mouseRelease(histogram, LEFT, pos=QtCore.QPoint(1, 100))
     black, white = playing._levels._levels
     assert black == levels[0]
     assert white > black
@@ -356,7 +357,7 @@ def test_twice_the_pixels_are_drawn_on_a_fine_screen(engine, tmp_path, monkeypat
         f"sys.exit(main({engine.address!r}, ViewSettings(), seconds=0.5, screenshot=Path({str(path)!r})))"
     )
     subprocess.run([sys.executable, "-c", code], timeout=60, check=True, capture_output=True)
-    assert QtGui.QImage(str(path)).width() >= 2000
+    assert QtGui.QImage(str(path)).width() >= 1600  # the screen of the test is 800 wide
 
 
 def test_refreshing_draws_nothing_twice(engine, playing):

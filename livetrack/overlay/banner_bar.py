@@ -32,8 +32,8 @@ class BannerBar(QtWidgets.QFrame):
         self.hide()
 
     def text(self) -> str:
-        """Return what is told."""
-        return self._text.text()
+        """Return what is told; empty while nothing is."""
+        return self._shown.text if self._shown else ""
 
     def tell(self, banner: Banner | None) -> None:
         """Show a banner; None: all is well."""

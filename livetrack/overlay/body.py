@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from livetrack.overlay.banner_bar import BannerBar
+from livetrack.overlay.controls import Controls
 from livetrack.overlay.guide import Guide
 from livetrack.overlay.help_sheet import HelpSheet
 from livetrack.overlay.instruments import Instruments
 from livetrack.overlay.levels import Levels
+from livetrack.overlay.line import Line
 from livetrack.overlay.palette import Palette
 from livetrack.overlay.particle_pane import ParticlePane
 from livetrack.overlay.picture_panel import PicturePanel
 from livetrack.overlay.qt import QtCore, QtGui, QtWidgets
+from livetrack.overlay.region import Region
 from livetrack.overlay.sidebar import Sidebar
 from livetrack.overlay.view import ParticleView
 
@@ -20,17 +23,20 @@ __all__ = ["Body"]
 class Body(QtWidgets.QWidget):
     """The widgets, by name; what they do is the window's."""
 
-    def __init__(self, levels: Levels, palette: Palette, store: QtCore.QSettings) -> None:
+    def __init__(self, levels: Levels, line: Line, palette: Palette, store: QtCore.QSettings) -> None:
         super().__init__()
         self.banner = BannerBar()
         self.view = ParticleView(palette)
         self.pane = ParticlePane(palette)
         self.picture = PicturePanel(levels, palette)
+        self.controls = Controls(line)
         self.instruments = Instruments(palette)
         self.sidebar = Sidebar()
+        self.sidebar.add("Controls", self.controls)
         self.sidebar.add("Picture", self.picture)
         self.sidebar.add("Instruments", self.instruments)
         self.guide = Guide(self.view, store)
+        self.region = Region(self.view)
         left = QtWidgets.QVBoxLayout()
         left.setSpacing(0)
         left.addWidget(self.banner)

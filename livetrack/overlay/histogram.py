@@ -10,7 +10,7 @@ from livetrack.overlay.qt import QtCore, QtGui, QtWidgets
 
 __all__ = ["Histogram"]
 
-HEIGHT = 132
+HEIGHT = 114
 STRIP = 10
 """Height of the strip of colours."""
 MARK = 7

@@ -23,6 +23,10 @@ class Key(NamedTuple):
 
 KEYS = (
     Key("freeze", "Freeze", "Space", "Hold the picture still; tracking goes on", "Engine", switch=True),
+    Key("pause", "Pause", "P", "Track no frame until it is switched off; the camera goes on", "Engine", switch=True),
+    Key("record", "● Record", "R", "Write frames and trajectories to disk", "Engine", switch=True),
+    Key("region", "Region", "O", "Choose the part of the image that the camera is to deliver", "Engine", switch=True),
+    Key("set_region", "Set region", "Return Enter", "Have the camera deliver the rectangle", "Engine", in_bar=False),
     Key("contrast", "Contrast", "A", "Follow the picture's brightness, or keep the levels", "Picture", switch=True),
     Key("tails", "Tails", "T", "Show where the particles came from", "Picture", switch=True),
     Key("labels", "Ids", "L", "Show the trajectories' numbers", "Picture", switch=True),

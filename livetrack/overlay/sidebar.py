@@ -6,7 +6,7 @@ from livetrack.overlay.qt import QtCore, QtWidgets
 
 __all__ = ["Section", "Sidebar", "form", "note"]
 
-WIDTH = 304
+WIDTH = 320
 
 
 class Section(QtWidgets.QWidget):
@@ -65,9 +65,9 @@ def form() -> tuple[QtWidgets.QWidget, QtWidgets.QGridLayout]:
     """Return an empty panel and its grid: names in column 0, fields in column 1."""
     panel = QtWidgets.QWidget()
     grid = QtWidgets.QGridLayout(panel)
-    grid.setContentsMargins(12, 4, 12, 14)
+    grid.setContentsMargins(12, 2, 14, 10)
     grid.setHorizontalSpacing(10)
-    grid.setVerticalSpacing(7)
+    grid.setVerticalSpacing(5)
     grid.setColumnStretch(1, 1)
     return panel, grid
 

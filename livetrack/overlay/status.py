@@ -32,7 +32,9 @@ class Banner(NamedTuple):
     """Of advice that can be sent away: what it is about."""
 
 
-def banner(address: str, status: Status | None, silent_s: float | None, error: str) -> Banner | None:
+def banner(
+    address: str, status: Status | None, silent_s: float | None, error: str, failure: str = "", advice: str = ""
+) -> Banner | None:
     """Return what a person should know now, the most important only; None when all is well.
 
     Parameters
@@ -45,6 +47,10 @@ def banner(address: str, status: Status | None, silent_s: float | None, error: s
         Since the last message of any kind; None: there was none yet.
     error
         What was wrong with a recent message; empty when all could be read.
+    failure
+        Why a recent command was not carried out.
+    advice
+        What clashes in the settings.
     """
     if error:
         return Banner(f"A message cannot be read. {error}", alarm=True)
@@ -55,13 +61,17 @@ def banner(address: str, status: Status | None, silent_s: float | None, error: s
         return Banner(_words(what, status) + f"  Waiting for the next engine at {address}", alarm)
     if silent_s > SILENCE_S:
         return Banner(f"Nothing from the engine at {address} for {silent_s:.0f} s: is it still running?", alarm=True)
+    if failure:
+        return Banner(f"Not done: {failure}", alarm=True, kind=failure)
     if status and status.state in ("stalled", "retrying"):
         return Banner(_words(f"The camera is {status.state}", status), alarm=True)
     if status and status.state in _AWAITED:
         return Banner(_words(_AWAITED[status.state], status), alarm=False)
     if status and status.message:
         return Banner(status.message, alarm=True)
-    return None
+    if status and (skipped := skipping(status)):
+        return Banner(skipped, alarm=False, kind="skipping")
+    return Banner(advice, alarm=False, kind=advice) if advice else None
 
 
 _AWAITED = {

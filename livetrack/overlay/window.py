@@ -9,18 +9,22 @@ from pathlib import Path
 import numpy as np
 
 from livetrack.client import Update
+from livetrack.client.reach import reachable
 from livetrack.config import ViewSettings
 from livetrack.overlay.analysis import Trace
 from livetrack.overlay.bar import Bar
 from livetrack.overlay.body import Body
+from livetrack.overlay.clashes import clash
 from livetrack.overlay.feed import Feed
 from livetrack.overlay.levels import Levels
+from livetrack.overlay.line import Line
 from livetrack.overlay.lookup import LOOKUPS
 from livetrack.overlay.palette import PALETTES, Palette
 from livetrack.overlay.qt import QtCore, QtGui, QtWidgets
 from livetrack.overlay.received import Received
 from livetrack.overlay.status import banner, recording_text, status_line
-from livetrack.wire import Preview
+from livetrack.particles import empty_rows
+from livetrack.wire import Preview, Status
 
 __all__ = ["Window"]
 
@@ -30,6 +34,9 @@ COUNTED = 4
 """Frames of each refresh whose sub-pixel phases are counted: a sample will do."""
 TELL_S = 0.2
 """Between two looks at the instruments."""
+LEARN_S = 5.0
+"""Between two looks at the settings in force: another client may change them."""
+FAILURE_SHOWN_S = 10.0
 
 
 class Window(QtWidgets.QMainWindow):
@@ -62,6 +69,10 @@ class Window(QtWidgets.QMainWindow):
         self._feed = Feed(address)
         self.received = Received(settings.tail_frames)
         self._levels = Levels()
+        self._line = Line()
+        self._failure, self._failure_s = "", 0.0
+        self._advice = ""
+        self._learnt_s = 0.0
         self._shown: tuple[Preview | None, Update | None] = None, None
         self._drawn_s: deque[float] = deque(maxlen=256)
         self._told_s = 0.0
@@ -92,6 +103,23 @@ class Window(QtWidgets.QMainWindow):
     def freeze(self, on: bool) -> None:
         """Hold the picture, or let it go on; what comes meanwhile is still read."""
         self._frozen = on
+
+    def pause(self, on: bool) -> None:
+        """Have the engine track no more, or track again."""
+        self.body.controls.pause(on)
+
+    def record(self, on: bool) -> None:
+        """Have the engine begin a recording, or end it."""
+        self.body.controls.record(on)
+
+    def region(self, on: bool) -> None:
+        """Show or hide the rectangle that the camera can be told to deliver."""
+        self.body.region.open(on)
+        self.bar.keys["set_region"].setEnabled(on)  # else Return is for the fields
+
+    def set_region(self) -> None:
+        """Have the camera deliver the rectangle."""
+        self.body.region.set()
 
     def contrast(self, on: bool) -> None:
         """Follow the picture's brightness, or keep the levels."""
@@ -156,10 +184,12 @@ class Window(QtWidgets.QMainWindow):
         self.body.paint(palette)
 
     def let_go(self) -> None:
-        """Close the help; else leave the field that is typed into; else choose no particle."""
-        if self.body.help.isVisible():
-            self.bar.keys["help"].setChecked(False)
-        elif isinstance(focus := self.focusWidget(), QtWidgets.QAbstractSpinBox):
+        """Close the help, or the region; else leave the field that is typed into; else choose no particle."""
+        keys = self.bar.keys
+        if keys["help"].isChecked() or keys["region"].isChecked():
+            keys["help"].setChecked(False)
+            keys["region"].setChecked(False)
+        elif isinstance(focus := self.focusWidget(), _FIELDS):
             focus.clearFocus()
         else:
             self.choose(None)
@@ -171,7 +201,12 @@ class Window(QtWidgets.QMainWindow):
     # what else there is to do
 
     def choose(self, number: int | None) -> None:
-        """Follow the trajectory of this id in the graphs; None: no longer."""
+        """Follow the trajectory of this id in the graphs, and make it the target; None: no longer."""
+        self._follow(number)
+        if self._line.address:
+            self.body.controls.choose_target(number)
+
+    def _follow(self, number: int | None) -> None:
         trace = None
         if number is not None:
             trace = Trace(number)
@@ -186,10 +221,17 @@ class Window(QtWidgets.QMainWindow):
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:  # noqa: D102, N802 - Qt's
         self._timer.stop()
         self._feed.close()
+        self._line.close()
         self._store.setValue("window/geometry", self.saveGeometry())
         for name in REMEMBERED:
             self._store.setValue(f"window/{name}", self.bar.keys[name].isChecked())
         super().closeEvent(event)
+
+    def _set_region(self, x: int, y: int, width: int, height: int) -> None:
+        """Ask for a part of the delivered image, which may be a part itself."""
+        if update := self._shown[1]:
+            x, y = x + update.x_origin // update.binning, y + update.y_origin // update.binning
+        self.body.controls.set_region(x, y, width, height)
 
     def _click(self, x: float, y: float) -> None:
         row = self.body.view.particle_at(x, y)
@@ -200,7 +242,8 @@ class Window(QtWidgets.QMainWindow):
         """Begin anew: another engine speaks."""
         self._shown = None, None
         self._levels.reset()
-        self.choose(None)
+        self._follow(None)
+        self._learnt_s = 0.0
         self.body.view.clear_all()
         self.body.instruments.clear()
         self.body.banner.forget()
@@ -250,8 +293,11 @@ class Window(QtWidgets.QMainWindow):
         self._show_levels()
 
     def _tell(self, now_s: float) -> None:
-        status = self.received.status
-        self.body.banner.tell(banner(self._address, status, self.received.silent_s(now_s), self.received.error))
+        status, received = self.received.status, self.received
+        if now_s - self._failure_s > FAILURE_SHOWN_S:
+            self._failure = ""
+        silent_s = received.silent_s(now_s)
+        self.body.banner.tell(banner(self._address, status, silent_s, received.error, self._failure, self._advice))
         self._readout.setText(self.body.view.readout())
         if now_s - self._told_s < TELL_S:
             return
@@ -260,6 +306,25 @@ class Window(QtWidgets.QMainWindow):
         self._rates.setText("    ".join(status_line(self._shown[1], status, display_fps)))
         self._recording.setText(recording_text(status.recording if status else None))
         self.body.instruments.show_status(status, display_fps)
+        if status:
+            self._tell_controls(status, now_s)
+
+    def _tell_controls(self, status: Status, now_s: float) -> None:
+        """Show what the engine has in force, whoever has set it."""
+        self._line.address = reachable(status.command_address, self._address)
+        self.bar.show_state("pause", status.state == "paused")
+        self.bar.show_state("record", status.recording is not None and not status.recording.problem)
+        controls = self.body.controls
+        controls.show_status(status)
+        if self._line.address and now_s - self._learnt_s > LEARN_S:
+            self._learnt_s = now_s
+            controls.learn()
+            rows = self._shown[1].particles if self._shown[1] else empty_rows()
+            self._advice = clash(controls.settings, status, rows)
+
+    def _say_failed(self, why: str) -> None:
+        self._failure, self._failure_s = why, time.perf_counter()
+        self._learnt_s = 0.0  # the fields show what was wanted: look what is in force
 
     def _say_saved(self, path: Path, saved: bool) -> None:
         self._note(f"saved {path}" if saved else f"cannot write {path}: is the folder there, and writable?")
@@ -275,8 +340,8 @@ class Window(QtWidgets.QMainWindow):
     def _build(self, settings: ViewSettings) -> None:
         palette = PALETTES[settings.palette]
         self.setWindowTitle(f"livetrack  {self._address}")
-        self.resize(1360, 940)
-        self.body = Body(self._levels, palette, self._store)
+        self.resize(QtCore.QSize(1440, 1000).boundedTo(self.screen().availableSize()))
+        self.body = Body(self._levels, self._line, palette, self._store)
         self.setCentralWidget(self.body)
         self._readout, self._rates, self._recording = (QtWidgets.QLabel() for _ in range(3))
         self._recording.setObjectName("recording")
@@ -294,6 +359,7 @@ class Window(QtWidgets.QMainWindow):
         for name, state in on.items():
             self.bar.keys[name].setChecked(state)
             getattr(self, name)(state)
+        self.bar.keys["set_region"].setEnabled(False)
         if geometry := self._store.value("window/geometry"):
             self.restoreGeometry(geometry)
 
@@ -303,11 +369,18 @@ class Window(QtWidgets.QMainWindow):
         body.view.view_box.sigRangeChangedManually.connect(lambda *_: body.guide.done(0))
         body.pane.let_go.connect(lambda: self.choose(None))
         body.help.closed.connect(lambda: keys["help"].setChecked(False))
+        body.region.closed.connect(lambda: keys["region"].setChecked(False))
+        body.region.wanted.connect(self._set_region)
+        body.region.whole_wanted.connect(body.controls.clear_region)
+        body.controls.region_wanted.connect(lambda: keys["region"].setChecked(True))
+        body.controls.done.connect(self._note)
+        self._line.failed.connect(self._say_failed)
         body.picture.levels_changed.connect(self._show_levels)
         body.picture.table_changed.connect(self._show_table)
         body.picture.auto_changed.connect(keys["contrast"].setChecked)
 
 
+_FIELDS = (QtWidgets.QAbstractSpinBox, QtWidgets.QLineEdit, QtWidgets.QComboBox)
 REMEMBERED = ("plots", "panels")
 """Switches that are as they were left."""
 
