@@ -23,6 +23,7 @@ from fake_engine import (
 )
 
 from livetrack import wire
+from livetrack.cli import main as cli
 from livetrack.config import ViewSettings
 from livetrack.errors import UsageError
 from livetrack.overlay import display_problem, main
@@ -555,6 +556,20 @@ def test_ctrl_c_ends_the_process_cleanly(engine, tmp_path, monkeypatch):
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=20) == 0
         assert complaints(process.stderr.read()) == []
+
+
+def test_view_takes_its_settings_from_the_folder_as_run_does(tmp_path, monkeypatch, capfd):
+    opened = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("livetrack.overlay.main", lambda address, view, **_: opened.append(view) or 0)
+    Path("config.toml").write_text('[view]\npalette = "light"\ntail_frames = 7\n')
+    assert cli(["view"]) == 0
+    assert cli(["view", "--set=view.tail_frames=9"]) == 0
+    assert cli(["view", "--no-config"]) == 0
+    assert [(view.palette, view.tail_frames) for view in opened] == [("light", 7), ("light", 9), ("dark", 50)]
+    Path("config.toml").write_text('[view]\npalette = "pink"\n')
+    assert cli(["view"]) == 2
+    assert "config.toml:2" in capfd.readouterr().err
 
 
 def test_an_address_that_is_none_is_told():

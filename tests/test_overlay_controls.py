@@ -169,7 +169,12 @@ def test_a_region_can_be_dropped_and_never_leaves_the_image(live, qtbot):
 
 
 def test_a_clicked_particle_is_the_engines_target(running, live, qtbot):
-    row = live._shown[1].particles[0]
+    def confirmed():
+        rows = live._shown[1].particles
+        return rows[rows["flags"] == 0]
+
+    until(qtbot, live, lambda: len(confirmed()))
+    row = confirmed()[0]
     view = live.body.view
     place = view.mapFromScene(view.view_box.mapViewToScene(QtCore.QPointF(float(row["x"]), float(row["y"]))))
     qtbot.mouseClick(view.viewport(), LEFT, pos=place)

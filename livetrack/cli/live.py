@@ -34,9 +34,9 @@ def view(args: argparse.Namespace) -> int:
     """Open the window on an engine."""
     from livetrack import overlay
 
-    settings = load_config(None, args.overrides).view
+    config = load_config(None, args.overrides) if args.no_config else settings_of(None, args.overrides)[0]
     with plain_ctrl_c():
-        return overlay.main(args.address, settings, seconds=args.seconds, screenshot=args.screenshot)
+        return overlay.main(args.address, config.view, seconds=args.seconds, screenshot=args.screenshot)
 
 
 def _overrides(args: argparse.Namespace) -> list[str]:

@@ -29,7 +29,7 @@ class WindowProcess:
         self._address = address
         self._console = console
         settings = ["--set=" + assignment(f"view.{key}", value) for key, value in structs.asdict(view).items()]
-        command = [sys.executable, "-m", "livetrack", "view", address, *settings]
+        command = [sys.executable, "-m", "livetrack", "view", address, "--no-config", *settings]
         self._process = subprocess.Popen(command, **_apart())
         self._open = True
 
