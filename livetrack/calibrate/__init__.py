@@ -1,0 +1,15 @@
+"""What positions mean: trap stiffness and diffusion constant, each with its uncertainty.
+
+NumPy alone: any feedback program may use it. Lengths are µm, times s, forces pN; one axis at a time.
+"""
+
+from livetrack.calibrate.diffusion import DiffusionFit, diffusion_constant
+from livetrack.calibrate.equipartition import stiffness_from_variance
+from livetrack.calibrate.estimate import Estimate
+from livetrack.calibrate.medium import Medium
+from livetrack.calibrate.spectrum import SpectrumFit, stiffness_from_spectrum
+
+__all__ = [
+    "DiffusionFit", "Estimate", "Medium", "SpectrumFit", "diffusion_constant", "stiffness_from_spectrum",
+    "stiffness_from_variance",
+]  # fmt: skip
