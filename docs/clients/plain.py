@@ -1,0 +1,92 @@
+"""Reads livetrack with pyzmq and NumPy alone, by what docs/wire.md says: a start for a client of your own.
+
+python plain.py tcp://127.0.0.1:5555 10     ten frames, then a heartbeat and the engine's answer to a command
+python plain.py FILE                        one message, as those in tests/vectors/
+"""
+
+import json
+import struct
+import sys
+
+import numpy as np
+import zmq
+
+HEADER = np.dtype(
+    "<u2,<u2,<u2,<u2,<u8,<u8,<u8,<i8,<f8,<i8,<i8,<i8,<i8,<i8,<i8,<i8,<u8,<u8,<u4,<u4,<u4,<i4,<i4,<u4,<f8,<u4,<u4,<i8"
+)
+HEADER.names = (
+    "version", "header_size", "row_size", "reserved", "session", "seq", "frame", "camera_number", "t_s",
+    "t_exposed_ns", "t_received_ns", "t_started_ns", "t_localized_ns", "t_linked_ns", "t_published_ns", "wall_ns",
+    "skipped", "lost", "geometry", "width", "height", "x_origin", "y_origin", "binning", "pixel_size_um",
+    "row_count", "reserved_2", "target",
+)  # fmt: skip
+ROW = {
+    "names": ("id", "x", "y", "x_std", "y_std", "xy_cov", "intensity", "score", "angle", "vx", "vy", "flags"),
+    "formats": ("<i8",) + ("<f4",) * 10 + ("<u4",),
+    "offsets": (0, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48),
+}
+
+
+def decode_positions(message):
+    """Return the header as a dictionary, and the rows as a structured array."""
+    header = dict(zip(HEADER.names, np.frombuffer(message, HEADER, 1, 8)[0].item(), strict=True))
+    if header["version"] != 1:
+        raise ValueError(f"version {header['version']} of the wire format is not known here")
+    row = np.dtype({**ROW, "itemsize": header["row_size"]})  # fields that come later are passed over
+    return header, np.frombuffer(message, row, header["row_count"], 8 + header["header_size"])
+
+
+def decode_picture(message):
+    """Return frame number, step, and the picture in grey levels, (H, W)."""
+    _, header_size, step, _, _, frame, width, height, kind, offset, scale = struct.unpack_from(
+        "<4H2Q2I8s2d", message, 8
+    )
+    kind = np.dtype(kind.rstrip(b"\0").decode())
+    pixels = np.frombuffer(message, kind, width * height, 8 + header_size).reshape(height, width)
+    return frame, step, offset + scale * pixels
+
+
+def decode(message):
+    """Return what any message says, as what JSON can hold."""
+    topic = bytes(message[:8])
+    if topic == b"lt.pos\0\0":
+        header, rows = decode_positions(message)
+        return {"header": header, "rows": [dict(zip(rows.dtype.names, row.item(), strict=True)) for row in rows]}
+    if topic in (b"lt.img\0\0", b"lt.whole"):
+        frame, step, picture = decode_picture(message)
+        return {"frame": frame, "step": step, "picture": picture.tolist()}
+    if topic in (b"lt.beat\0", b"lt.event"):
+        return json.loads(message[8:])
+    raise ValueError(f"not livetrack's: {topic!r}")
+
+
+def listen(address, count):
+    """Print the newest frames as they come, then the state, then what the engine answers to a command."""
+    context = zmq.Context()
+    positions = context.socket(zmq.SUB)
+    positions.setsockopt(zmq.CONFLATE, 1)  # only the newest waits: for control
+    positions.setsockopt(zmq.RCVTIMEO, 10_000)
+    positions.setsockopt(zmq.SUBSCRIBE, b"lt.pos\0\0")
+    positions.connect(address)
+    for _ in range(count):
+        print(json.dumps(decode(positions.recv())))
+    beats = context.socket(zmq.SUB)
+    beats.setsockopt(zmq.RCVTIMEO, 10_000)
+    beats.setsockopt(zmq.SUBSCRIBE, b"lt.beat\0")
+    beats.connect(address)
+    status = decode(beats.recv())
+    print(json.dumps(status))
+    commands = context.socket(zmq.REQ)
+    commands.setsockopt(zmq.RCVTIMEO, 10_000)
+    commands.connect(status["command_address"])
+    commands.send_json({"command": "set_search_radius", "id": 1, "search_radius_px": 4.5})
+    print(json.dumps(commands.recv_json()))
+    context.destroy(linger=0)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 2:
+        with open(sys.argv[1], "rb") as file:
+            print(json.dumps(decode(file.read())))
+    else:
+        listen(sys.argv[1], int(sys.argv[2]))

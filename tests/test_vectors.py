@@ -1,0 +1,230 @@
+"""The wire format as `docs/wire.md` tells it: test vectors, and clients that use no line of livetrack's."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ctypes.util import find_library
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import zmq
+from msgspec import to_builtins
+
+from livetrack.client import Remote
+from livetrack.config import load_config
+from livetrack.engine import Engine
+from livetrack.particles import ROW, Flag
+from livetrack.wire import HEADER, PREVIEW_HEADER, decode_event, decode_positions, decode_preview, decode_status
+from livetrack.wire.commands import REQUESTS, decode_request, encode
+
+VECTORS = Path(__file__).parent / "vectors"
+DOCS = Path(__file__).parents[1] / "docs"
+BINARY = ("positions.bin", "positions-none.bin", "preview.bin", "whole.bin")
+ANY_PORT = [f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address")]
+SMALL = [f"camera.simulated.{each}" for each in ("width=128", "height=96", "count=8", "exposure_ms=2")]
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def expected() -> dict[str, Any]:
+    says: dict[str, Any] = json.loads((VECTORS / "expected.json").read_text(encoding="utf-8"))
+    return says
+
+
+def same(value: Any, wanted: Any) -> bool:
+    if isinstance(wanted, float) and math.isnan(wanted):
+        return isinstance(value, float) and math.isnan(value)
+    if isinstance(wanted, dict):
+        return all(name in value and same(value[name], each) for name, each in wanted.items())
+    if isinstance(wanted, list):
+        return len(value) == len(wanted) and all(map(same, value, wanted))
+    return bool(value == wanted)
+
+
+def by_livetrack(name: str) -> Any:
+    message = (VECTORS / name).read_bytes()
+    if name.startswith("positions"):
+        header, rows = decode_positions(message)
+        return {"header": header, "rows": [dict(zip(ROW.names, row.item(), strict=True)) for row in rows]}
+    if name in ("preview.bin", "whole.bin"):
+        preview = decode_preview(message)
+        picture = (preview.offset + preview.scale * preview.pixels).tolist()
+        return {"frame": preview.frame, "step": preview.step, "picture": picture}
+    return to_builtins(decode_status(message) if name == "heartbeat.bin" else decode_event(message))
+
+
+def by_plain_python(name: str) -> Any:
+    """Another Python that cannot import livetrack."""
+    program = (
+        "import runpy, sys; sys.modules['livetrack'] = None; sys.argv = sys.argv[1:]; "
+        "runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    command = [sys.executable, "-c", program, str(DOCS / "clients" / "plain.py"), str(VECTORS / name)]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.parametrize("name", sorted(expected()))
+@pytest.mark.parametrize("decode", [by_livetrack, by_plain_python])
+def test_vectors_say_what_they_should(decode: Any, name: str) -> None:
+    got, wanted = decode(name), expected()[name]
+    assert same(got, wanted), (got, wanted)
+
+
+def test_what_is_sent_today_is_the_vectors() -> None:
+    made = load(VECTORS / "make.py").messages()
+    for name in BINARY:
+        assert made[name] == (VECTORS / name).read_bytes(), f"{name}: a change of the format; see docs/wire.md"
+    assert sorted(made) == sorted(expected())
+
+
+def test_requests_are_the_vectors() -> None:
+    make = load(VECTORS / "make.py")
+    lines = (VECTORS / "requests.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == [fields for _, fields in make.REQUESTS]
+    for line, (request, _) in zip(lines, make.REQUESTS, strict=True):
+        assert decode_request(line.encode()) == request
+        assert decode_request(encode(request)) == request
+
+
+# the document
+
+
+def test_the_document_tells_every_field_where_it_is() -> None:
+    text = (DOCS / "wire.md").read_text(encoding="utf-8")
+    positions, pictures = text.split("## Positions")[1].split("## Pictures")
+    header, rows = positions.split("rows follow at")
+    for part, kind, start in ((header, HEADER, 8), (rows, ROW, 0), (pictures.split("## Heart")[0], PREVIEW_HEADER, 8)):
+        told = {
+            name: (int(offset), code)
+            for offset, code, name in re.findall(r"^\| (\d+) \| ([a-z]\d+|8 bytes) \| (\w+) \|", part, re.MULTILINE)
+            if name != "topic"
+        }
+        codes = {"S": lambda field: "8 bytes", "f": "f{}", "u": "u{}", "i": "i{}"}
+        for name, (field, offset, *_) in kind.fields.items():
+            code = "8 bytes" if field.kind == "S" else str(codes[field.kind]).format(8 * field.itemsize)
+            assert told.pop(name) == (start + offset, code), name
+        assert not told
+    for flag in Flag:
+        assert re.search(rf"\b{flag.value} [a-z]", rows), flag
+
+
+def test_the_document_tells_every_command() -> None:
+    text = (DOCS / "wire.md").read_text(encoding="utf-8")
+    table = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", text.split("| command | fields |")[1], re.MULTILINE))
+    for request in REQUESTS:
+        fields = table.pop(str(request.__struct_config__.tag))
+        for field in request.__struct_fields__:
+            assert field == "id" or f"`{field}`" in fields, (request, field)
+    assert not table
+
+
+# live
+
+
+@contextmanager
+def running() -> Iterator[Engine]:
+    with Engine(load_config(None, [*ANY_PORT, *SMALL])) as engine:
+        stop = threading.Event()
+        thread = threading.Thread(target=engine.run, kwargs={"stop": stop}, daemon=True)
+        thread.start()
+        try:
+            yield engine
+        finally:
+            stop.set()
+            thread.join(20)
+
+
+def test_plain_python_reads_and_commands_a_live_engine() -> None:
+    with running() as engine:
+        command = [sys.executable, str(DOCS / "clients" / "plain.py"), engine.publisher.address, "5"]
+        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        *frames, status, reply = map(json.loads, told.splitlines())
+        assert len(frames) == 5
+        assert {frame["header"]["session"] for frame in frames} == {status["session"]} == {engine.session}
+        assert all(np.isfinite(row["x"]) for frame in frames for row in frame["rows"])
+        assert sum(len(frame["rows"]) for frame in frames) > 5
+        assert (reply["id"], reply["result"]) == (1, 4.5)
+        with Remote(engine.command_address) as remote:
+            assert remote.hello().settings["linker"]["search_radius_px"] == 4.5
+
+
+@pytest.fixture(scope="module")
+def c_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The C client, compiled against the libzmq that pyzmq brings, or the system's."""
+    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        pytest.skip("no C compiler here")
+    link = ["-lzmq"]
+    if bundled := list(Path(zmq.__file__).parents[1].glob("pyzmq.libs/libzmq*.so*")):
+        link = [str(bundled[0]), f"-Wl,-rpath,{bundled[0].parent}", "-Wl,--allow-shlib-undefined"]
+    elif not find_library("zmq"):
+        pytest.skip("no libzmq to link with here")
+    program = tmp_path_factory.mktemp("plain") / "plain"
+    source = DOCS / "clients" / "plain.c"
+    subprocess.run([compiler, "-Wall", "-Wextra", "-Werror", str(source), "-o", str(program), *link], check=True)
+    return program
+
+
+def by_c(told: str) -> list[dict[str, Any]]:
+    """Return the frames that the C client printed."""
+    frames: list[dict[str, Any]] = []
+    for line in told.splitlines():
+        words = line.split()
+        if words[0] == "frame":
+            frames.append(dict(zip(words[::2], map(float, words[1::2]), strict=True)) | {"rows_": []})
+        else:
+            frames[-1]["rows_"].append([float(word) for word in words])
+    return frames
+
+
+@pytest.mark.parametrize("name", ["positions.bin", "positions-none.bin", "positions-later.bin"])
+def test_plain_c_decodes_the_vectors(c_client: Path, name: str) -> None:
+    told = subprocess.run([c_client, VECTORS / name], capture_output=True, text=True, check=True).stdout
+    (frame,) = by_c(told)
+    wanted = expected()[name]
+    assert [frame[key] for key in ("frame", "seq", "t_s", "target")] == [
+        wanted["header"][key] for key in ("frame", "seq", "t_s", "target")
+    ]
+    assert frame["rows"] == len(wanted["rows"])
+    assert frame["rows_"] == [[row[key] for key in ("id", "x", "y", "vx", "vy", "flags")] for row in wanted["rows"]]
+
+
+def test_plain_c_refuses_what_it_cannot_read(c_client: Path, tmp_path: Path) -> None:
+    message = (VECTORS / "positions.bin").read_bytes()
+    for damaged in (b"", message[:100], message[:-1], b"lt.xyz\0\0" + message[8:], message[:8] + b"\x09" + message[9:]):
+        (tmp_path / "damaged.bin").write_bytes(damaged)
+        assert subprocess.run([c_client, tmp_path / "damaged.bin"], capture_output=True).returncode == 1
+
+
+def test_plain_c_reads_and_commands_a_live_engine(c_client: Path) -> None:
+    with running() as engine:
+        command = [c_client, engine.publisher.address, "5"]
+        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        frames = by_c(told)
+        assert len(frames) == 5
+        assert sum(len(frame["rows_"]) for frame in frames) > 5
+        assert all(0 <= row[1] < 128 for frame in frames for row in frame["rows_"])
+        request = '{"command": "set_search_radius", "id": 7, "search_radius_px": 3.5}'
+        command = [c_client, "ask", engine.command_address, request]
+        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        assert json.loads(told)["result"] == 3.5
