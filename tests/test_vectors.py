@@ -170,7 +170,7 @@ def test_plain_python_reads_and_commands_a_live_engine() -> None:
 
 @pytest.fixture(scope="module")
 def c_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The C client, compiled against the libzmq that pyzmq brings, or the system's."""
+    """Compile the C client against the libzmq that pyzmq brings, or the system's."""
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.skip("no C compiler here")
