@@ -123,8 +123,11 @@ class Acquisition:
         return self.state in (State.ENDED, State.FAILED)
 
     def stop(self) -> None:
-        """Take no more frames; those that still wait for a taker count as skipped, so that none is unaccounted for."""
+        """Take no more frames; those that still wait can be taken."""
         self._end_thread()
+
+    def forgo(self) -> None:
+        """Count the frames that still wait for a taker as skipped, so that none is unaccounted for."""
         self.skipped += len(self._waiting)
         self._waiting.clear()
 

@@ -30,6 +30,7 @@ __all__ = ["Engine"]
 
 _BEAT_NS = 1_000_000_000
 _SWITCH_S = 5e-4  # how long a thread may keep Python's lock from one that has a frame; Python's own: 5 ms
+_LAST_NS = 1_000_000_000  # how long frames are tracked that wait when the session is to stop
 _IDLE_S = 0.05  # how long the loop waits for a frame before it looks whether to stop or to beat
 
 
@@ -146,6 +147,7 @@ class Engine:
         self.orders.close()
         state = acquisition.state if acquisition.ended else "stopped"
         acquisition.stop()
+        self._track_the_last(on_rows)
         status = self.status(state)
         self._events.look(status.state, status.message)
         self.publisher.beat(status)
@@ -250,6 +252,15 @@ class Engine:
         if self.recorder is not None:
             self.recorder.offer_rows(frame, rows)
         return rows
+
+    def _track_the_last(self, on_rows: Callable[[Frame, Rows], None] | None) -> None:
+        """Track what still waits once no more frames come, but not for long: whoever has said stop waits too."""
+        until_ns = time.perf_counter_ns() + _LAST_NS
+        while time.perf_counter_ns() < until_ns and (frame := self.acquisition.take(0)) is not None:
+            rows = self._track(frame)
+            if on_rows is not None and rows is not None:
+                on_rows(frame, rows)
+        self.acquisition.forgo()
 
     def _record_frame(self, frame: Frame) -> None:
         recorder = self.recorder  # a command may end it meanwhile

@@ -74,12 +74,14 @@ def test_the_newest_frame_waits_and_older_ones_are_counted() -> None:
     acquisition.close()
 
 
-def test_frames_that_nobody_took_before_the_stop_are_skipped() -> None:
-    acquisition = run(ScriptedCamera(pictures(*range(5))), every_frame=True)
-    wait_for(lambda: acquisition.received == 5)
+def test_frames_that_nobody_took_after_the_stop_are_skipped() -> None:
+    acquisition = run(ScriptedCamera(pictures(*range(6))), every_frame=True)
+    wait_for(lambda: acquisition.received == 6)
     assert acquisition.take(1) is not None
     acquisition.stop()
-    assert (acquisition.received, acquisition.skipped) == (5, 4)
+    assert acquisition.take(1) is not None
+    acquisition.forgo()
+    assert (acquisition.received, acquisition.skipped) == (6, 4)
     assert acquisition.take(0) is None
     acquisition.close()
 

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -216,6 +217,20 @@ def test_dropped_frames_are_counted_as_lost() -> None:
 
         status = engine.run(seconds=60, on_rows=stop)
     assert status.lost == 3 * ((status.received - 1) // 10)
+    assert status.skipped == 0
+
+
+def test_with_every_frame_those_that_wait_at_the_end_are_tracked_too() -> None:
+    seen: list[int] = []
+
+    def look(frame: Frame, _rows: Rows) -> None:
+        seen.append(frame.index)
+        if len(seen) < 20:
+            time.sleep(0.04)
+
+    with Engine(config(*SMALL, "camera.every_frame=true", "camera.simulated.fps=100")) as engine:
+        status = engine.run(seconds=0.8, on_rows=look)
+    assert status.received == status.tracked == len(seen) > 40
     assert status.skipped == 0
 
 
