@@ -7,6 +7,7 @@ takes is the driver's own struct, `[camera.NAME]`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,18 +20,19 @@ from livetrack.toml_file import TomlDocument
 
 __all__ = [
     "CalibrationSettings", "CameraSettings", "Config", "LinkerSettings", "LocalizerSettings", "PublishSettings",
-    "RecordSettings", "ViewSettings", "load_config",
+    "RecordSettings", "ViewSettings", "is_open", "load_config",
 ]  # fmt: skip
 
 Positive = Annotated[float, Meta(gt=0)]
 _PORT = r"(\*|\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"  # ZeroMQ takes 65537 for 1
-Loopback = Annotated[
+Address = Annotated[
     str,
     Meta(
-        pattern=rf"^(tcp://(127\.\d+\.\d+\.\d+|localhost|\[::1\]):{_PORT}|(ipc|inproc)://.+)$",
-        description="an address of this machine, as tcp://127.0.0.1:5555 with a port up to 65535",
+        pattern=rf"^(tcp://[^\s/]+:{_PORT}|(ipc|inproc)://.+)$",
+        description="an address, as tcp://127.0.0.1:5555 with a port up to 65535",
     ),
 ]
+_OPEN = re.compile(r"tcp://(?!(127\.\d+\.\d+\.\d+|localhost|\[::1\]):)")  # to other machines
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,9 +100,11 @@ class LinkerSettings(Section, frozen=True):
 class PublishSettings(Section, frozen=True):
     """`[publish]`: where positions and pictures go, and commands come."""
 
-    address: Loopback = "tcp://127.0.0.1:5555"
-    preview_address: Loopback = "tcp://127.0.0.1:5556"
-    command_address: Loopback = "tcp://127.0.0.1:5557"
+    address: Address = "tcp://127.0.0.1:5555"
+    preview_address: Address = "tcp://127.0.0.1:5556"
+    command_address: Address = "tcp://127.0.0.1:5557"
+    curve_keys: str = ""
+    """Folder that `livetrack keys` has made; with it, and only with it, other machines are let in."""
     preview_fps: Annotated[float, Meta(ge=0, le=1000)] = 30.0
     """Pictures a second for windows; 0 sends none."""
     preview_max_px: Annotated[int, Meta(ge=16)] = 1024
@@ -181,7 +185,25 @@ def load_config(path: str | Path | None = None, overrides: Iterable[str] = ()) -
             document.convert(load_driver(name).Settings, ("camera", name))
     driver_settings = document.convert(used.Settings, ("camera", camera.driver))
     rest = document.convert(Sections, known=("camera",))
+    _check_reach(document, rest.publish)
     return Config(camera=camera, driver_settings=driver_settings, **structs.asdict(rest))
+
+
+def is_open(address: str) -> bool:
+    """Whether other machines reach `address`."""
+    return _OPEN.match(address) is not None
+
+
+def _check_reach(document: TomlDocument, publish: PublishSettings) -> None:
+    """Refuse addresses that other machines reach, where no keys say who is let in."""
+    for key in ("address", "preview_address", "command_address"):
+        address = getattr(publish, key)
+        if is_open(address) and not publish.curve_keys:
+            raise ConfigError(
+                f"{document.where(('publish', key))}: [publish.{key}] = {address!r} is open to other machines: make "
+                "keys with `livetrack keys FOLDER` and set publish.curve_keys = 'FOLDER', or take an address of this "
+                "machine, as tcp://127.0.0.1:5555"
+            )
 
 
 def _check_noise(document: TomlDocument, camera: CameraSettings) -> None:

@@ -16,12 +16,13 @@ from livetrack.acquisition import Acquisition, State
 from livetrack.camera import Camera, Frame, load_driver
 from livetrack.commands import CommandServer, Desk, Orders
 from livetrack.config import Config
-from livetrack.errors import InputError, LivetrackError
+from livetrack.errors import InputError, LivetrackError, UsageError
 from livetrack.events import EventTeller
 from livetrack.particles import Rows, empty_rows
 from livetrack.publish import Publisher, bind_commands
 from livetrack.record import Recorder
 from livetrack.rehearsal import Rehearsal
+from livetrack.sockets import Sockets
 from livetrack.timing import StageTimes
 from livetrack.tracker import Tracker
 from livetrack.wire import Status
@@ -72,10 +73,15 @@ class Engine:
         self.orders = Orders()
         self._desk = Desk(self)
         self._commands: CommandServer | None = None
-        self.publisher = Publisher(config.publish, self.session)
+        self._sockets = Sockets(config.publish)
+        try:
+            self.publisher = Publisher(config.publish, self.session, self._sockets)
+        except UsageError:
+            self._sockets.close()
+            raise
         self._events = EventTeller(self.session, self.publisher.tell)
         try:
-            commands, self.command_address = bind_commands(config.publish)
+            commands, self.command_address = bind_commands(config.publish, self._sockets)
             self._commands = CommandServer(commands, self._desk)  # it begins to answer below, when all is there
             self._open_camera()
             if config.record.folder:  # last: a session that cannot begin leaves no recording behind
@@ -206,6 +212,7 @@ class Engine:
         with ExitStack() as last_first:
             last_first.callback(gc.unfreeze)
             last_first.callback(sys.setswitchinterval, self._switch_s)
+            last_first.callback(self._sockets.close)
             last_first.callback(self.publisher.close)
             last_first.callback(self._events.close)
             if self.recorder is not None:

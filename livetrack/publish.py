@@ -11,6 +11,7 @@ from livetrack.config import PublishSettings
 from livetrack.errors import UsageError
 from livetrack.particles import NO_ID, Rows
 from livetrack.preview import PreviewSender
+from livetrack.sockets import Sockets
 from livetrack.tracker import Tracker
 from livetrack.wire import PositionsEncoder, Status, encode_status
 
@@ -30,11 +31,11 @@ class Publisher:
         An address cannot be bound, most often because another livetrack holds it.
     """
 
-    def __init__(self, settings: PublishSettings, session: int) -> None:
+    def __init__(self, settings: PublishSettings, session: int, sockets: Sockets) -> None:
         self._encoder = PositionsEncoder(session)
-        self._socket = _bind(settings.address, "publish.address", _POSITIONS_QUEUE)
+        self._socket = sockets.bind(zmq.PUB, settings.address, "publish.address", _POSITIONS_QUEUE)
         try:
-            pictures = _bind(settings.preview_address, "publish.preview_address", _PREVIEW_QUEUE, zmq.XPUB)
+            pictures = sockets.bind(zmq.XPUB, settings.preview_address, "publish.preview_address", _PREVIEW_QUEUE)
         except UsageError:
             self._socket.close()
             raise
@@ -93,25 +94,10 @@ class Publisher:
         self._socket.close(linger=500)
 
 
-def bind_commands(settings: PublishSettings) -> tuple[zmq.Socket[bytes], str]:
+def bind_commands(settings: PublishSettings, sockets: Sockets) -> tuple[zmq.Socket[bytes], str]:
     """Return the socket that commands come to, and its address. Raises `UsageError` as `Publisher` does."""
-    socket = _bind(settings.command_address, "publish.command_address", _REPLIES_QUEUE, zmq.ROUTER)
+    socket = sockets.bind(zmq.ROUTER, settings.command_address, "publish.command_address", _REPLIES_QUEUE)
     return socket, _endpoint(socket)
-
-
-def _bind(address: str, key: str, queue: int, kind: int = zmq.PUB) -> zmq.Socket[bytes]:
-    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
-    socket.setsockopt(zmq.SNDHWM, queue)
-    try:
-        socket.bind(address)
-    except zmq.ZMQError as error:
-        socket.close(linger=0)
-        taken = "is another livetrack running? Stop it, or " if error.errno == zmq.EADDRINUSE else ""
-        raise UsageError(
-            f"{key} = {address!r} cannot be bound ({zmq.strerror(error.errno or 0)}): {taken}choose another port: "
-            f"--set {key}=tcp://127.0.0.1:PORT, and so for the others of [publish]; a port of * takes one that is free"
-        ) from None
-    return socket
 
 
 def _endpoint(socket: zmq.Socket[bytes]) -> str:

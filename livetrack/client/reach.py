@@ -1,10 +1,22 @@
-"""Addresses that an engine gives, as they are reached from here."""
+"""How an engine is reached from here."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import TypeAlias
 
-__all__ = ["reachable"]
+import zmq
+
+from livetrack.errors import UsageError
+from livetrack.keys import unlock
+
+__all__ = ["DEFAULT_ADDRESS", "Keys", "connect", "reachable"]
+
+DEFAULT_ADDRESS = "tcp://127.0.0.1:5555"
+
+Keys: TypeAlias = str | Path | None
+"""Folder of a client's keys; None takes what the environment variable LIVETRACK_KEYS says, or none."""
 
 _TCP = re.compile(r"tcp://(?P<host>.+):(?P<port>\d+)$")
 _EVERYWHERE = ("0.0.0.0", "[::]", "*")
@@ -19,3 +31,22 @@ def reachable(address: str, seen_at: str) -> str:
     if there and here and there["host"] in _EVERYWHERE:
         return f"tcp://{here['host']}:{there['port']}"
     return address
+
+
+def connect(socket: zmq.Socket[bytes], address: str, keys: Keys) -> None:
+    """Connect `socket` to an engine; on an error it is closed.
+
+    Raises
+    ------
+    UsageError
+        Not an address, or no keys in the folder.
+    """
+    try:
+        unlock(socket, keys)
+        socket.connect(address)
+    except zmq.ZMQError as error:
+        socket.close()
+        raise UsageError(f"{address}: not an address to connect to ({error}); try {DEFAULT_ADDRESS}") from None
+    except UsageError:
+        socket.close()
+        raise

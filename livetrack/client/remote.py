@@ -12,10 +12,10 @@ import zmq
 from msgspec import structs
 
 from livetrack.camera import Geometry
-from livetrack.client.reach import reachable
-from livetrack.client.streams import DEFAULT_ADDRESS, StatusSubscriber
+from livetrack.client.reach import DEFAULT_ADDRESS, Keys, connect, reachable
+from livetrack.client.streams import StatusSubscriber
 from livetrack.devices import Property, Value
-from livetrack.errors import CommandError, UsageError
+from livetrack.errors import CommandError
 from livetrack.wire import RecordingStatus, Status, WireError
 from livetrack.wire import commands as ask
 from livetrack.wire.commands import REQUESTS, Reply, Request, decode_reply, encode
@@ -43,21 +43,23 @@ class Remote:
         second at most. Or its `publish.command_address`, which takes no time.
     timeout_s
         How long to wait for an engine, and for an answer; those that take long by nature have a minute.
+    keys
+        Folder of the client's keys, as for `Subscriber`.
 
     Raises
     ------
     CommandError
         From every method: the engine refused the command, and why; or nobody answered in time.
     UsageError
-        From the constructor: not an address.
+        From the constructor: not an address, or no keys.
     """
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, timeout_s: float = 5.0) -> None:
+    def __init__(self, address: str = DEFAULT_ADDRESS, timeout_s: float = 5.0, keys: Keys = None) -> None:
         self.timeout_s = timeout_s
         self.last = Reply()
         """The answer to the last command: how long it took, and for how long it kept frames from coming."""
         self._number = 0
-        self.address, self._socket = _find(address, timeout_s)
+        self.address, self._socket = _find(address, timeout_s, keys)
 
     # who is there
 
@@ -241,11 +243,11 @@ def _result(reply: Reply, kind: Any) -> Any:
         raise CommandError(f"the answer cannot be read ({error}): is the same livetrack on both sides?") from None
 
 
-def _find(address: str, timeout_s: float) -> tuple[str, zmq.Socket[bytes]]:
+def _find(address: str, timeout_s: float, keys: Keys) -> tuple[str, zmq.Socket[bytes]]:
     """Return where the engine takes commands, and a socket connected there: to `address`, or where its beat says."""
-    socket = _connect(address)
+    socket = _connect(address, keys)
     try:
-        with StatusSubscriber(address) as beats:
+        with StatusSubscriber(address, keys) as beats:
             deadline = time.monotonic() + timeout_s
             while time.monotonic() < deadline:
                 if socket.poll(1, zmq.POLLOUT):  # only a socket that takes commands lets this one in
@@ -254,7 +256,7 @@ def _find(address: str, timeout_s: float) -> tuple[str, zmq.Socket[bytes]]:
                 if status is not None and status.command_address:
                     socket.close()
                     address = reachable(status.command_address, address)
-                    socket = _connect(address)
+                    socket = _connect(address, keys)
                     return address, socket
     except BaseException:
         socket.close()
@@ -270,13 +272,9 @@ def _beat(beats: StatusSubscriber) -> Status | None:
         return None
 
 
-def _connect(address: str) -> zmq.Socket[bytes]:
+def _connect(address: str, keys: Keys) -> zmq.Socket[bytes]:
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing waits for an engine that may come later: a stage would move then
-    try:
-        socket.connect(address)
-    except zmq.ZMQError as error:
-        socket.close()
-        raise UsageError(f"{address}: not an address to connect to ({error}); try {DEFAULT_ADDRESS}") from None
+    connect(socket, address, keys)
     return socket

@@ -9,7 +9,7 @@ from typing import Generic, Self, TypeVar
 import msgspec
 import zmq
 
-from livetrack.errors import UsageError
+from livetrack.client.reach import DEFAULT_ADDRESS, Keys, connect
 from livetrack.particles import Rows
 from livetrack.wire import (
     EVENT,
@@ -27,8 +27,6 @@ from livetrack.wire import (
 )
 
 __all__ = ["DEFAULT_ADDRESS", "EventSubscriber", "PreviewSubscriber", "StatusSubscriber", "Subscriber", "Update"]
-
-DEFAULT_ADDRESS = "tcp://127.0.0.1:5555"
 
 _CTRL_C_MS = 200  # a wait without end is cut into such pieces: on Windows a longer one would not notice Ctrl-C
 
@@ -79,7 +77,9 @@ class Update(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 class _Topic(Generic[T]):
     """One SUB socket on one topic: `receive`, iterate, `close`."""
 
-    def __init__(self, address: str, topic: bytes, decode: Callable[[bytes], T], *, newest: bool, queue: int) -> None:
+    def __init__(
+        self, address: str, topic: bytes, decode: Callable[[bytes], T], keys: Keys, *, newest: bool, queue: int
+    ) -> None:
         self.address = address
         self._decode = decode
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
@@ -87,11 +87,7 @@ class _Topic(Generic[T]):
         self._socket.setsockopt(zmq.RCVHWM, queue)
         self._socket.setsockopt(zmq.CONFLATE, newest)
         self._socket.setsockopt(zmq.SUBSCRIBE, topic)
-        try:
-            self._socket.connect(address)
-        except zmq.ZMQError as error:
-            self._socket.close()
-            raise UsageError(f"{address}: not an address to connect to ({error}); try {DEFAULT_ADDRESS}") from None
+        connect(self._socket, address, keys)
 
     def receive(self, timeout_s: float | None = None) -> T | None:
         """Return the next message, or None when none came within `timeout_s` (None waits for ever).
@@ -134,10 +130,13 @@ class Subscriber(_Topic[Update]):
     newest
         True: only the newest frame waits to be read, older ones go by (for control). False: every message
         waits its turn (for logging); what could not be kept shows in `Update.gap`.
+    keys
+        Folder of the client's keys, where the engine asks for them; None takes what the environment variable
+        LIVETRACK_KEYS says, or none.
     """
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, newest: bool = True) -> None:
-        super().__init__(address, POSITIONS, self._update, newest=newest, queue=100_000)
+    def __init__(self, address: str = DEFAULT_ADDRESS, newest: bool = True, keys: Keys = None) -> None:
+        super().__init__(address, POSITIONS, self._update, keys, newest=newest, queue=100_000)
         self._last: tuple[int, int] | None = None  # session and seq of the last message
 
     def _update(self, message: bytes) -> Update:
@@ -167,15 +166,15 @@ class PreviewSubscriber(_Topic[Preview]):
         True: every pixel as the camera delivered it; False: thinned out to `publish.preview_max_px`, in 8 bits.
     """
 
-    def __init__(self, address: str, whole: bool = False) -> None:
-        super().__init__(address, WHOLE if whole else PREVIEW, decode_preview, newest=True, queue=1)
+    def __init__(self, address: str, whole: bool = False, keys: Keys = None) -> None:
+        super().__init__(address, WHOLE if whole else PREVIEW, decode_preview, keys, newest=True, queue=1)
 
 
 class EventSubscriber(_Topic[EventMessage]):
     """What happens in the engine at `address`: every event, with those that could not be kept in `gap`."""
 
-    def __init__(self, address: str = DEFAULT_ADDRESS) -> None:
-        super().__init__(address, EVENT, self._event, newest=False, queue=100_000)
+    def __init__(self, address: str = DEFAULT_ADDRESS, keys: Keys = None) -> None:
+        super().__init__(address, EVENT, self._event, keys, newest=False, queue=100_000)
         self._last: tuple[int, int] | None = None  # session and seq of the last event
 
     def _event(self, message: bytes) -> EventMessage:
@@ -188,8 +187,8 @@ class EventSubscriber(_Topic[EventMessage]):
 class StatusSubscriber(_Topic[Status]):
     """The engine's state, about once a second, newest only."""
 
-    def __init__(self, address: str = DEFAULT_ADDRESS) -> None:
-        super().__init__(address, HEARTBEAT, decode_status, newest=True, queue=1)
+    def __init__(self, address: str = DEFAULT_ADDRESS, keys: Keys = None) -> None:
+        super().__init__(address, HEARTBEAT, decode_status, keys, newest=True, queue=1)
 
 
 def _known(value: int) -> int | None:

@@ -1,0 +1,110 @@
+"""Keys with which an engine is reached from other machines, by those who have one: ZeroMQ's CURVE.
+
+`make_keys` fills a folder: `engine/` stays on the engine's machine, a copy of `client/` goes to each of the others.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import zmq
+
+from livetrack.errors import LivetrackError, UsageError, reason
+
+__all__ = ["ENVIRONMENT", "lock", "make_keys", "trusted_clients", "unlock"]
+
+ENVIRONMENT = "LIVETRACK_KEYS"
+"""Names the folder of a client's keys, for programs that are not told otherwise."""
+
+
+def make_keys(folder: str | Path) -> None:
+    """Make a pair of keys for the engine and one for its clients.
+
+    Raises
+    ------
+    UsageError
+        The folder has keys already, or cannot be written to.
+    """
+    engine, client = Path(folder) / "engine", Path(folder) / "client"
+    _require_curve()
+    for part in (engine, client):
+        if part.exists():
+            raise UsageError(
+                f"{part} is there already: take another folder, or delete it, and its copies are worthless"
+            )
+    try:
+        trusted = engine / "clients"
+        trusted.mkdir(parents=True)
+        client.mkdir()
+        _make(engine, "engine", client)
+        _make(client, "client", trusted)
+    except OSError as error:
+        raise UsageError(f"{folder}: keys cannot be written there: {reason(error)}") from None
+
+
+def lock(socket: zmq.Socket[bytes], folder: str | Path) -> None:
+    """Let nobody in at `socket`, which is yet to be bound, but with the engine's key of `folder` and one of their own.
+
+    Raises
+    ------
+    UsageError
+        There is no such key.
+    """
+    public, secret = _load(folder, "engine", "engine.key_secret")
+    assert secret is not None
+    socket.curve_server = True
+    socket.curve_publickey, socket.curve_secretkey = public, secret
+
+
+def trusted_clients(folder: str | Path) -> Path:
+    """Return where the public keys of those clients are that are let in."""
+    return Path(folder) / "engine" / "clients"
+
+
+def unlock(socket: zmq.Socket[bytes], folder: str | Path | None) -> None:
+    """Give `socket`, which is yet to be connected, the client's keys of `folder`; None: of `ENVIRONMENT`, or none.
+
+    Raises
+    ------
+    UsageError
+        There are no such keys.
+    """
+    folder = os.environ.get(ENVIRONMENT, "") if folder is None else folder
+    if not folder:
+        return
+    public, secret = _load(folder, "client", "client.key_secret")
+    assert secret is not None
+    socket.curve_serverkey, _ = _load(folder, "client", "engine.key")
+    socket.curve_publickey, socket.curve_secretkey = public, secret
+
+
+def _make(folder: Path, name: str, for_others: Path) -> None:
+    from zmq.auth import create_certificates
+
+    public, secret = create_certificates(folder, name)
+    Path(secret).chmod(0o600)
+    Path(public).replace(for_others / f"{name}.key")
+
+
+def _load(folder: str | Path, part: str, name: str) -> tuple[bytes, bytes | None]:
+    """Return the public and the secret key of a file, in `folder` or its `part`."""
+    from zmq.auth import load_certificate  # here: most have no keys
+
+    _require_curve()
+    places = [Path(folder) / part / name, Path(folder) / name]
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        raise UsageError(f"there is no {places[0]}: make keys with `livetrack keys FOLDER`, and give that folder")
+    try:
+        public, secret = load_certificate(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: the key cannot be read: {error}") from None
+    if name.endswith("_secret") and secret is None:
+        raise UsageError(f"{path}: there is no secret key in it")
+    return public, secret
+
+
+def _require_curve() -> None:
+    if not zmq.has("curve"):
+        raise LivetrackError("this pyzmq was built without CURVE: install it from its wheels")
