@@ -1,10 +1,12 @@
-"""One line of the table of targets, and how its parts read."""
+"""The table of targets: one line of it, and how it reads in every bench."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import Struct
 
-__all__ = ["MET", "Line", "number"]
+__all__ = ["MET", "Line", "number", "target_table"]
 
 MET = {True: "yes", False: "**no**", None: "not measured"}
 """What a line's `met` reads as."""
@@ -29,3 +31,30 @@ def number(value: float | str | None) -> str:
     if value is None or isinstance(value, str):
         return value or "none"
     return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def target_table(lines: list[Line]) -> Iterator[str]:
+    """Yield the table in Markdown, headed by how many of the targets that were measured are met."""
+    known = [line for line in lines if line.met is not None]
+    yield f"## Targets: {sum(bool(line.met) for line in known)} of {len(known)} met"
+    yield ""
+    yield "| what | measured | target | met | n |"
+    yield "|---|---|---|---|---|"
+    for line in lines:
+        yield f"| {line.name} | {_measured(line)} | {line.target} | {MET[line.met]} | {line.n:,} |"
+    yield ""
+
+
+_ASIDE = "out"  # a figure in words for the JSON file alone
+
+
+def _measured(line: Line) -> str:
+    """Return the figures in a row, numbers first, then words."""
+    words = {name: value for name, value in line.figures.items() if isinstance(value, str) and name != _ASIDE}
+    numbers = {name: value for name, value in line.figures.items() if not isinstance(value, str)}
+    parts = [f"{_name(name)} {number(value)}" for name, value in numbers.items()]
+    return ", ".join(parts + [f"{_name(name)}: {value}" for name, value in words.items()])
+
+
+def _name(key: str) -> str:
+    return key.replace("_", " ")

@@ -78,7 +78,7 @@ def _check_installed(args: argparse.Namespace, *more: str) -> None:
     except ImportError as error:
         raise UsageError(
             f"the bench needs {error.name or package}, which is not installed: "
-            f"python -m pip install {' '.join(sorted(needed))}"
+            f"python -m pip install {' '.join(sorted({'matplotlib', *needed}))}"
         ) from None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from livetrack.bench.accuracy.measure import Figures
-from livetrack.bench.line import MET, Line, number
+from livetrack.bench.line import Line, number, target_table
 
 __all__ = ["CellReport", "Report", "markdown"]
 
@@ -42,7 +42,7 @@ class Report(Struct, frozen=True):
 
 def markdown(report: Report) -> str:
     """Return the report as Markdown."""
-    return "\n".join([*_head(report), *_targets(report.targets), *_grids(report.cells)]) + "\n"
+    return "\n".join([*_head(report), *target_table(report.targets), *_grids(report.cells)]) + "\n"
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -56,24 +56,6 @@ def _head(report: Report) -> Iterator[str]:
     for name, text in [*report.models.items(), *report.methods.items()]:
         yield f"- {name}: {text}"
     yield ""
-
-
-def _targets(lines: list[Line]) -> Iterator[str]:
-    known = [line for line in lines if line.met is not None]
-    yield f"## Targets: {sum(bool(line.met) for line in known)} of {len(known)} met"
-    yield ""
-    yield "| what | measured | target | met | n |"
-    yield "|---|---|---|---|---|"
-    for line in lines:
-        yield f"| {line.name} | {_measured(line)} | {line.target} | {MET[line.met]} | {line.n} |"
-    yield ""
-
-
-def _measured(line: Line) -> str:
-    numbers = {name: value for name, value in line.figures.items() if not isinstance(value, str)}
-    words = [f"{name.replace('_', ' ')} {number(value)}" for name, value in numbers.items()]
-    places = {name: value for name, value in line.figures.items() if isinstance(value, str) and name != "out"}
-    return ", ".join(words + [f"{name.replace('_', ' ')}: {value}" for name, value in places.items()])
 
 
 def _grids(cells: list[CellReport]) -> Iterator[str]:

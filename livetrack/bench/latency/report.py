@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from livetrack.bench.latency.soak import Sample
-from livetrack.bench.line import MET, Line, number
+from livetrack.bench.line import Line, number, target_table
 
 __all__ = ["Report", "markdown"]
 
@@ -29,7 +30,17 @@ class Report(Struct, frozen=True, kw_only=True):
 
 def markdown(report: Report) -> str:
     """Return the report as Markdown."""
-    return "\n".join([*_head(report), *_path(report.path), *_against(report.against), *_soak(report.soak)]) + "\n"
+    return (
+        "\n".join(
+            [
+                *_head(report),
+                *target_table([*map(_in_short, report.path), *report.against]),
+                *_path(report.path),
+                *_soak(report.soak),
+            ]
+        )
+        + "\n"
+    )
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -42,37 +53,29 @@ def _head(report: Report) -> Iterator[str]:
     yield ""
 
 
+def _in_short(line: Line) -> Line:
+    """Return a line of the path with the figures that its target is about."""
+    return replace(line, figures={name: line.figures[name] for name in ("added_p50_us", "p99_us", "floors_p99_us")})
+
+
 def _path(lines: list[Line]) -> Iterator[str]:
     if not lines:
         return
     yield "## From receipt of a frame to a client in another process, µs"
     yield ""
-    yield lines[0].definition[:1].upper() + lines[0].definition[1:] + f". Target: {lines[0].target}."
+    yield lines[0].definition[:1].upper() + lines[0].definition[1:] + "."
     yield ""
-    yield "| what | added p50 | p50 | p99 | inference | hop | floors p99 | wait, find, link, publish, hop | met |"
-    yield "|---|---|---|---|---|---|---|---|---|"
+    yield "| what | added p50 | p50 | p99 | inference | hop | floors p99 | wait, find, link, publish, hop |"
+    yield "|---|---|---|---|---|---|---|---|"
     for line in lines:
         names = ("added_p50", "p50", "p99", "inference_p50", "bare_hop_p50", "floors_p99")
         stages = ", ".join(number(line.figures[f"{each}_p50_us"]) for each in _STAGES)
         values = " | ".join(number(line.figures[f"{each}_us"]) for each in names)
-        yield f"| {line.name} | {values} | {stages} | {MET[line.met]} |"
+        yield f"| {line.name} | {values} | {stages} |"
     yield ""
 
 
 _STAGES = ("wait", "localize", "link", "publish", "hop")
-
-
-def _against(lines: list[Line]) -> Iterator[str]:
-    if not lines:
-        return
-    yield "## Beside others"
-    yield ""
-    yield "| what | measured | target | met | n |"
-    yield "|---|---|---|---|---|"
-    for line in lines:
-        measured = ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in line.figures.items())
-        yield f"| {line.name} | {measured} | {line.target} | {MET[line.met]} | {line.n} |"
-    yield ""
 
 
 def _soak(samples: list[Sample]) -> Iterator[str]:

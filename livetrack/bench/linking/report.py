@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from livetrack.bench.line import MET, Line, number
+from livetrack.bench.line import number, target_table
 from livetrack.bench.linking.run import LinkingReport
 from livetrack.bench.linking.speed import MOTIONS, Times
 
@@ -13,7 +13,7 @@ __all__ = ["markdown"]
 
 def markdown(report: LinkingReport) -> str:
     """Return the report as Markdown."""
-    return "\n".join([*_head(report), *_targets(report.targets), *_times(report), *_links(report)]) + "\n"
+    return "\n".join([*_head(report), *target_table(report.targets), *_times(report), *_links(report)]) + "\n"
 
 
 def _head(report: LinkingReport) -> Iterator[str]:
@@ -27,18 +27,6 @@ def _head(report: LinkingReport) -> Iterator[str]:
     yield ""
     for name, text in report.methods.items():
         yield f"- {name}: {text}"
-    yield ""
-
-
-def _targets(lines: list[Line]) -> Iterator[str]:
-    known = [line for line in lines if line.met is not None]
-    yield f"## Targets: {sum(bool(line.met) for line in known)} of {len(known)} met"
-    yield ""
-    yield "| what | measured | target | met | n |"
-    yield "|---|---|---|---|---|"
-    for line in lines:
-        measured = ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in line.figures.items())
-        yield f"| {line.name} | {measured} | {line.target} | {MET[line.met]} | {line.n:,} |"
     yield ""
 
 
