@@ -10,6 +10,7 @@
     │   └── InputError        a movie, session or image that cannot be read
     ├── CommandError          a command that the engine refused, or did not answer
     ├── CameraLostError       the camera vanished or stalled while running (the engine retries)
+    ├── TargetLostError       a feedback program's particle is lost, or its frames are too old to act on
     └── wire.WireError        a message that is not livetrack's, or that this client cannot read
 """
 
@@ -26,6 +27,7 @@ __all__ = [
     "InputError",
     "LivetrackError",
     "ModelError",
+    "TargetLostError",
     "UsageError",
     "reason",
 ]
@@ -65,6 +67,10 @@ class CommandError(LivetrackError):
 
 class CameraLostError(LivetrackError):
     """The camera stopped delivering while running."""
+
+
+class TargetLostError(LivetrackError):
+    """The particle that feedback acts on is lost, or what is known of it is too old."""
 
 
 def reason(error: OSError) -> str:

@@ -322,7 +322,7 @@ def sending(messages: list[bytes]) -> Iterator[str]:
 def test_listening_tells_an_engines_end_and_its_return(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("livetrack.cli.listen._LOOK_S", 0.05)
+    monkeypatch.setattr("livetrack.cli.stream._LOOK_S", 0.05)
     first, second = (bytes(PositionsEncoder(session).encode(empty_rows(1))) for session in (1, 2))
     over = Status(
         session=1, state="stopped", message="", camera="", model="", provider="", preview_address="", uptime_s=0,
@@ -338,8 +338,8 @@ def test_listening_tells_an_engines_end_and_its_return(
 def test_listening_to_the_pictures_says_where_positions_are(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("livetrack.cli.listen._LOOK_S", 0.05)
-    monkeypatch.setattr("livetrack.cli.listen._SILENCE_S", 0.2)
+    monkeypatch.setattr("livetrack.cli.stream._LOOK_S", 0.05)
+    monkeypatch.setattr("livetrack.cli.stream._SILENCE_S", 0.2)
     with sending([encode_preview(Preview(1, 0, 1, np.zeros((4, 4), np.uint8)))]) as address:
         assert main(["listen", address]) == 1
     told = capfd.readouterr().err
@@ -377,7 +377,10 @@ def test_a_reader_that_has_gone_is_no_failure() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("module", ["livetrack", "livetrack.client", "livetrack.wire", "livetrack.cli"])
+@pytest.mark.parametrize(
+    "module",
+    ["livetrack", "livetrack.client", "livetrack.wire", "livetrack.control", "livetrack.calibrate", "livetrack.cli"],
+)
 def test_light_modules_load_nothing_heavy(module: str) -> None:
     """A feedback program starts at once, and so does `livetrack --help`."""
     check = f"import sys, {module}; print(sorted(name.partition('.')[0] for name in sys.modules))"

@@ -155,5 +155,5 @@ def _most_likely(
         if np.abs(way).max() <= 1e-9 or least - found < 1e-9:
             break
         logs, least = logs + way, found
-    errors: Floats = np.linalg.pinv(information)
+    errors = np.linalg.pinv(information).astype(np.float64)
     return logs, errors
