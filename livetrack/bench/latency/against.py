@@ -24,7 +24,7 @@ from livetrack.tracker import Tracker
 __all__ = ["against_full_search", "against_trackpy"]
 
 _SIDE_PX, _COUNT, _FPS = 2048, 200, 100
-_LOOP = 24  # frames that are played to and fro
+_LOOP = 12  # frames that are played to and fro
 _ROUND = 90  # frames, after which all particles must be known
 _SEARCH_EVERY = 4  # frames
 
@@ -34,8 +34,9 @@ def against_full_search(frames: int, step: Callable[[], None]) -> Line:
     following, searching = (
         Tracker(load_localizer(), Linker(5.0, 2, "velocity"), follow=follow) for follow in (True, False)
     )
-    following.warmup((_SIDE_PX, _SIDE_PX), (np.uint16,))
-    searching.warmup((_SIDE_PX, _SIDE_PX), (np.uint16,))
+    for tracker in (following, searching):  # as a session does
+        tracker.warmup((_SIDE_PX, _SIDE_PX), (np.uint16,))
+        tracker.choose_threads((_SIDE_PX, _SIDE_PX))
     quick, slow, differences = [], [], []
     missed = found = 0
     for number, frame in enumerate(_scene(_ROUND + frames)):
@@ -55,7 +56,8 @@ def against_full_search(frames: int, step: Callable[[], None]) -> Line:
     rms, rate = float(np.sqrt(np.mean(difference**2))), 1e3 / float(np.median(quick))
     return Line(
         name=f"following against full search, {_SIDE_PX}x{_SIDE_PX} px, {_COUNT} particles",
-        definition=f"find, fit and link the simulated camera's frames of 16 bits, {os.cpu_count()} cores; ratio of the "
+        definition=f"find, fit and link the simulated camera's frames of 16 bits, {os.cpu_count()} cores, threads "
+        f"chosen as in a session ({following.localizer.threads} and {searching.localizer.threads}); ratio of the "
         f"medians, each {_SEARCH_EVERY}th frame searched as well; differences over the x_std (or y_std) of the full "
         f"search, of particles within {GATE_PX:g} px of each other: those are all but the share missed",
         n=len(quick),
