@@ -8,6 +8,7 @@ import math
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -21,9 +22,11 @@ from typing import Any
 import numpy as np
 import pytest
 import zmq
-from msgspec import to_builtins
+from msgspec import structs, to_builtins
 
-from livetrack.client import Remote
+from livetrack.cli import main
+from livetrack.cli.bridge import datagrams
+from livetrack.client import Remote, Subscriber
 from livetrack.config import load_config
 from livetrack.engine import Engine
 from livetrack.particles import ROW, Flag
@@ -126,6 +129,50 @@ def test_the_document_tells_every_field_where_it_is() -> None:
         assert not told
     for flag in Flag:
         assert re.search(rf"\b{flag.value} [a-z]", rows), flag
+
+
+def test_the_bridge_sends_the_lines_that_the_document_tells() -> None:
+    header, rows = decode_positions((VECTORS / "positions.bin").read_bytes())
+    many = np.tile(rows, 300)
+    with Subscriber("tcp://127.0.0.1:1") as positions:  # never connects: what makes an update of a message
+        update = positions._update((VECTORS / "positions.bin").read_bytes())
+    (datagram,) = datagrams(update)
+    assert datagram.decode().splitlines() == [
+        f"12,0.250000,2,0,{2**40 + 1}",
+        "3,10.5000,20.2500,0.1250,0.2500,2.000,-4.000,-150.00,0.8750,3",
+        f"{2**40 + 1},511.0000,0.0000,0.5000,0.5000,0.000,0.000,99.50,1.0000,12",
+    ]
+    (datagram,) = datagrams(update, target_only=True)
+    assert [line.split(",")[0] for line in datagram.decode().splitlines()] == ["12", str(2**40 + 1)]
+    first, second = datagrams(structs.replace(update, particles=many, target=None))
+    assert first.splitlines()[0] == b"12,0.250000,600,0,-1"
+    assert second.splitlines()[0] == b"12,0.250000,600,400,-1"
+    assert (len(first.splitlines()), len(second.splitlines())) == (401, 201)
+    assert len(first) < 65_000
+    assert header["row_count"] == 2
+
+
+def test_the_bridge_is_a_process_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    with running() as engine, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
+        port.bind(("127.0.0.1", 0))
+        port.settimeout(20)
+        to = f"127.0.0.1:{port.getsockname()[1]}"
+        command = [sys.executable, "-m", "livetrack", "bridge", engine.publisher.address, "--to", to, "--seconds=1.5"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as bridge:
+            frames = []
+            for _ in range(20):
+                head, *rows = port.recv(65_536).decode().splitlines()
+                frame, _, particles, _, _ = map(float, head.split(","))
+                assert len(rows) == particles
+                assert all(len(row.split(",")) == 10 for row in rows)
+                frames.append(frame)
+            assert bridge.stderr is not None
+            assert "frames sent to" in bridge.stderr.read()
+        assert bridge.returncode == 0
+    assert frames == sorted(set(frames))
+    for wrong in ("nowhere", "127.0.0.1:99999", ":5560"):
+        assert main(["bridge", "--to", wrong]) == 2
+        assert "expected HOST:PORT" in capfd.readouterr().err
 
 
 def test_the_document_tells_every_command() -> None:

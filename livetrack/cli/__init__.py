@@ -69,6 +69,8 @@ def _output_fails() -> bool:
 def _call(command: str, args: argparse.Namespace) -> int:
     """Import `livetrack.cli.MODULE` and call its function, both named in `command` as `module:function`."""
     module, function = command.split(":")
+    if getattr(args, "keys", None):
+        os.environ["LIVETRACK_KEYS"] = args.keys  # for this process, and the window's
     with plain_ctrl_c():
         call: Callable[[argparse.Namespace], int] = getattr(import_module(f"livetrack.cli.{module}"), function)
     return call(args)
@@ -118,7 +120,27 @@ def _parser() -> argparse.ArgumentParser:
         default=10.0,
         help="give up without a message for so long (%(default)s s)",
     )
+    _keys_option(listen)
     _json_option(listen)
+
+    bridge = command("bridge", "bridge:bridge", "send the positions on as text over UDP, for MATLAB and LabVIEW")
+    bridge.add_argument("address", nargs="?", default=DEFAULT_ADDRESS, help="the engine's address (%(default)s)")
+    bridge.add_argument(
+        "--to", metavar="HOST:PORT", default="127.0.0.1:5560", help="where the datagrams go (%(default)s)"
+    )
+    bridge.add_argument("--target", action="store_true", help="only the particle that was chosen as target")
+    bridge.add_argument("--seconds", type=_positive, metavar="S", help="stop after so long")
+    bridge.add_argument(
+        "--timeout",
+        type=_positive,
+        metavar="S",
+        default=10.0,
+        help="give up without a message for so long (%(default)s s)",
+    )
+    _keys_option(bridge)
+
+    keys = command("keys", "keys:keys", "make keys with which other machines are let in")
+    keys.add_argument("folder", type=Path, metavar="FOLDER", help="to be made")
 
     track = command("track", "track:track", "find and link the particles of a movie or a recorded session")
     track.add_argument("movie", type=Path, help="TIFF stack, folder of images, video, or a recorded session's folder")
@@ -213,6 +235,12 @@ def _setting_option(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="SECTION.KEY=VALUE",
         help="override a setting; may be repeated",
+    )
+
+
+def _keys_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--keys", metavar="FOLDER", help="of a client's keys, for an engine that asks for them (see `livetrack keys`)"
     )
 
 

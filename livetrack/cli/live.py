@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import threading
 
 from msgspec import structs
@@ -11,7 +12,9 @@ from rich.console import Console
 from livetrack.cli.output import terminal, write_json
 from livetrack.cli.settings import settings_of
 from livetrack.cli.signals import plain_ctrl_c, stopped_by_signals
+from livetrack.client.reach import DEFAULT_ADDRESS, reachable
 from livetrack.config import Config, load_config
+from livetrack.keys import ENVIRONMENT
 from livetrack.toml_file import assignment
 from livetrack.wire import Latency, Status
 
@@ -59,10 +62,12 @@ def _run_engine(config: Config, args: argparse.Namespace, console: Console, stop
     from livetrack.cli.window import WindowProcess
     from livetrack.engine import Engine
 
+    if config.publish.curve_keys:
+        os.environ.setdefault(ENVIRONMENT, config.publish.curve_keys)  # for this console, and the window's process
     with console.status("warming up: camera, network, kernels (longer the first time)"):
         engine = Engine(config)
     with engine:
-        address = engine.publisher.address
+        address = reachable(engine.publisher.address, seen_at=DEFAULT_ADDRESS)
         localizer = engine.tracker.localizer
         console.print(
             f"ready, Ctrl-C stops: camera {config.camera.driver}, model {localizer.name} on "

@@ -1,0 +1,71 @@
+"""`livetrack bridge`: positions as lines of text over UDP, for MATLAB, LabVIEW and whatever else reads those."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import socket
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+
+from livetrack.cli.stream import Stream
+from livetrack.client import Update
+from livetrack.errors import LivetrackError, UsageError
+
+__all__ = ["bridge", "datagrams"]
+
+_LINES = 400  # of particles to a datagram: some 40 kB, UDP takes 65
+
+
+def bridge(args: argparse.Namespace) -> int:
+    """Send the newest frame on as it comes, until Ctrl-C, `--seconds`, or silence."""
+    place = _place(args.to)
+    stream = Stream(args.address, newest=True)
+    frames = 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        try:
+            for update in stream.updates(args.timeout, math.inf if args.seconds is None else args.seconds):
+                for datagram in datagrams(update, target_only=args.target):
+                    out.sendto(datagram, place)
+                frames += 1
+        except KeyboardInterrupt:
+            pass
+        except OSError as error:
+            raise LivetrackError(f"{args.to}: cannot be sent to: {error}") from None
+        else:
+            if not frames and args.seconds is None:
+                raise LivetrackError(f"{args.address}: no positions for {args.timeout:g} s; {stream.why()}")
+        finally:
+            stream.close()
+    print(f"{frames} frames sent to {args.to}", file=sys.stderr)
+    return 0 if frames else 1
+
+
+def datagrams(update: Update, *, target_only: bool = False) -> Iterator[bytes]:
+    """Yield the lines of one frame, as `docs/wire.md` tells them, in as many datagrams as they need."""
+    rows = update.particles
+    if target_only:
+        rows = rows[rows["id"] == (-1 if update.target is None else update.target)]
+    target = -1 if update.target is None else update.target
+    for first in range(0, max(len(rows), 1), _LINES):
+        lines = [f"{update.frame},{update.t_s:.6f},{len(rows)},{first},{target}"]
+        lines += [_line(row) for row in rows[first : first + _LINES]]
+        yield ("\n".join(lines) + "\n").encode()
+
+
+def _line(row: np.void) -> str:
+    particle, x, y, x_std, y_std, _, intensity, score, _, vx, vy, flags = row.item()
+    return f"{particle},{x:.4f},{y:.4f},{x_std:.4f},{y_std:.4f},{vx:.3f},{vy:.3f},{intensity:.2f},{score:.4f},{flags}"
+
+
+def _place(text: str) -> tuple[str, int]:
+    """Return host and port of `HOST:PORT`."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UsageError(f"--to {text}: expected HOST:PORT, as 127.0.0.1:5560")
+    try:
+        return socket.gethostbyname(host), int(port)
+    except OSError as error:
+        raise UsageError(f"--to {text}: there is no host {host!r} ({error})") from None

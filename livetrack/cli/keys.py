@@ -1,0 +1,23 @@
+"""`livetrack keys`: let other machines in, those that are meant."""
+
+from __future__ import annotations
+
+import argparse
+
+from livetrack.cli.output import terminal
+from livetrack.keys import ENVIRONMENT, make_keys
+
+__all__ = ["keys"]
+
+
+def keys(args: argparse.Namespace) -> int:
+    """Make a folder of keys, and say what belongs where."""
+    make_keys(args.folder)
+    terminal().print(
+        f"keys made in {args.folder}\n"
+        f"here, in config.toml: [publish] curve_keys = '{args.folder}', address = 'tcp://*:5555', so the other two\n"
+        f"there: copy {args.folder / 'client'}, by a way that nobody listens to; then `livetrack view tcp://HOST:5555 "
+        f"--keys FOLDER`, or set the environment variable {ENVIRONMENT} to that folder\n"
+        f"to let in a second one by a key of its own, add its public key to {args.folder / 'engine' / 'clients'}"
+    )
+    return 0
