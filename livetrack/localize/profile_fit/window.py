@@ -20,6 +20,7 @@ PHASES = 5
 
 _REACH = 1.5  # radius of the window over that of the core
 _LEAST_PX = 7.0
+_SPLINES = 4  # that are not 0 at any place
 _LANES = 32  # the pixels are filled up to multiples, for the processor's vectors
 
 
@@ -83,14 +84,20 @@ def splines(r: Doubles, knots: int) -> tuple[Doubles, Doubles]:
     """
     value = np.zeros((*r.shape[:-1], knots, r.shape[-1]))
     derivative = np.zeros_like(value)
-    for k in range(-1, knots + 2):
+    beyond = r >= knots * KNOT_PX
+    first = np.floor(r / KNOT_PX).astype(np.intp) - 1
+    for k in (first + step for step in range(_SPLINES)):
         t = r / KNOT_PX - k
         near, far = np.abs(t), np.maximum(2 - np.abs(t), 0)
-        at = min(abs(k), knots - 1)
-        value[..., at, :] += np.where(near < 1, (4 - 6 * near**2 + 3 * near**3) / 6, far**3 / 6)
-        derivative[..., at, :] += np.sign(t) * np.where(near < 1, -2 * near + 1.5 * near**2, -(far**2) / 2) / KNOT_PX
-    beyond = r >= knots * KNOT_PX
-    value = np.where(beyond[..., None, :], 0.0, value)
-    value[..., knots - 1, :] = np.where(beyond, 1.0, value[..., knots - 1, :])
-    derivative = np.where(beyond[..., None, :], 0.0, derivative)
+        at = np.minimum(np.abs(k), knots - 1)
+        _add(value, at, np.where(near < 1, (4 - 6 * near**2 + 3 * near**3) / 6, far**3 / 6) * ~beyond)
+        slope = np.sign(t) * np.where(near < 1, -2 * near + 1.5 * near**2, -(far**2) / 2) / KNOT_PX
+        _add(derivative, at, slope * ~beyond)
+    value[..., knots - 1, :][beyond] = 1.0
     return value, derivative
+
+
+def _add(table: Doubles, at: npt.NDArray[np.intp], part: Doubles) -> None:
+    """Add `part` (..., P) to the rows `at` (..., P) of `table` (..., K, P)."""
+    rows = at[..., None, :]
+    np.put_along_axis(table, rows, np.take_along_axis(table, rows, axis=-2) + part[..., None, :], axis=-2)
