@@ -32,14 +32,14 @@ from livetrack.overlay.levels import Levels, grey_histogram
 from livetrack.overlay.marks import round_length
 from livetrack.overlay.qt import QtCore, QtGui
 from livetrack.overlay.status import banner, recording_text, status_line
-from livetrack.overlay.tails import MOST_POINTS, OPACITIES, tail_segments
+from livetrack.overlay.tails import MOST_PIECES, OPACITIES, tail_segments
 from livetrack.overlay.view import picture_rect
 from livetrack.overlay.window import Window
 from livetrack.particles import Flag
 
 
 def markers(window):
-    return np.stack(window.body.view.markers.getData(), axis=1)
+    return window.body.view.markers.places
 
 
 def tail_points(window):
@@ -144,7 +144,7 @@ def test_tails_miss_no_frame_however_many_came_between_two_refreshes(engine, win
     time.sleep(0.2)
     refresh_until(window, lambda: shown_frame(window) == 30)
     assert tail_points(window) == 2 * 2 * 29  # two particles, two ends, 29 segments
-    assert len(window.received.history.tail(window._shown[1])) == 30
+    assert len(window.received.history.tail(window._shown[1])) == 29
 
 
 def test_positions_that_cannot_be_drawn_do_no_harm(engine, window):
@@ -157,12 +157,19 @@ def test_positions_that_cannot_be_drawn_do_no_harm(engine, window):
     window.grab()
 
 
+def segments_of(updates, tail_frames=1000):
+    """Return the pieces of the tails by group, as the history and the tails make them of `updates`."""
+    history = History(tail_frames)
+    for update in updates:
+        history.add(update)
+    return dict(tail_segments(history.tail(updates[-1]))) if updates else {}
+
+
 def test_tail_segments_follow_ids_and_pale_with_age():
     updates = [update_of(n, rows_of((14, n, 1), (3, 50 - n, 2))) for n in range(21)]
     updates[7] = update_of(7, rows_of((3, 43, 2)))  # 14 was missed once
-    found = dict(tail_segments(updates))
     per_colour = {}
-    for group, points in found.items():
+    for group, points in segments_of(updates).items():
         per_colour.setdefault(group // len(OPACITIES), []).append((group % len(OPACITIES), points.reshape(-1, 2, 2)))
     assert sorted(per_colour) == [2, 3]  # 14 modulo 12, and 3
     for colour, count, y in ((2, 19, 1), (3, 20, 2)):
@@ -185,16 +192,27 @@ def test_tails_leave_out_what_was_not_measured():
         update_of(2, rows_of((1, 2, 2), (-1, 3, 3))),
         update_of(3, rows_of((1, np.nan, 3), (-1, 4, 4))),
     ]
-    assert [points.tolist() for _, points in tail_segments(updates)] == [[[0, 0], [2, 2]]]
-    assert list(tail_segments([])) == []
+    assert [points.tolist() for points in segments_of(updates).values()] == [[[0, 0], [2, 2]]]
+    assert segments_of([]) == {}
 
 
-def test_very_long_tails_are_thinned_and_still_reach_the_particle():
+def test_a_new_trajectory_is_not_joined_to_an_old_one_of_its_id():
+    updates = [update_of(0, rows_of((1, 0, 0))), update_of(1, rows_of((1, 9, 9), flags=Flag.NEW))]
+    assert segments_of(updates) == {}
+
+
+def test_tails_are_as_long_as_they_are_asked_for():
+    updates = [update_of(n, rows_of((1, n, 0))) for n in range(30)]
+    x = np.concatenate(list(segments_of(updates, tail_frames=10).values()))[:, 0]
+    assert (x.min(), x.max()) == (19, 29)
+
+
+def test_very_many_pieces_are_cut_off_at_the_old_end():
     rows = [rows_of(*((n, frame, n) for n in range(1000))) for frame in range(201)]
-    updates = [update_of(frame, row) for frame, row in enumerate(rows)]
-    points = np.concatenate([points for _, points in tail_segments(updates)])
-    assert len(points) <= 2 * MOST_POINTS
+    points = np.concatenate(list(segments_of([update_of(frame, row) for frame, row in enumerate(rows)]).values()))
+    assert len(points) == 2 * MOST_PIECES
     assert points[:, 0].max() == 200
+    assert points[:, 0].min() == 150
 
 
 def test_history_keeps_what_continues_and_forgets_the_rest():
@@ -204,12 +222,12 @@ def test_history_keeps_what_continues_and_forgets_the_rest():
         history.add(update_of(frame, rows_of((1, frame, 0))))
     assert [history.at(frame).frame for frame in (2, 5, 10, 99, None)] == [2, 4, 10, 10, 10]
     assert history.at(1).frame == 10  # older than all that is kept
-    assert [update.frame for update in history.tail(history.at(8))] == [2, 4, 6, 8]
+    assert [links.pieces[:, 1, 0].tolist() for links in history.tail(history.at(8))] == [[4], [6], [8]]
     history.add(update_of(11, rows_of(), geometry=1))
-    assert [update.frame for update in history.tail(history.at(None))] == [11]
+    assert [update.frame for update in history.all()] == [11]
     history.add(update_of(12, rows_of(), geometry=1, session=8))
     history.add(update_of(5, rows_of(), geometry=1, session=8))
-    assert [update.frame for update in history.tail(history.at(None))] == [5]
+    assert [update.frame for update in history.all()] == [5]
     for frame in range(6, 5000):
         history.add(update_of(frame, rows_of()))
     assert len(history._updates) < 1100

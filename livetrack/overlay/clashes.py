@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from livetrack.overlay.tails import drawable
+from livetrack.overlay.links import drawable
 from livetrack.particles import Rows
 from livetrack.wire import Status
 

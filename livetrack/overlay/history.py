@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from livetrack.client import Update
+from livetrack.overlay.links import Links, links_of
 
 __all__ = ["History"]
 
@@ -12,6 +13,8 @@ SPARE_UPDATES = 1000
 """Kept beyond the tails: one second of a camera at 1000 frames/s, for pictures that are older than the positions."""
 MOST_ROWS = 1_000_000
 """Kept at most: 56 MB."""
+MISSED = 20
+"""Frames that a particle may have been missing for its tail to go on."""
 
 
 class History:
@@ -20,6 +23,7 @@ class History:
     def __init__(self, tail_frames: int) -> None:
         self._tail = tail_frames + 1
         self._updates: list[Update] = []
+        self._links: list[Links] = []
         self._rows = 0
 
     def add(self, update: Update) -> None:
@@ -27,9 +31,11 @@ class History:
         if self._updates and not _continues(self._updates[-1], update):
             self.clear()
         self._updates.append(update)
+        self._links.append(links_of(update.particles, self._links[: -MISSED - 1 : -1]))
         self._rows += len(update.particles)
         while len(self._updates) > self._tail + SPARE_UPDATES or (self._rows > MOST_ROWS and len(self._updates) > 1):
             self._rows -= len(self._updates.pop(0).particles)
+            del self._links[0]
 
     def at(self, frame: int | None) -> Update | None:
         """Return the positions of `frame`, or the nearest before it; the newest when there is none, or for None."""
@@ -38,10 +44,10 @@ class History:
         after = 0 if frame is None else bisect_right(self._updates, frame, key=lambda update: update.frame)
         return self._updates[after - 1]
 
-    def tail(self, update: Update) -> list[Update]:
-        """Return the updates that the tails of `update` are drawn from, oldest first, `update` the last."""
+    def tail(self, update: Update) -> list[Links]:
+        """Return the pieces that the tails of `update` are made of, frame by frame, oldest first."""
         end = bisect_right(self._updates, update.frame, key=lambda update: update.frame)
-        return self._updates[max(0, end - self._tail) : end]
+        return self._links[max(0, end - self._tail) + 1 : end]
 
     def all(self) -> list[Update]:
         """Return all that are kept, oldest first."""
@@ -50,6 +56,7 @@ class History:
     def clear(self) -> None:
         """Forget everything."""
         self._updates.clear()
+        self._links.clear()
         self._rows = 0
 
 

@@ -1,4 +1,4 @@
-"""What is drawn on the picture in screen pixels, whatever the zoom: markers, labels and the scale bar."""
+"""What is drawn on the picture in screen pixels, whatever the zoom: labels, the choice, and the scale bar."""
 
 from __future__ import annotations
 
@@ -6,38 +6,17 @@ import math
 from typing import Any
 
 import numpy as np
-import pyqtgraph as pg
 
+from livetrack.overlay.links import drawable
+from livetrack.overlay.markers import MARKER_PX
 from livetrack.overlay.palette import TRAJECTORY_COLOURS
 from livetrack.overlay.qt import QtCore, QtGui, QtWidgets
-from livetrack.overlay.tails import drawable
-from livetrack.particles import Flag, Rows, empty_rows
+from livetrack.particles import Rows, empty_rows
 
-__all__ = ["Labels", "Markers", "ScaleBar", "Selection", "round_length"]
+__all__ = ["Labels", "ScaleBar", "Selection", "round_length"]
 
-MARKER_PX = 13
 MARGIN_PX = 24
 """Of the scale bar."""
-UNSURE = 0.4
-"""Opacity of a particle that is tentative, or was not seen in this frame."""
-NO_COLOUR = "#9aa0a6"
-"""Of a particle without an id."""
-
-
-class Markers(pg.ScatterPlotItem):  # type: ignore[misc]  # pyqtgraph has no types
-    """A ring about each particle, in its trajectory's colour."""
-
-    def __init__(self) -> None:
-        super().__init__(size=MARKER_PX, brush=None, pxMode=True)
-        colours = (*TRAJECTORY_COLOURS, NO_COLOUR)
-        self._pens = np.array([[_pen(colour, opacity) for opacity in (1.0, UNSURE)] for colour in colours])
-
-    def show_rows(self, rows: Rows) -> None:
-        """Mark the particles of one frame."""
-        rows = rows[drawable(rows)]
-        colour = np.where(rows["id"] < 0, len(TRAJECTORY_COLOURS), rows["id"] % len(TRAJECTORY_COLOURS))
-        unsure = (rows["flags"] & (Flag.TENTATIVE | Flag.COASTED)) != 0
-        self.setData(x=rows["x"], y=rows["y"], pen=list(self._pens[colour, unsure.astype(int)]))
 
 
 class Selection(QtWidgets.QGraphicsObject):
@@ -164,9 +143,3 @@ def round_length(longest: float) -> float:
     """Return the largest of 1, 2, 5 times a power of ten that is not over `longest`."""
     power = 10.0 ** math.floor(math.log10(longest))
     return max(digit * power for digit in (1, 2, 5) if digit * power <= longest * (1 + 1e-9))
-
-
-def _pen(colour: str, opacity: float) -> Any:
-    shade = QtGui.QColor(colour)
-    shade.setAlphaF(opacity)
-    return pg.mkPen(shade, width=1.6)

@@ -9,19 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from pyqtgraph.functions import arrayToQPath
 
-from livetrack.client import Update
+from livetrack.overlay.links import Links
 from livetrack.overlay.palette import TRAJECTORY_COLOURS
 from livetrack.overlay.qt import QtCore, QtGui, QtWidgets
-from livetrack.particles import Flag, Rows
 
-__all__ = ["Tails", "drawable", "tail_segments"]
+__all__ = ["Tails", "tail_segments"]
 
 OPACITIES = 1.0, 0.75, 0.5, 0.3
 """Of a tail's quarters, from the particle backwards."""
-MOST_POINTS = 50_000
-"""Longer tails, or more of them, are drawn with every second, third ... point."""
-FAR = 1e6
-"""px; what lies farther away is no position."""
+MOST_PIECES = 50_000
+"""Longer tails, or more of them, are cut off."""
 
 
 class Tails(QtWidgets.QGraphicsObject):
@@ -33,11 +30,11 @@ class Tails(QtWidgets.QGraphicsObject):
         self._pens = [_pen(colour, opacity) for colour in TRAJECTORY_COLOURS for opacity in OPACITIES]
         self._paths: list[tuple[QtGui.QPen, QtGui.QPainterPath]] = []
 
-    def show_updates(self, updates: list[Update]) -> None:
-        """Draw the tails that `updates`, oldest first, make."""
+    def show_links(self, links: list[Links]) -> None:
+        """Draw the tails that `links`, oldest first, make."""
         self._paths = [
             (self._pens[group], arrayToQPath(points[:, 0], points[:, 1], connect="pairs", finiteCheck=False))
-            for group, points in tail_segments(updates)
+            for group, points in tail_segments(links)
         ]
         self.update()
 
@@ -55,35 +52,24 @@ class Tails(QtWidgets.QGraphicsObject):
             painter.drawPath(path)
 
 
-def tail_segments(updates: list[Update]) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
-    """Yield, by colour and age, the line segments that join each particle's positions.
+def tail_segments(links: list[Links]) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
+    """Yield, by colour and age, the pieces of tails over `links`, oldest first.
 
     Each group is numbered colour * len(OPACITIES) + quarter of age, and comes with (2 n, 2) x, y in px: the two
-    ends of n segments in turn. Particles without an id, and positions that were not measured, are left out.
+    ends of n pieces in turn. Of more than `MOST_PIECES` the newest frames' are taken.
     """
-    every = 1 + sum(len(update.particles) for update in updates) // MOST_POINTS
-    used = [update for update in updates if update.seq % every == 0 or update is updates[-1]]
+    counts = np.cumsum([len(each.ids) for each in links[::-1]], dtype=int)
+    used = links[max(0, len(links) - int(np.searchsorted(counts, MOST_PIECES, side="right"))) :]
     if not used:
         return
-    rows = np.concatenate([update.particles for update in used])
-    age = np.repeat(np.arange(len(used))[::-1], [len(update.particles) for update in used])
-    good = drawable(rows) & (rows["id"] >= 0) & (rows["flags"] & Flag.COASTED == 0)
-    ids, age, points = rows["id"][good], age[good], np.stack((rows["x"][good], rows["y"][good]), axis=1, dtype=float)
-
-    order = np.argsort(ids, kind="stable")  # by particle, and oldest first as they came
-    ids, age, points = ids[order], age[order], points[order]
-    start = np.flatnonzero(ids[1:] == ids[:-1])
-    quarter = age[start + 1] * len(OPACITIES) // len(used)
-    group = ids[start] % len(TRAJECTORY_COLOURS) * len(OPACITIES) + quarter
-    for number in np.unique(group):
-        ends = start[group == number]
-        yield int(number), np.stack((points[ends], points[ends + 1]), axis=1).reshape(-1, 2)
-
-
-def drawable(rows: Rows) -> npt.NDArray[np.bool_]:
-    """Return which rows have a position that can be drawn."""
-    near: npt.NDArray[np.bool_] = (np.abs(rows["x"]) < FAR) & (np.abs(rows["y"]) < FAR)
-    return near
+    age = np.repeat(np.arange(len(used))[::-1], [len(each.ids) for each in used])
+    ids, pieces = np.concatenate([each.ids for each in used]), np.concatenate([each.pieces for each in used])
+    group = ids % len(TRAJECTORY_COLOURS) * len(OPACITIES) + age * len(OPACITIES) // len(used)
+    order = np.argsort(group, kind="stable")
+    ends = np.cumsum(np.bincount(group, minlength=len(TRAJECTORY_COLOURS) * len(OPACITIES)))
+    for number, some in enumerate(np.split(pieces[order], ends[:-1])):
+        if len(some):
+            yield number, some.reshape(-1, 2)
 
 
 def _pen(colour: str, opacity: float) -> QtGui.QPen:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from livetrack.overlay.links import drawable
 from livetrack.overlay.palette import TRAJECTORY_COLOURS
 from livetrack.overlay.qt import QtCore, QtGui, QtWidgets
-from livetrack.overlay.tails import drawable
 from livetrack.particles import Rows, empty_rows
 
 __all__ = ["DEVIATIONS", "Uncertainty", "ellipse_of"]
@@ -43,10 +43,9 @@ class Uncertainty(QtWidgets.QGraphicsObject):
 
     def paint(self, painter: QtGui.QPainter, *_: Any) -> None:  # noqa: D102 - Qt's
         screen_px = painter.transform().m11()  # of a pixel of the picture, at this zoom
-        ratio = painter.device().devicePixelRatioF()
         rows = self._rows
-        large = DEVIATIONS * np.maximum(rows["x_std"], rows["y_std"]) * screen_px >= LEAST_PX * ratio
-        cross = CROSS_PX * ratio / screen_px
+        large = DEVIATIONS * np.maximum(rows["x_std"], rows["y_std"]) * screen_px >= LEAST_PX
+        cross = CROSS_PX / screen_px
         painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
         painter.setBrush(QtCore.Qt.BrushStyle.NoBrush)
         for row in rows[large]:

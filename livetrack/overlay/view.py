@@ -9,10 +9,12 @@ import numpy.typing as npt
 import pyqtgraph as pg
 
 from livetrack.client import Update
-from livetrack.overlay.marks import MARKER_PX, Labels, Markers, ScaleBar, Selection
+from livetrack.overlay.links import Links, drawable
+from livetrack.overlay.markers import MARKER_PX, Markers
+from livetrack.overlay.marks import Labels, ScaleBar, Selection
 from livetrack.overlay.palette import Palette
 from livetrack.overlay.qt import QtCore
-from livetrack.overlay.tails import Tails, drawable
+from livetrack.overlay.tails import Tails
 from livetrack.overlay.uncertainty import Uncertainty
 from livetrack.particles import Rows, empty_rows
 from livetrack.wire import Preview
@@ -72,8 +74,8 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
         """Show grey levels in the colours of a table, (256, 3); None: in grey, which is drawn soonest."""
         self.picture.setLookupTable(table)
 
-    def show_particles(self, update: Update, tail: list[Update]) -> None:
-        """Show the particles of one frame, and the tails of the updates that lead up to it."""
+    def show_particles(self, update: Update, tail: list[Links]) -> None:
+        """Show the particles of one frame, and the tails that lead up to it."""
         self._update = update
         self._set_frame(QtCore.QRectF(-0.5, -0.5, update.width, update.height))
         self.scale_bar.set_pixel_size(update.pixel_size_um)
@@ -83,16 +85,16 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
         if self.uncertainty.isVisible():
             self.uncertainty.show_rows(update.particles)
         if self.tails.isVisible():
-            self.tails.show_updates(tail)
+            self.tails.show_links(tail)
 
     def clear_all(self) -> None:
         """Show nothing; the zoom stays."""
         self._preview = self._update = None
         self.picture.clear()
-        self.markers.clear()
+        self.markers.show_rows(empty_rows())
         self.labels.show_rows(empty_rows())
         self.uncertainty.show_rows(empty_rows())
-        self.tails.show_updates([])
+        self.tails.show_links([])
         self.selection.show_row(None)
 
     def fit(self) -> None:
@@ -175,7 +177,7 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
     def _set_frame(self, frame: QtCore.QRectF) -> None:
         if frame != self.frame:
             self.frame = frame
-            for item in (self.tails, self.labels, self.uncertainty):
+            for item in (self.tails, self.markers, self.labels, self.uncertainty):
                 item.set_bounds(frame)
             self.scale_bar.set_frame(frame)
             widest = 20 * max(frame.width(), frame.height())
