@@ -12,6 +12,8 @@ from livetrack.keys import lock, trusted_clients
 
 __all__ = ["Sockets"]
 
+_LARGEST_FRAME = 1 << 20  # bytes that may come in; who sends more is disconnected, so that memory is safe
+
 
 class Sockets:
     """Binds the addresses of `[publish]`.
@@ -40,6 +42,7 @@ class Sockets:
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
         try:
             socket.setsockopt(zmq.SNDHWM, queue)
+            socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST_FRAME)
             if self._keys:
                 lock(socket, self._keys)
             socket.bind(address)

@@ -13,7 +13,6 @@ from livetrack.wire.commands import Reply, Request, decode_request, encode, id_o
 
 __all__ = ["CommandServer", "Handler"]
 
-_LARGEST_FRAME = 1 << 20  # bytes; who sends more is disconnected, so that memory is safe
 _LINGER_MS = 500
 _DEVICE_S = 2.0  # that is waited at the end for a device that is being told something
 
@@ -44,6 +43,7 @@ class CommandServer:
         self._inside = f"inproc://livetrack-commands-{id(self)}"
         self._answers.bind(self._inside)
         self._lanes: dict[str, Lane] = {}
+        self._closing = False
         self._thread = threading.Thread(target=self._run, name="livetrack-commands", daemon=True)
 
     def start(self) -> None:
@@ -51,10 +51,11 @@ class CommandServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Finish what was begun, and let the address go; harmless when done already."""
+        """Finish what was begun, let go of what was not, and of the address; harmless when done already."""
         if not self._thread.is_alive():
             self._let_go()
             return
+        self._closing = True
         for lane in list(self._lanes.values()):
             lane.close(_DEVICE_S)
         last: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
@@ -74,7 +75,7 @@ class CommandServer:
                 if answer == [b""]:
                     break
                 self._router.send_multipart(answer)
-            if self._router in ready:
+            if self._router in ready and not self._closing:
                 self._take(self._router.recv_multipart())
         self._let_go()
 

@@ -1,0 +1,187 @@
+"""The command socket against whatever is thrown at it: nothing falls, nothing stalls, all is refused."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import zmq
+
+from livetrack.client import Remote
+from livetrack.config import load_config
+from livetrack.engine import Engine
+from livetrack.errors import CommandError
+from livetrack.wire import Status
+from livetrack.wire.commands import REQUESTS, decode_reply, decode_request
+
+MESSAGES = 100_000
+BATCH = 250
+ANY_PORT = [f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address")]
+SMALL = [f"camera.simulated.{each}" for each in ("width=64", "height=64", "count=3", "exposure_ms=2", "fps=200")]
+NAMES = [str(request.__struct_config__.tag) for request in REQUESTS]
+VALID = [
+    {"command": "set_threshold", "id": 3, "threshold": 0.5},
+    {"command": "set_roi", "id": 4, "x": 0, "y": 0, "width": 32, "height": 32},
+    {"command": "move_to", "id": 5, "actuator": "stage", "position": [1.0, 2.0], "wait": True},
+    {"command": "choose_target", "id": 6, "x": 3.0, "y": 4.0},
+    {"command": "hello", "id": 7, "t_client_ns": 12345},
+]
+REFUSED_LATER = [  # by the loop, the camera, the disk: these can be read
+    {"command": "set_roi", "x": 1, "y": 1, "width": 10**6, "height": 10**6},
+    {"command": "set_roi", "x": 0, "y": 0, "width": 1, "height": 1},
+    {"command": "set_exposure", "exposure_ms": 1e300},
+    {"command": "set_property", "name": "SimulateCrash", "value": "Divide by Zero"},
+    {"command": "set_property", "name": "signal", "value": "\x00"},
+    {"command": "set_property", "name": "signal", "value": -1e308},
+    {"command": "swap_model", "model": "../../../../etc/passwd"},
+    {"command": "swap_model", "model": "\x00.onnx"},
+    {"command": "choose_target", "particle": -(2**63)},
+    {"command": "choose_target", "x": 1e308, "y": -1e308},
+    {"command": "start_recording", "folder": "\x00"},
+    {"command": "stop_recording"},
+    {"command": "move_to", "actuator": "stage", "position": [1.0] * 8},
+    {"command": "move_by", "actuator": "\x00" * 999, "step": [1.0]},
+]
+ODD = [None, True, -1, 0, 2**63, 2**64, 1e308, "", "\x00", "x" * 5000, [], {}, [[[[]]]], {"id": {}}, "NaN"]
+
+
+def hostile(rng: random.Random) -> bytes:
+    """Return a message that cannot be taken for a request."""
+    while True:
+        kind = rng.randrange(6)
+        if kind == 0:
+            message = rng.randbytes(rng.randrange(200))
+        elif kind == 1:  # bits flipped
+            damaged = bytearray(json.dumps(rng.choice(VALID)).encode())
+            for _ in range(rng.randrange(1, 6)):
+                damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
+            message = bytes(damaged)
+        elif kind == 2:  # cut short, or with something behind it
+            whole = json.dumps(rng.choice(VALID)).encode()
+            message = whole[: rng.randrange(len(whole))] if rng.random() < 0.5 else whole + rng.randbytes(5)
+        elif kind == 3:  # a field of another kind
+            fields = dict(rng.choice(VALID))
+            fields[rng.choice([*fields, "more"])] = rng.choice(ODD)
+            message = json.dumps(fields).encode()
+        elif kind == 4:
+            message = json.dumps(
+                {"command": rng.choice([*NAMES, "quit", "__init__"]), rng.choice(["x", "\x00"]): 1}
+            ).encode()
+        else:
+            message = rng.choice([b"[", b'{"a":', b'{"command":"hello","id":', b"{" * 3, b"\xff\xfe{"]) * rng.randrange(
+                300
+            )
+        try:
+            decode_request(message)
+        except CommandError:
+            return message
+
+
+@contextmanager
+def running() -> Iterator[Engine]:
+    with Engine(load_config(None, [*ANY_PORT, *SMALL])) as engine:
+        stop = threading.Event()
+        thread = threading.Thread(target=engine.run, kwargs={"stop": stop}, daemon=True)
+        thread.start()
+        try:
+            yield engine
+        finally:
+            stop.set()
+            thread.join(20)
+
+
+@contextmanager
+def dealer(engine: Engine) -> Iterator[zmq.Socket[bytes]]:
+    with zmq.Context.instance().socket(zmq.DEALER) as client:
+        client.setsockopt(zmq.LINGER, 0)
+        client.setsockopt(zmq.RCVTIMEO, 20_000)
+        client.connect(engine.command_address)
+        yield client
+
+
+def state(engine: Engine) -> Status:
+    with Remote(engine.command_address) as remote:
+        return remote.state()
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with running() as engine:
+        yield engine
+
+
+def test_a_hundred_thousand_hostile_messages_are_refused(engine: Engine) -> None:
+    rng = random.Random(1)
+    some = [hostile(rng) for _ in range(MESSAGES // 10)]  # each ten times, in another order
+    before, settings, longest_s = state(engine), engine.config, 0.0
+    with dealer(engine) as client, Remote(engine.command_address) as remote:
+        for _ in range(MESSAGES // BATCH):
+            for message in rng.choices(some, k=BATCH):
+                client.send(message)
+            for _ in range(BATCH):
+                reply = decode_reply(client.recv())
+                assert reply.error
+                assert reply.result is None
+            begun = time.monotonic()
+            assert remote.state().state == "running"
+            longest_s = max(longest_s, time.monotonic() - begun)
+    after = state(engine)
+    assert longest_s < 2  # no stall for others
+    assert after.tracked - before.tracked > 50
+    assert engine.config == settings
+    assert (after.model, after.target, after.recording) == (before.model, None, None)
+
+
+def test_what_is_refused_later_is_refused_too(engine: Engine) -> None:
+    before = engine.config
+    rng = random.Random(2)
+    with dealer(engine) as client:
+        for _ in range(20):
+            for fields in rng.sample(REFUSED_LATER, len(REFUSED_LATER)):
+                client.send(json.dumps(fields).encode())
+            for _ in REFUSED_LATER:
+                reply = decode_reply(client.recv())
+                assert reply.error, reply
+    assert engine.config == before
+    assert state(engine).state == "running"
+
+
+def test_messages_of_many_frames_and_of_many_bytes(engine: Engine) -> None:
+    with dealer(engine) as client:
+        for frames in ([b"", b"{}"], [b"{}", b"{}"], [b""] * 5, [b'{"command":"state"}'] * 100):
+            client.send_multipart(frames)
+            got = client.recv_multipart()
+            assert decode_reply(got[-1]).error
+        client.send(b" " * 1_000_000)
+        assert "at most 65536" in decode_reply(client.recv()).error
+        client.send(b" " * 2_000_000)  # beyond what is read at all: the connection ends
+        client.setsockopt(zmq.RCVTIMEO, 300)
+        with pytest.raises(zmq.Again):
+            client.recv()
+    assert state(engine).state == "running"
+
+
+def test_who_never_reads_the_answers_harms_nobody(engine: Engine) -> None:
+    before = state(engine)
+    with dealer(engine) as client:
+        for _ in range(20_000):
+            client.send(b'{"command": "hello"}')
+        begun = time.monotonic()
+        after = state(engine)
+        assert time.monotonic() - begun < 10
+    assert after.tracked > before.tracked
+
+
+def test_bytes_that_are_no_zeromq_harm_nobody(engine: Engine) -> None:
+    rng = random.Random(3)
+    host, port = engine.command_address.removeprefix("tcp://").split(":")
+    for _ in range(50):
+        with socket.create_connection((host, int(port))) as raw:
+            raw.sendall(rng.choice([b"GET / HTTP/1.1\r\n\r\n", rng.randbytes(500), b"\xff" + rng.randbytes(63), b""]))
+    assert state(engine).state == "running"
