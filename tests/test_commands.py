@@ -320,7 +320,8 @@ def test_a_region_of_interest_is_a_new_geometry(session: Session) -> None:
 
 
 def test_the_simulated_stage_carries_the_sample(session: Session) -> None:
-    (stage,) = session.remote.actuators()
+    stage, *others = session.remote.actuators()
+    assert [each.name for each in others] == ["trap", "flow"]
     assert (stage.name, stage.axes, stage.unit) == ("stage", ("x", "y"), "um")
     near = next_update(session, lambda update: len(update.particles) > 3)
     inside = near.particles[(abs(near.particles["x"] - 64) < 50) & (abs(near.particles["y"] - 48) < 36)]

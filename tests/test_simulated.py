@@ -43,7 +43,7 @@ def scene(count: int, diffusion: float, drift: tuple[float, float], half_um: flo
 @pytest.mark.parametrize("lag", [1, 7])
 def test_mean_squared_displacement_is_4_d_t(lag: int) -> None:
     diffusion, dt_s = 0.7, 0.01
-    path = scene(400, diffusion, (0, 0)).walk(np.full(210, dt_s))
+    path, _ = scene(400, diffusion, (0, 0)).walk(np.full(210, dt_s))
     steps = np.diff(path[::lag], axis=0)  # without overlap: independent
     squared = np.sum(steps**2, axis=-1).ravel()
     error = squared.std() / np.sqrt(squared.size)
@@ -52,13 +52,14 @@ def test_mean_squared_displacement_is_4_d_t(lag: int) -> None:
 
 
 def test_drift_moves_all_particles_alike_and_is_no_diffusion() -> None:
-    path = scene(3, 0.0, (2.0, -0.5)).walk(np.array([0.1, 0.3]))
-    np.testing.assert_allclose(path, [[[0.2, -0.05]] * 3, [[0.8, -0.2]] * 3])
+    ends, means = scene(3, 0.0, (2.0, -0.5)).walk(np.array([0.1, 0.3]))
+    np.testing.assert_allclose(ends, [[[0.2, -0.05]] * 3, [[0.8, -0.2]] * 3])
+    np.testing.assert_allclose(means, [[[0.1, -0.025]] * 3, [[0.5, -0.125]] * 3])
 
 
 def test_particles_enter_at_the_other_side_after_the_walk_is_over() -> None:
     sample = scene(1, 0.0, (3.0, 0.0), half_um=1.0)
-    path = sample.walk(np.array([0.2, 0.2]))
+    path, _ = sample.walk(np.array([0.2, 0.2]))
     np.testing.assert_allclose(path[:, 0, 0], [0.6, 1.2])
     np.testing.assert_allclose(sample.positions_um, [[-0.8, 0.0]])
 

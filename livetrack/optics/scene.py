@@ -1,4 +1,4 @@
-"""A sample that moves: particles in Brownian motion with drift, in µm and seconds."""
+"""A sample that moves: particles in Brownian motion with drift, one of them in a trap, in µm and seconds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from livetrack.brownian import Passage, passage
 
 __all__ = ["Scene", "scatter"]
 
@@ -15,10 +17,9 @@ _TRIES_PER_PARTICLE = 200
 
 
 class Scene:
-    """Particles that diffuse and drift in a box whose opposite sides are joined.
+    """Particles that diffuse and drift in a box whose opposite sides are joined; the first may be in a trap.
 
-    The motion is overdamped: over any time t each axis moves by `drift * t` and a normal deviate of variance
-    `2 D t` (Einstein, Annalen der Physik 322, 549 (1905)); that is exact, however long the step. The periodic box
+    The motion is overdamped and integrated exactly, however long the step (`livetrack.brownian`). The periodic box
     keeps the density the same everywhere for ever. It should reach beyond the field of view, so that a particle
     crosses from side to side out of sight, and keeps its index.
 
@@ -50,29 +51,49 @@ class Scene:
         self._size = np.array(high_um, np.float64) - self._low
         self._diffusion = np.array(diffusion_um2_s, np.float64)
         self._drift = np.array(drift_um_s, np.float64)
+        self._rates = np.zeros(len(self.positions_um))  # 1/s: of the fall to the trap's centre
+        self._centre = np.zeros(2)
+        self._passages: dict[float, Passage] = {}
         self._rng = rng
 
     def diffuse(self, diffusion_um2_s: Floats) -> None:
         """Diffuse with these constants, (N,) µm²/s, from now on."""
         self._diffusion = np.array(diffusion_um2_s, np.float64)
+        self._passages = {}
+
+    def drift(self, drift_um_s: tuple[float, float]) -> None:
+        """Carry all particles along at (x, y) µm/s from now on."""
+        self._drift = np.array(drift_um_s, np.float64)
+
+    def trap(self, rate_per_s: float, centre_um: tuple[float, float]) -> None:
+        """Draw the first particle to a centre, at stiffness / drag = `rate_per_s`; 0 lets it go."""
+        self._rates[:1] = rate_per_s
+        self._centre = np.array(centre_um, np.float64)
+        self._passages = {}
 
     def shift(self, step_um: tuple[float, float]) -> None:
         """Move all particles by (x, y) µm, at once; those that leave the box enter at the other side."""
         self.positions_um = self._low + (self.positions_um + step_um - self._low) % self._size
 
-    def walk(self, intervals_s: Floats) -> Floats:
-        """Let the time of all `intervals_s` (S,) pass; return the positions at the end of each, (S, N, 2) µm.
+    def walk(self, intervals_s: Floats) -> tuple[Floats, Floats]:
+        """Let the time of all `intervals_s` (S,) pass; return where all are at the end of each, and on its average.
 
-        Within one walk the paths are continuous: a particle that leaves the box enters at the other side only
-        once the walk is over.
+        Both are (S, N, 2) µm. Within one walk the paths are continuous: a particle that leaves the box enters at the
+        other side only once the walk is over.
         """
-        intervals = np.asarray(intervals_s, np.float64)[:, None, None]
-        steps = self._rng.standard_normal((len(intervals), *self.positions_um.shape))
-        steps *= np.sqrt(2 * self._diffusion[None, :, None] * intervals)
-        steps += self._drift * intervals
-        path: Floats = self.positions_um + np.cumsum(steps, axis=0)
-        self.positions_um = self._low + (path[-1] - self._low) % self._size
-        return path
+        ends, means = np.empty((2, len(intervals_s), *self.positions_um.shape))
+        here = self.positions_um
+        for number, interval_s in enumerate(intervals_s):
+            deviates = self._rng.standard_normal((2, *here.shape))
+            here, means[number] = self._passage(float(interval_s)).move(here, self._centre, self._drift, deviates)
+            ends[number] = here
+        self.positions_um = self._low + (here - self._low) % self._size
+        return ends, means
+
+    def _passage(self, interval_s: float) -> Passage:
+        if interval_s not in self._passages:
+            self._passages[interval_s] = passage(self._rates[:, None], self._diffusion[:, None], interval_s)
+        return self._passages[interval_s]
 
 
 def scatter(

@@ -11,7 +11,9 @@ from livetrack.devices import EXPOSURE, Property, Value
 from livetrack.errors import CameraError
 from livetrack_drivers.simulated.settings import SimulatedSettings
 
-__all__ = ["adjusted", "declared"]
+__all__ = ["STIFFNESS", "adjusted", "declared"]
+
+STIFFNESS = "trap_stiffness_pn_um"
 
 _UNITS = {
     EXPOSURE: "ms",
@@ -20,6 +22,7 @@ _UNITS = {
     "gradient": "",
     "flicker": "",
     "diffusion_um2_s": "um²/s",
+    STIFFNESS: "pN/um",
     "gain": "grey/electron",
     "offset": "grey",
     "read_noise": "electrons",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import inf
 from typing import TYPE_CHECKING, cast
 
@@ -15,9 +15,9 @@ from livetrack.camera import Geometry, Picture
 from livetrack.devices import Actuator, Property, Value
 from livetrack.errors import CameraError, CameraLostError
 from livetrack_drivers._software_roi import SoftwareRoi
-from livetrack_drivers.simulated.adjust import adjusted, declared
+from livetrack_drivers.simulated.actuators import simulated_actuators
+from livetrack_drivers.simulated.adjust import STIFFNESS, adjusted, declared
 from livetrack_drivers.simulated.settings import SimulatedSettings
-from livetrack_drivers.simulated.stage import SimulatedStage
 
 if TYPE_CHECKING:
     from livetrack_drivers.simulated.microscope import Loop, Microscope
@@ -29,7 +29,9 @@ _PATIENCE_NS = 50_000_000  # between two signs of life while there is no picture
 
 
 class SimulatedCamera:
-    """A camera on a simulated sample, with a stage; it is `Adjustable` and `Actuated` (`livetrack.devices`).
+    """A camera on a simulated sample; it is `Adjustable` and `Actuated` (`livetrack.devices`).
+
+    What moves: the stage, a trap that holds the first particle, and a flow (`livetrack_drivers.simulated.actuators`).
 
     `Picture.number` counts exposures: those that were lost, to order or because the reader was too slow, are gaps.
     A camera that is opened again goes on with the same sample and count.
@@ -41,11 +43,16 @@ class SimulatedCamera:
         self._settings = settings or SimulatedSettings()
         whole = Geometry(self._settings.width, self._settings.height, pixel_size_um=self._settings.pixel_size_um)
         self._roi = SoftwareRoi(whole)
-        self._stage = SimulatedStage(self._shift)
-        self._lock = threading.Lock()  # the film: it moves on, or is changed
+        self._actuators = simulated_actuators(
+            shift=lambda dx, dy: self._move(lambda microscope: microscope.shift(dx, dy)),
+            trap=lambda x, y: self._move(lambda microscope: microscope.trap(x, y)),
+            flow=lambda vx, vy: self._move(lambda microscope: microscope.flow(vx, vy)),
+        )
+        self._lock = threading.Condition()  # the film: it moves on, or is changed
         self._film: Microscope | Loop | None = None
         self._open = False
         self._next = 0  # exposure
+        self._moves = 0  # ordered so far
         self._disconnect_at_s = self._settings.disconnect_at_s or inf
         self.waits = self._settings.lockstep
 
@@ -78,6 +85,8 @@ class SimulatedCamera:
         clock = _Lockstep(settings) if settings.lockstep else _Live(settings, number)
         while number / settings.fps < self._disconnect_at_s:
             if not _lost(settings, number):
+                while not self._ordered(number):
+                    yield None
                 with self._lock:
                     pixels = film.frame(number)
                     clock.exposure_ms = self._settings.exposure_ms
@@ -104,7 +113,10 @@ class SimulatedCamera:
         """
         changed = adjusted(self._settings, name, value)
         with self._lock:
-            self._live().adjust(changed)
+            microscope = self._live()
+            microscope.adjust(changed)
+            if name == STIFFNESS:
+                microscope.stiffen(changed.trap_stiffness_pn_um)
             self._settings = changed
         return next(each for each in declared(changed) if each.name == name)
 
@@ -117,8 +129,8 @@ class SimulatedCamera:
         return self._roi.clear()
 
     def actuators(self) -> Mapping[str, Actuator]:
-        """Return the stage; a film that was made at the start has none."""
-        return {} if self._settings.loop_frames else {"stage": self._stage}
+        """Return what moves; in a film that was made at the start nothing does."""
+        return {} if self._settings.loop_frames else self._actuators
 
     def truth(self, number: int) -> npt.NDArray[np.void]:
         """Return where the particles were in exposure `number`: fields `particle`, `x`, `y` (mean, px).
@@ -146,9 +158,19 @@ class SimulatedCamera:
             raise CameraError("camera.simulated: with loop_frames all pictures are made at the start; set it to 0")
         return cast("Microscope", self._film)
 
-    def _shift(self, dx_um: float, dy_um: float) -> None:
+    def _move(self, order: Callable[[Microscope], None]) -> None:
+        """Give an order to what moves, and let the exposure that waits for it begin."""
         with self._lock:
-            self._live().shift(dx_um, dy_um)
+            order(self._live())
+            self._moves += 1
+            self._lock.notify_all()
+
+    def _ordered(self, number: int) -> bool:
+        """Wait a while for the order that exposure `number` needs, where it needs one; False while it is not there."""
+        if not (self._settings.lockstep and self._settings.await_orders):
+            return True
+        with self._lock:
+            return self._lock.wait_for(lambda: self._moves > number, _PATIENCE_NS / 1e9)
 
 
 class _Lockstep:
@@ -223,6 +245,10 @@ def _check(settings: SimulatedSettings) -> None:
             f"camera.simulated: exposure_ms = {settings.exposure_ms} is longer than the {interval_ms:.4g} ms "
             f"between frames at fps = {settings.fps}; make one of them less"
         )
+    if settings.await_orders and (settings.loop_frames or not settings.lockstep):
+        raise CameraError("camera.simulated: await_orders needs lockstep = true and loop_frames = 0")
+    if settings.trap_stiffness_pn_um and settings.loop_frames:
+        raise CameraError("camera.simulated: a trap (trap_stiffness_pn_um) needs loop_frames = 0")
     if settings.contrast == "dark" and settings.signal > settings.background:
         raise CameraError(
             f"camera.simulated: signal = {settings.signal} of dark particles is more than the light there is "

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import ceil, sqrt
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from livetrack.calibrate import Medium
 from livetrack.errors import CameraError
 from livetrack.optics.bead import add_beads
 from livetrack.optics.fast_noise import expose_fast
 from livetrack.optics.noise import CameraNoise
 from livetrack.optics.scene import Scene, scatter
 from livetrack.optics.spot import add_spots, spot_height
+from livetrack_drivers.simulated.orders import Orders
 from livetrack_drivers.simulated.settings import SimulatedSettings
 
 __all__ = ["TRUTH", "Loop", "Microscope"]
@@ -25,7 +29,7 @@ Pixels: TypeAlias = npt.NDArray[Any]
 
 _KEPT = 4096  # frames whose truth is kept
 _MARGIN = 6.0  # sizes by which the sample reaches beyond the image
-_BLUR_STEP = 0.25  # sizes that a particle may move between two of the positions that make up an exposure
+_BLUR_STEP = 0.25  # sizes that a particle may move between two of the positions that make up its image
 _MOST_BLUR_STEPS = 16
 _LARGEST_LOOP = 4 * 2**30  # bytes
 
@@ -44,23 +48,50 @@ class Microscope:
         self._size_um = settings.size_um * _varied(settings, rng)
         self._brightness = _varied(settings, rng) * (1 if settings.contrast == "bright" else -1)
         self._scene = _scene(settings, self._size_um, rng)
+        self._orders = Orders(settings.actuation_delay_frames)
+        self._trap_um = (0.0, 0.0)  # from the middle of the image
+        self._stiffness = settings.trap_stiffness_pn_um
         self.adjust(settings)
         self._truth: dict[int, npt.NDArray[np.void]] = {}
         self._next = 0
         self._path = np.empty((1, settings.count, 2))
 
     def adjust(self, settings: SimulatedSettings) -> None:
-        """Take other settings of light, motion, exposure and camera noise from the next exposure on."""
+        """Take other settings of light, diffusion, exposure and camera noise from the next exposure on."""
         self._settings = settings
         self._signal = settings.signal * self._brightness
         self._scene.diffuse(_diffusion(settings, self._size_um))
+        self._hold()
         self._intervals_s = _intervals(settings)
         self._background = _background(settings)
         self._noise = CameraNoise(settings.gain, settings.offset, settings.read_noise, settings.bit_depth)
 
     def shift(self, dx_um: float, dy_um: float) -> None:
-        """Move the sample, before the next exposure."""
-        self._scene.shift((dx_um, dy_um))
+        """Order the stage to move the sample."""
+        self._order(partial(self._scene.shift, (dx_um, dy_um)))
+
+    def flow(self, vx_um_s: float, vy_um_s: float) -> None:
+        """Order a flow, besides the drift of the settings."""
+        drift = self._settings.drift_um_s
+        self._order(partial(self._scene.drift, (drift[0] + vx_um_s, drift[1] + vy_um_s)))
+
+    def trap(self, x_um: float, y_um: float) -> None:
+        """Order the trap to this place, from the middle of the image."""
+
+        def move() -> None:
+            self._trap_um = (x_um, y_um)
+            self._hold()
+
+        self._order(move)
+
+    def stiffen(self, stiffness_pn_um: float) -> None:
+        """Order another stiffness of the trap."""
+
+        def change() -> None:
+            self._stiffness = stiffness_pn_um
+            self._hold()
+
+        self._order(change)
 
     def frame(self, number: int) -> Pixels:
         """Let time pass until exposure `number`, which must not have been made yet, and return its image."""
@@ -80,9 +111,26 @@ class Microscope:
             raise LookupError(f"there is no truth of frame {number}: the last {_KEPT} exposures are kept")
         return self._truth[number]
 
+    def _order(self, act: Callable[[], None]) -> None:
+        self._orders.give(act, self._next)
+
+    def _hold(self) -> None:
+        """Have the trap as it is ordered to be."""
+        settings = self._settings
+        energy = Medium(temperature_k=settings.temperature_k).thermal_energy
+        mobility = _diffusion(settings, self._size_um[:1]) / energy
+        middle = [(side - 1) / 2 * settings.pixel_size_um for side in (settings.width, settings.height)]
+        centre = middle[0] + self._trap_um[0], middle[1] + self._trap_um[1]
+        self._scene.trap(self._stiffness * float(mobility.sum()), centre)
+
     def _expose(self) -> None:
-        """Move the sample on by one frame interval, and note where the particles were while the shutter was open."""
-        self._path = self._scene.walk(self._intervals_s)[:-1] / self._settings.pixel_size_um
+        """Move the sample on by one frame interval, and note where the particles were while the shutter was open.
+
+        The interval begins when the exposure before is over, and ends with the exposure.
+        """
+        self._orders.carry_out(self._next)
+        _, means = self._scene.walk(self._intervals_s)
+        self._path = means[1:] / self._settings.pixel_size_um
         truth = np.empty(self._settings.count, TRUTH)
         truth["particle"] = np.arange(len(truth))
         truth["x"], truth["y"] = self._path.mean(axis=0).T
@@ -172,14 +220,14 @@ def _diffusion(settings: SimulatedSettings, size_um: npt.NDArray[np.float64]) ->
 
 
 def _intervals(settings: SimulatedSettings) -> npt.NDArray[np.float64]:
-    """Return the times from the middle of one part of the exposure to the next, and on to the next frame."""
+    """Return the time from the end of one exposure to the next, and the parts of that, each a place in the image."""
     exposure_s = settings.exposure_ms / 1000
     farthest = _BLUR_STEP * settings.size_um
     diffused = 2 * settings.diffusion_um2_s * exposure_s / farthest**2
     drifted = max(map(abs, settings.drift_um_s)) * exposure_s / farthest
     steps = min(max(ceil(diffused), ceil(drifted), 1), _MOST_BLUR_STEPS)
-    part = exposure_s / steps
-    return np.array([part / 2, *[part] * (steps - 1), 1 / settings.fps - exposure_s + part / 2])
+    dark_s = max(0.0, 1 / settings.fps - exposure_s)
+    return np.array([dark_s, *[exposure_s / steps] * steps])
 
 
 def _background(settings: SimulatedSettings) -> npt.NDArray[np.float32]:

@@ -53,6 +53,17 @@ class SimulatedSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     min_distance_um: NotNegative = 0.0
     """At the start: the least distance of particles, and half of it to the image's edge; 0 places them anywhere."""
 
+    # a trap, and how soon what moves obeys
+    trap_stiffness_pn_um: NotNegative = 0.0
+    """Of an optical trap that holds the first particle, pN/µm; at the start in the middle of the image. 0: none."""
+    temperature_k: Positive = 295.15
+    """With the stiffness it says how far the trapped particle strays."""
+    actuation_delay_frames: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """An order to stage, trap or flow takes effect once the exposure before it is over, or so many frames later."""
+    await_orders: bool = False
+    """In lock-step: wait before each exposure for an order, the first one included, as if the client were infinitely
+    quick: feedback that does not depend on the machine's speed."""
+
     # the light
     background: NotNegative = 100.0
     """Photoelectrons per pixel and frame. Below 20 a frame takes 20 times as long: then set `loop_frames`."""
