@@ -11,6 +11,7 @@ from pathlib import Path
 from livetrack import __version__
 from livetrack.bench.latency.against import against_full_search, against_trackpy
 from livetrack.bench.latency.path import cases, measure, path_line
+from livetrack.bench.latency.readers import readers
 from livetrack.bench.latency.report import Report
 from livetrack.bench.latency.soak import Sample, soak
 from livetrack.bench.line import Line
@@ -20,10 +21,11 @@ from livetrack.movies import open_movie
 
 __all__ = ["PARTS", "run_latency"]
 
-PARTS = ("path", "following", "recording")
+PARTS = ("path", "following", "recording", "readers")
 """What there is to run, by name."""
 
 _PATH_FRAMES, _FOLLOWED, _RECORDED = 400, 240, 100
+_PAIRS, _PAIR_FRAMES = 40, 300  # of the part "readers"; what a pair takes, in frames of the others
 _QUICK = 4  # times fewer
 
 
@@ -62,13 +64,17 @@ def run_latency(
     share = _QUICK if quick else 1
     frames = list(islice(open_movie(recording), _RECORDED // share)) if recording and "recording" in only else []
     some = cases() if "path" in only else []
-    bar = _Bar(progress, len(some) * _PATH_FRAMES // share + ("following" in only) * _FOLLOWED // share + len(frames))
+    pairs = ("readers" in only) * _PAIRS // share
+    total = len(some) * _PATH_FRAMES // share + ("following" in only) * _FOLLOWED // share + len(frames)
+    bar = _Bar(progress, total + pairs * _PAIR_FRAMES)
     path = [path_line(case, measure(case, _PATH_FRAMES // share, bar.step_of(case.name))) for case in some]
     against = []
     if "following" in only:
         against.append(against_full_search(_FOLLOWED // share, bar.step_of("following")))
     if "recording" in only:
         against.append(against_trackpy(frames, bar.step_of("the recording")) if frames else _NOT_RECORDED)
+    if pairs:
+        against.append(readers(pairs, bar.step_of("readers", _PAIR_FRAMES)))
     samples: list[Sample] = []
     if soak_minutes:
         line, samples = soak(soak_minutes, lambda share: progress(share, f"soak, {soak_minutes:g} minutes"))
@@ -98,11 +104,11 @@ class _Bar:
         self._total = max(1, total)
         self._done = 0
 
-    def step_of(self, name: str) -> Callable[[], None]:
+    def step_of(self, name: str, frames: int = 1) -> Callable[[], None]:
         self._progress(min(1.0, self._done / self._total), name)
 
         def step() -> None:
-            self._done += 1
+            self._done += frames
             self._progress(min(1.0, self._done / self._total), name)
 
         return step
