@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -184,12 +185,16 @@ class Remote:
 
         Returns once it has the order; with `wait`, once it has arrived.
         """
-        moved: ask.Moved = self._ask(ask.MoveTo(actuator=actuator, position=position, wait=wait), self._patience(wait))
+        moved: ask.Moved = self._ask(
+            ask.MoveTo(actuator=actuator, position=_numbers(position), wait=wait), self._patience(wait)
+        )
         return moved
 
     def move_by(self, actuator: str, *step: float, wait: bool = False) -> ask.Moved:
         """Move an actuator by a step; see `move_to`."""
-        moved: ask.Moved = self._ask(ask.MoveBy(actuator=actuator, step=step, wait=wait), self._patience(wait))
+        moved: ask.Moved = self._ask(
+            ask.MoveBy(actuator=actuator, step=_numbers(step), wait=wait), self._patience(wait)
+        )
         return moved
 
     def move_stage(self, dx_um: float, dy_um: float, *, wait: bool = False) -> ask.Moved:
@@ -232,6 +237,11 @@ class Remote:
                     return _result(reply, REQUESTS[type(request)])
         name = request.__struct_config__.tag
         raise CommandError(f"{self.address}: no answer to {name} within {timeout_s:g} s; it may still be done")
+
+
+def _numbers(values: Sequence[float]) -> tuple[float, ...]:
+    """Return them as Python's own: NumPy's are no numbers to JSON."""
+    return tuple(map(float, values))
 
 
 def _result(reply: Reply, kind: Any) -> Any:
