@@ -212,6 +212,14 @@ def _parser() -> argparse.ArgumentParser:
     latency.add_argument("--figure", type=_new_figure, metavar="PNG", help="draw where the time goes")
     _json_option(latency)
 
+    window = benches.add_parser("window", help="a refresh beside the bare technique, and what the engine feels of it")
+    window.set_defaults(command="bench:window")
+    window.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    window.add_argument("--quick", action="store_true", help="a quarter of it: a look, no verdict")
+    window.add_argument("--only", metavar="PART,...", help="some of: refresh, busy, beside")
+    window.add_argument("--markdown", type=_new_file, metavar="FILE", help="write the table there, not here")
+    _json_option(window)
+
     models = command("models", "models:models", "list the models there are")
     _json_option(models)
     cameras = command("cameras", "cameras:cameras", "list the camera drivers and their settings")

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from livetrack.cli.output import terminal, write_json
 from livetrack.errors import UsageError, reason
 
-__all__ = ["accuracy", "latency", "linking"]
+__all__ = ["accuracy", "latency", "linking", "window"]
 
 _Show: TypeAlias = Callable[[float, str], None]
 
@@ -69,6 +69,16 @@ def latency(args: argparse.Namespace) -> int:
     return _tell(report, "latency", args)
 
 
+def window(args: argparse.Namespace) -> int:
+    """Measure the window on this machine, with progress; tell which targets are met."""
+    from livetrack.bench.window.run import PARTS, run_window
+
+    only = args.only.split(",") if args.only else PARTS
+    with _progress("warming up") as show:
+        report = run_window(only=only, quick=args.quick, progress=show)
+    return _tell(report, "window", args)
+
+
 def _check_installed(args: argparse.Namespace, *more: str) -> None:
     """Refuse a bench that would miss a package after minutes of work."""
     needed = ["scipy", "trackpy", *more, *(["matplotlib"] if args.figure else [])]
@@ -98,7 +108,7 @@ def _tell(report: Any, bench: str, args: argparse.Namespace) -> int:
         terminal(stderr=False).print(text)
     else:
         _write(args.markdown, text)
-    if args.figure:
+    if getattr(args, "figure", None):
         import_module(f"livetrack.bench.{bench}.figure").draw(report, args.figure)
     return 0
 

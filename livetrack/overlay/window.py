@@ -66,7 +66,7 @@ class Window(QtWidgets.QMainWindow):
         self._address = address
         self._folder = folder or Path.cwd()
         self._store = store or QtCore.QSettings("livetrack", "livetrack")
-        self._feed = Feed(address)
+        self.feed = Feed(address)
         self.received = Received(settings.tail_frames)
         self._levels = Levels()
         self._line = Line()
@@ -86,7 +86,7 @@ class Window(QtWidgets.QMainWindow):
     def refresh(self) -> None:
         """Take what has come, draw it unless frozen, and say how things stand."""
         now_s = time.perf_counter()
-        news = self._feed.read()
+        news = self.feed.read()
         if self.received.take(news, now_s):
             self._forget()
         for update in news.updates[-COUNTED:]:
@@ -97,6 +97,10 @@ class Window(QtWidgets.QMainWindow):
         if not self._frozen:
             self._draw(now_s)
         self._tell(now_s)
+
+    def display_fps(self, now_s: float) -> int:
+        """Return how many pictures were drawn in the last second."""
+        return sum(now_s - drawn_s < 1.0 for drawn_s in self._drawn_s)
 
     # what the keys do, each by its name in `keys.KEYS`
 
@@ -220,7 +224,7 @@ class Window(QtWidgets.QMainWindow):
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:  # noqa: D102, N802 - Qt's
         self._timer.stop()
-        self._feed.close()
+        self.feed.close()
         self._line.close()
         self._store.setValue("window/geometry", self.saveGeometry())
         for name in REMEMBERED:
@@ -263,7 +267,7 @@ class Window(QtWidgets.QMainWindow):
         if new_preview or new_update:
             self._drawn_s.append(now_s)
         self.body.pane.look(update, now_s)
-        self._feed.ask_whole(self.body.picture.whole.isChecked() or self.body.view.is_coarse())
+        self.feed.ask_whole(self.body.picture.whole.isChecked() or self.body.view.is_coarse())
 
     def _draw_again(self) -> None:
         """Draw the particles that are shown, with what is to be seen of them now."""
@@ -302,7 +306,7 @@ class Window(QtWidgets.QMainWindow):
         if now_s - self._told_s < TELL_S:
             return
         self._told_s = now_s
-        display_fps = sum(now_s - drawn < 1.0 for drawn in self._drawn_s)
+        display_fps = self.display_fps(now_s)
         self._rates.setText("    ".join(status_line(self._shown[1], status, display_fps)))
         self._recording.setText(recording_text(status.recording if status else None))
         self.body.instruments.show_status(status, display_fps)

@@ -1,0 +1,1 @@
+"""The window bench: refreshes beside the bare technique, their rate on a busy machine, what the engine feels."""

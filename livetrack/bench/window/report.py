@@ -1,0 +1,31 @@
+"""The window bench's report, and the same as Markdown."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from livetrack.bench.line import MET, Line, number
+
+__all__ = ["Report", "markdown"]
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """All that was measured."""
+
+    livetrack: str
+    machine: str
+    quick: bool
+    lines: list[Line]
+
+
+def markdown(report: Report) -> str:
+    """Return the report as Markdown."""
+    head = ["# The window", "", f"livetrack {report.livetrack}, {report.machine}."]
+    if report.quick:
+        head.append("**A quick run: a look, no verdict.**")
+    head += ["Made by `livetrack bench window`; `--json` has every definition and figure.", ""]
+    rows = ["| what | measured | target | met | n |", "|---|---|---|---|---|"]
+    for line in report.lines:
+        measured = ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in line.figures.items())
+        rows.append(f"| {line.name} | {measured} | {line.target} | {MET[line.met]} | {line.n} |")
+    return "\n".join([*head, *rows]) + "\n"

@@ -1,0 +1,75 @@
+"""The window bench from its parts to the report."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Collection
+
+from livetrack import __version__
+from livetrack.bench.line import Line
+from livetrack.bench.window.report import Report
+from livetrack.errors import UsageError
+
+__all__ = ["PARTS", "run_window"]
+
+PARTS = ("refresh", "busy", "beside")
+"""What there is to run, by name."""
+
+_SIDES_PX = 512, 2048
+_FRAMES, _BUSY_S, _PAIRS, _PAIR_S = 240, 20.0, 10, 10.0
+_QUICK = 4  # times fewer
+
+
+def run_window(
+    *,
+    only: Collection[str] = PARTS,
+    quick: bool = False,
+    progress: Callable[[float, str], None] = lambda share, what: None,
+) -> Report:
+    """Measure on this machine, as it is now: other work on it shows. On no screen where there is none.
+
+    Parameters
+    ----------
+    only
+        Of `PARTS`.
+    quick
+        A quarter of the frames, seconds and pairs.
+    progress
+        Called with the share done and the name of what is next.
+
+    Raises
+    ------
+    UsageError
+        A part that is not known.
+    """
+    if unknown := [part for part in only if part not in PARTS]:
+        raise UsageError(f"--only {unknown[0]}: there is no such part; there are {', '.join(PARTS)}")
+    from livetrack.overlay import display_problem
+
+    if display_problem():
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    import pyqtgraph
+
+    from livetrack.bench.window.beside import beside_line
+    from livetrack.bench.window.busy import busy_line
+    from livetrack.bench.window.refresh import refresh_line
+
+    app = pyqtgraph.mkQApp("livetrack")
+    app.setStyle("Fusion")
+    share = _QUICK if quick else 1
+    lines: list[Line] = []
+    for number, part in enumerate(only):
+        progress(number / len(only), part)
+        if part == "refresh":
+            lines += [refresh_line(app, side, _FRAMES // share) for side in _SIDES_PX]
+        elif part == "busy":
+            lines.append(busy_line(app, _BUSY_S / share))
+        else:
+            lines.append(beside_line(max(2, _PAIRS // share), _PAIR_S / share))
+    return Report(
+        livetrack=__version__,
+        machine=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        quick=quick,
+        lines=lines,
+    )
