@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from livetrack.client import PreviewSubscriber, StatusSubscriber, Subscriber, Update
+from livetrack.client.reach import reachable
 from livetrack.errors import LivetrackError
 from livetrack.wire import Preview, Status, WireError
 
@@ -43,7 +44,7 @@ class Feed:
         self._error = ""
         status: Status | None = self._next(self._status)
         if status:
-            self._follow(status.preview_address)
+            self._follow(reachable(status.preview_address, self._positions.address))
         # the picture before the positions: those of its own frame have then come as well
         preview = self._next(self._preview) if self._preview else None
         updates: list[Update] = []
