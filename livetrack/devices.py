@@ -7,7 +7,7 @@ a stage, a galvo, a trap. A driver that is neither lacks these methods, and comm
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
@@ -45,6 +45,10 @@ class Adjustable(Protocol):
     set holds until it is set anew, also when the camera is closed and opened again. Each raises `CameraError`, and
     changes nothing, for what the camera does not have or take.
     """
+
+    @property
+    def settings(self) -> Any:
+        """`[camera.NAME]` as it is in force, an instance of the driver's `Settings`."""
 
     def properties(self) -> list[Property]:
         """Return what can be set or read, with the values in force; the exposure among them is called `EXPOSURE`."""

@@ -293,6 +293,7 @@ def test_exposure_and_properties_of_the_simulated_camera(session: Session) -> No
     assert known["exposure_ms"].value == 2.0
     assert (known["exposure_ms"].low, known["exposure_ms"].high) == (0.0, 10.0)
     assert session.remote.set_exposure(4.0) == 4.0
+    assert session.remote.hello().settings["driver_settings"]["exposure_ms"] == 4.0
     assert {each.name: each.value for each in session.remote.properties()}["signal"] == 2 * known["signal"].value
     assert session.remote.set_exposure(2.0) == 2.0
     with pytest.raises(CommandError, match="'exposure_ms' cannot be 11"):
@@ -331,8 +332,9 @@ def test_the_simulated_stage_carries_the_sample(session: Session) -> None:
     moved = session.remote.move_stage(0.3, -0.2, wait=True)
     assert moved.position == pytest.approx((stage.position[0] + 0.3, stage.position[1] - 0.2))
     assert moved.t_begun_ns <= moved.t_done_ns
-    session.until(lambda status: status.received > near.frame + 10)
-    after = {row["id"]: row for row in next_update(session, lambda update: len(update.particles) > 3).particles}
+    frame = session.remote.state().received + 2
+    later = next_update(session, lambda update: update.frame > frame and len(update.particles) > 3)
+    after = {row["id"]: row for row in later.particles}
     steps = [
         (after[row["id"]]["x"] - row["x"], after[row["id"]]["y"] - row["y"]) for row in inside if row["id"] in after
     ]

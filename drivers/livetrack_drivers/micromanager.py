@@ -121,6 +121,11 @@ class MicroManagerCamera:
         if core is not None:
             _stop_core(core)
 
+    @property
+    def settings(self) -> MicroManagerSettings:
+        """What was set last, at the start or since."""
+        return self._settings
+
     def properties(self) -> list[Property]:
         """Return the exposure and all that the camera's adapter declares, as "Device.Property"."""
         core, label = self.core, self._label

@@ -114,6 +114,11 @@ class MovieCamera:
             part, geometry = self._roi.cut(pixels)
             yield Picture(part, number, t_s=number / fps, geometry=geometry)
 
+    @property
+    def settings(self) -> MovieSettings:
+        """What was set last, at the start or since."""
+        return self._settings
+
     def properties(self) -> list[Property]:
         """Return the pace: frames a second that it is played at, whatever their own times are."""
         return [Property(name=_PACE, value=self._pace_fps, unit="1/s", low=0.0, high=_MOST_FPS, read_only=self.waits)]

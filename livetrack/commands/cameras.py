@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import structs
 
 from livetrack.acquisition import State
 from livetrack.camera import Geometry
@@ -22,6 +24,8 @@ __all__ = [
 
 _PATIENCE_S = 20.0  # for a camera to open or close
 _LOOK_S = 0.005
+
+T = TypeVar("T")
 
 
 def start(engine: Engine, _: ask.Start) -> str:
@@ -46,22 +50,23 @@ def properties(engine: Engine, _: ask.Properties) -> list[Property]:
 
 def set_property(engine: Engine, request: ask.SetProperty) -> Property:
     """Set a property of the camera."""
-    return _adjustable(engine).set_property(request.name, request.value)
+    return _adjust(engine, lambda camera: camera.set_property(request.name, request.value))
 
 
 def set_exposure(engine: Engine, request: ask.SetExposure) -> Property:
     """Set the exposure."""
-    return _adjustable(engine).set_property(EXPOSURE, request.exposure_ms)
+    return _adjust(engine, lambda camera: camera.set_property(EXPOSURE, request.exposure_ms))
 
 
 def set_roi(engine: Engine, request: ask.SetRoi) -> Geometry:
     """Set the region of interest."""
-    return _adjustable(engine).set_roi(request.x, request.y, request.width, request.height)
+    x, y, width, height = request.x, request.y, request.width, request.height
+    return _adjust(engine, lambda camera: camera.set_roi(x, y, width, height))
 
 
 def clear_roi(engine: Engine, _: ask.ClearRoi) -> Geometry:
     """Read the whole image."""
-    return _adjustable(engine).clear_roi()
+    return _adjust(engine, lambda camera: camera.clear_roi())
 
 
 def actuators(engine: Engine, _: ask.Actuators) -> list[ask.ActuatorState]:
@@ -112,13 +117,20 @@ def _actuator(engine: Engine, name: str) -> Actuator:
     return known[name]
 
 
-def _adjustable(engine: Engine) -> Adjustable:
+def _adjust(engine: Engine, change: Callable[[Adjustable], T]) -> T:
+    """Change something of the camera, and keep `engine.config` what is in force."""
     camera = engine.camera
     if not isinstance(camera, Adjustable):
         raise CommandError(f"the camera driver {_driver(engine)} cannot be told anything while it runs")
     if engine.acquisition.state is State.IDLE:
         raise CommandError("the camera is stopped: start it first")
-    return camera
+    result = change(camera)
+    engine.orders.do(lambda: _note_settings(engine, camera))
+    return result
+
+
+def _note_settings(engine: Engine, camera: Adjustable) -> None:
+    engine.config = structs.replace(engine.config, driver_settings=camera.settings)
 
 
 def _driver(engine: Engine) -> str:

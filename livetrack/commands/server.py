@@ -14,7 +14,7 @@ from livetrack.wire.commands import Reply, Request, decode_request, encode, id_o
 __all__ = ["CommandServer", "Handler"]
 
 _LINGER_MS = 500
-_DEVICE_S = 2.0  # that is waited at the end for a device that is being told something
+_PATIENCE_S = 10.0  # at the end, for what is being carried out: a recording that is written, a device that may hang
 
 
 class Handler(Protocol):
@@ -57,7 +57,7 @@ class CommandServer:
             return
         self._closing = True
         for lane in list(self._lanes.values()):
-            lane.close(_DEVICE_S)
+            lane.close(_PATIENCE_S)
         last: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
         last.connect(self._inside)
         last.send(b"")

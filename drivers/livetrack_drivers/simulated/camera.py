@@ -99,6 +99,11 @@ class SimulatedCamera:
         self._disconnect_at_s = inf
         raise CameraLostError(f"the simulated camera is gone, as disconnect_at_s = {settings.disconnect_at_s} orders")
 
+    @property
+    def settings(self) -> SimulatedSettings:
+        """What was set last, at the start or since."""
+        return self._settings
+
     def properties(self) -> list[Property]:
         """Return the light, motion, exposure and camera noise as they are."""
         return declared(self._settings)
