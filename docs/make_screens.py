@@ -7,7 +7,6 @@ what a person would, and keeps what is seen. Without a display nothing is shown.
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -29,13 +29,13 @@ import pyqtgraph
 
 from livetrack.client import StatusSubscriber
 from livetrack.config import ViewSettings
-from livetrack.overlay.qt import QtCore
+from livetrack.overlay.qt import QtCore, QtGui
 from livetrack.overlay.window import Window
 
 DOCS = Path(__file__).parent
 SIZE = 1440, 1000
 SCENE = {"fps": 30, "drift_um_s": [0.0, 0.0], "seed": 4}
-MOVIE_FPS, MOVIE_SECONDS, MOVIE_WIDTH = 10, 6, 960
+MOVIE_FPS, MOVIE_SECONDS, MOVIE_WIDTH = 8, 5, 900
 
 
 def main() -> None:
@@ -50,48 +50,51 @@ def main() -> None:
         run(12)  # some history for the graphs
         window.choose(longest_seen(window))
         run(6)
-        save(window, folder / "window.png")
-        movie(window, folder / "demo.webp")
+        whole = picture_of(window)
+        frames = movie_of(window)
+        window.choose(longest_seen(window))
         zoom_in(window)
-        save(window, folder / "window-zoom.png")
+        zoomed = picture_of(window)
+    save(whole, folder / "window.png")
+    save(zoomed, folder / "window-zoom.png")
+    save(frames[0], folder / "demo.webp", save_all=True, append_images=frames[1:], duration=1000 // MOVIE_FPS, loop=0)
 
 
 def zoom_in(window: Window) -> None:
     """Go near the chosen particle, with other colours, ids and the light palette."""
-    row = next(row for row in shown_rows(window) if row["id"] == window.body.pane.trace.number)
     window.bar.keys["light"].setChecked(True)
     window.bar.keys["labels"].setChecked(True)
     window.body.picture.lookup.setCurrentText("inferno")
-    window.body.view.view_box.setRange(QtCore.QRectF(float(row["x"]) - 12, float(row["y"]) - 9, 24, 18))
-    run(2)
+    run(0.5)
+    window.bar.keys["freeze"].setChecked(True)
+    place = window.body.view.selection.pos()
+    window.body.view.look_at(place.x(), place.y(), 24)
+    run(0.5)
 
 
-def movie(window: Window, path: Path) -> None:
-    """Write an animated picture of what goes on."""
+def movie_of(window: Window) -> list[Image.Image]:
+    """Return pictures of what goes on."""
     frames = []
     for _ in range(MOVIE_FPS * MOVIE_SECONDS):
         run(1 / MOVIE_FPS)
-        picture = picture_of(window)
-        frames.append(picture.resize((MOVIE_WIDTH, round(MOVIE_WIDTH * picture.height / picture.width))))
-    frames[0].save(
-        path, save_all=True, append_images=frames[1:], duration=1000 // MOVIE_FPS, loop=0, quality=45, method=6
-    )
-    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+        frames.append(picture_of(window))
+    size = MOVIE_WIDTH, round(MOVIE_WIDTH * frames[0].height / frames[0].width)
+    return [frame.resize(size) for frame in frames]
 
 
-def save(window: Window, path: Path) -> None:
-    """Write what is seen."""
-    picture_of(window).save(path, optimize=True)
+def save(picture: Image.Image, path: Path, **options: Any) -> None:
+    """Write a picture, small."""
+    if path.suffix == ".webp":
+        picture.save(path, quality=32, method=4, **options)
+    else:
+        picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
 def picture_of(window: Window) -> Image.Image:
     """Return the window as it is seen."""
-    data = QtCore.QByteArray()
-    buffer = QtCore.QBuffer(data)
-    buffer.open(QtCore.QIODevice.OpenModeFlag.WriteOnly)
-    window.grab().save(buffer, "PNG")
-    return Image.open(io.BytesIO(data.data())).convert("RGB")
+    image = window.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_RGBX8888)
+    return Image.frombuffer("RGBX", (image.width(), image.height()), bytes(image.constBits())).convert("RGB")
 
 
 def longest_seen(window: Window) -> int:

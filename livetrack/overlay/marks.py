@@ -25,17 +25,18 @@ class Selection(QtWidgets.QGraphicsObject):
     def __init__(self) -> None:
         super().__init__()
         self.setFlag(self.GraphicsItemFlag.ItemIgnoresTransformations)
-        self._number: int | None = None
+        self.number: int | None = None
+        """Whose place is shown; None while none is."""
         self.show_row(None)
 
     def show_row(self, row: np.void | None) -> None:
         """Stand about the particle of `row`; None hides."""
         self.setVisible(row is not None)
+        before, self.number = self.number, None if row is None else int(row["id"])
         if row is not None:
             self.setPos(float(row["x"]), float(row["y"]))
-            if self._number != row["id"]:
-                self._number = int(row["id"])
-                self.update()
+        if self.number != before:
+            self.update()
 
     def boundingRect(self) -> QtCore.QRectF:  # noqa: D102, N802 - Qt's
         return QtCore.QRectF(-20, -20, 120, 40)
@@ -58,7 +59,7 @@ class Selection(QtWidgets.QGraphicsObject):
                 painter.drawPolyline(corner)
         for colour, shift in ((QtCore.Qt.GlobalColor.black, 1), (QtCore.Qt.GlobalColor.white, 0)):
             painter.setPen(colour)
-            painter.drawText(QtCore.QPointF(half + 5 + shift, -half + 7 + shift), f"#{self._number}")
+            painter.drawText(QtCore.QPointF(half + 5 + shift, -half + 7 + shift), f"#{self.number}")
 
 
 class Labels(QtWidgets.QGraphicsObject):
@@ -69,9 +70,9 @@ class Labels(QtWidgets.QGraphicsObject):
         self._rows = empty_rows()
         self._bounds = QtCore.QRectF()
 
-    def show_rows(self, rows: Rows) -> None:
-        """Write the numbers of one frame's particles."""
-        self._rows = rows[drawable(rows) & (rows["id"] >= 0)]
+    def show_rows(self, rows: Rows, besides: int | None = None) -> None:
+        """Write the numbers of one frame's particles, of all but the chosen one, which tells its own."""
+        self._rows = rows[drawable(rows) & (rows["id"] >= 0) & (rows["id"] != (-1 if besides is None else besides))]
         self.update()
 
     def set_bounds(self, bounds: QtCore.QRectF) -> None:

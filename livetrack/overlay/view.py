@@ -81,7 +81,7 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
         self.scale_bar.set_pixel_size(update.pixel_size_um)
         self.markers.show_rows(update.particles)
         if self.labels.isVisible():
-            self.labels.show_rows(update.particles)
+            self.labels.show_rows(update.particles, self.selection.number)
         if self.uncertainty.isVisible():
             self.uncertainty.show_rows(update.particles)
         if self.tails.isVisible():
@@ -107,6 +107,12 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
         """Show everything `factor` times as large, about the middle."""
         self._fitted = False
         self.view_box.scaleBy((1 / factor, 1 / factor))
+
+    def look_at(self, x: float, y: float, width_px: float) -> None:
+        """Show `width_px` of the picture's pixels across, with x, y in the middle."""
+        self._fitted = False
+        height_px = width_px * self.height() / max(1, self.width())
+        self.view_box.setRange(QtCore.QRectF(x - width_px / 2, y - height_px / 2, width_px, height_px), padding=0)
 
     def one_to_one(self) -> None:
         """Show one pixel of the picture on each of the screen."""

@@ -272,8 +272,8 @@ class Window(QtWidgets.QMainWindow):
     def _draw_again(self) -> None:
         """Draw the particles that are shown, with what is to be seen of them now."""
         if update := self._shown[1]:
-            self.body.view.show_particles(update, self.received.history.tail(update))
             self._show_choice()
+            self.body.view.show_particles(update, self.received.history.tail(update))
 
     def _show_choice(self) -> None:
         trace, update = self.body.pane.trace, self._shown[1]
