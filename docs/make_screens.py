@@ -39,7 +39,7 @@ MOVIE_FPS, MOVIE_SECONDS, MOVIE_WIDTH = 8, 5, 900
 
 
 def main() -> None:
-    """Write window.png, window-zoom.png and demo.webp beside this file, or into the folder that is given."""
+    """Write demo.webp and window-zoom.png beside this file, or into the folder that is given."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=DOCS, help="where to (default: beside this file)")
     folder = parser.parse_args().folder
@@ -50,12 +50,10 @@ def main() -> None:
         run(12)  # some history for the graphs
         window.choose(longest_seen(window))
         run(6)
-        whole = picture_of(window)
         frames = movie_of(window)
         window.choose(longest_seen(window))
         zoom_in(window)
         zoomed = picture_of(window)
-    save(whole, folder / "window.png")
     save(zoomed, folder / "window-zoom.png")
     save(frames[0], folder / "demo.webp", save_all=True, append_images=frames[1:], duration=1000 // MOVIE_FPS, loop=0)
 
