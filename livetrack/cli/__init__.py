@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument(
         "--screenshot", type=_new_file, metavar="PNG", help="save a picture of the window before it closes"
     )
+    _keys_option(view)
     view.add_argument("--no-config", action="store_true", help="leave the config.toml of this folder unread")
     _setting_option(view)
 
