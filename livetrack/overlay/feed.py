@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from livetrack.client import PreviewSubscriber, StatusSubscriber, Subscriber, Update
 from livetrack.client.reach import reachable
-from livetrack.client.reach import reachable
 from livetrack.errors import LivetrackError
 from livetrack.wire import Preview, Status, WireError
 
@@ -34,7 +33,6 @@ class Feed:
     """
 
     def __init__(self, address: str) -> None:
-        self._address = address
         self._positions = Subscriber(address, newest=False)
         self._status = StatusSubscriber(address)
         self._preview: PreviewSubscriber | None = None
