@@ -454,6 +454,31 @@ def test_a_slow_device_keeps_neither_the_loop_nor_other_commands_waiting() -> No
         session.until(lambda status: status.tracked > tracked + 10)
 
 
+class FreezingStage(SlowStage):
+    """As a device that shares the camera's adapter library: Python's lock is held, and all of Python stands still."""
+
+    def move_to(self, position: Any) -> None:
+        sum(range(20_000_000))  # one call of C, which lets nobody in between
+
+
+class WithFreezingStage(SimulatedCamera):
+    def actuators(self) -> Mapping[str, Actuator]:
+        return {"freezing": FreezingStage()}
+
+
+def test_a_device_that_freezes_the_process_is_measured_and_counted() -> None:
+    with running(*SMALL, camera=WithFreezingStage) as session:
+        session.until(lambda status: status.received > 100)
+        begun = time.perf_counter()
+        sum(range(20_000_000))
+        frozen_ms = 1e3 * (time.perf_counter() - begun)
+        session.remote.move_to("freezing", 1)
+        held_up_ms = session.remote.last.holdup_ms
+        assert held_up_ms > 0.3 * frozen_ms
+        status = session.remote.state()
+        assert (status.holdups, status.holdup_ms) == (1, held_up_ms)
+
+
 def test_a_driver_that_takes_no_commands_says_so() -> None:
     with running(*SMALL, camera=Untold) as session:  # type: ignore[arg-type]
         assert session.remote.properties() == []
