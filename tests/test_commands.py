@@ -354,7 +354,7 @@ def test_what_cannot_be_read_is_refused_with_the_reason(session: Session) -> Non
         b"nonsense": "JSON is malformed",
         b"\xff\xfe\x00": "cannot be read",
         b"[1, 2]": "Expected `object`",
-        b'{"command": "explode", "id": 3}': "explode",
+        b'{"command": "explode", "id": 3}': "there is no command 'explode'; there are hello, state,",
         b'{"command": "pause", "id": 4, "now": true}': "unknown field `now`",
         b'{"command": "set_exposure", "id": 5}': "missing required field `exposure_ms`",
         b'{"command": "set_exposure", "id": 5, "exposure_ms": -1}': "> 0.0",

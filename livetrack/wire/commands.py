@@ -270,8 +270,15 @@ _REQUEST = msgspec.json.Decoder(Union[tuple(REQUESTS)])  # noqa: UP007  made at 
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
 
 
+_NAMES = tuple(str(kind.__struct_config__.tag) for kind in REQUESTS)
+
+
 class _Numbered(Struct):
     id: Id = 0
+
+
+class _Named(Struct):
+    command: str
 
 
 def encode(message: Request | Reply) -> bytes:
@@ -292,8 +299,17 @@ def decode_request(payload: bytes) -> Request:
     try:
         request: Request = _REQUEST.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CommandError(f"request cannot be read: {error}") from None
+        raise CommandError(_unknown(payload) or f"request cannot be read: {error}") from None
     return request
+
+
+def _unknown(payload: bytes) -> str:
+    """Say which commands there are where it is an unknown one that was sent; nothing where something else is wrong."""
+    try:
+        name = msgspec.json.decode(payload, type=_Named).command
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    return "" if name in _NAMES else f"there is no command {name[:50]!r}; there are {', '.join(_NAMES)}"
 
 
 def id_of(payload: bytes) -> int:
