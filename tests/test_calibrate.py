@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from math import exp, pi, sqrt
+from math import exp, sqrt
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from livetrack.bench.feedback.stiffness import trajectories as simulated
 from livetrack.brownian import passage
 from livetrack.calibrate import (
     Estimate,
@@ -25,21 +26,9 @@ FRAME_S = 1e-3
 
 
 def trajectories(
-    corner_hz: float, runs: int, frames: int, *, exposure_s: float = FRAME_S, error_um: float = 0.003, seed: int = 1
+    corner_hz: float, runs: int, frames: int, *, exposure_s: float = FRAME_S, error_um: float = 0.003
 ) -> Floats:
-    """Return (runs, frames) positions, µm, along one axis of a bead in a trap, or a free one where the corner is 0."""
-    rng = np.random.default_rng(seed)
-    rate, diffusion = 2 * pi * corner_hz, BEAD.diffusion_um2_s
-    dark, light = (passage(rate, diffusion, time_s) for time_s in (FRAME_S - exposure_s, exposure_s))
-    origin = np.zeros(2)
-    x = rng.standard_normal((runs, 1)) * sqrt(diffusion / rate) if rate else np.zeros((runs, 1))
-    seen = np.empty((frames, runs))
-    for n in range(frames):
-        deviates = rng.standard_normal((4, runs, 1))
-        x, _ = dark.move(x, origin[:1], origin[:1], deviates[:2])
-        x, mean = light.move(x, origin[:1], origin[:1], deviates[2:])
-        seen[n] = mean[:, 0]
-    return seen.T + error_um * rng.standard_normal((runs, frames))
+    return simulated(corner_hz, runs, frames, exposure_s=exposure_s, error_um=error_um)
 
 
 def covers(estimates: list[Estimate], truth: float) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine, rows_of, update_of
 
-from livetrack.control import Controller, LoopModel, Predictor, Seen, Target
+from livetrack.control import Controller, LoopModel, Predictor, Seen, Target, effective_delay
 from livetrack.errors import InputError, TargetLostError
 from livetrack.linking import Linker
 from livetrack.particles import Flag
@@ -107,6 +107,38 @@ def test_a_fractional_delay_lies_between() -> None:
     assert loop.variances(gain).position == pytest.approx(np.mean(squares), rel=0.02)
     whole = [unit(delay_frames=delay, error=0.3).variances(gain).position for delay in (1, 2)]
     assert whole[0] < loop.variances(gain).position < whole[1]
+
+
+@pytest.mark.parametrize("late", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("skipped", [0.0, 0.1])
+def test_a_loop_finds_its_own_delay(late: float, skipped: float) -> None:
+    """One frame, or for a share of the actions two; with frames that go unanswered, and a localisation error."""
+    rng, count, gain, error = np.random.default_rng(4), 20_000, 0.35, 0.2
+    x, coming = np.zeros(2), [np.zeros(2)] * 3
+    frames, places, orders = [], [], []
+    for n in range(count):
+        if rng.random() >= skipped:
+            seen = x + error * rng.standard_normal(2)
+            frames.append(n)
+            places.append(seen)
+            orders.append(-gain * seen)
+            lag = 2 if rng.random() < late else 1
+            coming[lag] = coming[lag] + orders[-1]
+        x = x + coming[0] + rng.standard_normal(2)
+        coming = [*coming[1:], np.zeros(2)]
+    delay = effective_delay(np.array(frames), np.array(places), np.array(orders), error)
+    assert delay.frames == pytest.approx(1 + late, abs=4 * delay.std)
+    assert delay.std < 0.1
+    assert sum(delay.shares) == pytest.approx(1, abs=0.1)
+    with pytest.raises(InputError, match="cannot be told"):
+        effective_delay(np.array(frames)[:20], np.array(places)[:20], np.array(orders)[:20])
+
+
+def test_the_covariance_of_a_loop_falls_as_theory_says() -> None:
+    """Free, without delay: (1 - gain) to the power of the lag."""
+    covariance = unit().autocovariance(0.4, 6)
+    assert covariance == pytest.approx(covariance[0] * 0.6 ** np.arange(6))
+    assert covariance[0] == pytest.approx(unit().variances(0.4).measured)
 
 
 # the controller

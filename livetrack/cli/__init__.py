@@ -221,6 +221,14 @@ def _parser() -> argparse.ArgumentParser:
     window.add_argument("--markdown", type=_new_file, metavar="FILE", help="write the table there, not here")
     _json_option(window)
 
+    feedback = benches.add_parser("feedback", help="feedback loops beside theory, and the calibration of a trap")
+    feedback.set_defaults(command="bench:feedback")
+    feedback.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    feedback.add_argument("--quick", action="store_true", help="an eighth of the frames: a look, no verdict")
+    feedback.add_argument("--only", metavar="PART,...", help="some of: theory, edge, live, stiffness")
+    feedback.add_argument("--markdown", type=_new_file, metavar="FILE", help="write the table there, not here")
+    _json_option(feedback)
+
     models = command("models", "models:models", "list the models there are")
     _json_option(models)
     cameras = command("cameras", "cameras:cameras", "list the camera drivers and their settings")

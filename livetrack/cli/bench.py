@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from livetrack.cli.output import terminal, write_json
 from livetrack.errors import UsageError, reason
 
-__all__ = ["accuracy", "latency", "linking", "window"]
+__all__ = ["accuracy", "feedback", "latency", "linking", "window"]
 
 _Show: TypeAlias = Callable[[float, str], None]
 
@@ -77,6 +77,16 @@ def window(args: argparse.Namespace) -> int:
     with _progress("warming up") as show:
         report = run_window(only=only, quick=args.quick, progress=show)
     return _tell(report, "window", args)
+
+
+def feedback(args: argparse.Namespace) -> int:
+    """Measure feedback loops beside theory, with progress; tell which targets are met."""
+    from livetrack.bench.feedback.run import PARTS, run_feedback
+
+    only = args.only.split(",") if args.only else PARTS
+    with _progress("warming up") as show:
+        report = run_feedback(only=only, quick=args.quick, progress=show)
+    return _tell(report, "feedback", args)
 
 
 def _check_installed(args: argparse.Namespace, *more: str) -> None:

@@ -60,13 +60,21 @@ class LoopModel(Struct, frozen=True, kw_only=True):
 
     def variances(self, gain: float) -> Variances:
         """Return how far the particle strays, and seems to stray, at a gain."""
-        transition, noise = self._system(gain)
-        if np.abs(np.linalg.eigvals(transition)).max() >= 1 - 1e-12:
+        if not self.is_stable(gain):
             return Variances(inf, inf)
-        size = len(transition)
-        stationary = np.linalg.solve(np.eye(size**2) - np.kron(transition, transition), noise.ravel())
-        both = np.diag(stationary.reshape(size, size))
+        both = np.diag(_stationary(*self._system(gain)))
         return Variances(float(both[0]), float(both[1]))
+
+    def autocovariance(self, gain: float, frames: int) -> Floats:
+        """Return the covariance of measured positions 0, 1, ... `frames` - 1 frames apart, in a stable loop."""
+        transition, noise = self._system(gain)
+        stationary = _stationary(transition, noise)
+        covariances = np.empty(frames)
+        column = stationary[:, 1]
+        for lag in range(frames):
+            covariances[lag] = column[1]
+            column = transition @ column
+        return covariances
 
     def is_stable(self, gain: float) -> bool:
         """Say whether the particle stays, and does not swing ever farther."""
@@ -131,3 +139,10 @@ class LoopModel(Struct, frozen=True, kw_only=True):
             light.decay * pushed + light.end_time_s / self.interval_s,
             light.mean_decay * pushed + light.mean_time_s / self.interval_s,
         )
+
+
+def _stationary(transition: Floats, noise: Floats) -> Floats:
+    """Return the covariance of the state that lasts: the solution of P = A P A' + Q."""
+    size = len(transition)
+    covariance = np.linalg.solve(np.eye(size**2) - np.kron(transition, transition), noise.ravel())
+    return covariance.reshape(size, size).astype(np.float64)
