@@ -101,8 +101,8 @@ def refresh_until(window, condition, seconds=10.0):
 
 
 def shown_frame(window):
-    return window._shown[1].frame if window._shown[1] else None
+    return window.scene.shown[1].frame if window.scene.shown[1] else None
 
 
 def shown_picture(window):
-    return window._shown[0].frame if window._shown[0] else None
+    return window.scene.shown[0].frame if window.scene.shown[0] else None

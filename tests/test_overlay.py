@@ -144,7 +144,7 @@ def test_tails_miss_no_frame_however_many_came_between_two_refreshes(engine, win
     time.sleep(0.2)
     refresh_until(window, lambda: shown_frame(window) == 30)
     assert tail_points(window) == 2 * 2 * 29  # two particles, two ends, 29 segments
-    assert len(window.received.history.tail(window._shown[1])) == 29
+    assert len(window.received.history.tail(window.scene.shown[1])) == 29
 
 
 def test_positions_that_cannot_be_drawn_do_no_harm(engine, window):
@@ -297,7 +297,7 @@ def test_s_saves_a_png_and_says_where(playing, qtbot, tmp_path):
     assert path.read_bytes().startswith(b"\x89PNG")
     assert str(path) in playing.statusBar().currentMessage()
     assert "frame3" in path.name
-    playing._folder = tmp_path / "missing"
+    playing.doings.folder = tmp_path / "missing"
     press(qtbot, playing, "S")
     assert "cannot write" in playing.statusBar().currentMessage()
 
@@ -319,9 +319,9 @@ def test_the_mouse_reads_position_grey_value_and_particle(playing, qtbot):
 
 
 def test_the_status_line_tells_the_rates(engine, playing):
-    playing._told_s = 0.0
+    playing.teller.told_s = 0.0
     playing.refresh()
-    line = playing._rates.text().replace("\u2007", "")
+    line = playing.teller.rates.text().replace("\u2007", "")
     for piece in ("frame 3", "camera 100.0 fps", "tracked 98.0 fps", "display", "latency 4.1 ms (p99 6.3)", "skipped 3",
                   "lost 1", "1 particles"):  # fmt: skip
         assert piece in line
@@ -600,4 +600,4 @@ def test_closing_the_window_closes_its_sockets(engine, window):
     gone = [subscription(engine._positions) for _ in range(2)]
     assert all(message.startswith(b"\0") for message in gone)
     assert not window._timer.isActive()
-    assert Path(window._folder).exists()
+    assert Path(window.doings.folder).exists()

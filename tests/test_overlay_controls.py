@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from typing import ClassVar
@@ -49,13 +53,13 @@ def live(running, qtbot, tmp_path, store):
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
     until(qtbot, window, lambda: window.body.controls.settings and window.body.controls.exposure.value() > 1)
-    until(qtbot, window, lambda: window._shown[1] and len(window._shown[1].particles))
+    until(qtbot, window, lambda: window.scene.shown[1] and len(window.scene.shown[1].particles))
     return window
 
 
 def until(qtbot, window, condition):
     def there():
-        window._told_s = 0.0
+        window.teller.told_s = 0.0
         window.refresh()
         return bool(condition())
 
@@ -117,7 +121,7 @@ def test_threshold_and_search_radius_take_effect_at_once(running, live, qtbot):
 def test_another_clients_change_is_shown(running, live, qtbot):
     with Remote(running.publisher.address) as remote:
         remote.set_search_radius(3.25)
-    live._learnt_s = 0.0
+    live.teller.learnt_s = 0.0
     until(qtbot, live, lambda: live.body.controls.radius.value() == 3.25)
 
 
@@ -141,18 +145,18 @@ def test_a_region_is_dragged_and_set_and_the_whole_image_comes_back(running, liv
     region.rectangle.setSize((64, 48))
     assert "64 x 48 px at 16, 8" in region._text.text()
     press(qtbot, live, "Return")
-    until(qtbot, live, lambda: (live._shown[1].width, live._shown[1].height) == (64, 48))
-    assert (live._shown[1].x_origin, live._shown[1].y_origin) == (16, 8)
+    until(qtbot, live, lambda: (live.scene.shown[1].width, live.scene.shown[1].height) == (64, 48))
+    assert (live.scene.shown[1].x_origin, live.scene.shown[1].y_origin) == (16, 8)
     assert not region.isVisible()
     assert not live.bar.keys["region"].isChecked()
     press(qtbot, live, "O")  # a part of the part
     region.rectangle.setPos((3.5, 3.5))
     region.rectangle.setSize((32, 32))
     qtbot.mouseClick(region.set_button, LEFT)
-    until(qtbot, live, lambda: live._shown[1].width == 32)
-    assert (live._shown[1].x_origin, live._shown[1].y_origin) == (20, 12)
+    until(qtbot, live, lambda: live.scene.shown[1].width == 32)
+    assert (live.scene.shown[1].x_origin, live.scene.shown[1].y_origin) == (20, 12)
     qtbot.mouseClick(live.body.controls.whole, LEFT)
-    until(qtbot, live, lambda: (live._shown[1].width, live._shown[1].height) == (128, 96))
+    until(qtbot, live, lambda: (live.scene.shown[1].width, live.scene.shown[1].height) == (128, 96))
 
 
 def test_a_region_can_be_dropped_and_never_leaves_the_image(live, qtbot):
@@ -165,12 +169,12 @@ def test_a_region_can_be_dropped_and_never_leaves_the_image(live, qtbot):
     press(qtbot, live, "Esc")
     assert not region.isVisible()
     press(qtbot, live, "Return")  # nothing is shown, so nothing is set
-    assert live._shown[1].width == 128
+    assert live.scene.shown[1].width == 128
 
 
 def test_a_clicked_particle_is_the_engines_target(running, live, qtbot):
     def confirmed():
-        rows = live._shown[1].particles
+        rows = live.scene.shown[1].particles
         return rows[rows["flags"] == 0]
 
     until(qtbot, live, lambda: len(confirmed()))
@@ -188,9 +192,9 @@ def test_r_records_and_ends(running, live, qtbot, tmp_path):
     live.body.controls.folder.setText(str(tmp_path))
     press(qtbot, live, "R")
     until(qtbot, live, lambda: live.received.status.recording and live.received.status.recording.frames > 3)
-    live._told_s = 0.0
+    live.teller.told_s = 0.0
     live.refresh()
-    assert live._recording.text().startswith("● REC")
+    assert live.teller.recording.text().startswith("● REC")
     assert live.bar.keys["record"].isChecked()
     qtbot.mouseClick(live.body.controls.record_button, LEFT)
     until(qtbot, live, lambda: "recorded" in live.statusBar().currentMessage())
@@ -214,7 +218,7 @@ def test_what_is_refused_is_told_and_nothing_changes(running, live, qtbot):
     until(qtbot, live, lambda: "Not done" in live.body.banner.text())
     assert "no_such_model" in live.body.banner.text()
     assert running.tracker.localizer.name == "spot"
-    live._failure_s -= 60
+    live.teller.failure_s -= 60
     live.refresh()
     assert "Not done" not in live.body.banner.text()
 
@@ -309,7 +313,7 @@ def test_the_window_goes_on_drawing_while_an_engine_does_not_answer(engine, play
     try:
         engine.status(status_of(engine, command_address=silent.address))
         refresh_until(playing, lambda: playing.received.status.command_address)
-        playing._told_s = 0.0
+        playing.teller.told_s = 0.0
         playing.refresh()
         playing.body.controls.radius.setValue(9)
         for frame in range(4, 24):
@@ -320,3 +324,33 @@ def test_the_window_goes_on_drawing_while_an_engine_does_not_answer(engine, play
         assert shown_frame(playing) == 3  # no new picture came
     finally:
         silent.close()
+
+
+# ---- what the engine feels of a window
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="processes cannot be stopped here")
+def test_a_window_that_is_stopped_or_killed_does_not_touch_the_engine(running, tmp_path):
+    command = [sys.executable, "-m", "livetrack", "view", running.publisher.address, "--no-config"]
+    window = subprocess.Popen(command, env=os.environ | {"XDG_CONFIG_HOME": str(tmp_path)}, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 30
+        while not running.publisher._previews._wanted:  # until it asks for pictures
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        with Remote(running.publisher.address) as remote:
+            for send in (signal.SIGSTOP, signal.SIGKILL):
+                window.send_signal(send)
+                before = remote.state()
+                time.sleep(1.5)
+                after = remote.state()
+                assert after.state == "running"
+                assert after.received - before.received > 50  # of 75
+                assert after.tracked - before.tracked >= 0.9 * (after.received - before.received)
+                assert after.lost == before.lost
+    finally:
+        window.kill()
+        window.wait()
+    while running.publisher._previews._wanted:  # and nobody makes pictures any more
+        assert time.monotonic() < deadline + 30
+        time.sleep(0.05)

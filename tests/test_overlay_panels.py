@@ -26,7 +26,7 @@ def latency(p50):
 
 
 def tell(window):
-    window._told_s = 0.0
+    window.teller.told_s = 0.0
     window.refresh()
 
 
@@ -76,7 +76,7 @@ def test_the_display_rate_is_what_was_drawn_in_the_last_second(engine, playing):
         engine.positions(frame, rows_of((3, 1, 1)))
         engine.picture(frame, np.zeros((30, 40), np.uint8))
         refresh_until(playing, lambda frame=frame: shown_frame(playing) == frame)
-    playing._drawn_s.extendleft([playing._drawn_s[0] - 5.0] * 3)  # long ago
+    playing.scene.drawn_s.extendleft([playing.scene.drawn_s[0] - 5.0] * 3)  # long ago
     tell(playing)
     assert 6 <= int(playing.body.instruments.figures["display"].text()) <= 9
 

@@ -10,6 +10,7 @@ from fake_engine import refresh_until, rows_of, shown_frame, shown_picture, subs
 
 from livetrack import wire
 from livetrack.config import ViewSettings
+from livetrack.overlay.doings import Doings
 from livetrack.overlay.keys import KEYS, MOUSE
 from livetrack.overlay.lookup import LOOKUPS, lookup_table
 from livetrack.overlay.palette import PALETTES
@@ -45,7 +46,7 @@ def test_keys_are_unique_and_every_one_has_its_method():
     keys = [each for key in KEYS for each in key.key.split()]
     assert len(set(keys)) == len(keys)
     assert len({key.name for key in KEYS}) == len(KEYS)
-    assert all(callable(getattr(Window, key.name)) for key in KEYS)
+    assert all(callable(getattr(Doings, key.name)) for key in KEYS)
 
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: key.name)
@@ -171,32 +172,32 @@ def test_contrast_by_hand_works_while_the_picture_is_frozen(playing, qtbot):
 def test_the_histograms_marks_are_dragged_and_a_double_click_follows_again(engine, playing, qtbot):
     histogram = playing.body.picture.histogram
     playing.refresh()
-    levels = playing._levels._levels
+    levels = playing.scene.levels._levels
     start = QtCore.QPoint(round(histogram.place_of(levels[0])), 100)
     qtbot.mousePress(histogram, LEFT, pos=start)
     qtbot.mouseMove(histogram, start + QtCore.QPoint(40, 0))
     qtbot.mouseRelease(histogram, LEFT, pos=start + QtCore.QPoint(40, 0))
-    black, white = playing._levels._levels
+    black, white = playing.scene.levels._levels
     assert black > levels[0] + 50
     assert white == levels[1]
     assert not playing.bar.keys["contrast"].isChecked()
     qtbot.mouseDClick(histogram, LEFT, pos=start)
     assert playing.bar.keys["contrast"].isChecked()
     for frame in range(4, 20):
-        playing._levels._looked_s = -1.0
+        playing.scene.levels._looked_s = -1.0
         engine.picture(frame, np.arange(1200, dtype=np.uint16).reshape(30, 40))
         refresh_until(playing, lambda frame=frame: shown_picture(playing) == frame)
-    assert playing._levels._levels == pytest.approx(levels, abs=1)
+    assert playing.scene.levels._levels == pytest.approx(levels, abs=1)
 
 
 def test_white_cannot_be_dragged_below_black(playing, qtbot):
     histogram = playing.body.picture.histogram
-    levels = playing._levels._levels
+    levels = playing.scene.levels._levels
     start = QtCore.QPoint(round(histogram.place_of(levels[1])), 100)
     qtbot.mousePress(histogram, LEFT, pos=start)
     qtbot.mouseMove(histogram, QtCore.QPoint(1, 100))
     qtbot.mouseRelease(histogram, LEFT, pos=QtCore.QPoint(1, 100))
-    black, white = playing._levels._levels
+    black, white = playing.scene.levels._levels
     assert black == levels[0]
     assert white > black
 
@@ -205,10 +206,10 @@ def test_cut_off_sets_the_share_of_pixels_that_contrast_makes_black(engine, play
     playing.body.picture.dark_cut.setValue(20)
     assert playing.bar.keys["contrast"].isChecked()
     for frame in range(4, 20):
-        playing._levels._looked_s = -1.0
+        playing.scene.levels._looked_s = -1.0
         engine.picture(frame, np.arange(1200, dtype=np.uint16).reshape(30, 40))
         refresh_until(playing, lambda frame=frame: shown_picture(playing) == frame)
-    assert playing._levels._levels[0] == pytest.approx(0.2 * 1200, abs=3)
+    assert playing.scene.levels._levels[0] == pytest.approx(0.2 * 1200, abs=3)
 
 
 def test_8_bits_are_shown_and_read_as_the_grey_levels_that_they_stand_for(engine, window, qtbot):
@@ -266,7 +267,7 @@ def test_a_thinned_picture_zoomed_in_is_asked_for_whole(engine, window, qtbot):
     whole = np.full((300, 400), 777, np.uint16)
     engine.raw(wire.encode_preview(wire.Preview(7, 2, 1, whole), whole=True), preview=True)
     refresh_until(window, lambda: shown_picture(window) == 2)
-    assert window._shown[0].pixels.shape == (300, 400)
+    assert window.scene.shown[0].pixels.shape == (300, 400)
 
 
 def test_every_pixel_is_asked_for_by_its_box(engine, playing):
@@ -361,8 +362,8 @@ def test_twice_the_pixels_are_drawn_on_a_fine_screen(engine, tmp_path, monkeypat
 
 
 def test_refreshing_draws_nothing_twice(engine, playing):
-    playing._drawn_s.clear()
+    playing.scene.drawn_s.clear()
     for _ in range(5):
         playing.refresh()
         time.sleep(0.01)
-    assert len(playing._drawn_s) == 0
+    assert len(playing.scene.drawn_s) == 0

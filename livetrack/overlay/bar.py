@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from livetrack.overlay.doings import Doings
 from livetrack.overlay.key_button import KeyButton
 from livetrack.overlay.keys import KEYS
 from livetrack.overlay.palette import Palette
@@ -11,9 +12,9 @@ __all__ = ["Bar"]
 
 
 class Bar(QtWidgets.QToolBar):
-    """One action for each of `KEYS`, which calls the method of that name of `window`."""
+    """One action of `window` for each of `KEYS`, which calls the method of that name of `doings`."""
 
-    def __init__(self, window: QtWidgets.QMainWindow, palette: Palette) -> None:
+    def __init__(self, window: QtWidgets.QMainWindow, doings: Doings, palette: Palette) -> None:
         super().__init__("Keys")
         self.setMovable(False)
         self.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.PreventContextMenu)
@@ -24,7 +25,7 @@ class Bar(QtWidgets.QToolBar):
             action = QtGui.QAction(key.text, window)
             action.setShortcuts([QtGui.QKeySequence(each) for each in key.key.split()])
             action.setToolTip(f"{key.tip} ({key.key.split()[0]})")
-            method = getattr(window, key.name)
+            method = getattr(doings, key.name)
             if key.switch:
                 action.setCheckable(True)
                 action.toggled.connect(method)

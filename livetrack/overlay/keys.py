@@ -8,7 +8,7 @@ __all__ = ["KEYS", "MOUSE", "Key"]
 
 
 class Key(NamedTuple):
-    """One shortcut; it calls the method `name` of the window, with its state if it is a switch."""
+    """One shortcut; it calls the method `name` of `Doings`, with its state if it is a switch."""
 
     name: str
     text: str

@@ -48,7 +48,7 @@ class Received:
         """Return for how long nothing has come; None: nothing has come yet."""
         return None if self._heard_s is None else now_s - self._heard_s
 
-    def shown(self) -> tuple[Preview | None, Update | None]:
+    def newest(self) -> tuple[Preview | None, Update | None]:
         """Return the newest picture and its own frame's positions; without a picture, the newest positions."""
         return self.preview, self.history.at(self.preview.frame if self.preview else None)
 

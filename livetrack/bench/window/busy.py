@@ -32,7 +32,7 @@ def busy_line(app: Any, seconds: float) -> Line:
         with stand(app, fps=_FPS) as window:
             window.feed(Scene(_SIDE_PX).next)
             look = QtCore.QTimer()
-            look.timeout.connect(lambda: rates.append(window.window.display_fps(time.perf_counter())))
+            look.timeout.connect(lambda: rates.append(window.window.scene.fps(time.perf_counter())))
             look.start(1000)
             QtCore.QTimer.singleShot(round((_SETTLE_S + seconds) * 1000), app.quit)
             app.exec()

@@ -40,8 +40,8 @@ def stand(app: Any, fps: float) -> Iterator[Stand]:
         store.setValue("guide/seen", True)
         window = Window("tcp://127.0.0.1:9", ViewSettings(fps=fps), folder=Path(folder), store=store)
         feed = _Feed()
-        window.feed.close()
-        window.feed = feed  # type: ignore[assignment]
+        window.scene.feed.close()
+        window.scene.feed = feed  # type: ignore[assignment]
         window.show()
         for _ in range(2):  # what is around the picture keeps its size
             view = window.body.view
