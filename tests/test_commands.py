@@ -28,7 +28,7 @@ from livetrack.errors import CommandError, UsageError
 from livetrack.gaps import Gaps
 from livetrack.record import read_session
 from livetrack.wire import HEADER, Status
-from livetrack.wire.commands import LARGEST_REQUEST, decode_reply
+from livetrack.wire.exchange import LARGEST_REQUEST, decode_reply
 
 ANY_PORT = tuple(f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address"))
 SMALL = (

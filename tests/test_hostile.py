@@ -18,7 +18,8 @@ from livetrack.config import load_config
 from livetrack.engine import Engine
 from livetrack.errors import CommandError
 from livetrack.wire import Status
-from livetrack.wire.commands import REQUESTS, decode_reply, decode_request
+from livetrack.wire.commands import REQUESTS
+from livetrack.wire.exchange import decode_reply, decode_request
 
 MESSAGES = 100_000
 BATCH = 250

@@ -31,7 +31,8 @@ from livetrack.config import load_config
 from livetrack.engine import Engine
 from livetrack.particles import ROW, Flag
 from livetrack.wire import HEADER, PREVIEW_HEADER, decode_event, decode_positions, decode_preview, decode_status
-from livetrack.wire.commands import REQUESTS, decode_request, encode
+from livetrack.wire.commands import REQUESTS
+from livetrack.wire.exchange import decode_request, encode
 
 VECTORS = Path(__file__).parent / "vectors"
 DOCS = Path(__file__).parents[1] / "docs"

@@ -19,7 +19,8 @@ from livetrack.devices import Property, Value
 from livetrack.errors import CommandError
 from livetrack.wire import RecordingStatus, Status, WireError
 from livetrack.wire import commands as ask
-from livetrack.wire.commands import REQUESTS, Reply, Request, decode_reply, encode
+from livetrack.wire.commands import REQUESTS, Request
+from livetrack.wire.exchange import Reply, decode_reply, encode
 
 __all__ = ["Remote"]
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from livetrack.commands import cameras, sessions
 from livetrack.errors import LivetrackError
 from livetrack.wire import commands as ask
-from livetrack.wire.commands import Reply, Request
+from livetrack.wire.commands import Request
+from livetrack.wire.exchange import Reply
 
 if TYPE_CHECKING:
     from livetrack.engine import Engine

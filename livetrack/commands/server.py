@@ -9,7 +9,8 @@ import zmq
 
 from livetrack.commands.lanes import Lane
 from livetrack.errors import CommandError
-from livetrack.wire.commands import Reply, Request, decode_request, encode, id_of
+from livetrack.wire.commands import Request
+from livetrack.wire.exchange import Reply, decode_request, encode, id_of
 
 __all__ = ["CommandServer", "Handler"]
 

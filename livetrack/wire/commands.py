@@ -1,4 +1,4 @@
-"""Commands: a request is one JSON object in one frame, and so is its reply.
+"""Commands: what can be asked of an engine, and what it answers; `livetrack.wire.exchange` says how these travel.
 
 A request says which `command` it is, and an `id` of the sender's choice that the reply repeats. The other fields are
 those of the classes below; a field that is not known, or out of its bounds, has the request refused. `REQUESTS` lists
@@ -8,20 +8,20 @@ each with the type of its result.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Union
+from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta, Struct
 
 from livetrack.camera import Geometry
 from livetrack.devices import Property, Value
-from livetrack.errors import CommandError
 from livetrack.wire.status import RecordingStatus, Status
 
-__all__ = ["LARGEST_REQUEST", "REQUESTS", "Reply", "Request", "decode_reply", "decode_request", "encode", "id_of"]
-
-LARGEST_REQUEST = 65_536
-"""Bytes; what is larger is refused unread."""
+__all__ = [
+    "REQUESTS", "ActuatorState", "Actuators", "Addresses", "ChooseTarget", "ClearRoi", "ClearTarget", "Hello",
+    "MoveBy", "MoveTo", "Moved", "Pause", "Properties", "Request", "Resume", "SetExposure", "SetProperty", "SetRoi",
+    "SetSearchRadius", "SetThreshold", "Start", "StartRecording", "State", "Stop", "StopRecording", "SwapModel",
+    "Welcome",
+]  # fmt: skip
 
 Id = Annotated[int, Meta(ge=0, le=2**53)]  # JSON's numbers are exact so far
 Whole = Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -250,81 +250,3 @@ REQUESTS: dict[type[Request], Any] = {
     MoveBy: Moved,
 }
 """Every command, and the type of its `Reply.result`: the value in force. `str` is the state, or the model's name."""
-
-
-class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to a request."""
-
-    id: int = 0
-    """The request's; 0 where it could not be read."""
-    result: Any = None
-    error: str = ""
-    """Why it was refused or failed; empty when it was done."""
-    took_ms: float = 0.0
-    """In the engine."""
-    holdup_ms: float = 0.0
-    """For how long, beyond the usual time between two, no frame came while a device was told."""
-
-
-_REQUEST = msgspec.json.Decoder(Union[tuple(REQUESTS)])  # noqa: UP007  made at run time
-_ENCODER = msgspec.json.Encoder(enc_hook=str)
-
-
-_NAMES = tuple(str(kind.__struct_config__.tag) for kind in REQUESTS)
-
-
-class _Numbered(Struct):
-    id: Id = 0
-
-
-class _Named(Struct):
-    command: str
-
-
-def encode(message: Request | Reply) -> bytes:
-    """Return a request or a reply as it is sent."""
-    return _ENCODER.encode(message)
-
-
-def decode_request(payload: bytes) -> Request:
-    """Return the request that was sent.
-
-    Raises
-    ------
-    CommandError
-        It is too large, no JSON, no known command, or a field is missing, unknown or out of bounds.
-    """
-    if len(payload) > LARGEST_REQUEST:
-        raise CommandError(f"a request of {len(payload)} bytes: at most {LARGEST_REQUEST} are taken")
-    try:
-        request: Request = _REQUEST.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CommandError(_unknown(payload) or f"request cannot be read: {error}") from None
-    return request
-
-
-def _unknown(payload: bytes) -> str:
-    """Say which commands there are where it is an unknown one that was sent; nothing where something else is wrong."""
-    try:
-        name = msgspec.json.decode(payload, type=_Named).command
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-    return "" if name in _NAMES else f"there is no command {name[:50]!r}; there are {', '.join(_NAMES)}"
-
-
-def id_of(payload: bytes) -> int:
-    """Return the id of a request that cannot be read otherwise, 0 where it has none."""
-    if len(payload) > LARGEST_REQUEST:
-        return 0
-    try:
-        return msgspec.json.decode(payload, type=_Numbered).id
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return 0
-
-
-def decode_reply(payload: bytes) -> Reply:
-    """Return the reply that was sent, its result in JSON's own types. Raises `CommandError` where it is none."""
-    try:
-        return msgspec.json.decode(payload, type=Reply)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CommandError(f"the engine's answer cannot be read: {error}") from None
