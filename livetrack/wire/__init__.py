@@ -8,7 +8,8 @@ Every message that is published is one part (so that subscribers may conflate) a
 - `HEARTBEAT`, the state of the engine about once a second: topic, then `Status` as JSON;
 - `EVENT`, what happens: topic, then `EventMessage` as JSON.
 
-Commands are requests and replies on a socket of their own: `livetrack.wire.commands`, which travel as `livetrack.wire.exchange` says.
+Commands are requests and replies on a socket of their own: `livetrack.wire.commands` is what can be asked,
+`livetrack.wire.exchange` how it travels.
 
 All numbers are little-endian and lie on their natural boundaries. Headers say their own size and that of a
 row, so that fields can be added behind the last one without a new version: a reader skips what it does not know.
