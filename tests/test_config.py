@@ -39,7 +39,7 @@ def test_the_documented_file_equals_the_defaults() -> None:
         ("[camera.simulator]\nheight = 3", ":1: [camera.simulator] unknown key; did you mean simulated?"),
         (
             "[publish]\naddress = 'tcp://0.0.0.0:5555'",
-            ":2: [publish.address] = 'tcp://0.0.0.0:5555' is open to other machines: make keys with `livetrack keys FOLDER`",
+            ":2: [publish.address] = 'tcp://0.0.0.0:5555' is open to other machines: make keys with",
         ),
         (
             "[publish]\naddress = 'tcp://127.0.0.1:65536'",
