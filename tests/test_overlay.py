@@ -564,14 +564,15 @@ def test_the_process_ends_by_itself_with_a_screenshot(engine, tmp_path, monkeypa
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot send Ctrl-C to one process")
-def test_ctrl_c_ends_the_process_cleanly(engine, tmp_path, monkeypatch):
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_the_sessions_end_end_the_process_cleanly(engine, tmp_path, monkeypatch, ending):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     code = RUN + f"sys.exit(main({engine.address!r}, ViewSettings()))"
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as process:
         for _ in range(2):
             subscription(engine._positions)
         time.sleep(1.0)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ending)
         assert process.wait(timeout=20) == 0
         assert complaints(process.stderr.read()) == []
 

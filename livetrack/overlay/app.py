@@ -21,7 +21,10 @@ def run(address: str, view: ViewSettings, *, seconds: float | None = None, scree
     app.setStyle("Fusion")  # the one that takes every colour from the palette
     window = Window(address, view)
     # Python handles signals when the next refresh begins; the window is closed when that is over
-    previous = signal.signal(signal.SIGINT, lambda *_: QtCore.QTimer.singleShot(0, window, window.close))
+    previous = {
+        each: signal.signal(each, lambda *_: QtCore.QTimer.singleShot(0, window, window.close))
+        for each in (signal.SIGINT, signal.SIGTERM)  # the second: the session that it was opened with is over
+    }
     window.show()
     failures: list[str] = []
 
@@ -35,7 +38,8 @@ def run(address: str, view: ViewSettings, *, seconds: float | None = None, scree
     try:
         exit_code: int = app.exec()
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for each, handler in previous.items():
+            signal.signal(each, handler)
     if failures:
         raise UsageError(failures[0])
     return exit_code
