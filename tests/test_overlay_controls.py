@@ -79,6 +79,38 @@ def press(qtbot, window, sequence):
     qtbot.keyClick(window, combination.key(), combination.keyboardModifiers())
 
 
+def test_a_window_that_is_opened_changes_nothing(running, live, qtbot, monkeypatch):
+    with Remote(running.publisher.address) as remote:
+        before = remote.properties(), remote.hello().settings, remote.state().state
+        asked = []
+        ask = live._line.ask
+        monkeypatch.setattr(live._line, "ask", lambda what, *call: (asked.append(what), ask(what, *call)))
+        for _ in range(3):
+            live.teller.learnt_s = 0.0
+            live.teller.told_s = 0.0
+            live.refresh()
+            qtbot.wait(150)
+        assert set(asked) == {"hello", "properties"}
+        assert (remote.properties(), remote.hello().settings, remote.state().state) == before
+    assert live.body.controls.exposure.value() == 8  # the simulated camera's default
+
+
+def test_scrolling_past_a_field_does_not_change_it(live, qtbot):
+    controls, picture = live.body.controls, live.body.picture
+    fields = (controls.exposure, controls.threshold, controls.radius, picture.black, picture.white)
+    before = [field.value() for field in fields]
+    middle = QtCore.QPointF(5, 5)
+    for field in (*fields, controls.model, picture.lookup):
+        event = QtGui.QWheelEvent(
+            middle, middle, QtCore.QPoint(), QtCore.QPoint(0, 120), QtCore.Qt.MouseButton.NoButton,
+            QtCore.Qt.KeyboardModifier.NoModifier, QtCore.Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        QtCore.QCoreApplication.sendEvent(field, event)
+        assert not event.isAccepted()
+    assert [field.value() for field in fields] == before
+    assert (controls.model.currentText(), picture.lookup.currentText()) == ("spot", "grey")
+
+
 def test_p_pauses_tracking_and_goes_on(running, live, qtbot):
     press(qtbot, live, "P")
     until(qtbot, live, lambda: live.received.status.state == "paused")

@@ -7,6 +7,7 @@ from typing import Any
 
 from livetrack.client import Remote
 from livetrack.devices import EXPOSURE, Property
+from livetrack.overlay.fields import Choice, Number
 from livetrack.overlay.line import Line
 from livetrack.overlay.qt import QtCore, QtWidgets
 from livetrack.overlay.sidebar import form, note
@@ -18,6 +19,7 @@ __all__ = ["Controls"]
 FOLDER = "recordings"
 """Where recordings go when neither the person nor the settings say."""
 OWN = "model's own"
+UNKNOWN = "-"
 LONGEST_MS = 1e5
 
 
@@ -32,16 +34,18 @@ class Controls(QtWidgets.QWidget):
         self._line = line
         self.settings: dict[str, Any] = {}
         """In force, section by section, as the engine said last."""
-        self.exposure = _spin(" ms", 0.001, LONGEST_MS, 3)
-        self.threshold = _spin("", 0.0, 0.99, 2)
+        self.exposure = Number(" ms", 0.0, LONGEST_MS, 3)
+        self.exposure.setSpecialValueText(UNKNOWN)
+        self.threshold = Number("", 0.0, 0.99, 2)
         self.threshold.setSpecialValueText(OWN)
         self.threshold.setSingleStep(0.05)
-        self.radius = _spin(" px", 0.1, 1e4, 2)
+        self.radius = Number(" px", 0.0, 1e4, 2)
         self.radius.setSingleStep(0.5)
-        self.model = QtWidgets.QComboBox()
+        self.radius.setSpecialValueText(UNKNOWN)
+        self.model = Choice()
         self.model.setEditable(True)
+        self.model.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
         self.model.setInsertPolicy(QtWidgets.QComboBox.InsertPolicy.NoInsert)
-        self.model.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
         self.folder = QtWidgets.QLineEdit(FOLDER)
         self.region, self.whole = _button("Choose"), _button("Whole")
         self.camera_switch = _button("Close camera")
@@ -101,8 +105,8 @@ class Controls(QtWidgets.QWidget):
         """Show the settings in force; a field that is typed into is left alone."""
         self.settings = welcome.settings
         localizer, linker = (welcome.settings.get(section) or {} for section in ("localizer", "linker"))
-        _show(self.threshold, localizer.get("threshold") or 0.0)
-        _show(self.radius, linker.get("search_radius_px") or 0.0)
+        self.threshold.show_value(localizer.get("threshold") or 0.0)
+        self.radius.show_value(linker.get("search_radius_px") or 0.0)
         if not self.model.hasFocus():
             self.model.blockSignals(True)
             self.model.clear()
@@ -119,9 +123,7 @@ class Controls(QtWidgets.QWidget):
         exposure = next((each for each in properties if each.name == EXPOSURE), None)
         self.exposure.setEnabled(exposure is not None and not exposure.read_only)
         if exposure is not None:
-            low, high = exposure.low or 0.001, exposure.high or LONGEST_MS
-            self.exposure.setRange(low, high)
-            _show(self.exposure, float(exposure.value))
+            self.exposure.show_value(float(exposure.value), (exposure.low or 0.0, exposure.high or LONGEST_MS))
 
     def show_status(self, status: Status) -> None:
         """Show what is on and what is off."""
@@ -167,7 +169,6 @@ class Controls(QtWidgets.QWidget):
             (self.exposure, self._set_exposure), (self.threshold, self._set_threshold), (self.radius, self._set_radius),
         ):  # fmt: skip
             spin.valueChanged.connect(lambda _, call=call: call())
-            spin.editingFinished.connect(spin.clearFocus)
         self.model.textActivated.connect(lambda _: self._set_model())
         line_edit = self.model.lineEdit()
         if line_edit is not None:
@@ -230,20 +231,3 @@ def _button(text: str, *, checkable: bool = False) -> QtWidgets.QPushButton:
     button.setCheckable(checkable)
     button.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
     return button
-
-
-def _spin(suffix: str, low: float, high: float, decimals: int) -> QtWidgets.QDoubleSpinBox:
-    spin = QtWidgets.QDoubleSpinBox()
-    spin.setSuffix(suffix)
-    spin.setDecimals(decimals)
-    spin.setRange(low, high)
-    spin.setKeyboardTracking(False)
-    return spin
-
-
-def _show(spin: QtWidgets.QDoubleSpinBox, value: float) -> None:
-    """Show a value without setting it, unless somebody is at it."""
-    if not spin.hasFocus():
-        spin.blockSignals(True)
-        spin.setValue(value)
-        spin.blockSignals(False)

@@ -47,6 +47,8 @@ class Palette(NamedTuple):
         return f"""
             QMainWindow, QToolBar, QStatusBar, #sidebar, #sidebar QWidget#column {{ background: {self.panel}; }}
             QWidget {{ color: {self.text}; font-size: 12px; }}
+            QWidget:disabled {{ color: {self.faint}; }}
+            QLabel#hint {{ color: {self.faint}; font-size: 15px; }}
             QToolBar {{ border: none; border-bottom: 1px solid {self.line}; padding: 5px 8px; spacing: 2px; }}
             QToolBar::separator {{ background: {self.line}; width: 1px; margin: 5px 6px; }}
             QStatusBar {{ border-top: 1px solid {self.line}; min-height: 26px; }}

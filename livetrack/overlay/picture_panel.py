@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from livetrack.overlay.fields import Choice, Number
 from livetrack.overlay.histogram import Histogram
 from livetrack.overlay.levels import Levels, grey_histogram
 from livetrack.overlay.lookup import LOOKUPS, lookup_table
@@ -43,9 +44,8 @@ class PicturePanel(QtWidgets.QWidget):
         self.gamma_slider.setValue(STEPS // 2)
         self.gamma_slider.setToolTip("Below 1, faint things are brightened; double click for 1")
         self.gamma_text = QtWidgets.QLabel("1.00")
-        self.lookup = QtWidgets.QComboBox()
+        self.lookup = Choice()
         self.lookup.addItems(LOOKUPS)
-        self.lookup.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
         self.lookup.setToolTip("Colours of the grey levels; limits: blue is black and less, red is white and more")
         self.dark_cut, self.bright_cut = (
             _percent(value) for value in (levels.percentiles[0], 100 - levels.percentiles[1])
@@ -69,10 +69,8 @@ class PicturePanel(QtWidgets.QWidget):
         """Show the levels in use."""
         self.histogram.show_levels(levels, self.gamma, self.table)
         for spin, level in zip((self.black, self.white), levels, strict=True):
-            if not spin.hasFocus() and round(level, 1) != spin.value():
-                spin.blockSignals(True)
-                spin.setValue(round(level, 1))
-                spin.blockSignals(False)
+            if round(level, 1) != spin.value():
+                spin.show_value(round(level, 1))
 
     def reset_gamma(self) -> None:
         """Put gamma back to 1."""
@@ -141,19 +139,16 @@ def _name(text: str) -> QtWidgets.QLabel:
     return label
 
 
-def _spin(tip: str) -> QtWidgets.QDoubleSpinBox:
-    spin = QtWidgets.QDoubleSpinBox()
+def _spin(tip: str) -> Number:
+    spin = Number("", -1e9, 1e9, 1)
     spin.setMinimumWidth(60)
     spin.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
     spin.setButtonSymbols(QtWidgets.QAbstractSpinBox.ButtonSymbols.NoButtons)
-    spin.setRange(-1e9, 1e9)
-    spin.setDecimals(1)
-    spin.setKeyboardTracking(False)
     spin.setToolTip(tip)
     return spin
 
 
-def _percent(value: float) -> QtWidgets.QDoubleSpinBox:
+def _percent(value: float) -> Number:
     spin = _spin("")
     spin.setRange(0.0, 40.0)
     spin.setDecimals(2)

@@ -13,7 +13,7 @@ from livetrack.overlay.links import Links, drawable
 from livetrack.overlay.markers import MARKER_PX, Markers
 from livetrack.overlay.marks import Labels, ScaleBar, Selection
 from livetrack.overlay.palette import Palette
-from livetrack.overlay.qt import QtCore
+from livetrack.overlay.qt import QtCore, QtWidgets
 from livetrack.overlay.tails import Tails
 from livetrack.overlay.uncertainty import Uncertainty
 from livetrack.particles import Rows, empty_rows
@@ -45,6 +45,10 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
         for item in (self.picture, self.tails, self.markers, self.uncertainty, self.labels, self.selection):
             self.view_box.addItem(item, ignoreBounds=True)
         self.scale_bar = ScaleBar(self.view_box)
+        self.hint = QtWidgets.QLabel("No picture yet", self)
+        self.hint.setObjectName("hint")
+        self.hint.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
+        self.hint.setAttribute(QtCore.Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._preview: Preview | None = None
         self._update: Update | None = None
         self.frame = QtCore.QRectF()
@@ -62,6 +66,7 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
         if self._preview is None or picture_rect(self._preview) != rect:
             self.picture.setRect(rect)
         self._preview = preview
+        self.hint.hide()
         if self._update is None:
             self._set_frame(rect)
 
@@ -77,6 +82,7 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
     def show_particles(self, update: Update, tail: list[Links]) -> None:
         """Show the particles of one frame, and the tails that lead up to it."""
         self._update = update
+        self.hint.hide()
         self._set_frame(QtCore.QRectF(-0.5, -0.5, update.width, update.height))
         self.scale_bar.set_pixel_size(update.pixel_size_um)
         self.markers.show_rows(update.particles)
@@ -96,6 +102,7 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
         self.uncertainty.show_rows(empty_rows())
         self.tails.show_links([])
         self.selection.show_row(None)
+        self.hint.show()
 
     def fit(self) -> None:
         """Show the whole frame, and go on doing so when the window changes its size."""
@@ -147,6 +154,11 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
         if (row := self.particle_at(point.x(), point.y(), MARKER_PX / 2)) is not None:
             pieces.append(f"#{row['id']} at {row['x']:.2f}, {row['y']:.2f} px")
         return "   ".join(pieces)
+
+    def resizeEvent(self, event: Any) -> None:  # noqa: D102, N802 - Qt's
+        super().resizeEvent(event)
+        if hasattr(self, "hint"):  # pyqtgraph resizes while it is being made
+            self.hint.setGeometry(self.rect())
 
     def mouseMoveEvent(self, event: Any) -> None:  # noqa: D102, N802 - Qt's
         self._mouse = event.position().toPoint()
