@@ -8,7 +8,7 @@ __all__ = ["Rehearsal"]
 
 _WEIGHT = 0.1  # of the newest frame in what is usual
 _LEAST_REST = 4.0  # times the work on a frame that there must be between two: a rehearsal is as much work again
-_EARLY_NS = 100_000  # before the next frame is due it is to be over
+_EARLY_NS = 200_000  # before the next frame is due it is to be over; it may begin later by as much
 _EVEN = 0.1  # share of the interval that frames may be off by, in the mean
 
 
@@ -45,8 +45,8 @@ class Rehearsal:
         return min(most_s, max(0.0, (self._due_ns - time.perf_counter_ns()) * 1e-9))
 
     def is_due(self) -> bool:
-        """Say whether it is time, once for each frame."""
-        due = self._due_ns is not None and time.perf_counter_ns() >= self._due_ns
-        if due:
-            self._due_ns = None
-        return due
+        """Say whether it is time, once for each frame; not when it is too late to be over before the next."""
+        if self._due_ns is None or (late_ns := time.perf_counter_ns() - self._due_ns) < 0:
+            return False
+        self._due_ns = None
+        return late_ns < _EARLY_NS

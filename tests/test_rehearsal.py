@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -15,24 +13,48 @@ from livetrack.tracker import Tracker
 MS = 1_000_000
 
 
-def after(intervals_ms: np.ndarray, work_ms: float) -> Rehearsal:
+class Clock:
+    """Stands in for the module `time`."""
+
+    now_ns = 10**15
+
+    def perf_counter_ns(self) -> int:
+        return self.now_ns
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("livetrack.rehearsal.time", clock)
+    return clock
+
+
+def after(clock: Clock, intervals_ms: np.ndarray, work_ms: float) -> Rehearsal:
     """Return what has seen such frames, the last of them just now."""
     rehearsal = Rehearsal()
-    ended_ns = time.perf_counter_ns() - int(intervals_ms.sum() * MS)
     for interval_ms in intervals_ms:
-        ended_ns += int(interval_ms * MS)
-        rehearsal.note(ended_ns, ended_ns, ended_ns + int(work_ms * MS))
+        clock.now_ns += int(interval_ms * MS)
+        rehearsal.note(clock.now_ns, clock.now_ns, clock.now_ns + int(work_ms * MS))
     return rehearsal
 
 
-def test_even_frames_are_rehearsed_shortly_before_the_next_is_due() -> None:
-    rehearsal = after(np.full(100, 400.0), work_ms=20.0)
+def test_even_frames_are_rehearsed_shortly_before_the_next_is_due(clock: Clock) -> None:
+    rehearsal = after(clock, np.full(200, 40.0), work_ms=2.0)
     wait_s = rehearsal.wait_s(10.0)
-    assert 0.25 < wait_s < 0.38
+    assert 0.0375 < wait_s < 0.038  # 2 ms of work, and over 0.2 ms before the frame
+    clock.now_ns += int(wait_s * 1e9) - MS
     assert not rehearsal.is_due()
-    time.sleep(wait_s)
+    clock.now_ns += MS + 1000
+    assert rehearsal.wait_s(10.0) == 0
     assert rehearsal.is_due()
     assert not rehearsal.is_due()  # once a frame
+    assert rehearsal.wait_s(10.0) == 10.0
+
+
+def test_one_that_would_keep_the_next_frame_waiting_is_left_out(clock: Clock) -> None:
+    rehearsal = after(clock, np.full(200, 40.0), work_ms=2.0)
+    clock.now_ns += 39 * MS
+    assert not rehearsal.is_due()
     assert rehearsal.wait_s(10.0) == 10.0
 
 
@@ -45,10 +67,12 @@ def test_even_frames_are_rehearsed_shortly_before_the_next_is_due() -> None:
     ],
     ids=["no time for it", "nobody knows when the next comes", "too few were seen"],
 )
-def test_others_are_not(intervals_ms: np.ndarray, work_ms: float) -> None:
-    rehearsal = after(intervals_ms, work_ms)
-    assert rehearsal.wait_s(1e-9) == 1e-9
-    assert not rehearsal.is_due()
+def test_others_are_not(clock: Clock, intervals_ms: np.ndarray, work_ms: float) -> None:
+    rehearsal = after(clock, intervals_ms, work_ms)
+    for _ in range(100):
+        assert rehearsal.wait_s(1.0) == 1.0
+        assert not rehearsal.is_due()
+        clock.now_ns += MS // 10
 
 
 @pytest.mark.parametrize("search", ["full", "follow"])
