@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from fake_engine import rows_of, update_of
 
+from livetrack.calibrate import Medium
 from livetrack.overlay.analysis import (
     PhaseCounts,
     Trace,
     binned_spectrum,
     mean_squared_displacement,
     on_even_times,
+    physics_of,
     power_spectrum,
 )
 from livetrack.overlay.analysis.trace import POINTS
@@ -161,3 +165,38 @@ def test_phases_forget_the_oldest_and_what_was_not_measured():
     counts.add(rows_of((1, np.nan, 0), (2, np.inf, 1)))
     counts.add(rows_of((1, 0, 0), flags=Flag.COASTED))
     assert counts.positions == 50_000
+
+
+def test_a_free_particle_is_told_its_diffusion_constant():
+    diffusion, fps, size_um = 0.2, 100.0, 0.1
+    steps = RNG.normal(0, np.sqrt(2 * diffusion / fps) / size_um, (2, 4000))
+    x, y = steps.cumsum(axis=1) + RNG.normal(0, 0.1, steps.shape)
+    told = physics_of(points_of(x, y, fps=fps), size_um, 0.0, Medium())
+    value, std = (float(each) for each in re.match(r"D (\S+) ± (\S+) µm²/s", told).groups())
+    assert abs(value - diffusion) < 3 * std
+    assert std < 0.1 * diffusion
+    kept = np.sort(RNG.choice(4000, 3000, replace=False))  # frames that were missed change nothing
+    told = physics_of(points_of(x[kept], y[kept], kept, fps), size_um, 0.0, Medium())
+    assert float(told.split()[1]) == pytest.approx(diffusion, rel=0.1)
+
+
+def test_a_trapped_particle_is_told_its_stiffness():
+    medium, fps, corner_hz, size_um = Medium(), 500.0, 20.0, 0.1
+    spread = np.sqrt(medium.thermal_energy / medium.stiffness(corner_hz)) / size_um
+    keep = np.exp(-2 * np.pi * corner_hz / fps)
+    x = np.empty((2, 8000))
+    x[:, 0] = 0
+    kicks = RNG.normal(0, spread * np.sqrt(1 - keep**2), x.shape)
+    for n in range(1, x.shape[1]):
+        x[:, n] = keep * x[:, n - 1] + kicks[:, n]
+    told = physics_of(points_of(*x, fps=fps), size_um, 0.0, medium)
+    along_x, along_y = (float(each) for each in re.match(r"trap (\S+) ± \S+, (\S+) ± \S+ pN/µm", told).groups())
+    assert (along_x, along_y) == pytest.approx([medium.stiffness(corner_hz)] * 2, rel=0.15)
+
+
+def test_nothing_is_said_without_a_pixel_size_or_of_too_little():
+    points = points_of(RNG.normal(0, 1, 500).cumsum(), RNG.normal(0, 1, 500).cumsum())
+    assert physics_of(points, None, 0.0, Medium()) == ""
+    assert physics_of(points[:100], 0.1, 0.0, Medium()) == ""
+    points["t_s"] = 0
+    assert physics_of(points, 0.1, 0.0, Medium()) == ""

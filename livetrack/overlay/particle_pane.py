@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
+from livetrack.calibrate import Medium
 from livetrack.client import Update
-from livetrack.overlay.analysis import Trace
+from livetrack.overlay.analysis import Trace, physics_of
 from livetrack.overlay.palette import TRAJECTORY_COLOURS, Palette
 from livetrack.overlay.plots import Plots
 from livetrack.overlay.qt import QtCore, QtWidgets
@@ -11,6 +14,8 @@ from livetrack.overlay.qt import QtCore, QtWidgets
 __all__ = ["ParticlePane"]
 
 HEIGHT, EMPTY_HEIGHT = 232, 44
+PHYSICS_S = 2.0
+"""Between two fits."""
 EMPTY = "Click a particle to see its path, its power spectrum and how far it wanders"
 
 
@@ -23,6 +28,10 @@ class ParticlePane(QtWidgets.QFrame):
         super().__init__()
         self.setObjectName("pane")
         self.trace: Trace | None = None
+        self.exposure_s = 0.0
+        """Of each picture, and what is about the particles: for what is said of them."""
+        self.medium = Medium()
+        self._physics, self._physics_s = "", -math.inf
         self._name, self._facts = QtWidgets.QLabel(), QtWidgets.QLabel()
         self._name.setObjectName("title")
         self._facts.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -55,6 +64,7 @@ class ParticlePane(QtWidgets.QFrame):
     def choose(self, trace: Trace | None) -> None:
         """Follow another trajectory, or none."""
         self.trace = trace
+        self._physics, self._physics_s = "", -math.inf
         self._empty.setVisible(trace is None)
         self._full.setVisible(trace is not None)
         self.setFixedHeight(EMPTY_HEIGHT if trace is None else HEIGHT)
@@ -67,8 +77,12 @@ class ParticlePane(QtWidgets.QFrame):
         """Show the graphs and the facts as they are in `update`, the newest frame."""
         if self.trace is None or update is None or not self.isVisible():
             return
-        self._facts.setText("     ".join(facts(self.trace, update)))
-        self.plots.look(self.trace.points, update.pixel_size_um, now_s)
+        points = self.trace.points
+        if now_s - self._physics_s > PHYSICS_S:
+            self._physics_s = now_s
+            self._physics = physics_of(points, update.pixel_size_um, self.exposure_s, self.medium)
+        self._facts.setText("     ".join([*facts(self.trace, update), self._physics]).rstrip())
+        self.plots.look(points, update.pixel_size_um, now_s)
 
 
 def facts(trace: Trace, update: Update) -> list[str]:

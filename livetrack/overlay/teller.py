@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from livetrack.calibrate import Medium
 from livetrack.client.reach import reachable
 from livetrack.overlay.bar import Bar
 from livetrack.overlay.body import Body
@@ -23,6 +24,7 @@ TELL_S = 0.2
 LEARN_S = 5.0
 """Between two looks at the settings in force: another client may change them."""
 FAILURE_SHOWN_S = 10.0
+_MEDIUM = ("temperature_k", "viscosity_pa_s", "particle_radius_um")
 
 
 class Teller:
@@ -78,10 +80,14 @@ class Teller:
         self._body.controls.show_status(status)
 
     def _learn(self, status: Status, scene: Scene) -> None:
-        """Ask for the settings in force, and look whether those of the last time clash."""
-        self._body.controls.learn()
+        """Ask for the settings in force; look whether those of the last time clash, and tell who reckons with them."""
+        controls = self._body.controls
+        controls.learn()
+        self._body.pane.exposure_s = controls.exposure.value() * 1e-3
+        calibration = controls.settings.get("calibration") or {}
+        self._body.pane.medium = Medium(**{name: calibration[name] for name in _MEDIUM if name in calibration})
         rows = scene.shown[1].particles if scene.shown[1] else empty_rows()
-        self._advice = clash(self._body.controls.settings, status, rows)
+        self._advice = clash(controls.settings, status, rows)
 
     def _say_failed(self, why: str) -> None:
         self.failure, self.failure_s = why, time.perf_counter()
