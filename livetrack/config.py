@@ -142,6 +142,8 @@ class CalibrationSettings(Section, frozen=True):
     temperature_k: Positive = 295.15
     viscosity_pa_s: Positive = 0.00095
     particle_radius_um: Positive = 0.5
+    file: str = "livetrack-calibration.json"
+    """Where `livetrack calibrate` keeps how the picture answers stage, galvo or trap; empty keeps it for the session."""
 
 
 class Sections(Section, frozen=True):

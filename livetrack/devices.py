@@ -12,8 +12,9 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from msgspec import Struct
 
 from livetrack.camera import Geometry
+from livetrack.errors import UsageError
 
-__all__ = ["EXPOSURE", "Actuated", "Actuator", "Adjustable", "Property", "Value"]
+__all__ = ["EXPOSURE", "Actuated", "Actuator", "ActuatorCalibration", "Adjustable", "Property", "Value"]
 
 Value: TypeAlias = bool | int | float | str
 """Of a property."""
@@ -35,6 +36,53 @@ class Property(Struct, frozen=True, kw_only=True):
     choices: tuple[Value, ...] = ()
     """All values that it takes; empty where it takes any within the bounds."""
     read_only: bool = False
+
+
+Matrix: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
+
+
+class ActuatorCalibration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the picture answers an actuator of two axes: what `livetrack calibrate` measures."""
+
+    actuator: str
+    unit: str
+    """Of the actuator's positions."""
+    camera: str
+    """The camera driver it was measured with."""
+    matrix: Matrix
+    """Motion of the particles, px, for a move by 1 along each axis: first row x, second row y."""
+    matrix_std: Matrix
+    """Standard uncertainty of each element."""
+    delay_frames: float
+    """From the answer to a frame until a frame shows it; 0: the next one does, in full."""
+    delay_std_frames: float
+    interval_s: float
+    """From frame to frame, as it was then."""
+    binning: int
+    """Of the picture, and its pixel size: with others the matrix is not valid."""
+    pixel_size_um: float | None
+    made: str
+    """Date and time, ISO 8601."""
+
+    def move(self, dx_px: float, dy_px: float) -> tuple[float, float]:
+        """Return by how much to move the actuator so that the particles move by so many px."""
+        (a, b), (c, d) = self.matrix
+        determinant = a * d - b * c
+        return (d * dx_px - b * dy_px) / determinant, (a * dy_px - c * dx_px) / determinant
+
+    def check(self, camera: str, geometry: Geometry) -> None:
+        """Refuse to be used with another camera, binning or pixel size. Raises `UsageError`."""
+        now = (camera, geometry.binning, geometry.pixel_size_um)
+        then = (self.camera, self.binning, self.pixel_size_um)
+        if now != then:
+            raise UsageError(
+                f"the calibration of {self.actuator!r} is of camera {then[0]}, binning {then[1]}, {_size(then[2])}; "
+                f"now they are {now[0]}, {now[1]}, {_size(now[2])}: calibrate again (`livetrack calibrate`)"
+            )
+
+
+def _size(pixel_size_um: float | None) -> str:
+    return "no pixel size" if pixel_size_um is None else f"{pixel_size_um:g} µm per px"
 
 
 @runtime_checkable

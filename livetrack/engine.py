@@ -14,7 +14,7 @@ from contextlib import ExitStack
 import livetrack
 from livetrack.acquisition import Acquisition, State
 from livetrack.camera import Camera, Frame, load_driver
-from livetrack.commands import CommandServer, Desk, Orders
+from livetrack.commands import Calibrations, CommandServer, Desk, Orders
 from livetrack.config import Config
 from livetrack.errors import InputError, LivetrackError, UsageError
 from livetrack.events import EventTeller
@@ -71,6 +71,7 @@ class Engine:
         self.target: int | None = None
         self.paused = False
         self.orders = Orders()
+        self.calibrations = Calibrations(config.calibration.file, config.camera.driver)
         self._desk = Desk(self)
         self._commands: CommandServer | None = None
         self._sockets = Sockets(config.publish)

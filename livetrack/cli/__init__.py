@@ -143,6 +143,43 @@ def _parser() -> argparse.ArgumentParser:
     keys = command("keys", "keys:keys", "make keys with which other machines are let in")
     keys.add_argument("folder", type=Path, metavar="FOLDER", help="to be made")
 
+    calibrate = command("calibrate", "calibrate:calibrate", "measure how the picture answers stage, galvo or trap")
+    calibrate.add_argument("actuator", nargs="?", default="stage", help="what is moved (%(default)s)")
+    calibrate.add_argument(
+        "--step",
+        type=_positive,
+        metavar="UNITS",
+        help="of each move, in its own unit (default: 8 px, where that is known)",
+    )
+    calibrate.add_argument("--rounds", type=_count, default=4, help="moves in each of four directions (%(default)s)")
+    calibrate.add_argument(
+        "--settle", type=_positive, default=0.5, metavar="S", help="that it has for a move (%(default)s s)"
+    )
+    _client_options(calibrate)
+
+    follow = command("follow", "feedback:follow", "keep a particle in its place by moving the stage")
+    follow.add_argument("--actuator", default="stage", help="what is moved (%(default)s)")
+    follow.add_argument(
+        "--deadband", type=_not_negative, default=0.25, metavar="PX", help="leave this much alone (%(default)s px)"
+    )
+    _target_options(follow, "the middle of the picture")
+    _client_options(follow)
+
+    trap = command("trap", "feedback:trap", "hold or steer a particle, with an answer to every frame")
+    trap.add_argument(
+        "--actuator", default="stage", help="what is moved; `trap` is an optical trap's own centre (%(default)s)"
+    )
+    trap.add_argument("--gain", type=_positive, help="share of the error that is answered (default: the best)")
+    trap.add_argument(
+        "--circle",
+        nargs=2,
+        type=_positive,
+        metavar=("PX", "S"),
+        help="steer it round a circle of this radius and period",
+    )
+    _target_options(trap, "where it is")
+    _client_options(trap)
+
     track = command("track", "track:track", "find and link the particles of a movie or a recorded session")
     track.add_argument("movie", type=Path, help="TIFF stack, folder of images, video, or a recorded session's folder")
     track.add_argument("-o", "--output", type=Path, required=True, help="table to write: .csv or .parquet")
@@ -236,6 +273,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _target_options(parser: argparse.ArgumentParser, place: str) -> None:
+    parser.add_argument("--particle", type=int, metavar="ID", help="which (default: the engine's target)")
+    parser.add_argument(
+        "--near", nargs=2, type=float, metavar=("X", "Y"), help="or the nearest to this place, px (default: the middle)"
+    )
+    parser.add_argument(
+        "--at", nargs=2, type=float, metavar=("X", "Y"), help=f"where to hold it, px (default: {place})"
+    )
+    parser.add_argument(
+        "--lost-after", type=_positive, default=0.5, metavar="S", help="stop without it for so long (%(default)s s)"
+    )
+    parser.add_argument("--seconds", type=_positive, metavar="S", help="stop after so long")
+
+
+def _client_options(parser: argparse.ArgumentParser) -> None:
+    from livetrack.client import DEFAULT_ADDRESS
+
+    parser.add_argument("--address", default=DEFAULT_ADDRESS, help="the engine's (%(default)s)")
+    _keys_option(parser)
+    _json_option(parser)
+
+
 def _session_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--headless", action="store_true", help="no window")
     parser.add_argument("--seconds", type=_positive, metavar="S", help="stop after so long")
@@ -284,6 +343,20 @@ def _new_figure(text: str) -> Path:
     if path.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise argparse.ArgumentTypeError(f"{path}: the name must end in .png, .svg or .pdf")
     return path
+
+
+def _count(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return value
+
+
+def _not_negative(text: str) -> float:
+    return 0.0 if text.strip() in ("0", "0.0") else _positive(text)
 
 
 def _positive(text: str) -> float:

@@ -15,7 +15,7 @@ from msgspec import structs
 from livetrack.camera import Geometry
 from livetrack.client.reach import DEFAULT_ADDRESS, Keys, connect, reachable
 from livetrack.client.streams import StatusSubscriber
-from livetrack.devices import Property, Value
+from livetrack.devices import ActuatorCalibration, Property, Value
 from livetrack.errors import CommandError
 from livetrack.wire import RecordingStatus, Status, WireError
 from livetrack.wire import commands as ask
@@ -60,6 +60,7 @@ class Remote:
         self.timeout_s = timeout_s
         self.last = Reply()
         """The answer to the last command: how long it took, and for how long it kept frames from coming."""
+        self.calibrations: dict[str, ActuatorCalibration] = {}
         self._number = 0
         self.address, self._socket = _find(address, timeout_s, keys)
 
@@ -205,6 +206,31 @@ class Remote:
     def set_galvo(self, x: float, y: float, *, wait: bool = False) -> ask.Moved:
         """Point the galvo, in its own unit."""
         return self.move_to("galvo", x, y, wait=wait)
+
+    def move(self, actuator: str, dx_px: float, dy_px: float, *, wait: bool = False) -> ask.Moved:
+        """Move an actuator so that the particles move by so many px in the picture; needs `livetrack calibrate`."""
+        return self.move_by(actuator, *self.calibration(actuator).move(float(dx_px), float(dy_px)), wait=wait)
+
+    def calibration(self, actuator: str) -> ActuatorCalibration:
+        """Return how the picture answers an actuator; one that is not calibrated for this picture is refused.
+
+        It is asked for once; `calibrations.clear()` has it asked for again.
+        """
+        if actuator not in self.calibrations:
+            welcome = self.hello()
+            if actuator not in welcome.calibrations:
+                raise CommandError(
+                    f"actuator {actuator!r} is not calibrated: run `livetrack calibrate {actuator}` first"
+                )
+            found = welcome.calibrations[actuator]
+            found.check(found.camera, welcome.geometry)
+            self.calibrations[actuator] = found
+        return self.calibrations[actuator]
+
+    def store_calibration(self, calibration: ActuatorCalibration) -> None:
+        """Have the engine keep an actuator's calibration, for all clients and for sessions to come."""
+        self._ask(ask.StoreCalibration(calibration=calibration))
+        self.calibrations[calibration.actuator] = calibration
 
     def close(self) -> None:
         """Disconnect; harmless when done already."""

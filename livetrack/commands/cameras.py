@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "actuators", "clear_roi", "move_by", "move_to", "properties", "set_exposure", "set_property", "set_roi", "start",
-    "stop",
+    "stop", "store_calibration",
 ]  # fmt: skip
 
 _PATIENCE_S = 20.0  # for a camera to open or close
@@ -87,6 +87,17 @@ def move_to(engine: Engine, request: ask.MoveTo) -> ask.Moved:
 def move_by(engine: Engine, request: ask.MoveBy) -> ask.Moved:
     """Move an actuator by a step."""
     return _move(engine, request.actuator, lambda actuator: actuator.move_by, request.step, request.wait)
+
+
+def store_calibration(engine: Engine, request: ask.StoreCalibration) -> None:
+    """Keep an actuator's calibration, where it can be true."""
+    calibration = request.calibration
+    _actuator(engine, calibration.actuator)
+    calibration.check(engine.config.camera.driver, engine.acquisition.geometry)
+    (a, b), (c, d) = calibration.matrix
+    if not abs(a * d - b * c) > 0:
+        raise CommandError("the calibration's matrix has no inverse: it moves nothing, or along one line only")
+    engine.calibrations.store(calibration)
 
 
 def _move(

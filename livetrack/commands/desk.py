@@ -54,6 +54,7 @@ _DUTIES: dict[type[Request], Duty] = {
     ask.Actuators: Duty(cameras.actuators, "actuators", device=True),
     ask.MoveTo: Duty(cameras.move_to, "actuators", device=True),
     ask.MoveBy: Duty(cameras.move_by, "actuators", device=True),
+    ask.StoreCalibration: Duty(cameras.store_calibration, "actuators"),
 }
 
 

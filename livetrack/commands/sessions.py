@@ -48,6 +48,7 @@ def hello(engine: Engine, request: ask.Hello) -> ask.Welcome:
         geometry=acquisition.geometry,
         geometry_number=acquisition.geometry_number,
         calibration=settings["calibration"],
+        calibrations=engine.calibrations.known(),
         settings=settings,
         models=(*shipped_models(), *METHODS),
         status=status,

@@ -89,16 +89,25 @@ class Target:
         self._last_t_s: float | None = None
 
     def __iter__(self) -> Iterator[Seen]:
+        return self.seen_for(math.inf)
+
+    def seen_for(self, seconds: float) -> Iterator[Seen]:
+        """Iterate for so long, in the time of the frames; afterwards the particle can be followed on."""
+        start_s: float | None = None
+        ended = False
         try:
-            while True:
+            while not ended:
                 update = self._next()
                 if self.particle is None:
                     self.particle = _choose(update, self._near_px)
+                start_s = update.t_s if start_s is None else start_s
+                ended = update.t_s - start_s >= seconds
                 seen = self._look(update)
                 if seen is not None:
                     yield seen
         finally:
-            self.close()
+            if not ended:
+                self.close()
 
     def close(self) -> None:
         """Follow no more, and stop what moves; harmless when done already."""

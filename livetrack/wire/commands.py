@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from livetrack.camera import Geometry
-from livetrack.devices import Property, Value
+from livetrack.devices import ActuatorCalibration, Property, Value
 from livetrack.wire.status import RecordingStatus, Status
 
 __all__ = [
@@ -167,6 +167,12 @@ class MoveBy(Request, frozen=True):
     wait: bool = False
 
 
+class StoreCalibration(Request, frozen=True):
+    """Keep an actuator's calibration, for all clients and sessions to come."""
+
+    calibration: ActuatorCalibration
+
+
 class Addresses(Struct, frozen=True, kw_only=True):
     """Where an engine is to be reached."""
 
@@ -192,6 +198,8 @@ class Welcome(Struct, frozen=True, kw_only=True):
     """The settings `[calibration]`."""
     settings: dict[str, Any]
     """All settings in force, section by section."""
+    calibrations: dict[str, ActuatorCalibration] = {}
+    """Of actuators, by their names: those that have been calibrated with this camera."""
     models: tuple[str, ...] = ()
     """Names that `SwapModel` takes; it takes an ONNX file as well."""
     status: Status
@@ -248,5 +256,6 @@ REQUESTS: dict[type[Request], Any] = {
     Actuators: list[ActuatorState],
     MoveTo: Moved,
     MoveBy: Moved,
+    StoreCalibration: None,
 }
 """Every command, and the type of its `Reply.result`: the value in force. `str` is the state, or the model's name."""

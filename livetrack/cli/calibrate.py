@@ -1,0 +1,53 @@
+"""`livetrack calibrate`: how the picture answers what can be moved."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from livetrack.calibrate.affine import Affine
+from livetrack.cli.output import terminal, write_json
+from livetrack.client import Remote
+from livetrack.control.calibration import calibrate_actuator
+from livetrack.devices import ActuatorCalibration
+
+__all__ = ["calibrate"]
+
+
+def calibrate(args: argparse.Namespace) -> int:
+    """Move an actuator by known steps, tell how the picture answers, and have the engine keep it."""
+    console = terminal()
+    with Remote(args.address) as remote, _bar(f"moving {args.actuator}", console) as show:
+        calibration, affine = calibrate_actuator(
+            remote, args.actuator, step=args.step, rounds=args.rounds, settle_s=args.settle, progress=show
+        )
+        remote.store_calibration(calibration)
+    terminal(stderr=False).print(_in_words(calibration, affine))
+    write_json(args.json, calibration)
+    return 0
+
+
+def _in_words(calibration: ActuatorCalibration, affine: Affine) -> str:
+    (a, b), (c, d) = calibration.matrix
+    (a_std, b_std), (c_std, d_std) = calibration.matrix_std
+    unit = calibration.unit or "of its units"
+    mirrored = ", mirrored" if affine.mirrored else ""
+    late_ms = 1e3 * calibration.delay_frames * calibration.interval_s
+    return (
+        f"{calibration.actuator}: 1 {unit} is {affine.scale:.4g} px, turned by {affine.rotation_deg:.1f}°{mirrored}\n"
+        f"  dx = ({a:+.4f} ± {a_std:.4f}) u  {b:+.4f} ± {b_std:.4f} v, px per {unit}\n"
+        f"  dy = ({c:+.4f} ± {c_std:.4f}) u  {d:+.4f} ± {d_std:.4f} v\n"
+        f"  delay from the answer to a frame until a frame shows it: {calibration.delay_frames:.2f} ± "
+        f"{calibration.delay_std_frames:.2f} frames ({late_ms:.1f} ms at {1 / calibration.interval_s:.0f} frames/s)"
+    )
+
+
+@contextmanager
+def _bar(what: str, console: Console) -> Iterator[Callable[[float], None]]:
+    with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as bars:
+        task = bars.add_task(what, total=1.0)
+        yield lambda share: bars.update(task, completed=share)

@@ -1,0 +1,191 @@
+"""`livetrack follow` and `trap`: finished feedback programs, each a client as any other."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from livetrack.calibrate import Medium, stiffness_from_spectrum
+from livetrack.cli.output import terminal, write_json
+from livetrack.client import Remote
+from livetrack.control import LoopModel, Seen, Target, effective_delay
+from livetrack.control.follow import follow as follow_particle
+from livetrack.control.hold import circle, hold, still, watch
+from livetrack.control.record import Record, Summary
+from livetrack.devices import ActuatorCalibration
+from livetrack.errors import InputError
+
+__all__ = ["follow", "trap"]
+
+_WATCH_S = 4.0  # that a trapped particle is looked at before feedback begins
+_SETTLED_FRAMES = 50  # that the summary leaves out at the start
+_TELL_S = 0.5
+
+
+def follow(args: argparse.Namespace) -> int:
+    """Keep a particle in place by moving the stage; tell how well."""
+    console = terminal()
+    with _target(args) as target, Remote(args.address) as remote:
+        remote.calibration(args.actuator)  # refused before anything moves
+        with _watched(console, target) as show:
+            record = follow_particle(
+                remote,
+                target,
+                actuator=args.actuator,
+                at_px=args.at,
+                deadband_px=args.deadband,
+                seconds=args.seconds or math.inf,
+                on_frame=show,
+            )
+    summary = record.summary(_SETTLED_FRAMES)
+    console.print(_held(target, summary))
+    write_json(args.json, {"particle": target.particle, "held": summary})
+    return 0
+
+
+def trap(args: argparse.Namespace) -> int:
+    """Hold or steer a particle, with an answer to every frame; tell how well, and what theory says."""
+    console = terminal()
+    with _target(args) as target, Remote(args.address) as remote:
+        calibration = remote.calibration(args.actuator)
+        welcome = remote.hello()
+        medium = Medium(**{name: welcome.calibration[name] for name in Medium.__struct_fields__})
+        pixel_um = welcome.geometry.pixel_size_um
+        at_px, corner_hz = args.at, 0.0
+        if args.actuator == "trap":
+            at_px, corner_hz = _look_first(target, calibration, pixel_um, medium, console)
+        model = _model(calibration, pixel_um, medium, corner_hz)
+        gain = args.gain or model.best_gain()
+        if not model.is_stable(gain):
+            raise InputError(
+                f"--gain {gain:g}: with a delay of {calibration.delay_frames:.1f} frames the loop is stable below "
+                f"{model.largest_gain():.3g} only; best is {model.best_gain():.3g}"
+            )
+        console.print(_advice(model, gain))
+        with _watched(console, target) as show:
+            record = hold(
+                remote,
+                target,
+                args.actuator,
+                gain,
+                at_px=at_px,
+                path=circle(*args.circle) if args.circle else still,
+                seconds=args.seconds or math.inf,
+                on_frame=show,
+            )
+    summary = record.summary(_SETTLED_FRAMES)
+    console.print(_held(target, summary))
+    figures: dict[str, Any] = {"particle": target.particle, "gain": gain, "held": summary}
+    figures |= _beside_theory(record, model, gain, pixel_um, console)
+    write_json(args.json, figures)
+    return 0
+
+
+def _target(args: argparse.Namespace) -> Target:
+    near = None if args.near is None else tuple(args.near)
+    return Target(args.address, args.particle, near_px=near, lost_after_s=args.lost_after)
+
+
+def _look_first(
+    target: Target, calibration: ActuatorCalibration, pixel_um: float | None, medium: Medium, console: Console
+) -> tuple[tuple[float, float], float]:
+    """Return where a trapped particle is without feedback, and the trap's corner frequency."""
+    if pixel_um is None:
+        raise InputError("the pixel size is not known: set calibration.pixel_size_um")
+    with console.status(f"looking at the trapped particle for {_WATCH_S:g} s"):
+        record, place = watch(target, _WATCH_S)
+    rows = record.array()
+    corners = [
+        stiffness_from_spectrum(pixel_um * rows[axis], calibration.interval_s, 0.0, None, medium).corner_hz.value
+        for axis in ("x", "y")
+    ]
+    corner_hz = math.sqrt(corners[0] * corners[1])
+    console.print(f"trap at {place[0]:.2f}, {place[1]:.2f} px, corner frequency {corner_hz:.3g} Hz without feedback")
+    return place, corner_hz
+
+
+def _model(calibration: ActuatorCalibration, pixel_um: float | None, medium: Medium, corner_hz: float) -> LoopModel:
+    """Return the loop in theory, in px; without a pixel size its variances are in arbitrary units."""
+    return LoopModel(
+        interval_s=calibration.interval_s,
+        diffusion=medium.diffusion_um2_s / (pixel_um or 1.0) ** 2,
+        delay_frames=max(0.0, calibration.delay_frames),
+        corner_hz=corner_hz,
+        action="trap" if corner_hz else "step",
+    )
+
+
+def _advice(model: LoopModel, gain: float) -> str:
+    best, largest = model.best_gain(), model.largest_gain()
+    text = (
+        f"gain {gain:.3g} (best {best:.3g}, stable below {largest:.3g}, at a delay of {model.delay_frames:.2f} frames)"
+    )
+    if model.action == "trap":
+        stiffer = model.variances(0.0).position / model.variances(gain).position
+        text += f"; the trap will be {stiffer:.2f} times as stiff"
+        if stiffer < 1:
+            text += ": feedback makes it worse; the trap is too quick for this camera"
+    return text
+
+
+def _held(target: Target, summary: Summary) -> str:
+    if not summary.frames:
+        return "too short to tell how well it was held"
+    return (
+        f"particle {target.particle} held for {summary.seconds:.1f} s: standard deviation {summary.std_px[0]:.3f}, "
+        f"{summary.std_px[1]:.3f} px, mean {summary.mean_px[0]:+.3f}, {summary.mean_px[1]:+.3f} px, at most "
+        f"{summary.largest_px:.2f} px away; {summary.frames} frames, {summary.unanswered} not answered, "
+        f"{summary.moves} moves"
+    )
+
+
+def _beside_theory(
+    record: Record, model: LoopModel, gain: float, pixel_um: float | None, console: Console
+) -> dict[str, Any]:
+    """Tell how late the loop acted, and how far the particle should have strayed."""
+    rows = record.array(_SETTLED_FRAMES)
+    error = float(np.sqrt(np.nanmean(rows["std"] ** 2))) if len(rows) else 0.0
+    figures: dict[str, Any] = {}
+    if model.action == "step":
+        place, order = (np.stack([rows[a], rows[b]], axis=1) for a, b in (("x", "y"), ("dx", "dy")))
+        try:
+            delay = effective_delay(rows["frame"], place, order, error)
+        except InputError as why:
+            console.print(str(why))
+            return figures
+        console.print(f"the loop acted {delay.frames:.2f} ± {delay.std:.2f} frames late")
+        figures["delay_frames"] = delay
+        model = LoopModel(
+            interval_s=model.interval_s,
+            diffusion=model.diffusion,
+            delay_frames=max(0.0, delay.frames),
+            error=error,
+            action="step",
+        )
+    if pixel_um is not None:
+        expected = math.sqrt(model.variances(gain).measured)
+        figures["expected_std_px"] = expected
+        console.print(f"theory, for the radius, viscosity and temperature of the settings: {expected:.3f} px")
+    return figures
+
+
+@contextmanager
+def _watched(console: Console, target: Target) -> Iterator[Callable[[Seen], None]]:
+    """Show where the particle is, twice a second; Ctrl-C ends the work, and a lost particle is told."""
+    told = -math.inf
+    with console.status("waiting for the particle") as status:
+
+        def show(seen: Seen) -> None:
+            nonlocal told
+            if (now := time.monotonic()) - told > _TELL_S:
+                told = now
+                status.update(f"particle {target.particle} at {seen.x:.2f}, {seen.y:.2f} px; Ctrl-C stops")
+
+        yield show

@@ -1,0 +1,72 @@
+"""What a feedback program did, frame by frame, and what it came to."""
+
+from __future__ import annotations
+
+from math import nan, sqrt
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+__all__ = ["RECORD", "Record", "Summary"]
+
+RECORD = np.dtype(
+    [
+        ("frame", "<i8"),
+        ("t_s", "<f8"),
+        ("x", "<f8"),  # px from where it is to be
+        ("y", "<f8"),
+        ("std", "<f8"),  # px, localisation error
+        ("dx", "<f8"),  # px that it was ordered to move by, 0 where nothing was
+        ("dy", "<f8"),
+    ]
+)
+"""One frame in which the particle was seen."""
+
+
+class Summary(Struct, frozen=True, kw_only=True):
+    """How well a particle was held; px, along x and along y."""
+
+    frames: int
+    seconds: float
+    unanswered: int
+    """Frames in which it was not seen, or that went by unread."""
+    moves: int
+    mean_px: tuple[float, float]
+    std_px: tuple[float, float]
+    largest_px: float
+    """Farthest that it was from where it is to be."""
+
+
+class Record:
+    """Rows of `RECORD`, as they come."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[float, ...]] = []
+
+    def add(
+        self, frame: int, t_s: float, error: tuple[float, float], std: float, order: tuple[float, float] = (0.0, 0.0)
+    ) -> None:
+        """Note one frame."""
+        self._rows.append((frame, t_s, *error, std, *order))
+
+    def array(self, skip: int = 0) -> npt.NDArray[np.void]:
+        """Return all but the first `skip`, (N,) of `RECORD`."""
+        return np.array(self._rows[skip:], RECORD)
+
+    def summary(self, skip: int = 0) -> Summary:
+        """Return what it comes to, without the first `skip` frames."""
+        rows = self.array(skip)
+        if not len(rows):
+            return Summary(
+                frames=0, seconds=0.0, unanswered=0, moves=0, mean_px=(nan, nan), std_px=(nan, nan), largest_px=nan
+            )
+        return Summary(
+            frames=len(rows),
+            seconds=float(rows["t_s"][-1] - rows["t_s"][0]),
+            unanswered=int(rows["frame"][-1] - rows["frame"][0]) + 1 - len(rows),
+            moves=int(((rows["dx"] != 0) | (rows["dy"] != 0)).sum()),
+            mean_px=(float(rows["x"].mean()), float(rows["y"].mean())),
+            std_px=(float(rows["x"].std()), float(rows["y"].std())),
+            largest_px=sqrt(float((rows["x"] ** 2 + rows["y"] ** 2).max())),
+        )
