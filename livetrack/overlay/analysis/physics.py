@@ -31,16 +31,17 @@ def physics_of(points: Points, pixel_size_um: float | None, exposure_s: float, m
     if not pixel_size_um or len(points) < LEAST:
         return ""
     x, y, step_s = on_even_times(points)
-    exposure_s = min(exposure_s, step_s)
-    if not step_s:
+    if not step_s or not np.ptp(points["frame"]):
         return ""
-    fits = [_trap(position[-MOST:] * pixel_size_um, step_s, exposure_s, medium) for position in (x, y)]
+    fits = [_trap(each[-MOST:] * pixel_size_um, step_s, min(exposure_s, step_s), medium) for each in (x, y)]
     if fits[0] and fits[1]:
         along_x, along_y = (fit.stiffness for fit in fits if fit)
         return f"trap {along_x.value:.3g} ± {along_x.std:.1g}, {along_y.value:.3g} ± {along_y.std:.1g} pN/µm"
+    frame_s = float(np.ptp(points["t_s"]) / np.ptp(points["frame"]))
     try:
         along_x, along_y = (
-            diffusion_constant(_by_frame(points, axis) * pixel_size_um, step_s, exposure_s).diffusion for axis in "xy"
+            diffusion_constant(_by_frame(points, axis) * pixel_size_um, frame_s, min(exposure_s, frame_s)).diffusion
+            for axis in "xy"
         )
     except InputError:
         return ""
