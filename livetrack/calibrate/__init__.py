@@ -6,10 +6,11 @@ NumPy alone: any feedback program may use it. Lengths are µm, times s, forces p
 from livetrack.calibrate.diffusion import DiffusionFit, diffusion_constant
 from livetrack.calibrate.equipartition import stiffness_from_variance
 from livetrack.calibrate.estimate import Estimate
+from livetrack.calibrate.gauge import Gauge, Reading
 from livetrack.calibrate.medium import Medium
 from livetrack.calibrate.spectrum import SpectrumFit, stiffness_from_spectrum
 
 __all__ = [
-    "DiffusionFit", "Estimate", "Medium", "SpectrumFit", "diffusion_constant", "stiffness_from_spectrum",
-    "stiffness_from_variance",
+    "DiffusionFit", "Estimate", "Gauge", "Medium", "Reading", "SpectrumFit", "diffusion_constant",
+    "stiffness_from_spectrum", "stiffness_from_variance",
 ]  # fmt: skip

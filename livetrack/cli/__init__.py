@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     demo = command("demo", "live:demo", "track a simulated microscope: no hardware needed")
+    demo.add_argument("--trap", action="store_true", help="with a bead in an optical trap, among free ones")
     _session_options(demo)
     run = command("run", "live:run", "track the camera of the settings, with the window")
     run.add_argument("config", nargs="?", type=Path, help="settings (default: config.toml here, else the defaults)")
@@ -113,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     shown = listen.add_mutually_exclusive_group()
     shown.add_argument("--csv", action="store_true", help="every particle as a line of CSV")
     shown.add_argument("--quiet", action="store_true", help="only the summary")
+    shown.add_argument(
+        "--trap", action="store_true", help="stiffness and diffusion of the target, or of the particle in the middle"
+    )
     listen.add_argument("--seconds", type=_positive, metavar="S", help="stop after so long")
     listen.add_argument(
         "--timeout",

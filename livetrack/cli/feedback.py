@@ -10,23 +10,25 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 from rich.console import Console
 
-from livetrack.calibrate import Medium, stiffness_from_spectrum
+from livetrack.calibrate import Gauge, Medium
 from livetrack.cli.output import terminal, write_json
 from livetrack.client import Remote
 from livetrack.control import LoopModel, Seen, Target, effective_delay
 from livetrack.control.follow import follow as follow_particle
 from livetrack.control.hold import circle, hold, still, watch
 from livetrack.control.record import Record, Summary
-from livetrack.devices import ActuatorCalibration
+from livetrack.devices import EXPOSURE, ActuatorCalibration
 from livetrack.errors import InputError
 
 __all__ = ["follow", "trap"]
 
-_WATCH_S = 4.0  # that a trapped particle is looked at before feedback begins
+_WATCH_S = 3.0  # that a trapped particle is looked at before feedback begins
 _SETTLED_FRAMES = 50  # that the summary leaves out at the start
 _TELL_S = 0.5
+_WORTH = 1.02
 
 
 def follow(args: argparse.Namespace) -> int:
@@ -58,10 +60,14 @@ def trap(args: argparse.Namespace) -> int:
         welcome = remote.hello()
         medium = Medium(**{name: welcome.calibration[name] for name in Medium.__struct_fields__})
         pixel_um = welcome.geometry.pixel_size_um
-        at_px, corner_hz = args.at, 0.0
+        at_px, model = args.at, _model(remote, calibration, medium, pixel_um)
         if args.actuator == "trap":
-            at_px, corner_hz = _look_first(target, calibration, pixel_um, medium, console)
-        model = _model(calibration, pixel_um, medium, corner_hz)
+            if pixel_um is None:
+                raise InputError("the pixel size is not known: set calibration.pixel_size_um")
+            with console.status(f"looking at the trapped particle for {_WATCH_S:g} s"):
+                at_px, corner_hz = _look_first(target, model, pixel_um, medium)
+            console.print(f"trap at {at_px[0]:.2f}, {at_px[1]:.2f} px, corner frequency {corner_hz:.3g} Hz as it is")
+            model = structs.replace(model, corner_hz=corner_hz, action="trap")
         gain = args.gain or model.best_gain()
         if not model.is_stable(gain):
             raise InputError(
@@ -93,32 +99,32 @@ def _target(args: argparse.Namespace) -> Target:
     return Target(args.address, args.particle, near_px=near, lost_after_s=args.lost_after)
 
 
-def _look_first(
-    target: Target, calibration: ActuatorCalibration, pixel_um: float | None, medium: Medium, console: Console
-) -> tuple[tuple[float, float], float]:
-    """Return where a trapped particle is without feedback, and the trap's corner frequency."""
-    if pixel_um is None:
-        raise InputError("the pixel size is not known: set calibration.pixel_size_um")
-    with console.status(f"looking at the trapped particle for {_WATCH_S:g} s"):
-        record, place = watch(target, _WATCH_S)
-    rows = record.array()
-    corners = [
-        stiffness_from_spectrum(pixel_um * rows[axis], calibration.interval_s, 0.0, None, medium).corner_hz.value
-        for axis in ("x", "y")
+def _look_first(target: Target, model: LoopModel, pixel_um: float, medium: Medium) -> tuple[tuple[float, float], float]:
+    """Return where a trapped particle is without feedback, px, and the trap's corner frequency."""
+    record, place = watch(target, _WATCH_S)
+    gauge = Gauge(model.interval_s, model.exposure_s, medium, _WATCH_S)
+    for row in record.array():
+        gauge.add(int(row["frame"]), *(pixel_um * float(row[name]) for name in ("x", "y", "std", "std")))
+    reading = gauge.reading()
+    stiffness = [
+        fit.stiffness.value if fit else each.value if each else math.nan
+        for fit, each in zip(reading.spectrum, reading.equipartition, strict=True)
     ]
-    corner_hz = math.sqrt(corners[0] * corners[1])
-    console.print(f"trap at {place[0]:.2f}, {place[1]:.2f} px, corner frequency {corner_hz:.3g} Hz without feedback")
+    corner_hz = medium.corner_hz(math.sqrt(stiffness[0] * stiffness[1]))
+    if not corner_hz > 0:
+        raise InputError(f"the particle does not stay where a trap would keep it: seen for {reading.seconds:.1f} s")
     return place, corner_hz
 
 
-def _model(calibration: ActuatorCalibration, pixel_um: float | None, medium: Medium, corner_hz: float) -> LoopModel:
+def _model(remote: Remote, calibration: ActuatorCalibration, medium: Medium, pixel_um: float | None) -> LoopModel:
     """Return the loop in theory, in px; without a pixel size its variances are in arbitrary units."""
+    exposure_s = next((1e-3 * float(each.value) for each in remote.properties() if each.name == EXPOSURE), 0.0)
     return LoopModel(
         interval_s=calibration.interval_s,
+        exposure_s=min(exposure_s, calibration.interval_s),
         diffusion=medium.diffusion_um2_s / (pixel_um or 1.0) ** 2,
         delay_frames=max(0.0, calibration.delay_frames),
-        corner_hz=corner_hz,
-        action="trap" if corner_hz else "step",
+        action="step",
     )
 
 
@@ -130,8 +136,8 @@ def _advice(model: LoopModel, gain: float) -> str:
     if model.action == "trap":
         stiffer = model.variances(0.0).position / model.variances(gain).position
         text += f"; the trap will be {stiffer:.2f} times as stiff"
-        if stiffer < 1:
-            text += ": feedback makes it worse; the trap is too quick for this camera"
+        if stiffer < _WORTH:
+            text += ": feedback is no use here, the trap is too quick for the camera and the delay"
     return text
 
 
@@ -151,8 +157,11 @@ def _beside_theory(
 ) -> dict[str, Any]:
     """Tell how late the loop acted, and how far the particle should have strayed."""
     rows = record.array(_SETTLED_FRAMES)
-    error = float(np.sqrt(np.nanmean(rows["std"] ** 2))) if len(rows) else 0.0
     figures: dict[str, Any] = {}
+    if not len(rows):
+        return figures
+    error = float(np.sqrt(np.nanmean(rows["std"] ** 2)))
+    model = structs.replace(model, error=error)
     if model.action == "step":
         place, order = (np.stack([rows[a], rows[b]], axis=1) for a, b in (("x", "y"), ("dx", "dy")))
         try:
@@ -162,13 +171,7 @@ def _beside_theory(
             return figures
         console.print(f"the loop acted {delay.frames:.2f} ± {delay.std:.2f} frames late")
         figures["delay_frames"] = delay
-        model = LoopModel(
-            interval_s=model.interval_s,
-            diffusion=model.diffusion,
-            delay_frames=max(0.0, delay.frames),
-            error=error,
-            action="step",
-        )
+        model = structs.replace(model, delay_frames=max(0.0, delay.frames))
     if pixel_um is not None:
         expected = math.sqrt(model.variances(gain).measured)
         figures["expected_std_px"] = expected

@@ -6,6 +6,7 @@ import argparse
 import math
 import sys
 
+from livetrack.cli.gauge import TrapGauge
 from livetrack.cli.output import write_json
 from livetrack.cli.stream import Stream
 from livetrack.client import Update
@@ -21,6 +22,7 @@ def listen(args: argparse.Namespace) -> int:
     """Print messages until Ctrl-C, `--seconds`, or silence; then what was received, missed, and how late."""
     messages = missed = particles = 0
     latency = Histogram()
+    gauge = TrapGauge(args.address) if args.trap else None
     stream = Stream(args.address, args.newest)
     if args.csv:
         print("frame,t_s,id,x,y,x_std,y_std,intensity,score")
@@ -30,7 +32,10 @@ def listen(args: argparse.Namespace) -> int:
             missed += update.gap
             particles += len(update.particles)
             latency.record(update.t_client_ns - update.t_received_ns)
-            if args.csv:
+            if gauge is not None:
+                if line := gauge.look(update):
+                    print(line)
+            elif args.csv:
                 _print_csv(update)
             elif not args.quiet:
                 print(_line(update))
@@ -47,7 +52,10 @@ def listen(args: argparse.Namespace) -> int:
         f"{messages} messages, {particles} particles, {missed} messages missed" + (late if messages else ""),
         file=sys.stderr,
     )
-    write_json(args.json, {"messages": messages, "missed": missed, "particles": particles, "latency_us": spread})
+    figures = {"messages": messages, "missed": missed, "particles": particles, "latency_us": spread}
+    if gauge is not None:
+        figures["trap"] = gauge.reading
+    write_json(args.json, figures)
     return 0 if messages else 1
 
 

@@ -23,7 +23,18 @@ __all__ = ["demo", "run", "view"]
 
 def demo(args: argparse.Namespace) -> int:
     """Track the simulated microscope."""
-    return _session(load_config(None, _overrides(args)), args)
+    trap = _TRAP if args.trap else ()
+    return _session(load_config(None, [*trap, *_overrides(args)]), args)
+
+
+_TRAP = tuple(
+    f"camera.simulated.{setting}"
+    for setting in (
+        "width=160", "height=160", "fps=200.0", "exposure_ms=4.0", "count=6", "spread=0.0", "diffusion_um2_s=0.455",
+        "drift_um_s=[0.0, 0.0]", "min_distance_um=3.0", "trap_stiffness_pn_um=1.0",
+    )
+)  # fmt: skip
+"""Beads of 1 µm in water, the first in a trap with a corner of 18 Hz."""
 
 
 def run(args: argparse.Namespace) -> int:

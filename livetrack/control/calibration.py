@@ -206,12 +206,15 @@ def _check(affine: Affine, step: float, unit: str, actuator: str) -> None:
 
 
 def _delay(steps: list[_Step]) -> tuple[float, float]:
-    """Return the delay in frames and its uncertainty: when half of the motion is there."""
+    """Return the delay in frames, when half of the motion is there, and its uncertainty by the jackknife."""
     length = min(len(each.motions) for each in steps)
     ends = np.array([each.motion() for each in steps])
     motions = np.array([each.motions[:length] for each in steps])
-    each = [_half_way(motions[k : k + 1], ends[k : k + 1]) for k in range(len(steps))]
-    return _half_way(motions, ends), float(np.std(each, ddof=1) / np.sqrt(len(each)))
+    without = np.array(
+        [_half_way(np.delete(motions, k, axis=0), np.delete(ends, k, axis=0)) for k in range(len(steps))]
+    )
+    spread = (len(steps) - 1) / len(steps) * ((without - without.mean()) ** 2).sum()
+    return _half_way(motions, ends), float(np.sqrt(spread))
 
 
 def _half_way(motions: Floats, ends: Floats) -> float:

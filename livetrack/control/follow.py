@@ -23,7 +23,7 @@ def follow(
     actuator: str = "stage",
     at_px: tuple[float, float] | None = None,
     deadband_px: float = 0.25,
-    limit_px: float = inf,
+    limit_px: float | None = None,
     seconds: float = inf,
     on_frame: Callable[[Seen], object] = lambda seen: None,
 ) -> Record:
@@ -39,7 +39,7 @@ def follow(
     at_px
         x and y; None for the middle of the picture.
     limit_px
-        Longest move.
+        Longest move; None for half the linker's search radius, so that the particle keeps its id.
     on_frame
         Called with each frame in which the particle was seen.
 
@@ -56,6 +56,8 @@ def follow(
         raise InputError(f"deadband_px = {deadband_px} must be 0 or more")
     calibration = remote.calibration(actuator)
     quiet_frames = ceil(2 * calibration.delay_frames) + 1  # a slow move is half done after the delay
+    if limit_px is None:
+        limit_px = 0.5 * remote.hello().settings["linker"]["search_radius_px"]
     controller, record = Controller(_GAIN, limit=limit_px), Record()
     awake = 0
     for seen in target.seen_for(seconds):
