@@ -69,7 +69,7 @@ def fit_profiles(
     begin = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
     height = (rows["intensity"] / noise).astype(np.float64)
     _make_heights_plausible(grey, noise, begin, height)
-    image = Image.of(grey, noise)
+    image = Image.of(grey, noise, begin, radius_px)
     form = typical_profile(image, begin, height, wanted, prior, radius_px)
     fit = _Fit(image, begin, height, wanted, form, prior, threads)
     fit.survey(camera)

@@ -13,7 +13,7 @@ from livetrack.jit import njit
 __all__ = ["Image", "read_windows"]
 
 _FEWEST, _MOST = 8, 0.5  # pixels, and share of all, that are stuck at an end of the scale; others are there by chance
-_STRIDE = 7  # of the pixels whose median is the frame's level
+_SAMPLES = 1 << 13  # pixels, whose median is the frame's level
 _HALF = np.float32(0.5)
 _NONE = np.float32(0)
 
@@ -31,34 +31,51 @@ class Image(NamedTuple):
     """Grey levels at which pixels are stuck, cut off at zero and saturated; infinite where there are none."""
 
     @classmethod
-    def of(cls, grey: npt.NDArray[np.float32], noise: float) -> Image:
-        """Measure the rest.
+    def of(cls, grey: npt.NDArray[np.float32], noise: float, places: npt.NDArray[np.float64], reach_px: float) -> Image:
+        """Measure the rest, the ends of the scale where somebody will look: up to `reach_px` about `places` (N, 2).
 
         An end of the scale shows as an extreme that several pixels share; though not most of them, as the background
         of an image without noise does.
         """
-        sample = grey[::_STRIDE, ::_STRIDE].ravel()
+        step = round(math.sqrt(grey.size / _SAMPLES)) | 1  # odd, so as not to fall in step with a pattern
+        sample = grey[::step, ::step].ravel()
         level = float(np.partition(sample, sample.size // 2)[sample.size // 2])
-        darkest, brightest, lows, highs = _extremes(grey)
-        few, most = _FEWEST, _MOST * grey.size
+        darkest, brightest, lows, highs, looked = _extremes(grey, places, math.ceil(reach_px))
+        few, most = _FEWEST, _MOST * looked
         return cls(
             grey, noise, level,
             (darkest if few <= lows <= most else -math.inf, brightest if few <= highs <= most else math.inf),
         )  # fmt: skip
 
 
-@njit
-def _extremes(grey: Any) -> Any:
-    """Return the least and the largest grey level, and how many pixels have each."""
-    flat = grey.reshape(-1)
-    least, most = flat[0], flat[0]
-    for p in range(flat.size):
-        least, most = min(least, flat[p]), max(most, flat[p])
-    lows, highs = 0, 0
-    for p in range(flat.size):
-        lows += flat[p] == least
-        highs += flat[p] == most
-    return float(least), float(most), lows, highs
+@njit(fastmath=True)
+def _extremes(grey: Any, places: Any, reach: int) -> Any:
+    """Return the least and the largest grey level about `places`, how many pixels have each, and how many there are.
+
+    Of crowded images all pixels are looked at, once.
+    """
+    height, width = grey.shape
+    boxes = np.empty((len(places), 4), np.int64)
+    for n in range(len(places)):
+        x, y = round(places[n, 0]), round(places[n, 1])
+        boxes[n] = max(0, y - reach), min(height, y + reach + 1), max(0, x - reach), min(width, x + reach + 1)
+    if len(places) * (2 * reach + 1) ** 2 > grey.size:
+        boxes = np.array([[0, height, 0, width]])
+    least = most = grey[boxes[0, 0], boxes[0, 2]]
+    for top, bottom, left, right in boxes:
+        for i in range(top, bottom):
+            line = grey[i, left:right]
+            for j in range(line.size):
+                least, most = min(least, line[j]), max(most, line[j])
+    lows, highs, looked = 0, 0, 0
+    for top, bottom, left, right in boxes:
+        for i in range(top, bottom):
+            line = grey[i, left:right]
+            looked += line.size
+            for j in range(line.size):
+                lows += line[j] == least
+                highs += line[j] == most
+    return float(least), float(most), lows, highs, looked
 
 
 @njit
