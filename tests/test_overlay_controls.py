@@ -90,7 +90,7 @@ def test_a_window_that_is_opened_changes_nothing(running, live, qtbot, monkeypat
             live.teller.told_s = 0.0
             live.refresh()
             qtbot.wait(150)
-        assert set(asked) == {"hello", "properties"}
+        assert set(asked) == {"hello"}
         assert (remote.properties(), remote.hello().settings, remote.state().state) == before
     assert live.body.controls.exposure.value() == 8  # the simulated camera's default
 

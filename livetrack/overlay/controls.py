@@ -97,16 +97,23 @@ class Controls(QtWidgets.QWidget):
     # what the engine says
 
     def learn(self) -> None:
-        """Ask for the settings in force, and what the camera can be told."""
+        """Ask for the settings in force."""
         self._line.ask("hello", Remote.hello, self.show_welcome)
+
+    def learn_camera(self) -> None:
+        """Ask what the camera can be told: seldom, for a device may take its time over that."""
         self._line.ask("properties", Remote.properties, self.show_properties)
 
     def show_welcome(self, welcome: Welcome) -> None:
         """Show the settings in force; a field that is typed into is left alone."""
         self.settings = welcome.settings
-        localizer, linker = (welcome.settings.get(section) or {} for section in ("localizer", "linker"))
+        localizer, linker, camera = (
+            welcome.settings.get(section) or {} for section in ("localizer", "linker", "driver_settings")
+        )
         self.threshold.show_value(localizer.get("threshold") or 0.0)
         self.radius.show_value(linker.get("search_radius_px") or 0.0)
+        if EXPOSURE in camera:
+            self.exposure.show_value(camera[EXPOSURE])
         if not self.model.hasFocus():
             self.model.blockSignals(True)
             self.model.clear()
@@ -147,7 +154,7 @@ class Controls(QtWidgets.QWidget):
     def _set_exposure(self) -> None:
         wanted_ms = self.exposure.value()
         self._ask("exposure", lambda remote: remote.set_exposure(wanted_ms), lambda ms: f"exposure {ms:g} ms")
-        self._line.ask("properties", Remote.properties, self.show_properties)
+        self.learn_camera()
 
     def _set_threshold(self) -> None:
         wanted = self.threshold.value() or None

@@ -39,6 +39,7 @@ class Teller:
         """Why the last command was not carried out, and when that was said."""
         self._advice = ""
         self.told_s = self.learnt_s = 0.0
+        self._knows_camera = False
         self.readout, self.rates, self.recording = (QtWidgets.QLabel() for _ in range(3))
         self.recording.setObjectName("recording")
         foot.setSizeGripEnabled(False)
@@ -50,6 +51,7 @@ class Teller:
     def begin_anew(self) -> None:
         """Look at everything again: another engine speaks."""
         self.told_s = self.learnt_s = 0.0
+        self._knows_camera = False
         self._body.banner.forget()
 
     def tell(self, received: Received, scene: Scene, now_s: float) -> None:
@@ -83,6 +85,9 @@ class Teller:
         """Ask for the settings in force; look whether those of the last time clash, and tell who reckons with them."""
         controls = self._body.controls
         controls.learn()
+        if not self._knows_camera:
+            self._knows_camera = True
+            controls.learn_camera()
         self._body.pane.exposure_s = controls.exposure.value() * 1e-3
         calibration = controls.settings.get("calibration") or {}
         self._body.pane.medium = Medium(**{name: calibration[name] for name in _MEDIUM if name in calibration})
@@ -92,3 +97,4 @@ class Teller:
     def _say_failed(self, why: str) -> None:
         self.failure, self.failure_s = why, time.perf_counter()
         self.learnt_s = 0.0  # the fields show what was wanted: look what is in force
+        self._knows_camera = False
