@@ -14,7 +14,7 @@ from livetrack.localize.edge import flag_edges
 from livetrack.localize.inference import Inference, quickest
 from livetrack.localize.models import ModelCard, read_card
 from livetrack.localize.normalize import fill_input, fill_inputs, noise_level, to_float
-from livetrack.localize.profile_fit import CameraLaw, ProfilePrior, fit_profiles
+from livetrack.localize.profile_fit import CameraLaw, ProfilePrior, fit_profiles, make_tables
 from livetrack.localize.score_law import ScoreLaw
 from livetrack.localize.symmetry_fit import fit_symmetric
 from livetrack.localize.template_fit import TemplateFit
@@ -170,6 +170,8 @@ class NetworkLocalizer:
 
     def warmup(self, shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
         """Compile and allocate everything for images of `shape` and `dtype`."""
+        if self._profile_fit and self.card.symmetry == "round":
+            make_tables(self._prior)
         rng = np.random.default_rng(0)
         image = (100 + 10 * rng.random(shape)).astype(dtype)
         middle = empty_rows(1)

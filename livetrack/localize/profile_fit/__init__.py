@@ -15,8 +15,8 @@ Where the noise would rule the profile, what the model has learnt of its particl
 noise's variance rises with the grey level by a law that is given, or found from the image (`noise_law`).
 """
 
-from livetrack.localize.profile_fit.fit import fit_profiles
+from livetrack.localize.profile_fit.fit import fit_profiles, make_tables
 from livetrack.localize.profile_fit.noise_law import CameraLaw
 from livetrack.localize.profile_fit.prior import PROFILE_STEP_PX, ProfilePrior, radial_profile
 
-__all__ = ["PROFILE_STEP_PX", "CameraLaw", "ProfilePrior", "fit_profiles", "radial_profile"]
+__all__ = ["PROFILE_STEP_PX", "CameraLaw", "ProfilePrior", "fit_profiles", "make_tables", "radial_profile"]

@@ -16,11 +16,11 @@ from livetrack.localize.profile_fit.noise_law import CameraLaw, estimated_law
 from livetrack.localize.profile_fit.pixels import Image, read_windows
 from livetrack.localize.profile_fit.prior import ProfilePrior
 from livetrack.localize.profile_fit.typical import typical_profile
-from livetrack.localize.profile_fit.window import KNOT_PX, window_of
+from livetrack.localize.profile_fit.window import KNOT_PX, RUNGS, window_of
 from livetrack.localize.threads import share
 from livetrack.particles import Flag, Rows
 
-__all__ = ["fit_profiles"]
+__all__ = ["fit_profiles", "make_tables"]
 
 Doubles = npt.NDArray[np.float64]
 Wanted = npt.NDArray[np.bool_]
@@ -31,6 +31,7 @@ _FAR_MORE = 4.0  # times the height that was told: so much tells of a ring, not 
 _LEAST_HEIGHT = 1.0  # in units of the noise: the prior's scale is no smaller
 _SURVEY_STEPS, _MOST_STEPS = 2, 4
 _FEW = 24  # particles for which a second thread is not worth its start
+_USUAL = 16  # unknowns of a profile: a core of 14 px
 _SMOOTH = ProfilePrior()
 
 
@@ -181,6 +182,14 @@ class _Fit:
     def _share(self, part: Callable[[int, int], None]) -> None:
         """Do `part` of the particles first to last, on several threads where there are many."""
         share(part, len(self.centre), self._threads, _FEW)
+
+
+def make_tables(prior: ProfilePrior) -> None:
+    """Make the tables that particles of usual sizes need: they take up to 15 ms, which a live session has not."""
+    for knots in RUNGS:
+        if knots <= _USUAL:
+            window_of(knots)
+            prior.of(knots)
 
 
 @njit

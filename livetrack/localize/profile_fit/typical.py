@@ -13,13 +13,12 @@ from livetrack.jit import njit
 from livetrack.localize.profile_fit.neighbours import neighbours, spacing
 from livetrack.localize.profile_fit.pixels import Image
 from livetrack.localize.profile_fit.prior import ProfilePrior
-from livetrack.localize.profile_fit.window import KNOT_PX, splines
+from livetrack.localize.profile_fit.window import KNOT_PX, RUNGS, splines
 
 __all__ = ["typical_profile"]
 
 Doubles = npt.NDArray[np.float64]
 
-_LEAST_RADIUS_PX = 4.5
 _SPACED = 100  # particles that the typical distance to a neighbour is found from
 _SAMPLE = 12  # and the typical profile
 _USEFUL = 0.98  # share of the information on the position that lies within it
@@ -34,7 +33,8 @@ def typical_profile(
 ) -> Doubles:
     """Return (K,) the coefficients of the mean profile of the brightest, for height 1, over the level at its end.
 
-    K is such that its core holds `_USEFUL` of the information on the position, sum of f'(r)^2 r, and a margin.
+    K is one of `RUNGS`, such that its core holds `_USEFUL` of the information on the position, sum of f'(r)^2 r, and a
+    margin.
 
     Parameters
     ----------
@@ -47,8 +47,8 @@ def typical_profile(
     radius_px
         Largest radius, px.
     """
-    most = max(_LEAST_RADIUS_PX, spacing(places[:: len(places) // _SPACED + 1], places, radius_px))
-    knots = math.ceil(most / KNOT_PX)
+    most = spacing(places[:: len(places) // _SPACED + 1], places, radius_px)
+    knots = max((rung for rung in RUNGS if rung <= most / KNOT_PX), default=RUNGS[0])
     sample = np.argsort(-np.abs(height) * wanted, kind="stable")[:_SAMPLE]
     sample = sample[wanted[sample]]
     rings = 2 * knots
@@ -66,8 +66,8 @@ def typical_profile(
     form: Doubles = np.linalg.solve(both, spline @ said + information @ mean)
     useful = np.cumsum((form[2:] - form[:-2]) ** 2 * np.arange(1, knots - 1))
     last = 1 + int(np.searchsorted(useful, _USEFUL * useful[-1]))
-    radius = min(most, max(_LEAST_RADIUS_PX, _MARGIN * last * KNOT_PX + _MARGIN_PX))
-    form = form[: math.ceil(radius / KNOT_PX)] - form[-1]
+    enough = _MARGIN * last + _MARGIN_PX / KNOT_PX
+    form = form[: min((rung for rung in RUNGS if rung >= enough), default=knots)] - form[-1]
     form[-1] = 0
     return form
 

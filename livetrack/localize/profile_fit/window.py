@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["KNOT_PX", "PHASES", "Window", "splines", "window_of"]
+__all__ = ["KNOT_PX", "PHASES", "RUNGS", "Window", "splines", "window_of"]
 
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -17,6 +17,9 @@ KNOT_PX = 0.9
 """Distance of the profile's knots."""
 PHASES = 5
 """Places of the centre within a pixel, along each axis, that the tables are made for."""
+
+RUNGS = (5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40)
+"""Numbers of a profile's unknowns, of which one is chosen: a few, so that their tables are soon all there."""
 
 _REACH = 1.5  # radius of the window over that of the core
 _LEAST_PX = 7.0
