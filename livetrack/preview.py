@@ -26,6 +26,7 @@ _ROOM = 40
 """Times the spread between the percentiles: greys farther out are cut off. One of the 256 levels is then about the
 noise's standard deviation at most, whatever a hot pixel says."""
 _SLACK = 1.5  # the range is kept while it is at most so many times too wide: levels do not dance
+_EARLY = 0.9  # of the time between two pictures: a camera of that very rate is not to miss one now and then
 _WHOLE_BYTES_S = 100e6  # of whole pictures, at most
 
 
@@ -37,7 +38,10 @@ class GreyRange(NamedTuple):
 
 
 class PreviewSender:
-    """Sends the newest frame of `show` from a thread of its own, `settings.preview_fps` times a second.
+    """Sends the newest frame of `show` from a thread of its own, about `settings.preview_fps` times a second at most.
+
+    Just after a frame is published: then the loop waits for the next one, and has no use for the processor that the
+    picture takes here and, as it is drawn at once, in the window.
 
     `socket` is an XPUB socket and belongs to the thread from now on: which topics are subscribed to says what is
     made. `PREVIEW` is thinned out to `settings.preview_max_px` and in 8 bits; `WHOLE` has every pixel as the camera
@@ -52,6 +56,7 @@ class PreviewSender:
         self._wanted: set[bytes] = set()
         self._range: GreyRange | None = None
         self._looked_s = 0.0
+        self._news = threading.Event()
         self._stop = threading.Event()
         in_8_bits(np.zeros((2, 2), np.uint16), GreyRange(0.0, 1.0))  # compiled, or read from the cache, here
         self._thread = threading.Thread(target=self._run, name="livetrack-preview", daemon=True)
@@ -60,10 +65,13 @@ class PreviewSender:
     def show(self, frame: Frame) -> None:
         """Let `frame` be the newest."""
         self._newest = frame
+        if not self._news.is_set():
+            self._news.set()
 
     def close(self) -> None:
         """End the thread and let the address go."""
         self._stop.set()
+        self._news.set()
         self._thread.join(timeout=5)
         self._socket.close(linger=0)
 
@@ -71,15 +79,18 @@ class PreviewSender:
         if not self._settings.preview_fps:
             return
         sent: dict[bytes, tuple[Frame | None, float]] = {}
-        while not self._stop.wait(1 / self._settings.preview_fps):
+        pause_s = 1 / self._settings.preview_fps
+        while not self._stop.wait(_EARLY * pause_s):
+            self._news.clear()
+            self._news.wait(pause_s)  # not for ever: somebody may ask while the camera stalls
             self._hear(sent)
             frame, now_s = self._newest, time.monotonic()
             if frame is None:
                 continue
             for topic in self._wanted:
                 last, then_s = sent.get(topic, (None, 0.0))
-                pause_s = _REPEAT_S if frame is last else frame.pixels.nbytes / _WHOLE_BYTES_S if topic == WHOLE else 0
-                if now_s - then_s >= pause_s:
+                least_s = _REPEAT_S if frame is last else frame.pixels.nbytes / _WHOLE_BYTES_S if topic == WHOLE else 0
+                if now_s - then_s >= least_s:
                     sent[topic] = frame, now_s
                     # without a copy: one of some MB holds Python's lock, and the loop waits for it
                     self._socket.send(self._message(topic, frame, now_s), copy=False)

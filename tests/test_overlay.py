@@ -602,3 +602,20 @@ def test_closing_the_window_closes_its_sockets(engine, window):
     assert all(message.startswith(b"\0") for message in gone)
     assert not window._timer.isActive()
     assert Path(window.doings.folder).exists()
+
+
+def test_a_picture_is_drawn_when_it_comes_and_not_too_often(engine, qtbot, store):
+    window = Window(engine.address, ViewSettings(fps=20), store=store)
+    qtbot.addWidget(window)
+    window.show()
+    engine.wait_for_window(window)
+    window._refreshed_s = time.perf_counter()
+    engine.picture(1, np.zeros((30, 40), np.uint8))
+    sent_s = time.perf_counter()
+    qtbot.waitUntil(lambda: shown_picture(window) == 1)
+    assert time.perf_counter() - sent_s > 0.03  # not before nine tenths of 50 ms after the last refresh
+    for frame in range(2, 60):
+        engine.picture(frame, np.zeros((30, 40), np.uint8))
+        qtbot.wait(10)
+    seconds = window.scene.drawn_s[-1] - window.scene.drawn_s[0]
+    assert (len(window.scene.drawn_s) - 1) / seconds < 24

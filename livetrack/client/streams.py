@@ -105,6 +105,10 @@ class _Topic(Generic[T]):
                 pass
         return self._decode(self._socket.recv())
 
+    def waits(self) -> bool:
+        """Whether a message has come that was not received yet."""
+        return bool(self._socket.poll(0))
+
     def __iter__(self) -> Iterator[T]:
         while (message := self.receive()) is not None:
             yield message

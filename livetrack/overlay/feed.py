@@ -52,6 +52,10 @@ class Feed:
             updates.append(update)
         return News(updates, preview, status, self._error)
 
+    def picture_waits(self) -> bool:
+        """Whether a picture has come that was not read yet."""
+        return self._preview is not None and self._preview.waits()
+
     def ask_whole(self, on: bool) -> None:
         """Ask for pictures with every pixel as the camera delivers it, or for small ones in 8 bits."""
         if on != self._whole:

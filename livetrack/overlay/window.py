@@ -22,6 +22,11 @@ __all__ = ["Window"]
 
 SIZE = 1440, 1000
 NOTE_SHOWN_MS = 6000
+LOOK_MS = 4
+"""Between two looks whether a picture has come: it is drawn at once, while the engine waits for its next frame, and
+not at some other time when both would want the processor."""
+EARLY, LATE = 0.9, 2.0
+"""Of the time between two refreshes: the least, and the most."""
 REMEMBERED = ("plots", "panels")
 """Switches that are as they were left."""
 
@@ -70,12 +75,13 @@ class Window(QtWidgets.QMainWindow):
             self.restoreGeometry(geometry)
         self._timer = QtCore.QTimer(self)
         self._timer.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self.refresh)
-        self._timer.start(round(1000 / settings.fps))
+        self._timer.timeout.connect(self._look)
+        self._period_s, self._refreshed_s = 1 / settings.fps, time.perf_counter()
+        self._timer.start(LOOK_MS)
 
     def refresh(self) -> None:
         """Take what has come, draw it unless frozen, and say how things stand."""
-        now_s = time.perf_counter()
+        now_s = self._refreshed_s = time.perf_counter()
         if self.scene.take(self.scene.feed.read(), now_s):
             self.teller.begin_anew()
         self.teller.tell(self.received, self.scene, now_s)
@@ -101,6 +107,12 @@ class Window(QtWidgets.QMainWindow):
         for name in REMEMBERED:
             self._store.setValue(f"window/{name}", self.bar.keys[name].isChecked())
         super().closeEvent(event)
+
+    def _look(self) -> None:
+        """Refresh when a picture has come, unless it is too early; and when none has come for long."""
+        since_s = time.perf_counter() - self._refreshed_s
+        if since_s >= EARLY * self._period_s and (self.scene.feed.picture_waits() or since_s >= LATE * self._period_s):
+            self.refresh()
 
     def _click(self, x: float, y: float) -> None:
         row = self.body.view.particle_at(x, y)

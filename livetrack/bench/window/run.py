@@ -17,7 +17,7 @@ PARTS = ("refresh", "busy", "beside")
 """What there is to run, by name."""
 
 _SIDES_PX = 512, 2048
-_FRAMES, _BUSY_S, _PAIRS, _PAIR_S = 240, 20.0, 10, 10.0
+_FRAMES, _BUSY_S, _PAIRS, _PAIR_S = 240, 20.0, 16, 10.0
 _QUICK = 4  # times fewer
 
 

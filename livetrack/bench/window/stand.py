@@ -65,6 +65,9 @@ class _Feed:
         frame = self.next_frame()
         return News([frame.update], frame.preview, None, "")
 
+    def picture_waits(self) -> bool:
+        return self.next_frame is not None
+
     def ask_whole(self, on: bool) -> None:
         pass
 
