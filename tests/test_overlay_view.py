@@ -258,16 +258,24 @@ def test_uncertainty_is_drawn_when_zoomed_in_and_only_then(engine, window, qtbot
 
 
 def test_a_thinned_picture_zoomed_in_is_asked_for_whole(engine, window, qtbot):
-    engine.positions(1, rows_of(), width=400, height=300)
-    engine.picture(1, np.zeros((100, 134), np.uint8), step=3)
+    engine.positions(1, rows_of(), width=2400, height=1800)
+    engine.picture(1, np.zeros((600, 800), np.uint8), step=3)
     refresh_until(window, lambda: (shown_frame(window), shown_picture(window)) == (1, 1))
+    window.refresh()
+    assert not engine._previews.poll(100)  # all of it is in view: small ones will do
     window.body.view.zoom(8)
     window.refresh()
     assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.PREVIEW, b"\1" + wire.WHOLE]
-    whole = np.full((300, 400), 777, np.uint16)
+    whole = np.full((1800, 2400), 777, np.uint16)
     engine.raw(wire.encode_preview(wire.Preview(7, 2, 1, whole), whole=True), preview=True)
     refresh_until(window, lambda: shown_picture(window) == 2)
-    assert window.scene.shown[0].pixels.shape == (300, 400)
+    assert window.scene.shown[0].pixels.shape == (1800, 2400)
+    for _ in range(3):
+        window.refresh()
+    assert not engine._previews.poll(100)  # it goes on asking for whole ones
+    press(qtbot, window, "F")
+    window.refresh()
+    assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.WHOLE, b"\1" + wire.PREVIEW]
 
 
 def test_every_pixel_is_asked_for_by_its_box(engine, playing):

@@ -50,6 +50,7 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
         self.hint.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
         self.hint.setAttribute(QtCore.Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._preview: Preview | None = None
+        self._step = 1  # of the small pictures of this frame
         self._update: Update | None = None
         self.frame = QtCore.QRectF()
         """What the delivered image covers."""
@@ -66,6 +67,7 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
         if self._preview is None or picture_rect(self._preview) != rect:
             self.picture.setRect(rect)
         self._preview = preview
+        self._step = max(self._step, preview.step)
         self.hint.hide()
         if self._update is None:
             self._set_frame(rect)
@@ -126,9 +128,8 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
         self.zoom(self.view_box.viewPixelSize()[0] / self.devicePixelRatioF())
 
     def is_coarse(self) -> bool:
-        """Whether the picture was thinned out and the zoom shows it."""
-        step = self._preview.step if self._preview else 1
-        return step > 1 and self.view_box.viewPixelSize()[0] < COARSE * step
+        """Whether the zoom shows that the picture is thinned out, or would show it of one that is not."""
+        return self._step > 1 and bool(self.view_box.viewPixelSize()[0] < COARSE * self._step)
 
     def particle_at(self, x: float, y: float, reach_px: float = REACH_PX) -> np.void | None:
         """Return the row of the nearest particle within `reach_px` on the screen of x, y in the picture."""
@@ -195,6 +196,7 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
     def _set_frame(self, frame: QtCore.QRectF) -> None:
         if frame != self.frame:
             self.frame = frame
+            self._step = self._preview.step if self._preview else 1
             for item in (self.tails, self.markers, self.labels, self.uncertainty):
                 item.set_bounds(frame)
             self.scale_bar.set_frame(frame)
