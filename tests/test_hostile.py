@@ -40,6 +40,7 @@ REFUSED_LATER = [  # by the loop, the camera, the disk: these can be read
     {"command": "set_property", "name": "SimulateCrash", "value": "Divide by Zero"},
     {"command": "set_property", "name": "signal", "value": "\x00"},
     {"command": "set_property", "name": "signal", "value": -1e308},
+    {"command": "set_property", "name": "read_noise", "value": 1e300},
     {"command": "swap_model", "model": "../../../../etc/passwd"},
     {"command": "swap_model", "model": "\x00.onnx"},
     {"command": "choose_target", "particle": -(2**63)},
@@ -47,6 +48,7 @@ REFUSED_LATER = [  # by the loop, the camera, the disk: these can be read
     {"command": "start_recording", "folder": "\x00"},
     {"command": "stop_recording"},
     {"command": "move_to", "actuator": "stage", "position": [1.0] * 8},
+    {"command": "move_to", "actuator": "stage", "position": [1e308, 1e308]},
     {"command": "move_by", "actuator": "\x00" * 999, "step": [1.0]},
 ]
 ODD = [None, True, -1, 0, 2**63, 2**64, 1e308, "", "\x00", "x" * 5000, [], {}, [[[[]]]], {"id": {}}, "NaN"]

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from livetrack.errors import CameraError
+
 __all__ = ["SimulatedActuator", "simulated_actuators"]
+
+_FARTHEST = 1e6
 
 Act = Callable[[float, float], None]
 
@@ -24,8 +28,10 @@ class SimulatedActuator:
         return self._position
 
     def move_to(self, position: Sequence[float]) -> None:
-        """Take the order to move there."""
+        """Take the order to move there. Raises `CameraError` where that is too far."""
         x, y = position
+        if not max(abs(x), abs(y)) <= _FARTHEST:
+            raise CameraError(f"cannot go to {x:g}, {y:g} {self.unit}: it takes -{_FARTHEST:g} to {_FARTHEST:g}")
         self._order((x, y), self._position)
         self._position = (x, y)
 

@@ -45,16 +45,21 @@ def adjusted(settings: SimulatedSettings, name: str, value: Value) -> SimulatedS
     if name not in _UNITS:
         raise CameraError(f"property {name!r}: the simulated camera has none of this name; it has {', '.join(_UNITS)}")
     property_ = _property(settings, name)
-    try:
-        changed = msgspec.convert(structs.asdict(settings) | {name: value}, SimulatedSettings)
-    except msgspec.ValidationError as error:
-        raise CameraError(f"property {name!r} cannot be {value!r}: {error}") from None
+    changed = _changed(settings, name, value)
     if property_.high is not None and getattr(changed, name) > property_.high * (1 + 1e-9):
         raise CameraError(f"property {name!r} cannot be {value!r}: at most {property_.high:g} {property_.unit}".strip())
     if name == EXPOSURE and settings.exposure_ms and changed.exposure_ms:
         light = changed.exposure_ms / settings.exposure_ms
-        changed = structs.replace(changed, signal=light * settings.signal, background=light * settings.background)
+        for each in ("signal", "background"):
+            changed = _changed(changed, each, light * getattr(settings, each))
     return changed
+
+
+def _changed(settings: SimulatedSettings, name: str, value: Value) -> SimulatedSettings:
+    try:
+        return msgspec.convert(structs.asdict(settings) | {name: value}, SimulatedSettings)
+    except msgspec.ValidationError as error:
+        raise CameraError(f"property {name!r} cannot be {value!r}: {error}") from None
 
 
 def _property(settings: SimulatedSettings, name: str) -> Property:

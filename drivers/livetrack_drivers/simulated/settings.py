@@ -9,8 +9,8 @@ from msgspec import Meta, Struct
 __all__ = ["SimulatedSettings"]
 
 Side = Annotated[int, Meta(ge=16, le=16384)]
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
+Positive = Annotated[float, Meta(ge=1e-9, le=1e9)]  # wider than any microscope: sums stay within their range
+NotNegative = Annotated[float, Meta(ge=0, le=1e9)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -23,7 +23,7 @@ class SimulatedSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     # the camera
     width: Side = 512
     height: Side = 512
-    fps: Annotated[float, Meta(gt=0, le=100_000)] = 100.0
+    fps: Annotated[float, Meta(ge=1e-6, le=100_000)] = 100.0
     exposure_ms: NotNegative = 8.0
     """Motion within it blurs the image; at most the time between two frames."""
     pixel_size_um: Positive = 0.1
