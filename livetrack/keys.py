@@ -17,6 +17,8 @@ __all__ = ["ENVIRONMENT", "lock", "make_keys", "trusted_clients", "unlock"]
 ENVIRONMENT = "LIVETRACK_KEYS"
 """Names the folder of a client's keys, for programs that are not told otherwise."""
 
+_KEY_LENGTH = 40  # characters, in ZeroMQ's Z85
+
 
 def make_keys(folder: str | Path) -> None:
     """Make a pair of keys for the engine and one for its clients.
@@ -58,8 +60,20 @@ def lock(socket: zmq.Socket[bytes], folder: str | Path) -> None:
 
 
 def trusted_clients(folder: str | Path) -> Path:
-    """Return where the public keys of those clients are that are let in."""
-    return Path(folder) / "engine" / "clients"
+    """Return where the public keys of those clients are that are let in.
+
+    Raises
+    ------
+    UsageError
+        `folder` has no engine's key or no such folder, or a key in it cannot be read.
+    """
+    _load(folder, "engine", "engine.key_secret")
+    clients = Path(folder) / "engine" / "clients"
+    if not clients.is_dir():
+        raise UsageError(_none_at(clients))
+    for path in clients.glob("*.key"):
+        _read(path)
+    return clients
 
 
 def unlock(socket: zmq.Socket[bytes], folder: str | Path | None) -> None:
@@ -89,20 +103,32 @@ def _make(folder: Path, name: str, for_others: Path) -> None:
 
 def _load(folder: str | Path, part: str, name: str) -> tuple[bytes, bytes | None]:
     """Return the public and the secret key of a file, in `folder` or its `part`."""
-    from zmq.auth import load_certificate  # here: most have no keys
-
     _require_curve()
     places = [Path(folder) / part / name, Path(folder) / name]
     path = next((place for place in places if place.is_file()), None)
     if path is None:
-        raise UsageError(f"there is no {places[0]}: make keys with `livetrack keys FOLDER`, and give that folder")
-    try:
-        public, secret = load_certificate(path)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: the key cannot be read: {error}") from None
+        raise UsageError(_none_at(places[0]))
+    public, secret = _read(path)
     if name.endswith("_secret") and secret is None:
         raise UsageError(f"{path}: there is no secret key in it")
     return public, secret
+
+
+def _read(path: Path) -> tuple[bytes, bytes | None]:
+    """Return the public and the secret key of a file."""
+    from zmq.auth import load_certificate  # here: most have no keys
+
+    try:
+        keys = load_certificate(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: the key cannot be read: {error}") from None
+    if any(len(key) != _KEY_LENGTH for key in keys if key is not None):
+        raise UsageError(f"{path}: the key cannot be read: a key has {_KEY_LENGTH} characters")
+    return keys
+
+
+def _none_at(path: Path) -> str:
+    return f"there is no {path}: make keys with `livetrack keys FOLDER`, and give that folder"
 
 
 def _require_curve() -> None:

@@ -19,6 +19,11 @@ class Sockets:
     """Binds the addresses of `[publish]`.
 
     With `publish.curve_keys`, only clients with one of the keys in its folder `engine/clients` are let in.
+
+    Raises
+    ------
+    UsageError
+        There is no such folder, or a key in it cannot be read.
     """
 
     def __init__(self, settings: PublishSettings) -> None:
@@ -69,7 +74,8 @@ def _guard(keys: str) -> Any:
     """Return what looks at the keys of those who connect, in a thread of its own."""
     from zmq.auth.thread import ThreadAuthenticator  # asyncio: not where there are no keys
 
+    clients = trusted_clients(keys)
     guard = ThreadAuthenticator(zmq.Context.instance())
     guard.start()
-    guard.configure_curve(domain="*", location=trusted_clients(keys))
+    guard.configure_curve(domain="*", location=clients)
     return guard

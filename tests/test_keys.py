@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -132,6 +133,14 @@ def test_keys_that_are_not_there_are_told(folder: Path, tmp_path: Path) -> None:
         Engine(load_config(None, [f"publish.curve_keys={str(tmp_path / 'no')!r}", *SMALL]))
     with pytest.raises(UsageError, match=r"there is no .*client\.key_secret"):
         Subscriber(keys=tmp_path / "no")
+    locked = load_config(None, [f"publish.curve_keys={str(folder)!r}", *SMALL])
+    client = folder / "engine" / "clients" / "client.key"
+    client.write_text(client.read_text().replace('"', '"too long', 1))
+    with pytest.raises(UsageError, match=r"client\.key: the key cannot be read: a key has 40 characters"):
+        Engine(locked)
+    shutil.rmtree(client.parent)
+    with pytest.raises(UsageError, match=r"there is no .*clients: make keys"):
+        Engine(locked)
     (folder / "client" / "engine.key").write_text("nonsense")
     with pytest.raises(UsageError, match="key"):
         Subscriber(keys=folder)

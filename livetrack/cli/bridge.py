@@ -67,5 +67,5 @@ def _place(text: str) -> tuple[str, int]:
         raise UsageError(f"--to {text}: expected HOST:PORT, as 127.0.0.1:5560")
     try:
         return socket.gethostbyname(host), int(port)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter of a name that cannot be one
         raise UsageError(f"--to {text}: there is no host {host!r} ({error})") from None

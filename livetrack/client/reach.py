@@ -18,7 +18,8 @@ DEFAULT_ADDRESS = "tcp://127.0.0.1:5555"
 Keys: TypeAlias = str | Path | None
 """Folder of a client's keys; None takes what the environment variable LIVETRACK_KEYS says, or none."""
 
-_TCP = re.compile(r"tcp://(?P<host>.+):(?P<port>\d+)$")
+_TCP = re.compile(r"tcp://(?P<host>.+):(?P<port>\d+)$", re.ASCII)
+_PORTS = range(1, 65536)  # ZeroMQ takes 65537 for 1, and any name for a machine that may come
 _EVERYWHERE = ("0.0.0.0", "[::]", "*")
 
 
@@ -43,6 +44,7 @@ def connect(socket: zmq.Socket[bytes], address: str, keys: Keys) -> None:
     """
     try:
         unlock(socket, keys)
+        _check(address)
         socket.connect(address)
     except zmq.ZMQError as error:
         socket.close()
@@ -50,3 +52,10 @@ def connect(socket: zmq.Socket[bytes], address: str, keys: Keys) -> None:
     except UsageError:
         socket.close()
         raise
+
+
+def _check(address: str) -> None:
+    """Refuse what ZeroMQ would wait for in vain."""
+    parts = _TCP.match(address)
+    if address.startswith("tcp://") and (parts is None or int(parts["port"]) not in _PORTS):
+        raise UsageError(f"{address}: not an address to connect to (no port from 1 to 65535); try {DEFAULT_ADDRESS}")
