@@ -208,6 +208,12 @@ class Engine:
             livetrack=livetrack.__version__,
         )
 
+    def forget(self) -> None:
+        """End all trajectories, the target's too: nothing is where it was. For the loop's thread."""
+        self.tracker.reset()
+        self.rows = empty_rows()  # none of them can be chosen any more
+        self.target = None
+
     def close(self) -> None:
         """Release the camera, write out what is recorded, let the addresses go; all of it, whichever of them fails."""
         with ExitStack() as last_first:
@@ -237,8 +243,7 @@ class Engine:
             return None
         tracker, acquisition = self.tracker, self.acquisition
         if frame.geometry_number != self._geometry_number or frame.t_s < self._t_s:
-            tracker.reset()  # another ROI, or a camera whose time began anew: nothing is where it was
-            self.target = None
+            self.forget()  # another ROI, or a camera whose time began anew
         self._geometry_number, self._t_s = frame.geometry_number, frame.t_s
         try:
             rows = tracker.update(frame.pixels, frame.t_s)

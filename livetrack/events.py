@@ -101,7 +101,12 @@ class _Lines(logging.Handler):
         self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(LogEvent(level=record.levelname, logger=record.name, text=record.getMessage()))
+        try:
+            text = record.getMessage().encode(errors="backslashreplace").decode()  # half a character is no JSON
+        except Exception:  # noqa: BLE001  a line that cannot be formatted must not end the thread that logs it
+            self.handleError(record)
+            return
+        self._lines.append(LogEvent(level=record.levelname, logger=record.name, text=text))
         last = logging.lastResort
         if last is not None and record.levelno >= last.level and not logging.getLogger().handlers:
             last.handle(record)

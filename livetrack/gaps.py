@@ -46,7 +46,7 @@ class Gaps:
         self._count += 1
         weight = max(_WEIGHT, 1 / max(self._count, 1))
         self._usual_ns = usual_ns + weight * (min(gap_ns, _MOST * usual_ns) - usual_ns)
-        for watch in self._watches:
+        for watch in tuple(self._watches):
             watch.note(gap_ns)
 
     def forget(self) -> None:
@@ -57,10 +57,10 @@ class Gaps:
     def watched(self) -> Iterator[Watch]:
         """Watch what happens to the frames meanwhile."""
         watch = Watch(self._usual_ns)
-        self._watches = [*self._watches, watch]
+        self._watches.append(watch)  # one step, as `remove` is: several threads watch
         try:
             yield watch
         finally:
-            self._watches = [each for each in self._watches if each is not watch]
+            self._watches.remove(watch)
             if self._last_ns:
                 watch.note(time.perf_counter_ns() - self._last_ns)

@@ -138,8 +138,9 @@ def test_the_positions_address_is_enough(session: Session) -> None:
 def test_where_no_engine_is_a_remote_says_so() -> None:
     with pytest.raises(CommandError, match=r"no engine has answered for 0.3 s: is one running there"):
         Remote("tcp://127.0.0.1:1", timeout_s=0.3)
-    with pytest.raises(UsageError, match="not an address"):
-        Remote("localhost")
+    for wrong in ("localhost", "tcp://localhost:65537", "tcp://localhost:5x"):
+        with pytest.raises(UsageError, match="not an address"):
+            Remote(wrong)
 
 
 def test_an_engine_that_listens_everywhere_is_reached_where_it_was_found() -> None:
@@ -157,6 +158,8 @@ def test_pause_holds_the_tracking_and_lets_frames_come(session: Session) -> None
     after = session.until(lambda status: status.received > before.received + 20)
     assert (after.state, after.tracked) == ("paused", before.tracked)
     assert after.skipped - before.skipped == pytest.approx(after.received - before.received, abs=2)
+    with pytest.raises(CommandError, match="no particle to choose"):  # those of the last frame have ended
+        session.remote.choose_target(x=64, y=48, within_px=1000)
     oldest = after.born
     assert session.remote.resume() == "running"
     session.until(lambda status: status.tracked > after.tracked + 5)

@@ -78,6 +78,23 @@ def test_log_lines_are_told_and_still_shown(capsys: pytest.CaptureFixture[str]) 
     assert logging.getLogger("livetrack").level == logging.NOTSET
 
 
+def test_a_line_that_cannot_be_told_as_it_is_harms_nobody(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("livetrack_drivers"), "propagate", False)  # pytest's own handler raises
+    sent: list[bytes] = []
+    log = logging.getLogger("livetrack_drivers.something")
+    teller = EventTeller(7, sent.append)
+    log.info("%d frames", "no number")
+    log.info("folder %s", "\udcff")  # how Python reads a file's name that is no UTF-8
+    teller.look("", "")
+    teller.close()
+    assert "Logging error" in capsys.readouterr().err
+    assert [decode_event(message).event for message in sent] == [
+        LogEvent(level="INFO", logger=log.name, text=r"folder \udcff")
+    ]
+
+
 def test_a_whole_session_is_told() -> None:
     """Who was born and has not died is who is there."""
     settings = ["width=128", "height=96", "count=8", "exposure_ms=2", "stall_at_s=1.0", "stall_s=0.5"]

@@ -59,7 +59,10 @@ class Orders:
     def close(self) -> None:
         """Refuse what waits, and all that comes: nobody is there any more to do it."""
         self._closed = True
-        while self._waiting:
-            _, done = self._waiting.popleft()
+        while True:
+            try:
+                _, done = self._waiting.popleft()
+            except IndexError:  # the loop's thread and one that gives an order may both be here
+                return
             if done.set_running_or_notify_cancel():
                 done.set_exception(CommandError("the session is over"))

@@ -71,12 +71,15 @@ class CommandServer:
         poller.register(self._answers, zmq.POLLIN)
         while True:
             ready = dict(poller.poll())
+            if self._closing and self._router in ready:
+                poller.unregister(self._router)  # what comes now is for nobody
+                continue
             if self._answers in ready:
                 answer = self._answers.recv_multipart()
                 if answer == [b""]:
                     break
                 self._router.send_multipart(answer)
-            if self._router in ready and not self._closing:
+            if self._router in ready:
                 self._take(self._router.recv_multipart())
         self._let_go()
 
@@ -96,7 +99,10 @@ class CommandServer:
             return
 
         def work() -> bytes:
-            return encode(self._handler.answer(request))
+            try:
+                return encode(self._handler.answer(request))
+            except (TypeError, ValueError) as error:  # a result that is no JSON must not end the thread
+                return encode(Reply(id=request.id, error=f"the answer cannot be sent: {error!a}"))
 
         name = self._handler.lane(request)
         if not name:

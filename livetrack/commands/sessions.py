@@ -188,8 +188,7 @@ def stop_recording(engine: Engine, _: ask.StopRecording) -> RecordingStatus:
 def _pause(engine: Engine, paused: bool) -> str:
     def change() -> str:
         if paused != engine.paused:
-            engine.tracker.reset()
-            engine.target = None
+            engine.forget()
         engine.paused = paused
         return engine.state
 
