@@ -17,6 +17,8 @@ from livetrack.devices import ActuatorCalibration
 
 __all__ = ["calibrate"]
 
+_UNSURE = 0.02  # of the scale
+
 
 def calibrate(args: argparse.Namespace) -> int:
     """Move an actuator by known steps, tell how the picture answers, and have the engine keep it."""
@@ -27,6 +29,11 @@ def calibrate(args: argparse.Namespace) -> int:
         )
         remote.store_calibration(calibration)
     terminal(stderr=False).print(_in_words(calibration, affine))
+    if affine.std.max() > _UNSURE * affine.scale:
+        console.print(
+            "this is not precise: particles that stick to the glass, more --rounds, or a --settle no longer than the "
+            "move needs make it so"
+        )
     write_json(args.json, calibration)
     return 0
 
