@@ -219,7 +219,7 @@ class Acquisition:
 
     def _rest(self) -> None:
         """Close the camera, wait for `wake`, and open it again."""
-        self._camera.close()
+        self._close_camera()
         self._enter(State.IDLE)
         while self._resting and not self._stop.is_set():
             self._woken.wait(_PATIENCE_S)
@@ -238,7 +238,7 @@ class Acquisition:
         while not self._stop.is_set() and not self._resting:
             attempt += 1
             self._enter(State.RETRYING, f"{why}; opening it again (attempt {attempt})")
-            self._camera.close()
+            self._close_camera()
             if self._stop.wait(self._settings.retry_s):
                 return
             try:
@@ -248,12 +248,15 @@ class Acquisition:
                 continue
             return
 
+    def _close_camera(self) -> None:
+        self._camera.close()
+        self.gaps.forget()  # no command is to blame for frames that nobody expects
+
     def _open_again(self) -> None:
         self.geometry = self._with_pixel_size(self._camera.open())
         self.geometry_number += 1  # even where it is the same: nothing need be where it was
         self._last_number = None  # the camera may count from 0 again
         self._last_received_ns = time.perf_counter_ns()
-        self.gaps.forget()
 
     def _enter(self, state: State, message: str = "") -> None:
         if state is not self.state:

@@ -17,11 +17,13 @@ class Watch:
 
     def __init__(self, usual_ns: float) -> None:
         self._usual_ns = usual_ns
-        self._longest_ns = 0
+        self._begun_ns = time.perf_counter_ns()
+        self._longest_ns = 0.0
 
-    def note(self, gap_ns: int) -> None:
-        """Take in the time between two frames, or since the last one."""
-        self._longest_ns = max(self._longest_ns, gap_ns)
+    def note(self, last_ns: int, now_ns: int) -> None:
+        """Take in the time from one frame to the next, or until now; lateness before the watch is excused."""
+        since_ns = max(last_ns, self._begun_ns - self._usual_ns)
+        self._longest_ns = max(self._longest_ns, now_ns - since_ns)
 
     @property
     def holdup_ms(self) -> float:
@@ -41,16 +43,17 @@ class Gaps:
 
     def note(self, now_ns: int) -> None:
         """Take in a frame that came at `now_ns`."""
-        gap_ns, self._last_ns = now_ns - (self._last_ns or now_ns), now_ns
+        last_ns, self._last_ns = self._last_ns or now_ns, now_ns
+        gap_ns = now_ns - last_ns
         usual_ns = self._usual_ns or gap_ns
         self._count += 1
         weight = max(_WEIGHT, 1 / max(self._count, 1))
         self._usual_ns = usual_ns + weight * (min(gap_ns, _MOST * usual_ns) - usual_ns)
         for watch in tuple(self._watches):
-            watch.note(gap_ns)
+            watch.note(last_ns, now_ns)
 
     def forget(self) -> None:
-        """Begin anew with the next frame, as when the camera was opened again."""
+        """Begin anew with the next frame: the camera was closed."""
         self._last_ns, self._usual_ns, self._count = 0, 0.0, -1
 
     @contextmanager
@@ -62,5 +65,5 @@ class Gaps:
             yield watch
         finally:
             self._watches.remove(watch)
-            if self._last_ns:
-                watch.note(time.perf_counter_ns() - self._last_ns)
+            if last_ns := self._last_ns:
+                watch.note(last_ns, time.perf_counter_ns())

@@ -188,6 +188,8 @@ def test_the_threshold_takes_effect_at_once(session: Session) -> None:
     few = next_update(session, lambda update: len(update.particles) < many)
     assert (few.particles["score"] >= 0.9999999).all()
     assert session.remote.hello().settings["localizer"]["threshold"] == 0.9999999
+    with pytest.raises(CommandError, match="NaN is no score"):
+        session.remote.set_threshold(float("nan"))
     assert session.remote.set_threshold(None) == own
     assert session.remote.hello().settings["localizer"]["threshold"] is None
     next_update(session, lambda update: len(update.particles) >= many - 1)
@@ -537,8 +539,16 @@ def test_a_holdup_is_what_frames_come_later_than_usual() -> None:
     with gaps.watched() as slow:
         time.sleep(0.05)
         gaps.note(time.perf_counter_ns())
+    time.sleep(0.05)
+    with gaps.watched() as excused:  # nothing had come before it began
+        pass
+    gaps.forget()
+    with gaps.watched() as closed:
+        time.sleep(0.05)
     assert quiet.holdup_ms < 20
     assert 40 < slow.holdup_ms < 2000
+    assert excused.holdup_ms < 20
+    assert closed.holdup_ms == 0
 
 
 # Micro-Manager

@@ -100,6 +100,8 @@ class Remote:
 
     def set_threshold(self, threshold: float | None) -> float:
         """Keep the rows of this score or more, 0..1; None takes the model's own."""
+        if threshold is not None and math.isnan(threshold):  # which JSON would take for None
+            raise CommandError("set_threshold: NaN is no score; give 0..1, or None")
         return float(self._ask(ask.SetThreshold(threshold=threshold)))
 
     def set_search_radius(self, search_radius_px: float) -> float:
