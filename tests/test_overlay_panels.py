@@ -167,6 +167,8 @@ def test_skipping_is_told_with_its_reason():
     assert skipping(status).startswith(
         "40% of the frames are skipped: tracking takes 15.1 ms, and one comes every 10.0 ms"
     )
+    told = skipping(status_of(camera_fps=50.0, tracked_fps=30.0, latency_us=stages))
+    assert "other programs keep the processor. By itself, tracking takes 15.1 ms, and one comes every 20.0 ms" in told
     assert skipping(status_of(camera_fps=100.0, tracked_fps=96.0, latency_us=stages)) == ""
     assert skipping(status_of(camera_fps=100.0, tracked_fps=0.0, latency_us=stages, state="paused")) == ""
     assert skipping(status_of(camera_fps=0.0, tracked_fps=0.0, tracked=0)) == ""

@@ -88,10 +88,11 @@ def skipping(status: Status) -> str:
     if status.state != "running" or fps <= 0 or tracked_fps >= (1 - SKIPPED_SHARE) * fps or not status.tracked:
         return ""
     needed_ms = sum(each.p50 for stage, each in status.latency_us.items() if stage in _WORK) / 1000
-    return (
-        f"{1 - tracked_fps / fps:.0%} of the frames are skipped: tracking takes {needed_ms:.1f} ms, and one comes "
-        f'every {1000 / fps:.1f} ms. A smaller region, or search = "follow", would keep up'
-    )
+    skipped = f"{1 - tracked_fps / fps:.0%} of the frames are skipped: "
+    times = f"tracking takes {needed_ms:.1f} ms, and one comes every {1000 / fps:.1f} ms"
+    if needed_ms < 1000 / fps:
+        return f"{skipped}other programs keep the processor. By itself, {times}"
+    return f'{skipped}{times}. A smaller region, or search = "follow", would keep up'
 
 
 _WORK = ("localize", "link", "publish")
