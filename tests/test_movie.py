@@ -436,3 +436,15 @@ def test_pace_and_region_of_interest_change_while_a_movie_plays(tmp_path: Path) 
     with pytest.raises(CameraError, match="16 x 16 is the least"):
         camera.set_roi(0, 0, 8, 8)
     assert camera.clear_roi() == Geometry(64, 40)
+
+
+def test_a_pace_that_was_far_too_slow_can_be_changed(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "stack.tif", STACK)
+    camera = MovieCamera(MovieSettings(path=str(tmp_path / "stack.tif"), fps=5.0))
+    camera.open()
+    camera.set_property("pace_fps", 1e-6)
+    pictures = camera.pictures()
+    assert next(pictures) is not None
+    assert next(pictures) is None
+    camera.set_property("pace_fps", 1000.0)
+    assert next(pictures) is not None

@@ -105,9 +105,13 @@ class MovieCamera:
         fps = self._settings.fps or self._movie.fps or 1.0
         pace_fps, start_s, first = self._pace_fps, time.perf_counter(), 0
         for number, pixels in enumerate(self._movie):
-            if pace_fps != self._pace_fps:
-                pace_fps, start_s, first = self._pace_fps, time.perf_counter(), number
-            while not self.waits and (left_s := start_s + (number - first) / pace_fps - time.perf_counter()) > 0:
+            while not self.waits:
+                now_s = time.perf_counter()
+                if pace_fps != self._pace_fps:
+                    pace_fps, start_s, first = self._pace_fps, now_s, number
+                left_s = start_s + (number - first) / pace_fps - now_s
+                if left_s <= 0:
+                    break
                 time.sleep(min(left_s, _PATIENCE_S))
                 if left_s > _PATIENCE_S:
                     yield None
