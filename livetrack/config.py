@@ -143,7 +143,7 @@ class CalibrationSettings(Section, frozen=True):
     viscosity_pa_s: Positive = 0.00095
     particle_radius_um: Positive = 0.5
     file: str = "livetrack-calibration.json"
-    """Where `livetrack calibrate` keeps how the picture answers stage, galvo or trap; empty keeps it for the session."""
+    """Where `livetrack calibrate` keeps how the picture answers what moves; empty: until the session ends."""
 
 
 class Sections(Section, frozen=True):

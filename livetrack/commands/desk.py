@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -67,6 +68,7 @@ class Desk:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._counting = threading.Lock()  # several lanes count
         self.holdups = 0
         self.holdup_ms = 0.0
 
@@ -90,6 +92,7 @@ class Desk:
         took_ms = round((time.perf_counter_ns() - begun_ns) * 1e-6, 3)
         holdup_ms = watch.holdup_ms if watch else 0.0
         if holdup_ms:
-            self.holdups += 1
-            self.holdup_ms += holdup_ms
+            with self._counting:
+                self.holdups += 1
+                self.holdup_ms += holdup_ms
         return Reply(id=request.id, result=result, error=error, took_ms=took_ms, holdup_ms=holdup_ms)

@@ -11,6 +11,7 @@ from msgspec import structs
 
 import livetrack
 from livetrack.errors import CommandError
+from livetrack.localize import Localizer
 from livetrack.localize.classical import METHODS
 from livetrack.localize.models import shipped_models
 from livetrack.localize.network import NetworkLocalizer
@@ -79,7 +80,7 @@ def set_threshold(engine: Engine, request: ask.SetThreshold) -> float:
 
     def change() -> float:
         localizer = engine.tracker.localizer
-        localizer.threshold = localizer.own_threshold if request.threshold is None else request.threshold
+        _use_threshold(localizer, request.threshold)
         _note(engine, "localizer", threshold=request.threshold)
         return localizer.threshold
 
@@ -143,6 +144,7 @@ def swap_model(engine: Engine, request: ask.SwapModel) -> str:
 
     def change() -> str:
         engine.tracker.use(new)
+        _use_threshold(new, engine.config.localizer.threshold)  # it may have been set while the model was loaded
         _note(engine, "localizer", model=request.model)
         return new.name
 
@@ -193,6 +195,10 @@ def _pause(engine: Engine, paused: bool) -> str:
         return engine.state
 
     return engine.orders.do(change)
+
+
+def _use_threshold(localizer: Localizer, threshold: float | None) -> None:
+    localizer.threshold = localizer.own_threshold if threshold is None else threshold
 
 
 def _note(engine: Engine, section: str, **values: Any) -> None:
