@@ -15,6 +15,7 @@ from rich.console import Console
 
 from livetrack.calibrate import Gauge, Medium
 from livetrack.cli.output import terminal, write_json
+from livetrack.cli.signals import stopped_by_signals
 from livetrack.client import Remote
 from livetrack.control import LoopModel, Seen, Target, effective_delay
 from livetrack.control.follow import follow as follow_particle
@@ -180,15 +181,16 @@ def _beside_theory(
 
 
 @contextmanager
-def _watched(console: Console, target: Target) -> Iterator[Callable[[Seen], None]]:
-    """Show where the particle is, twice a second; Ctrl-C ends the work, and a lost particle is told."""
+def _watched(console: Console, target: Target) -> Iterator[Callable[[Seen], bool]]:
+    """Show where the particle is, twice a second; Ctrl-C ends the loop, and what it came to is told."""
     told = -math.inf
-    with console.status("waiting for the particle") as status:
+    with stopped_by_signals() as stop, console.status("waiting for the particle") as status:
 
-        def show(seen: Seen) -> None:
+        def show(seen: Seen) -> bool:
             nonlocal told
             if (now := time.monotonic()) - told > _TELL_S:
                 told = now
                 status.update(f"particle {target.particle} at {seen.x:.2f}, {seen.y:.2f} px; Ctrl-C stops")
+            return stop.is_set()
 
         yield show

@@ -25,7 +25,7 @@ def follow(
     deadband_px: float = 0.25,
     limit_px: float | None = None,
     seconds: float = inf,
-    on_frame: Callable[[Seen], object] = lambda seen: None,
+    on_frame: Callable[[Seen], bool] = lambda seen: False,
 ) -> Record:
     """Move the stage so that the particle stays at `at_px`, for `seconds` or until it is lost.
 
@@ -41,7 +41,7 @@ def follow(
     limit_px
         Longest move; None for half the linker's search radius, so that the particle keeps its id.
     on_frame
-        Called with each frame in which the particle was seen.
+        Called with each frame in which the particle was seen; True ends it.
 
     Raises
     ------
@@ -69,5 +69,6 @@ def follow(
             remote.move(actuator, *order)
             awake = seen.frame + quiet_frames
         record.add(seen.frame, seen.t_s, error, max(seen.x_std, seen.y_std), order)
-        on_frame(seen)
+        if on_frame(seen):
+            break
     return record

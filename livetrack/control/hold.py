@@ -52,7 +52,7 @@ def hold(
     path: Path = still,
     limit_px: float = inf,
     seconds: float = inf,
-    on_frame: Callable[[Seen], object] = lambda seen: None,
+    on_frame: Callable[[Seen], bool] = lambda seen: False,
 ) -> Record:
     """Answer each frame so that the particle stays at `at_px`, or goes along `path` from there.
 
@@ -69,7 +69,7 @@ def hold(
     limit_px
         Longest order.
     on_frame
-        Called with each frame in which the particle was seen.
+        Called with each frame in which the particle was seen; True ends it.
 
     Raises
     ------
@@ -88,7 +88,8 @@ def hold(
         dx, dy = controller.update(error, seen.dt_s)
         order((x, y), (float(dx), float(dy)))
         record.add(seen.frame, seen.t_s, error, max(seen.x_std, seen.y_std), (float(dx), float(dy)))
-        on_frame(seen)
+        if on_frame(seen):
+            break
     return record
 
 
