@@ -23,7 +23,7 @@ class Sockets:
     Raises
     ------
     UsageError
-        There is no such folder, or a key in it cannot be read.
+        There is no such folder, a key in it cannot be read, or another engine of this process has keys.
     """
 
     def __init__(self, settings: PublishSettings) -> None:
@@ -76,6 +76,11 @@ def _guard(keys: str) -> Any:
 
     clients = trusted_clients(keys)
     guard = ThreadAuthenticator(zmq.Context.instance())
-    guard.start()
+    try:
+        guard.start()
+    except zmq.ZMQError as error:
+        raise UsageError(
+            f"publish.curve_keys = {keys!r} cannot be used ({error.strerror}): another engine of this process has keys"
+        ) from None
     guard.configure_curve(domain="*", location=clients)
     return guard

@@ -133,7 +133,10 @@ def test_keys_that_are_not_there_are_told(folder: Path, tmp_path: Path) -> None:
         Engine(load_config(None, [f"publish.curve_keys={str(tmp_path / 'no')!r}", *SMALL]))
     with pytest.raises(UsageError, match=r"there is no .*client\.key_secret"):
         Subscriber(keys=tmp_path / "no")
-    locked = load_config(None, [f"publish.curve_keys={str(folder)!r}", *SMALL])
+    ports = [f"publish.{key}=tcp://127.0.0.1:*" for key in ADDRESSES]
+    locked = load_config(None, [f"publish.curve_keys={str(folder)!r}", *ports, *SMALL])
+    with Engine(locked), pytest.raises(UsageError, match="another engine of this process has keys"):
+        Engine(locked)
     client = folder / "engine" / "clients" / "client.key"
     client.write_text(client.read_text().replace('"', '"too long', 1))
     with pytest.raises(UsageError, match=r"client\.key: the key cannot be read: a key has 40 characters"):
