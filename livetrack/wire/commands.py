@@ -19,8 +19,8 @@ from livetrack.wire.status import RecordingStatus, Status
 __all__ = [
     "REQUESTS", "ActuatorState", "Actuators", "Addresses", "ChooseTarget", "ClearRoi", "ClearTarget", "Hello",
     "MoveBy", "MoveTo", "Moved", "Pause", "Properties", "Request", "Resume", "SetExposure", "SetProperty", "SetRoi",
-    "SetSearchRadius", "SetThreshold", "Start", "StartRecording", "State", "Stop", "StopRecording", "SwapModel",
-    "Welcome",
+    "SetSearchRadius", "SetThreshold", "Start", "StartRecording", "State", "Stop", "StopRecording", "StoreCalibration",
+    "SwapModel", "Welcome",
 ]  # fmt: skip
 
 Id = Annotated[int, Meta(ge=0, le=2**53)]  # JSON's numbers are exact so far
