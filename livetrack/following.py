@@ -77,7 +77,7 @@ class Follower:
     def restart(self) -> None:
         """Search the whole of the next frame: nothing is where it was."""
         self._turn = 0
-        self._last, self._expected = empty_rows(), _NOWHERE
+        self._windows, self._last, self._expected = [], empty_rows(), _NOWHERE
 
     def rehearse(self, image: npt.NDArray[Any]) -> None:
         """Look at `image` (H, W) as if some particles were followed, one of them lost."""

@@ -50,6 +50,7 @@ class PreviewSender:
 
     def __init__(self, socket: zmq.Socket[bytes], settings: PublishSettings, session: int) -> None:
         self._socket = socket
+        self._socket.setsockopt(zmq.XPUB_VERBOSE, 1)  # a second window that asks is heard too
         self._settings = settings
         self._session = session
         self._newest: Frame | None = None

@@ -11,7 +11,7 @@ from livetrack.errors import CommandError
 
 __all__ = ["Orders"]
 
-_PATIENCE_S = 5.0
+_PATIENCE_S = 4.0  # less than whoever asked waits for an answer
 
 T = TypeVar("T")
 
