@@ -148,11 +148,16 @@ def test_the_stage_is_calibrated_kept_and_used(tmp_path: Path, capsys: pytest.Ca
         assert before == pytest.approx((0, 0), abs=1e-9)
         remote.move("stage", 3.0, -2.0)
         assert remote.actuators()[0].position == pytest.approx((0.3, -0.2), abs=0.005)
+        with pytest.raises(ZeroDivisionError):
+            calibrate_actuator(remote, "stage", settle_s=0.2, progress=lambda share: 1 / 0 if share < 0.1 else None)
+        assert remote.actuators()[0].position == pytest.approx((0.3, -0.2), abs=0.005)  # back where it was
         for actuator, why in (("flow", "does not move the picture by steps"), ("galvo", "there are stage, trap, flow")):
             with pytest.raises(InputError, match=why):
                 calibrate_actuator(remote, actuator)
         with pytest.raises(CommandError, match="no inverse"):
             remote.store_calibration(made(matrix=((1.0, 1.0), (1.0, 1.0))))
+        with pytest.raises(CommandError, match="too uncertain"):
+            remote.store_calibration(made(matrix_std=((4.0, 4.0), (1.0, 1.0))))
         with pytest.raises(CommandError, match="calibrate again"):
             remote.store_calibration(made(binning=2))
     with running(tmp_path, *STILL) as (_, remote):  # another session

@@ -63,6 +63,8 @@ def trap(args: argparse.Namespace) -> int:
         pixel_um = welcome.geometry.pixel_size_um
         at_px, model = args.at, _model(remote, calibration, medium, pixel_um)
         if args.actuator == "trap":
+            if args.at:
+                raise InputError("--at: an optical trap holds the particle where the trap is; move that instead")
             if pixel_um is None:
                 raise InputError("the pixel size is not known: set calibration.pixel_size_um")
             with console.status(f"looking at the trapped particle for {_WATCH_S:g} s"):

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from livetrack.calibrate.affine import Affine, common_motion, fit_affine
 from livetrack.client import Remote, Subscriber, Update
+from livetrack.client.reach import reachable
 from livetrack.devices import ActuatorCalibration
 from livetrack.errors import InputError, TargetLostError
 from livetrack.particles import Flag
@@ -55,9 +56,9 @@ def calibrate_actuator(
     """Move an actuator to and fro along its axes, see what the particles do, and return what follows.
 
     A stage moves all particles; of any other actuator, the particle nearest to the middle of the picture (or the
-    engine's target) must be held by it. In the end the actuator is where it was. Nothing is stored: see
-    `Remote.store_calibration`. The more the particles move by themselves the longer it takes to a certain precision:
-    particles that stick to the glass are best.
+    engine's target) must be held by it. In the end, whatever the end, the actuator is where it was. Nothing is
+    stored: see `Remote.store_calibration`. The more the particles move by themselves the longer it takes to a certain
+    precision: particles that stick to the glass are best.
 
     Parameters
     ----------
@@ -83,14 +84,25 @@ def calibrate_actuator(
     """
     welcome = remote.hello()
     unit, step = _step(remote, welcome, actuator, step)
-    with Subscriber(welcome.addresses.positions, newest=False) as positions:
+    count, done = len(_WAYS) * rounds, []
+    with Subscriber(reachable(welcome.addresses.positions, remote.address), newest=False) as positions:
         look = _Look(positions, whole=actuator in _WHOLE_PICTURE)
-        count, done = len(_WAYS) * rounds, []
-        for number in range(count):
-            way = _WAYS[number % len(_WAYS)]
-            order = (step * way[0], step * way[1])
-            done.append(_Step(order, look.at(partial(remote.move_by, actuator, *order), settle_s)))
-            progress((number + 1) / count)
+        away = (0.0, 0.0)
+
+        def go(u: float, v: float) -> None:
+            nonlocal away
+            remote.move_by(actuator, u, v)
+            away = away[0] + u, away[1] + v
+
+        try:
+            for number in range(count):
+                way = _WAYS[number % len(_WAYS)]
+                order = (step * way[0], step * way[1])
+                done.append(_Step(order, look.at(partial(go, *order), settle_s)))
+                progress((number + 1) / count)
+        finally:
+            if any(away):  # it was interrupted
+                go(-away[0], -away[1])
         interval_s = look.interval_s
     affine = fit_affine([each.step for each in done], [each.motion() for each in done])
     _check(affine, step, unit, actuator)
@@ -145,7 +157,10 @@ class _Look:
                 motions.append(motion)
                 times.append(later.t_s)
         if len(frames) < 4:
-            raise TargetLostError(f"{len(frames) - 1} frames with particles came within {settle_s:g} s")
+            raise TargetLostError(
+                f"only {len(frames) - 1} frames with particles came within {settle_s:g} s after a step, and 3 are "
+                "needed: give a longer --settle"
+            )
         self.interval_s = float(times[-1] - times[0]) / frames[-1]
         found = np.full((frames[-1] + 1, 2), np.nan)
         found[frames] = motions
