@@ -24,6 +24,7 @@ __all__ = [
 
 _PATIENCE_S = 20.0  # for a camera to open or close
 _LOOK_S = 0.005
+_SURE = 3.0  # standard deviations of a calibration's matrix that its scale must exceed: else a sign may be wrong
 
 T = TypeVar("T")
 
@@ -97,6 +98,12 @@ def store_calibration(engine: Engine, request: ask.StoreCalibration) -> None:
     (a, b), (c, d) = calibration.matrix
     if not abs(a * d - b * c) > 0:
         raise CommandError("the calibration's matrix has no inverse: it moves nothing, or along one line only")
+    uncertain = max(map(max, calibration.matrix_std))
+    if not _SURE * uncertain < abs(a * d - b * c) ** 0.5:
+        raise CommandError(
+            f"the calibration is too uncertain to tell the directions of a move ({uncertain:.2g} px per unit): "
+            "calibrate again with more `--rounds`, a larger `--step`, or particles that stick to the glass"
+        )
     engine.calibrations.store(calibration)
 
 
