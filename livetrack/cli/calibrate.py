@@ -55,6 +55,7 @@ def _in_words(calibration: ActuatorCalibration, affine: Affine) -> str:
 
 @contextmanager
 def _bar(what: str, console: Console) -> Iterator[Callable[[float], None]]:
-    with Progress(TextColumn("{task.description}"), BarColumn(), console=console, transient=True) as bars:
+    columns = (TextColumn("{task.description}"), BarColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task(what, total=1.0)
         yield lambda share: bars.update(task, completed=share)
