@@ -44,8 +44,9 @@ def test_a_refresh_is_measured_beside_the_bare_technique(app, monkeypatch):
 
 
 def test_a_busy_machine_is_measured(app, monkeypatch):
-    monkeypatch.setattr(busy, "_SETTLE_S", 1.0)
-    line = busy.busy_line(app, 2.0)
+    monkeypatch.setattr(busy, "_SETTLE_S", 0.5)
+    monkeypatch.setattr(busy, "give_way", lambda: None)  # the other tests are to be as quick as ever
+    line = busy.busy_line(app, 1.6)
     assert 1 <= line.figures["least"] <= line.figures["median"] <= 32
 
 

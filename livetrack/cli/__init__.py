@@ -258,7 +258,7 @@ def _parser() -> argparse.ArgumentParser:
     window.set_defaults(command="bench:window")
     window.add_argument("--debug", action="store_true", help="show the traceback of an error")
     window.add_argument("--quick", action="store_true", help="a quarter of it: a look, no verdict")
-    window.add_argument("--only", metavar="PART,...", help="some of: refresh, busy, beside")
+    window.add_argument("--only", metavar="PART,...", help="some of: refresh, beside, busy")
     window.add_argument("--markdown", type=_new_file, metavar="FILE", help="write the table there, not here")
     _json_option(window)
 

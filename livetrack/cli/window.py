@@ -55,7 +55,7 @@ class WindowProcess:
 
 
 def _apart() -> dict[str, Any]:
-    """Return what starts a process out of reach of this terminal's Ctrl-C."""
+    """Return what starts a process out of reach of this terminal's Ctrl-C, and on Windows behind the engine."""
     if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS}
     return {"start_new_session": True}

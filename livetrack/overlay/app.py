@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -12,11 +13,15 @@ from livetrack.errors import UsageError
 from livetrack.overlay.qt import QtCore
 from livetrack.overlay.window import Window
 
-__all__ = ["run"]
+__all__ = ["give_way", "run"]
+
+NICENESS = 5
+"""Of 20: an engine on the same cores comes first, and the window still has what it needs of a busy machine."""
 
 
 def run(address: str, view: ViewSettings, *, seconds: float | None = None, screenshot: Path | None = None) -> int:
     """Run the window as `livetrack.overlay.main` says; a display is there."""
+    give_way()
     app = pg.mkQApp("livetrack")
     app.setStyle("Fusion")  # the one that takes every colour from the palette
     window = Window(address, view)
@@ -43,3 +48,9 @@ def run(address: str, view: ViewSettings, *, seconds: float | None = None, scree
     if failures:
         raise UsageError(failures[0])
     return exit_code
+
+
+def give_way() -> None:
+    """Let other programs go first from now on. On Windows, who starts the window's process does it."""
+    if hasattr(os, "nice"):
+        os.nice(max(0, NICENESS - os.nice(0)))

@@ -12,6 +12,7 @@ import numpy as np
 from livetrack.bench.line import Line
 from livetrack.bench.window.scene import MARKERS, TAILS, Scene
 from livetrack.bench.window.stand import SIDE, stand
+from livetrack.overlay.app import give_way
 from livetrack.overlay.qt import QtCore
 
 __all__ = ["busy_line"]
@@ -27,6 +28,7 @@ def busy_line(app: Any, seconds: float) -> Line:
     others = [spawn.Process(target=_spin, daemon=True) for _ in range(os.cpu_count() or 1)]
     for other in others:
         other.start()
+    give_way()  # as the window's own process does
     rates: list[int] = []
     try:
         with stand(app, fps=_FPS) as window:
