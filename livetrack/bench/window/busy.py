@@ -36,8 +36,9 @@ def busy_line(app: Any, seconds: float) -> Line:
             look = QtCore.QTimer()
             look.timeout.connect(lambda: rates.append(window.window.scene.fps(time.perf_counter())))
             look.start(1000)
-            QtCore.QTimer.singleShot(round((_SETTLE_S + seconds) * 1000), app.quit)
-            app.exec()
+            loop = QtCore.QEventLoop()  # after the application's own has ended with its windows, no other begins
+            QtCore.QTimer.singleShot(round((_SETTLE_S + seconds) * 1000), loop.quit)
+            loop.exec()
             look.stop()
     finally:
         for other in others:
