@@ -15,16 +15,16 @@ from livetrack.overlay.window import Window
 
 __all__ = ["give_way", "run"]
 
-NICENESS = 5
+NICENESS = 3
 """Of 20: an engine on the same cores comes first, and the window still has what it needs of a busy machine."""
 
 
 def run(address: str, view: ViewSettings, *, seconds: float | None = None, screenshot: Path | None = None) -> int:
     """Run the window as `livetrack.overlay.main` says; a display is there."""
-    give_way()
     app = pg.mkQApp("livetrack")
     app.setStyle("Fusion")  # the one that takes every colour from the palette
     window = Window(address, view)
+    give_way()
     # Python handles signals when the next refresh begins; the window is closed when that is over
     previous = {
         each: signal.signal(each, lambda *_: QtCore.QTimer.singleShot(0, window, window.close))
