@@ -13,10 +13,13 @@ import zmq
 
 from livetrack.client import Subscriber
 
-__all__ = ["END", "HOP", "STAMPS", "listen"]
+__all__ = ["END", "FIRST", "HOP", "STAMPS", "listen"]
 
 HOP = struct.Struct("<qq")
 """What a bare message begins with: the frame's index, and when it was sent, ns."""
+
+FIRST = -2
+"""The index of messages that are sent until one has come."""
 
 END = -1
 """The index that says that no more come."""
@@ -34,6 +37,7 @@ def listen(address: str, hops: str, results: Connection) -> None:
     bare.connect(hops)
     stamps: list[tuple[int, ...]] = []
     with Subscriber(address, newest=False) as positions:
+        bare.recv()  # a message of `FIRST`: it is known to be subscribed
         results.send("ready")
         index = 0
         while index != END:
