@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import random
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 import zmq
+from live_engine import running
 
 from livetrack.client import Remote
-from livetrack.config import load_config
 from livetrack.engine import Engine
 from livetrack.errors import CommandError
 from livetrack.wire import Status
@@ -23,7 +22,6 @@ from livetrack.wire.exchange import decode_reply, decode_request
 
 MESSAGES = 100_000
 BATCH = 250
-ANY_PORT = [f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address")]
 SMALL = [f"camera.simulated.{each}" for each in ("width=64", "height=64", "count=3", "exposure_ms=2", "fps=200")]
 NAMES = [str(request.__struct_config__.tag) for request in REQUESTS]
 VALID = [
@@ -87,19 +85,6 @@ def hostile(rng: random.Random) -> bytes:
 
 
 @contextmanager
-def running() -> Iterator[Engine]:
-    with Engine(load_config(None, [*ANY_PORT, *SMALL])) as engine:
-        stop = threading.Event()
-        thread = threading.Thread(target=engine.run, kwargs={"stop": stop}, daemon=True)
-        thread.start()
-        try:
-            yield engine
-        finally:
-            stop.set()
-            thread.join(20)
-
-
-@contextmanager
 def dealer(engine: Engine) -> Iterator[zmq.Socket[bytes]]:
     with zmq.Context.instance().socket(zmq.DEALER) as client:
         client.setsockopt(zmq.LINGER, 0)
@@ -115,7 +100,7 @@ def state(engine: Engine) -> Status:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    with running() as engine:
+    with running(SMALL) as engine:
         yield engine
 
 

@@ -11,9 +11,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from ctypes.util import find_library
 from pathlib import Path
 from types import ModuleType
@@ -22,13 +19,12 @@ from typing import Any
 import numpy as np
 import pytest
 import zmq
+from live_engine import running
 from msgspec import structs, to_builtins
 
 from livetrack.cli import main
 from livetrack.cli.bridge import datagrams
 from livetrack.client import Remote, Subscriber
-from livetrack.config import load_config
-from livetrack.engine import Engine
 from livetrack.particles import ROW, Flag
 from livetrack.wire import HEADER, PREVIEW_HEADER, decode_event, decode_positions, decode_preview, decode_status
 from livetrack.wire.commands import REQUESTS
@@ -37,7 +33,6 @@ from livetrack.wire.exchange import decode_request, encode
 VECTORS = Path(__file__).parent / "vectors"
 DOCS = Path(__file__).parents[1] / "docs"
 BINARY = ("positions.bin", "positions-none.bin", "preview.bin", "whole.bin")
-ANY_PORT = [f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address")]
 SMALL = [f"camera.simulated.{each}" for each in ("width=128", "height=96", "count=8", "exposure_ms=2")]
 
 
@@ -154,7 +149,7 @@ def test_the_bridge_sends_the_lines_that_the_document_tells() -> None:
 
 
 def test_the_bridge_is_a_process_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
-    with running() as engine, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
+    with running(SMALL) as engine, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
         port.bind(("127.0.0.1", 0))
         port.settimeout(20)
         to = f"127.0.0.1:{port.getsockname()[1]}"
@@ -191,21 +186,8 @@ def test_the_document_tells_every_command() -> None:
 # live
 
 
-@contextmanager
-def running() -> Iterator[Engine]:
-    with Engine(load_config(None, [*ANY_PORT, *SMALL])) as engine:
-        stop = threading.Event()
-        thread = threading.Thread(target=engine.run, kwargs={"stop": stop}, daemon=True)
-        thread.start()
-        try:
-            yield engine
-        finally:
-            stop.set()
-            thread.join(20)
-
-
 def test_plain_python_reads_and_commands_a_live_engine() -> None:
-    with running() as engine:
+    with running(SMALL) as engine:
         command = [sys.executable, str(DOCS / "clients" / "plain.py"), engine.publisher.address, "5"]
         told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
         *frames, status, reply = map(json.loads, told.splitlines())
@@ -267,7 +249,7 @@ def test_plain_c_refuses_what_it_cannot_read(c_client: Path, tmp_path: Path) -> 
 
 
 def test_plain_c_reads_and_commands_a_live_engine(c_client: Path) -> None:
-    with running() as engine:
+    with running(SMALL) as engine:
         command = [c_client, engine.publisher.address, "5"]
         told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
         frames = by_c(told)

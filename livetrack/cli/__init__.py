@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from livetrack import __version__
 from livetrack.cli.signals import plain_ctrl_c
@@ -222,53 +223,53 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = commands.add_parser("bench", help="measure livetrack beside its peers (needs the extra `bench`)")
     benches = bench.add_subparsers(metavar="BENCH", required=True)
-    accuracy = benches.add_parser("accuracy", help="error, detection and uncertainty against the Cramér-Rao bound")
-    accuracy.set_defaults(command="bench:accuracy")
-    accuracy.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    accuracy.add_argument("--quick", action="store_true", help="an eighth of the images: a look, no verdict")
+    accuracy = _bench(
+        benches,
+        "accuracy",
+        "error, detection and uncertainty against the Cramér-Rao bound",
+        quick="an eighth of the images: a look, no verdict",
+    )
     accuracy.add_argument("--only", metavar="PART,...", help="of " + _ACCURACY_PARTS)
     accuracy.add_argument("--model", action="append", default=[], metavar="FILE", help="a model more; may be repeated")
     accuracy.add_argument("--without-peers", action="store_true", help="the models alone, no other methods")
     accuracy.add_argument("--recording", type=Path, metavar="TIF", help="bulk_water.tif, for the targets on real beads")
-    accuracy.add_argument("--markdown", type=_new_file, metavar="FILE", help="write the tables there, not here")
     accuracy.add_argument("--figure", type=_new_figure, metavar="PNG", help="draw error against SNR")
-    _json_option(accuracy)
-    linking = benches.add_parser("linking", help="time for a frame, correct links and least cost, beside other linkers")
-    linking.set_defaults(command="bench:linking")
-    linking.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    linking.add_argument("--quick", action="store_true", help="up to 1,000 particles, one scene of each kind: a look")
-    linking.add_argument("--markdown", type=_new_file, metavar="FILE", help="write the tables there, not here")
+    linking = _bench(
+        benches,
+        "linking",
+        "time for a frame, correct links and least cost, beside other linkers",
+        quick="up to 1,000 particles, one scene of each kind: a look",
+    )
     linking.add_argument("--figure", type=_new_figure, metavar="PNG", help="draw the time against the particles")
-    _json_option(linking)
 
-    latency = benches.add_parser("latency", help="the whole path of a frame beside its floors, full search and trackpy")
-    latency.set_defaults(command="bench:latency")
-    latency.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    latency.add_argument("--quick", action="store_true", help="a quarter of the frames: a look, no verdict")
+    latency = _bench(
+        benches,
+        "latency",
+        "the whole path of a frame beside its floors, full search and trackpy",
+        quick="a quarter of the frames: a look, no verdict",
+    )
     latency.add_argument("--only", metavar="PART,...", help="some of the parts; a wrong one tells which there are")
     latency.add_argument("--recording", type=Path, metavar="TIF", help="bulk_water.tif, for trackpy on real beads")
     latency.add_argument(
         "--soak", type=_positive, default=0.0, metavar="MINUTES", help="let a session run so long instead"
     )
-    latency.add_argument("--markdown", type=_new_file, metavar="FILE", help="write the tables there, not here")
     latency.add_argument("--figure", type=_new_figure, metavar="PNG", help="draw where the time goes")
-    _json_option(latency)
 
-    window = benches.add_parser("window", help="a refresh beside the bare technique, and what the engine feels of it")
-    window.set_defaults(command="bench:window")
-    window.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    window.add_argument("--quick", action="store_true", help="a quarter of it: a look, no verdict")
+    window = _bench(
+        benches,
+        "window",
+        "a refresh beside the bare technique, and what the engine feels of it",
+        quick="a quarter of it: a look, no verdict",
+    )
     window.add_argument("--only", metavar="PART,...", help="some of: refresh, beside, busy")
-    window.add_argument("--markdown", type=_new_file, metavar="FILE", help="write the table there, not here")
-    _json_option(window)
 
-    feedback = benches.add_parser("feedback", help="feedback loops beside theory, and the calibration of a trap")
-    feedback.set_defaults(command="bench:feedback")
-    feedback.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    feedback.add_argument("--quick", action="store_true", help="an eighth of the frames: a look, no verdict")
+    feedback = _bench(
+        benches,
+        "feedback",
+        "feedback loops beside theory, and the calibration of a trap",
+        quick="an eighth of the frames: a look, no verdict",
+    )
     feedback.add_argument("--only", metavar="PART,...", help="some of: theory, edge, live, stiffness")
-    feedback.add_argument("--markdown", type=_new_file, metavar="FILE", help="write the table there, not here")
-    _json_option(feedback)
 
     models = command("models", "models:models", "list the models there are")
     _json_option(models)
@@ -322,6 +323,17 @@ def _keys_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keys", metavar="FOLDER", help="of a client's keys, for an engine that asks for them (see `livetrack keys`)"
     )
+
+
+def _bench(benches: Any, name: str, what: str, *, quick: str) -> argparse.ArgumentParser:
+    """Add the parser of a bench, with the options that all of them have."""
+    parser: argparse.ArgumentParser = benches.add_parser(name, help=what)
+    parser.set_defaults(command=f"bench:{name}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument("--quick", action="store_true", help=quick)
+    parser.add_argument("--markdown", type=_new_file, metavar="FILE", help="write the tables there, not here")
+    _json_option(parser)
+    return parser
 
 
 def _json_option(parser: argparse.ArgumentParser) -> None:

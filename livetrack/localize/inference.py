@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ class Inference:
 
     def __init__(self, path: Path, provider: str, threads: int, *, spinning: bool = False) -> None:
         self.session = _open(path, provider, threads, spinning)
-        self._alone = self.session if threads == 1 else _open(path, provider, 1, spinning=False)
+        self._path, self._wanted = path, provider
         self.provider: str = self.session.get_providers()[0]
         self.threads = threads
         self.spinning = spinning
@@ -69,6 +70,11 @@ class Inference:
         session, binding, maps = self._bound[batch.shape]
         session.run_with_iobinding(binding)
         return maps
+
+    @cached_property
+    def _alone(self) -> ort.InferenceSession:
+        """The model on one thread; opened when the first small input comes."""
+        return self.session if self.threads == 1 else _open(self._path, self._wanted, 1, spinning=False)
 
     def __str__(self) -> str:
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.overlay.links import drawable
+from livetrack.overlay.on_picture import OnPicture
 from livetrack.overlay.palette import TRAJECTORY_COLOURS
-from livetrack.overlay.qt import QtCore, QtGui, QtWidgets
+from livetrack.overlay.qt import QtCore, QtGui
 from livetrack.particles import Flag, Rows
 
 __all__ = ["MARKER_PX", "Markers"]
@@ -22,7 +23,7 @@ NO_COLOUR = "#9aa0a6"
 """Of a particle without an id."""
 
 
-class Markers(QtWidgets.QGraphicsObject):
+class Markers(OnPicture):
     """Rings in the trajectories' colours, each kind painted once and then copied.
 
     Copying a small picture a thousand times takes less than half of what `pyqtgraph.ScatterPlotItem` does about it.
@@ -33,7 +34,6 @@ class Markers(QtWidgets.QGraphicsObject):
         self.places: npt.NDArray[np.float64] = np.empty((0, 2))
         """(N, 2) x, y of what is marked, px of the picture."""
         self._kinds: npt.NDArray[np.int64] = np.empty(0, np.int64)
-        self._bounds = QtCore.QRectF()
         self._rings: list[QtGui.QPixmap] = []
         self._ratio = 0.0
 
@@ -45,14 +45,6 @@ class Markers(QtWidgets.QGraphicsObject):
         unsure = (rows["flags"] & (Flag.TENTATIVE | Flag.COASTED)) != 0
         self._kinds = 2 * colour + unsure
         self.update()
-
-    def set_bounds(self, bounds: QtCore.QRectF) -> None:
-        """Say where particles can be."""
-        self.prepareGeometryChange()
-        self._bounds = bounds
-
-    def boundingRect(self) -> QtCore.QRectF:  # noqa: D102, N802 - Qt's
-        return self._bounds
 
     def paint(self, painter: QtGui.QPainter, *_: Any) -> None:  # noqa: D102 - Qt's
         device = painter.device()

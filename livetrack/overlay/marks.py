@@ -9,6 +9,7 @@ import numpy as np
 
 from livetrack.overlay.links import drawable
 from livetrack.overlay.markers import MARKER_PX
+from livetrack.overlay.on_picture import OnPicture
 from livetrack.overlay.palette import TRAJECTORY_COLOURS
 from livetrack.overlay.qt import QtCore, QtGui, QtWidgets
 from livetrack.particles import Rows, empty_rows
@@ -62,26 +63,17 @@ class Selection(QtWidgets.QGraphicsObject):
             painter.drawText(QtCore.QPointF(half + 5 + shift, -half + 7 + shift), f"#{self.number}")
 
 
-class Labels(QtWidgets.QGraphicsObject):
+class Labels(OnPicture):
     """The trajectories' numbers, beside the markers."""
 
     def __init__(self) -> None:
         super().__init__()
         self._rows = empty_rows()
-        self._bounds = QtCore.QRectF()
 
     def show_rows(self, rows: Rows, besides: int | None = None) -> None:
         """Write the numbers of one frame's particles, of all but the chosen one, which tells its own."""
         self._rows = rows[drawable(rows) & (rows["id"] >= 0) & (rows["id"] != (-1 if besides is None else besides))]
         self.update()
-
-    def set_bounds(self, bounds: QtCore.QRectF) -> None:
-        """Say where labels can be."""
-        self.prepareGeometryChange()
-        self._bounds = bounds
-
-    def boundingRect(self) -> QtCore.QRectF:  # noqa: D102, N802 - Qt's
-        return self._bounds
 
     def paint(self, painter: QtGui.QPainter, *_: Any) -> None:  # noqa: D102 - Qt's
         to_screen = painter.transform()

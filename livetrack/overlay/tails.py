@@ -10,8 +10,9 @@ import numpy.typing as npt
 from pyqtgraph.functions import arrayToQPath
 
 from livetrack.overlay.links import Links
+from livetrack.overlay.on_picture import OnPicture
 from livetrack.overlay.palette import TRAJECTORY_COLOURS
-from livetrack.overlay.qt import QtCore, QtGui, QtWidgets
+from livetrack.overlay.qt import QtGui
 
 __all__ = ["Tails", "tail_segments"]
 
@@ -21,12 +22,11 @@ MOST_PIECES = 50_000
 """Longer tails, or more of them, are cut off."""
 
 
-class Tails(QtWidgets.QGraphicsObject):
+class Tails(OnPicture):
     """All tails, in the picture's coordinates."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._bounds = QtCore.QRectF()
         self._pens = [_pen(colour, opacity) for colour in TRAJECTORY_COLOURS for opacity in OPACITIES]
         self._paths: list[tuple[QtGui.QPen, QtGui.QPainterPath]] = []
 
@@ -37,14 +37,6 @@ class Tails(QtWidgets.QGraphicsObject):
             for group, points in tail_segments(links)
         ]
         self.update()
-
-    def set_bounds(self, bounds: QtCore.QRectF) -> None:
-        """Say where particles can be."""
-        self.prepareGeometryChange()
-        self._bounds = bounds
-
-    def boundingRect(self) -> QtCore.QRectF:  # noqa: D102, N802 - Qt's
-        return self._bounds
 
     def paint(self, painter: QtGui.QPainter, *_: Any) -> None:  # noqa: D102 - Qt's
         for pen, path in self._paths:

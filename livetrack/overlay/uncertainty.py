@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from livetrack.overlay.links import drawable
+from livetrack.overlay.on_picture import OnPicture
 from livetrack.overlay.palette import TRAJECTORY_COLOURS
-from livetrack.overlay.qt import QtCore, QtGui, QtWidgets
+from livetrack.overlay.qt import QtCore, QtGui
 from livetrack.particles import Rows, empty_rows
 
 __all__ = ["DEVIATIONS", "Uncertainty", "ellipse_of"]
@@ -19,27 +20,18 @@ LEAST_PX = 2.0
 CROSS_PX = 3.0
 
 
-class Uncertainty(QtWidgets.QGraphicsObject):
+class Uncertainty(OnPicture):
     """Ellipses in the picture's coordinates, with a cross at the position itself."""
 
     def __init__(self) -> None:
         super().__init__()
         self._rows = empty_rows()
-        self._bounds = QtCore.QRectF()
 
     def show_rows(self, rows: Rows) -> None:
         """Show one frame's particles; those whose uncertainty is not known are left out."""
         known = np.isfinite(rows["x_std"]) & np.isfinite(rows["y_std"]) & (rows["x_std"] > 0) & (rows["y_std"] > 0)
         self._rows = rows[drawable(rows) & known]
         self.update()
-
-    def set_bounds(self, bounds: QtCore.QRectF) -> None:
-        """Say where particles can be."""
-        self.prepareGeometryChange()
-        self._bounds = bounds
-
-    def boundingRect(self) -> QtCore.QRectF:  # noqa: D102, N802 - Qt's
-        return self._bounds
 
     def paint(self, painter: QtGui.QPainter, *_: Any) -> None:  # noqa: D102 - Qt's
         screen_px = painter.transform().m11()  # of a pixel of the picture, at this zoom

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,7 @@ from livetrack.bench.accuracy.report import CellReport, Report
 from livetrack.bench.accuracy.speed import against_trackpy, small_image
 from livetrack.bench.accuracy.targets import target_lines
 from livetrack.bench.line import Line
-from livetrack.errors import UsageError
+from livetrack.bench.parts import check_parts, machine
 from livetrack.localize.network import NetworkLocalizer
 
 __all__ = ["PARTS", "run_accuracy"]
@@ -71,8 +69,7 @@ def run_accuracy(
     InputError
         The recording cannot be read.
     """
-    if unknown := [part for part in only if part not in PARTS]:
-        raise UsageError(f"--only {unknown[0]}: there is no such part; there are {', '.join(PARTS)}")
+    check_parts(only, PARTS)
     frames = read_frames(recording, _FRAMES) if recording else []
     cells = [cell for grid, some in grids().items() if grid in only for cell in some if _for(cell, models)]
     bar = _Bar(cells, progress)
@@ -96,7 +93,7 @@ def run_accuracy(
         lines += _speed(models, frames[: _SPEED_FRAMES // share], _SPEED_RUNS // share)
     return Report(
         livetrack=__version__,
-        machine=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, networks on {THREADS} threads",
+        machine=f"{machine()}, networks on {THREADS} threads",
         quick=quick,
         models={name: localizer.card.description for name, localizer in models.items()},
         methods=dict(PEERS) if with_peers else {},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import NamedTuple
@@ -14,7 +12,7 @@ from livetrack.bench.feedback.lockstep import CASES, Case, edge_line, lockstep_l
 from livetrack.bench.feedback.report import Report
 from livetrack.bench.feedback.stiffness import CORNERS_HZ, stiffness_lines
 from livetrack.bench.line import Line
-from livetrack.errors import UsageError
+from livetrack.bench.parts import check_parts, machine
 
 __all__ = ["PARTS", "run_feedback"]
 
@@ -51,8 +49,7 @@ def run_feedback(
     LivetrackError
         A feedback client has failed.
     """
-    if unknown := [part for part in only if part not in PARTS]:
-        raise UsageError(f"--only {unknown[0]}: there is no such part; there are {', '.join(PARTS)}")
+    check_parts(only, PARTS)
     share = _QUICK if quick else 1
     parts = {
         "theory": [_Piece(case.name, len(case.gains), partial(_theory, case, _FRAMES // share)) for case in CASES],
@@ -71,7 +68,7 @@ def run_feedback(
         done += piece.weight
     return Report(
         livetrack=__version__,
-        machine=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        machine=machine(),
         quick=quick,
         lines=lines,
     )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
 import numpy as np
 
+from livetrack.bench.latency.process import other_process
 from livetrack.bench.line import Line
 from livetrack.client import Subscriber
 from livetrack.config import load_config
@@ -22,7 +20,7 @@ __all__ = ["readers"]
 
 _SIDE_PX, _PARTICLES, _FPS, _LOOP = 128, 5, 500, 16
 _BLOCK_S, _SETTLE_S = 3.0, 0.5
-_START_S, _SILENCE_S = 120.0, 10.0
+_SILENCE_S = 10.0
 _MOST = 1.2
 _RESAMPLES = 10_000
 
@@ -45,7 +43,7 @@ def readers(pairs: int, step: Callable[[], None]) -> Line:
     """
     rng = np.random.default_rng(1)
     done: list[Pair] = []
-    with _process(_run) as (_, _, address), Subscriber(address, newest=False) as positions:
+    with other_process(_run) as (_, _, address), Subscriber(address, newest=False) as positions:
         for _ in range(pairs):
             done.append(_pair(address, positions, with_first=bool(rng.integers(2))))
             step()
@@ -56,9 +54,9 @@ def _pair(address: str, positions: Subscriber, *, with_first: bool) -> Pair:
     import psutil
 
     with (
-        _process(_read, address) as (stopped, to_stopped, _),
-        _process(_read, address) as (killed, to_killed, _),
-        _process(_read, address) as (_, to_late, _),
+        other_process(_read, address) as (stopped, to_stopped, _),
+        other_process(_read, address) as (killed, to_killed, _),
+        other_process(_read, address) as (_, to_late, _),
     ):
         alone = 0.0 if with_first else _p99(positions, [])
         for each in (to_stopped, to_killed):
@@ -112,22 +110,6 @@ def _line(pairs: list[Pair], rng: np.random.Generator) -> Line:
         target=f"the interval below {_MOST:g}",
         met=bool(high < _MOST),
     )
-
-
-@contextmanager
-def _process(target: Callable[..., None], *args: str) -> Iterator[tuple[BaseProcess, Connection, str]]:
-    """Start another process with a pipe to here; yield it once it is ready, and its first word."""
-    spawn = multiprocessing.get_context("spawn")
-    here, there = spawn.Pipe()
-    process = spawn.Process(target=target, args=(there, *args), daemon=True)
-    process.start()
-    try:
-        if not here.poll(_START_S):
-            raise LivetrackError("the bench's processes do not start")
-        yield process, here, here.recv()
-    finally:
-        process.kill()
-        process.join()
 
 
 def _read(pipe: Connection, address: str) -> None:

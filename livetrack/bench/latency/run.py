@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Callable, Collection
 from itertools import islice
 from pathlib import Path
@@ -15,7 +13,7 @@ from livetrack.bench.latency.readers import readers
 from livetrack.bench.latency.report import Report
 from livetrack.bench.latency.soak import Sample, soak
 from livetrack.bench.line import Line
-from livetrack.errors import UsageError
+from livetrack.bench.parts import check_parts, machine
 from livetrack.localize import load_localizer
 from livetrack.movies import open_movie
 
@@ -59,8 +57,7 @@ def run_latency(
     InputError
         The recording cannot be read.
     """
-    if unknown := [part for part in only if part not in PARTS]:
-        raise UsageError(f"--only {unknown[0]}: there is no such part; there are {', '.join(PARTS)}")
+    check_parts(only, PARTS)
     share = _QUICK if quick else 1
     frames = list(islice(open_movie(recording), _RECORDED // share)) if recording and "recording" in only else []
     some = cases() if "path" in only else []
@@ -81,7 +78,7 @@ def run_latency(
         against.append(line)
     return Report(
         livetrack=__version__,
-        machine=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        machine=machine(),
         provider=load_localizer().provider,
         quick=quick,
         path=path,

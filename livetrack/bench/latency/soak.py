@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from livetrack.bench.latency.process import other_process
 from livetrack.bench.line import Line
 from livetrack.client import Subscriber, Update
 from livetrack.config import load_config
@@ -27,7 +26,7 @@ _ENDS = 5  # pieces at either end that are compared
 _FPS, _PARTICLES, _SIDE_PX = 500, 100, 512
 _LOOP = 100  # frames that are played to and fro
 _MOST_GROWTH_MB, _MOST_SLOWER = 20.0, 1.3
-_START_S, _SILENCE_S = 120.0, 10.0
+_SILENCE_S = 10.0
 _TOLD = 100  # frames from one sign of progress to the next
 
 
@@ -72,8 +71,8 @@ def soak(minutes: float, progress: Callable[[float], None]) -> tuple[Line, list[
     import psutil
 
     samples, totals = [], []
-    with _session() as (process_id, address), Subscriber(address, newest=False) as positions:
-        memory = psutil.Process(process_id).memory_info
+    with other_process(_run) as (process, _, address), Subscriber(address, newest=False) as positions:
+        memory = psutil.Process(process.pid).memory_info
         update, begin_s = _next(positions), time.monotonic()
         for number in range(1, SAMPLES + 1):
             end_s = begin_s + number / SAMPLES * 60 * minutes
@@ -144,22 +143,6 @@ def _note(update: Update) -> tuple[int, int, int, int]:
 
 def _us(durations_ns: npt.NDArray[np.int64], percent: float) -> float:
     return round(float(np.percentile(durations_ns, percent)) / 1e3, 1)
-
-
-@contextmanager
-def _session() -> Iterator[tuple[int, str]]:
-    """Start the other process; yield its id and the session's address."""
-    spawn = multiprocessing.get_context("spawn")
-    here, there = spawn.Pipe()
-    process = spawn.Process(target=_run, args=(there,), daemon=True)
-    process.start()
-    try:
-        if not here.poll(_START_S) or process.pid is None:
-            raise LivetrackError("the soak's session does not start")
-        yield process.pid, here.recv()
-    finally:
-        process.kill()
-        process.join()
 
 
 def _run(ready: Connection) -> None:

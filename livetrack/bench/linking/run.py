@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 
@@ -16,6 +14,7 @@ from livetrack.bench.linking.methods import OURS, SETTINGS, method_names
 from livetrack.bench.linking.optimum import KINDS, count_optimal
 from livetrack.bench.linking.scenes import brownian, directed
 from livetrack.bench.linking.speed import COUNTS, MOTIONS, RADIUS_STEPS, Speed, measure_speed
+from livetrack.bench.parts import machine
 
 __all__ = ["LinkingReport", "run_linking"]
 
@@ -64,7 +63,7 @@ def run_linking(
     optimal = {kind: count_optimal(kind, cases // len(KINDS)) for kind in KINDS}
     return LinkingReport(
         livetrack=__version__,
-        machine=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        machine=machine(),
         versions=_versions("numpy", "numba", "scipy", "trackpy", "laptrack"),
         quick=quick,
         methods=method_names(),

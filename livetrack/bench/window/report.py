@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from livetrack.bench.line import MET, Line, number
+from livetrack.bench.line import Line, target_table
 
 __all__ = ["Report", "markdown"]
 
@@ -24,8 +24,4 @@ def markdown(report: Report) -> str:
     if report.quick:
         head.append("**A quick run: a look, no verdict.**")
     head += ["Made by `livetrack bench window`; `--json` has every definition and figure.", ""]
-    rows = ["| what | measured | target | met | n |", "|---|---|---|---|---|"]
-    for line in report.lines:
-        measured = ", ".join(f"{name.replace('_', ' ')} {number(value)}" for name, value in line.figures.items())
-        rows.append(f"| {line.name} | {measured} | {line.target} | {MET[line.met]} | {line.n} |")
-    return "\n".join([*head, *rows]) + "\n"
+    return "\n".join([*head, *target_table(report.lines)]) + "\n"

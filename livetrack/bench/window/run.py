@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
 from collections.abc import Callable, Collection
 
 from livetrack import __version__
 from livetrack.bench.line import Line
+from livetrack.bench.parts import check_parts, machine
 from livetrack.bench.window.report import Report
-from livetrack.errors import UsageError
 
 __all__ = ["PARTS", "run_window"]
 
@@ -43,8 +42,7 @@ def run_window(
     UsageError
         A part that is not known.
     """
-    if unknown := [part for part in only if part not in PARTS]:
-        raise UsageError(f"--only {unknown[0]}: there is no such part; there are {', '.join(PARTS)}")
+    check_parts(only, PARTS)
     from livetrack.overlay import display_problem
 
     if display_problem():
@@ -69,7 +67,7 @@ def run_window(
             lines.append(beside_line(max(2, _PAIRS // share), _PAIR_S / share))
     return Report(
         livetrack=__version__,
-        machine=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        machine=machine(),
         quick=quick,
         lines=lines,
     )

@@ -174,8 +174,8 @@ class _Fit:
         self._share(
             lambda first, last: read_windows(
                 first, last, image.grey, image.stuck, 1 / image.noise, self.centre, wanted, window.square,
-                window.inside, window.basis, self.centre, *self._near, core, self._at, self._painted, self._origin,
-                self._z, self._weight,
+                window.inside, window.basis, *self._near, core, self._at, self._painted, self._origin, self._z,
+                self._weight,
             )
         )  # fmt: skip
 

@@ -81,7 +81,7 @@ def _extremes(grey: Any, places: Any, reach: int) -> Any:
 @njit
 def read_windows(
     first: int, last: int, grey: Any, stuck: Any, scale: float, centre: Any, wanted: Any, square: Any, inside: Any,
-    basis: Any, others: Any, near_start: Any, near: Any, core: int, at: Any, painted: Any, origin: Any, z: Any,
+    basis: Any, near_start: Any, near: Any, core: int, at: Any, painted: Any, origin: Any, z: Any,
     weight: Any,
 ) -> None:  # fmt: skip
     """Read the windows of the particles `first` to `last`.
@@ -94,11 +94,11 @@ def read_windows(
         (N, 2) of the windows, px; and (N,) for which of them anything is done.
     square, inside, basis
         Of the `Window`.
-    others, near_start, near
-        (M, 2) all particles' centres, px, and which of them are neighbours, as from `neighbours`.
+    near_start, near
+        Which of them are neighbours, as from `neighbours`.
     core, at, painted
-        What neighbours add to the grey levels is taken off, as far as it is known: (M, side, side) in units of the
-        noise, about the middle pixels (M, 2), as x and y; it reaches `core` px.
+        What neighbours add to the grey levels is taken off, as far as it is known: (N, side, side) in units of the
+        noise, about the middle pixels (N, 2), as x and y; it reaches `core` px.
     origin
         (N, 4) gets the centre's nearest place in the tables, x and y in px, its number, and the grey level that z
         counts from, in units of the noise.
@@ -126,7 +126,7 @@ def read_windows(
         for k in range(near_start[n], near_start[n + 1]):
             m = near[k]
             _take_off(painted[m], at[m, 1] - i, at[m, 0] - j, core, room)
-            dx, dy = others[m, 0] - origin[n, 0], others[m, 1] - origin[n, 1]
+            dx, dy = centre[m, 0] - origin[n, 0], centre[m, 1] - origin[n, 1]
             _leave_nearer(basis[phase], np.float32(dx), np.float32(dy), weight[n])
         for p in range(square.size):
             z[n, p] = flat[square[p]]

@@ -1,0 +1,31 @@
+"""Another process of the bench, with a pipe to here."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+from livetrack.errors import LivetrackError
+
+__all__ = ["other_process"]
+
+_START_S = 120.0
+
+
+@contextmanager
+def other_process(target: Callable[..., None], *args: str) -> Iterator[tuple[BaseProcess, Connection, str]]:
+    """Start another process with a pipe to here; yield it once it is ready, and its first word."""
+    spawn = multiprocessing.get_context("spawn")
+    here, there = spawn.Pipe()
+    process = spawn.Process(target=target, args=(there, *args), daemon=True)
+    process.start()
+    try:
+        if not here.poll(_START_S):
+            raise LivetrackError("the bench's processes do not start")
+        yield process, here, here.recv()
+    finally:
+        process.kill()
+        process.join()

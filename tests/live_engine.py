@@ -1,0 +1,25 @@
+"""A small engine that runs while a test looks at it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from livetrack.config import load_config
+from livetrack.engine import Engine
+
+ANY_PORT = [f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address")]
+
+
+@contextmanager
+def running(overrides: list[str]) -> Iterator[Engine]:
+    with Engine(load_config(None, [*ANY_PORT, *overrides])) as engine:
+        stop = threading.Event()
+        thread = threading.Thread(target=engine.run, kwargs={"stop": stop}, daemon=True)
+        thread.start()
+        try:
+            yield engine
+        finally:
+            stop.set()
+            thread.join(20)
