@@ -34,7 +34,7 @@ import sys
 from livetrack.client import Subscriber
 with Subscriber(sys.argv[1], newest=sys.argv[2] == "newest") as positions:
     for update in positions:
-        print(update.seq, update.gap, flush=True)
+        print(f"{update.seq} {update.gap}\\n", end="", flush=True)  # in one piece, also if it is killed here
 """
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="processes cannot be stopped here")

@@ -42,14 +42,11 @@ def listen(address: str, hops: str, results: Connection) -> None:
         index = 0
         while index != END:
             update = positions.receive(_TIMEOUT_S)
-            while update is None or index < update.frame:
-                if not bare.poll(round(_TIMEOUT_S * 1000)):
-                    break
+            wait_ms = 0 if update is None else round(_TIMEOUT_S * 1000)
+            while index != END and (update is None or index < update.frame) and bare.poll(wait_ms):
                 message = bare.recv()
                 now_ns = time.perf_counter_ns()
                 index, sent_ns = HOP.unpack_from(message)
-                if index == END:
-                    break
                 if update is not None and index == update.frame:
                     stages = (
                         update.t_received_ns, update.t_started_ns, update.t_localized_ns, update.t_linked_ns,
