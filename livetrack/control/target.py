@@ -86,6 +86,7 @@ class Target:
         self._on_stop = on_stop
         self._positions = Subscriber(address)
         self._session: int | None = None
+        self._frame: int | None = None
         self._last_t_s: float | None = None
 
     def __iter__(self) -> Iterator[Seen]:
@@ -125,13 +126,14 @@ class Target:
     def _next(self) -> Update:
         update = self._positions.receive(self._stale_after_s)
         if update is None:
-            raise TargetLostError(f"no frame has come for {self._stale_after_s:g} s")
+            last = "; none has come at all" if self._frame is None else f", since frame {self._frame}"
+            raise TargetLostError(f"no frame has come for {self._stale_after_s:g} s{last}")
         age_s = (update.t_client_ns - update.t_received_ns) * 1e-9
         if age_s > self._stale_after_s:
             raise TargetLostError(f"frame {update.frame} is {age_s:.2f} s old: the engine cannot keep up")
         if self._session not in (None, update.session):
             raise TargetLostError("the engine was started anew: its particles have other ids")
-        self._session = update.session
+        self._session, self._frame = update.session, update.frame
         self.passed += update.gap
         return update
 
