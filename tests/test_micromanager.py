@@ -132,6 +132,15 @@ def test_opens_again_after_closing(build: Open) -> None:
     assert len(take(camera, 3)) == 3  # the one that is open does not mind
 
 
+def test_closing_gives_the_memory_of_the_pictures_back(build: Open) -> None:
+    camera = build()
+    camera.open()
+    core = camera.core
+    assert core.get_circular_buffer_memory_footprint() == 32
+    camera.close()
+    assert core.get_circular_buffer_memory_footprint() == 1
+
+
 def test_closing_ends_the_pictures_of_another_thread(opened: Open) -> None:
     camera = opened()
     counted: list[int] = []

@@ -30,6 +30,8 @@ from livetrack_drivers._mm_sequence import PictureSequence
 
 __all__ = ["MicroManagerCamera", "MicroManagerSettings"]
 
+_LEAST_BUFFER_MB = 1
+
 Offset = Annotated[int, Meta(ge=0)]
 Size = Annotated[int, Meta(ge=1)]
 
@@ -268,6 +270,8 @@ def _stop_core(core: Any) -> None:
 
     with suppress(*CORE_ERRORS):
         core.unload_all_devices()  # twice, here and below: a device that is gone makes the first attempt fail
+    with suppress(*CORE_ERRORS):
+        core.set_circular_buffer_memory_footprint(_LEAST_BUFFER_MB)  # pycromanager's core is never freed, its memory is
     with suppress(*CORE_ERRORS):
         stop_headless()
 
