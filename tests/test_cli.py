@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import json
 import math
@@ -22,10 +23,11 @@ import pandas
 import pytest
 import tifffile
 import zmq
+from rich.console import Console
 
 from livetrack.camera import Frame, Geometry
 from livetrack.cli import main
-from livetrack.cli.output import terminal
+from livetrack.cli.output import Bars, shown, terminal
 from livetrack.cli.window import WindowProcess
 from livetrack.config import ViewSettings
 from livetrack.particles import empty_rows
@@ -146,6 +148,34 @@ def test_ctrl_c_keeps_what_was_tracked_and_says_where(
     assert sorted(set(pandas.read_csv(partial).frame)) == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process alone there")
+def test_ctrl_c_is_heard_while_kernels_are_compiled_which_is_told(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "livetrack", "demo", "--headless", "--seconds=1", *ANY_PORT]
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}  # empty: all of them, for half a minute
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "compiling, once for this machine" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == ""  # neither "ready", nor a traceback
+    assert process.returncode == 130
+
+
+def test_without_a_terminal_progress_is_told_in_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livetrack.cli.output._FIRST_S", 0.05)
+    monkeypatch.setattr("livetrack.cli.output._LINE_S", 0.05)
+    log = Console(file=io.StringIO())
+    assert isinstance(log.file, io.StringIO)
+    with shown(log, "looking") as tell:
+        time.sleep(0.3)  # told once
+        tell("seen")
+        time.sleep(0.3)
+    with Bars(console=log) as bars:
+        task = bars.add_task("counting", total=4)
+        time.sleep(0.06)
+        bars.update(task, advance=1)
+    assert log.file.getvalue() == "looking\nseen\ncounting: 25 %\n"
+
+
 def record(folder: Path, images: list[np.ndarray], **options: Any) -> Path:
     """Record images; from the fourth on the ROI begins 40 px further to the right."""
     recorder = Recorder(folder, **options)
@@ -157,7 +187,10 @@ def record(folder: Path, images: list[np.ndarray], **options: Any) -> Path:
     return recorder.folder
 
 
-def test_in_a_session_trajectories_end_where_the_roi_moves(movie: Path, tmp_path: Path) -> None:
+def test_in_a_session_trajectories_end_where_the_roi_moves(
+    movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("livetrack.cli.output._LINE_S", 0)
     session = record(tmp_path, list(tifffile.imread(movie)[:8]))
     assert main(["track", str(session), "-o", str(tmp_path / "tracks.csv")]) == 0
     table = pandas.read_csv(tmp_path / "tracks.csv")
@@ -165,6 +198,7 @@ def test_in_a_session_trajectories_end_where_the_roi_moves(movie: Path, tmp_path
     assert before
     assert after
     assert not before & after
+    assert "tracking, 2 particles: 100 %" in capfd.readouterr().err  # it was known how many frames there are
 
 
 def test_a_session_without_pictures_cannot_be_tracked(

@@ -9,9 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
-from livetrack.cli.output import terminal, write_json
+from livetrack.cli.output import Bars, terminal, write_json
 from livetrack.errors import UsageError, reason
 
 __all__ = ["accuracy", "feedback", "latency", "linking", "window"]
@@ -105,7 +105,7 @@ def _check_installed(args: argparse.Namespace, *more: str) -> None:
 @contextmanager
 def _progress(first: str) -> Iterator[_Show]:
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=terminal(), transient=True) as bars:
+    with Bars(*columns, console=terminal(), transient=True) as bars:
         task = bars.add_task(first, total=1.0)
         yield lambda share, what: bars.update(task, completed=share, description=what)
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, TextColumn
 
 from livetrack.calibrate.affine import Affine
-from livetrack.cli.output import terminal, write_json
+from livetrack.cli.output import Bars, terminal, write_json
 from livetrack.client import Remote
 from livetrack.control.calibration import calibrate_actuator
 from livetrack.devices import ActuatorCalibration
@@ -56,6 +56,6 @@ def _in_words(calibration: ActuatorCalibration, affine: Affine) -> str:
 @contextmanager
 def _bar(what: str, console: Console) -> Iterator[Callable[[float], None]]:
     columns = (TextColumn("{task.description}"), BarColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Bars(*columns, console=console, transient=True) as bars:
         task = bars.add_task(what, total=1.0)
         yield lambda share: bars.update(task, completed=share)

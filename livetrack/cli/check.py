@@ -13,6 +13,7 @@ from livetrack.camera import Frame, load_driver
 from livetrack.cli.output import terminal, write_json
 from livetrack.cli.recordings import recordings_told
 from livetrack.cli.settings import settings_of
+from livetrack.cli.warming import warming_up
 from livetrack.config import Config
 from livetrack.errors import LivetrackError, UsageError
 
@@ -34,7 +35,7 @@ def _check_movie(movie: Path, args: argparse.Namespace) -> int:
 
     if args.overrides:
         raise UsageError("--set belongs to the check of a settings file; a movie is looked at without settings")
-    with terminal().status("looking at a few frames"):
+    with warming_up(terminal(), "looking at a few frames"):
         report = check_movie(movie, args.picture or Path(f"{movie.stem}-check.png"), channel=args.channel)
     terminal(stderr=False).print(report_text(report))
     write_json(args.json, report)
@@ -45,7 +46,7 @@ def _check_settings(args: argparse.Namespace) -> int:
     from livetrack.tracker import Tracker
 
     config, name = settings_of(args.target, args.overrides)
-    with terminal().status("trying the model and the camera"):
+    with warming_up(terminal(), "trying the model and the camera"):
         tracker = Tracker.of(config)
         frame, rate, acquisition = _watch(config)
         rows = tracker.update(frame.pixels)

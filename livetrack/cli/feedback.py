@@ -14,7 +14,7 @@ from msgspec import structs
 from rich.console import Console
 
 from livetrack.calibrate import Gauge, Medium
-from livetrack.cli.output import terminal, write_json
+from livetrack.cli.output import shown, terminal, write_json
 from livetrack.cli.signals import stopped_by_signals
 from livetrack.client import Remote
 from livetrack.control import LoopModel, Seen, Target, effective_delay
@@ -67,7 +67,7 @@ def trap(args: argparse.Namespace) -> int:
                 raise InputError("--at: an optical trap holds the particle where the trap is; move that instead")
             if pixel_um is None:
                 raise InputError("the pixel size is not known: set calibration.pixel_size_um")
-            with console.status(f"looking at the trapped particle for {_WATCH_S:g} s"):
+            with shown(console, f"looking at the trapped particle for {_WATCH_S:g} s"):
                 at_px, corner_hz = _look_first(target, model, pixel_um, medium)
             console.print(f"trap at {at_px[0]:.2f}, {at_px[1]:.2f} px, corner frequency {corner_hz:.3g} Hz as it is")
             model = structs.replace(model, corner_hz=corner_hz, action="trap")
@@ -186,13 +186,13 @@ def _beside_theory(
 def _watched(console: Console, target: Target) -> Iterator[Callable[[Seen], bool]]:
     """Show where the particle is, twice a second; Ctrl-C ends the loop, and what it came to is told."""
     told = -math.inf
-    with stopped_by_signals() as stop, console.status("waiting for the particle") as status:
+    with stopped_by_signals() as stop, shown(console, "waiting for the particle") as tell:
 
         def show(seen: Seen) -> bool:
             nonlocal told
             if (now := time.monotonic()) - told > _TELL_S:
                 told = now
-                status.update(f"particle {target.particle} at {seen.x:.2f}, {seen.y:.2f} px; Ctrl-C stops")
+                tell(f"particle {target.particle} at {seen.x:.2f}, {seen.y:.2f} px; Ctrl-C stops")
             return stop.is_set()
 
         yield show

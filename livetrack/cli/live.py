@@ -5,18 +5,24 @@ from __future__ import annotations
 import argparse
 import os
 import threading
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 from rich.console import Console
 
-from livetrack.cli.output import terminal, write_json
+from livetrack.cli.output import shown, terminal, write_json
 from livetrack.cli.settings import settings_of
 from livetrack.cli.signals import plain_ctrl_c, stopped_by_signals
+from livetrack.cli.warming import warming_up
 from livetrack.client.reach import DEFAULT_ADDRESS, reachable
 from livetrack.config import Config, load_config
 from livetrack.keys import ENVIRONMENT
 from livetrack.toml_file import assignment
 from livetrack.wire import Latency, Status
+
+if TYPE_CHECKING:
+    from livetrack.engine import Engine
 
 __all__ = ["demo", "run", "view"]
 
@@ -59,41 +65,43 @@ def _overrides(args: argparse.Namespace) -> list[str]:
 
 
 def _session(config: Config, args: argparse.Namespace) -> int:
+    with plain_ctrl_c():
+        from livetrack.engine import Engine
+
     console = terminal()
-    with stopped_by_signals() as stop:
-        status = _run_engine(config, args, console, stop)
+    with stopped_by_signals() as stop, ExitStack() as opened:
+        with warming_up(console, "warming up: camera, network"):
+            engine = opened.enter_context(Engine(config))
+        status = _run_engine(engine, args, console, stop)
     _print_summary(status, console)
     schema = ("header", "rows")  # the heartbeat's alone
     write_json(args.json, {key: value for key, value in structs.asdict(status).items() if key not in schema})
     return 1 if status.recording and status.recording.problem else 0
 
 
-def _run_engine(config: Config, args: argparse.Namespace, console: Console, stop: threading.Event) -> Status:
+def _run_engine(engine: Engine, args: argparse.Namespace, console: Console, stop: threading.Event) -> Status:
     from livetrack.cli.console import ConsoleView
     from livetrack.cli.window import WindowProcess
-    from livetrack.engine import Engine
 
+    config = engine.config
     if config.publish.curve_keys:
         os.environ.setdefault(ENVIRONMENT, config.publish.curve_keys)  # for this console, and the window's process
-    with console.status("warming up: camera, network, kernels (longer the first time)"):
-        engine = Engine(config)
-    with engine:
-        address = reachable(engine.publisher.address, seen_at=DEFAULT_ADDRESS)
-        localizer = engine.tracker.localizer
-        console.print(
-            f"ready, Ctrl-C stops: camera {config.camera.driver}, model {localizer.name} on "
-            f"{_provider(localizer.provider)}, {localizer.threads}, positions at {address}",
-        )
-        if _window_wanted(config, args, console):
-            with WindowProcess(address, config.view, console) as window:
-                status = engine.run(seconds=args.seconds, stop=stop, on_status=window.look)
-        else:
-            with ConsoleView(address, console):
-                status = engine.run(seconds=args.seconds, stop=stop)
-        if engine.recorder is not None:
-            with console.status("writing what is recorded"):
-                engine.close()
-            status = structs.replace(status, recording=engine.recorder.status())
+    address = reachable(engine.publisher.address, seen_at=DEFAULT_ADDRESS)
+    localizer = engine.tracker.localizer
+    console.print(
+        f"ready, Ctrl-C stops: camera {config.camera.driver}, model {localizer.name} on "
+        f"{_provider(localizer.provider)}, {localizer.threads}, positions at {address}",
+    )
+    if _window_wanted(config, args, console):
+        with WindowProcess(address, config.view, console) as window:
+            status = engine.run(seconds=args.seconds, stop=stop, on_status=window.look)
+    else:
+        with ConsoleView(address, console):
+            status = engine.run(seconds=args.seconds, stop=stop)
+    if engine.recorder is not None:
+        with shown(console, "writing what is recorded"):
+            engine.close()
+        status = structs.replace(status, recording=engine.recorder.status())
     return status
 
 

@@ -6,10 +6,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 import msgspec
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from livetrack.cli.output import terminal, write_json
+from livetrack.cli.output import Bars, terminal, write_json
 from livetrack.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def train(args: argparse.Namespace) -> int:
 
     console = terminal()
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console) as bars:
+    with Bars(*columns, console=console) as bars:
         task = bars.add_task("training", total=1.0)
         started = False
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["plain_ctrl_c", "stopped_by_signals"]
+__all__ = ["broken_off_by_signals", "plain_ctrl_c", "stopped_by_signals"]
 
 
 @contextmanager
@@ -21,15 +21,23 @@ def stopped_by_signals() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         stop.set()
 
-    ending = [signal.SIGINT, signal.SIGTERM]
-    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else: nohup
-        ending.append(signal.SIGHUP)
-    before = {number: signal.signal(number, handle) for number in ending}
-    try:
+    with _handled_by(handle):
         yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+
+
+@contextmanager
+def broken_off_by_signals(later: Callable[[], bool]) -> Iterator[threading.Event]:
+    """Let each of them raise KeyboardInterrupt; while `later()`, set the event instead."""
+    stop = threading.Event()
+
+    def handle(_number: int, _frame: object) -> None:
+        if later():
+            stop.set()
+        else:
+            raise KeyboardInterrupt
+
+    with _handled_by(handle):
+        yield stop
 
 
 @contextmanager
@@ -42,3 +50,16 @@ def plain_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _handled_by(handle: Callable[[int, object], None]) -> Iterator[None]:
+    ending = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else: nohup
+        ending.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in ending}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

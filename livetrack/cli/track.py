@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy.typing as npt
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from livetrack.cli.output import terminal, write_json
+from livetrack.cli.output import Bars, terminal, write_json
 from livetrack.cli.recordings import recordings_told
+from livetrack.cli.signals import plain_ctrl_c
+from livetrack.cli.warming import warming_up
 from livetrack.config import Config, load_config
 from livetrack.errors import InputError, UsageError
 from livetrack.toml_file import assignment
@@ -47,7 +49,8 @@ class _Found(NamedTuple):
 
 def track(args: argparse.Namespace) -> int:
     """Find and link the particles of every frame, with progress; tell what was found."""
-    from livetrack.table import TrackTable
+    with plain_ctrl_c():
+        from livetrack.table import TrackTable
 
     console = terminal()
     config = _config(args)
@@ -77,11 +80,12 @@ def track(args: argparse.Namespace) -> int:
 
 def _track_all(source: _Source, config: Config, table: TrackTable, console: Console) -> tuple[str, _Found]:
     """Fill the table; return the model's name and the figures."""
-    from livetrack.tracker import Tracker
+    with plain_ctrl_c():
+        from livetrack.tracker import Tracker
 
     frames = particles = geometry = 0
     trajectories: set[int] = set()
-    with console.status("warming up"):
+    with warming_up(console, "warming up"):
         tracker = Tracker.of(config)
         if source.movie is not None:
             tracker.warmup(source.movie.shape, (source.movie.dtype,))
@@ -125,7 +129,7 @@ def _open(path: Path, channel: int | None) -> _Source:
         session = read_session(path)
         images = ((each.index, each.pixels, each.t_s, each.geometry_number) for each in session.frames())
         problem = f"{path}: {session.problem}" if session.problem else None
-        return _Source(images, None, lambda: problem, None)
+        return _Source(images, session.frames_written, lambda: problem, None)
     with recordings_told(path):
         movie = open_movie(path, channel)
     rate = movie.fps
@@ -133,8 +137,8 @@ def _open(path: Path, channel: int | None) -> _Source:
     return _Source(numbered, movie.length, lambda: movie.problem, movie)
 
 
-def _progress(console: Console) -> Progress:
-    return Progress(
+def _progress(console: Console) -> Bars:
+    return Bars(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
     )
 

@@ -33,6 +33,11 @@ class Session:
         return "ended" in self.info
 
     @property
+    def frames_written(self) -> int | None:
+        """How many frames there are with pixels; None when it was never closed."""
+        return self.info.get("frames_written")
+
+    @property
     def problem(self) -> str:
         """Why frames may be missing at the end; empty when the recording is whole."""
         return str(self.info.get("problem", "")) if self.closed else "it was never closed: its end may be missing"
