@@ -102,6 +102,7 @@ def test_track_writes_the_table_that_trackpy_reads(movie: Path, tmp_path: Path, 
         (["run", "--headless", "--set", "camera.driver=webcam"], "installed: micromanager, movie, simulated"),
         (["run", "--headless", "--set", "camera.driver=movie", *ANY_PORT], "camera.movie: path is empty"),
         (["listen", "localhost"], "not an address to connect to"),
+        (["listen", "tcp://nowhere.invalid:5555"], "there is no machine of the name 'nowhere.invalid'"),
         (["check", "nowhere.tif"], "nowhere.tif"),
         (["train", "nowhere.toml", "-o", "x.onnx"], "nowhere.toml"),
     ],
@@ -377,7 +378,7 @@ def test_listening_to_the_pictures_says_where_positions_are(
     with sending([encode_preview(Preview(1, 0, 1, np.zeros((4, 4), np.uint8)))]) as address:
         assert main(["listen", address]) == 1
     told = capfd.readouterr().err
-    assert f"waiting for an engine at {address}" in told
+    assert f"nothing comes from {address}, still waiting: is an engine running there?" in told
     assert "it is an engine's publish.preview_address" in told
 
 

@@ -136,7 +136,7 @@ def test_the_positions_address_is_enough(session: Session) -> None:
 
 
 def test_where_no_engine_is_a_remote_says_so() -> None:
-    with pytest.raises(CommandError, match=r"no engine has answered for 0.3 s: is one running there"):
+    with pytest.raises(CommandError, match=r"no engine has answered for 0.3 s: is an engine running there"):
         Remote("tcp://127.0.0.1:1", timeout_s=0.3)
     for wrong in ("localhost", "tcp://localhost:65537", "tcp://localhost:5x"):
         with pytest.raises(UsageError, match="not an address"):

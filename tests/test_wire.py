@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import threading
 import time
 
 import msgspec
@@ -198,3 +199,25 @@ def test_subscribers_get_newest_or_all_and_report_gaps() -> None:
 def test_a_wrong_address_is_told() -> None:
     with pytest.raises(UsageError, match="not an address to connect to"):
         Subscriber("localhost:5555")
+    with pytest.raises(UsageError, match=r"nowhere\.invalid:5555: there is no machine of the name 'nowhere\.invalid'"):
+        Subscriber("tcp://nowhere.invalid:5555")
+
+
+def test_who_waits_where_nothing_comes_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("livetrack.client.streams._SILENCE_S", 0.1)
+    publisher = zmq.Context.instance().socket(zmq.PUB)
+    publisher.bind("tcp://127.0.0.1:*")
+    address = publisher.last_endpoint.decode()
+    message = bytes(PositionsEncoder(1).encode(empty_rows(1), **FIELDS))
+    late = threading.Timer(1.0, publisher.send, [message])
+    with Subscriber(address) as positions:
+        late.start()
+        assert positions.receive() is not None
+        threading.Timer(0.5, publisher.send, [message]).start()
+        assert positions.receive() is not None
+    publisher.close(linger=0)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{address}: nothing has come from there yet: is an engine running there? Start one with `livetrack demo`"
+    ]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 from livetrack.client import PreviewSubscriber, StatusSubscriber, Subscriber, Update
+from livetrack.client.reach import what_to_check
 from livetrack.errors import LivetrackError
 from livetrack.wire import Status
 
@@ -45,7 +46,7 @@ class Stream:
                     self._tell(f"the engine's session is over: {status.state}")
                     alive = math.inf  # no silence to be told
             elif time.monotonic() - alive > _SILENCE_S:
-                self._tell(f"waiting for an engine at {self._address}")
+                self._tell(f"nothing comes from {self._address}, still waiting: {what_to_check(self._address)}")
                 alive = math.inf
                 self._pictures = self._pictures or PreviewSubscriber(self._address)
             elif self._pictures and self._pictures.receive(0):
@@ -57,7 +58,7 @@ class Stream:
     def why(self) -> str:
         """Say why no positions came."""
         if self._status is None:
-            return "is an engine running there? Start one with `livetrack demo`"
+            return what_to_check(self._address)
         return f"the engine there says: {self._status.state}. {self._status.message}".rstrip(". ")
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from socket import getaddrinfo
 from typing import TypeAlias
 
 import zmq
@@ -11,7 +12,7 @@ import zmq
 from livetrack.errors import UsageError
 from livetrack.keys import unlock
 
-__all__ = ["DEFAULT_ADDRESS", "Keys", "connect", "reachable"]
+__all__ = ["DEFAULT_ADDRESS", "Keys", "connect", "reachable", "what_to_check"]
 
 DEFAULT_ADDRESS = "tcp://127.0.0.1:5555"
 
@@ -21,6 +22,7 @@ Keys: TypeAlias = str | Path | None
 _TCP = re.compile(r"tcp://(?P<host>.+):(?P<port>\d+)$", re.ASCII)
 _PORTS = range(1, 65536)  # ZeroMQ takes 65537 for 1, and any name for a machine that may come
 _EVERYWHERE = ("0.0.0.0", "[::]", "*")
+_HERE = re.compile(r"tcp://(127\.|localhost:|\[::1\])|(ipc|inproc)://")
 
 
 def reachable(address: str, seen_at: str) -> str:
@@ -34,13 +36,20 @@ def reachable(address: str, seen_at: str) -> str:
     return address
 
 
+def what_to_check(address: str) -> str:
+    """Say what to look at when nothing comes from `address`."""
+    if _HERE.match(address):
+        return "is an engine running there? Start one with `livetrack demo`"
+    return "is an engine running there, open to other machines; are these its keys; does its firewall let the port in?"
+
+
 def connect(socket: zmq.Socket[bytes], address: str, keys: Keys) -> None:
     """Connect `socket` to an engine; on an error it is closed.
 
     Raises
     ------
     UsageError
-        Not an address, or no keys in the folder.
+        Not an address, no machine of that name, or no keys in the folder.
     """
     try:
         unlock(socket, keys)
@@ -59,3 +68,12 @@ def _check(address: str) -> None:
     parts = _TCP.match(address)
     if address.startswith("tcp://") and (parts is None or int(parts["port"]) not in _PORTS):
         raise UsageError(f"{address}: not an address to connect to (no port from 1 to 65535); try {DEFAULT_ADDRESS}")
+    if parts is not None:
+        host = parts["host"].rpartition(";")[2].strip("[]")  # before the semicolon: which way to go there
+        try:
+            getaddrinfo(host, None)
+        except (OSError, UnicodeError) as error:  # the latter of a name that cannot be one
+            raise UsageError(
+                f"{address}: there is no machine of the name {host!r} ({error}); its number, as in "
+                "tcp://192.168.1.5:5555, needs no name"
+            ) from None

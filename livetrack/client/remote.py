@@ -13,7 +13,7 @@ import zmq
 from msgspec import structs
 
 from livetrack.camera import Geometry
-from livetrack.client.reach import DEFAULT_ADDRESS, Keys, connect, reachable
+from livetrack.client.reach import DEFAULT_ADDRESS, Keys, connect, reachable, what_to_check
 from livetrack.client.streams import StatusSubscriber
 from livetrack.devices import ActuatorCalibration, Property, Value
 from livetrack.errors import CommandError
@@ -53,7 +53,7 @@ class Remote:
     CommandError
         From every method: the engine refused the command, and why; or nobody answered in time.
     UsageError
-        From the constructor: not an address, or no keys.
+        From the constructor: not an address, no machine of that name, or no keys.
     """
 
     def __init__(self, address: str = DEFAULT_ADDRESS, timeout_s: float = 5.0, keys: Keys = None) -> None:
@@ -301,7 +301,7 @@ def _find(address: str, timeout_s: float, keys: Keys) -> tuple[str, zmq.Socket[b
         socket.close()
         raise
     socket.close()
-    raise CommandError(f"{address}: no engine has answered for {timeout_s:g} s: is one running there?")
+    raise CommandError(f"{address}: no engine has answered for {timeout_s:g} s: {what_to_check(address)}")
 
 
 def _beat(beats: StatusSubscriber) -> Status | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from typing import Generic, Self, TypeVar
@@ -9,7 +10,7 @@ from typing import Generic, Self, TypeVar
 import msgspec
 import zmq
 
-from livetrack.client.reach import DEFAULT_ADDRESS, Keys, connect
+from livetrack.client.reach import DEFAULT_ADDRESS, Keys, connect, what_to_check
 from livetrack.particles import Rows
 from livetrack.wire import (
     EVENT,
@@ -29,6 +30,10 @@ from livetrack.wire import (
 __all__ = ["DEFAULT_ADDRESS", "EventSubscriber", "PreviewSubscriber", "StatusSubscriber", "Subscriber", "Update"]
 
 _CTRL_C_MS = 200  # a wait without end is cut into such pieces: on Windows a longer one would not notice Ctrl-C
+
+_SILENCE_S = 3.0  # at the start, after which somebody should know
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -82,6 +87,7 @@ class _Topic(Generic[T]):
     ) -> None:
         self.address = address
         self._decode = decode
+        self._quiet = topic == EVENT  # where nothing may happen for long, or once there was something
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.RCVHWM, queue)
@@ -92,6 +98,8 @@ class _Topic(Generic[T]):
     def receive(self, timeout_s: float | None = None) -> T | None:
         """Return the next message, or None when none came within `timeout_s` (None waits for ever).
 
+        Waiting for ever for the first one, it is logged as a warning after three seconds, which goes to stderr.
+
         Raises
         ------
         WireError
@@ -101,8 +109,8 @@ class _Topic(Generic[T]):
             if not self._socket.poll(max(0, round(timeout_s * 1000))):
                 return None
         else:
-            while not self._socket.poll(_CTRL_C_MS):
-                pass
+            self._wait()
+        self._quiet = True
         return self._decode(self._socket.recv())
 
     def waits(self) -> bool:
@@ -122,6 +130,13 @@ class _Topic(Generic[T]):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _wait(self) -> None:
+        started_s = time.monotonic()
+        while not self._socket.poll(_CTRL_C_MS):
+            if not self._quiet and time.monotonic() - started_s > _SILENCE_S:
+                self._quiet = True
+                _log.warning("%s: nothing has come from there yet: %s", self.address, what_to_check(self.address))
 
 
 class Subscriber(_Topic[Update]):
