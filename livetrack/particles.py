@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["NO_ID", "ROW", "Flag", "Rows", "empty_rows", "some_rows"]
+__all__ = ["NO_ID", "ROW", "Flag", "Rows", "empty_rows"]
 
 ROW = np.dtype(
     [
@@ -54,9 +54,3 @@ def empty_rows(count: int = 0) -> Rows:
     for name in ("x", "y", "x_std", "y_std", "xy_cov", "intensity", "score", "angle", "vx", "vy"):
         rows[name] = np.nan
     return rows
-
-
-def some_rows(rows: Rows, which: npt.NDArray[np.bool_]) -> Rows:
-    """Return a copy of the rows where `which`, (N,), is True; indexing alone would leave the padding to chance."""
-    some: Rows = rows.view(np.uint8).reshape(len(rows), ROW.itemsize)[which].reshape(-1).view(ROW)
-    return some

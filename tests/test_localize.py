@@ -199,6 +199,8 @@ def test_the_answer_does_not_change_with_offset_and_gain(any_localizer: Localize
     others = [
         image.astype(">u2"), image.astype(np.int32), image.astype(np.float32), image.astype(">f8"),
         (3 * image + 5000).astype(np.int16), 1e-6 * image - 7, 1e5 * image + 1e9, np.asfortranarray(image),
+        image.astype(np.uint16).repeat(2, axis=1)[:, ::2],
+        np.frombuffer(image.astype(np.uint16).tobytes(), np.uint16).reshape(image.shape),
     ]  # fmt: skip
     for other in others:
         again = any_localizer.localize(other)

@@ -33,6 +33,10 @@ for count in (0, 1, 40):
     tracker.reset()
     for number, picture in enumerate(islice(camera.pictures(), 6)):
         found += len(tracker.update(picture.pixels, count + 0.01 * number))
+    read_only, wider = picture.pixels.copy(), picture.pixels.astype("i4")
+    read_only.flags.writeable = False
+    for number, pixels in enumerate((read_only, wider)):
+        tracker.update(pixels, count + 0.1 + 0.01 * number)
 assert found > 100, found
 cold = [each for each in compiled() - before if each[0].startswith(("livetrack.localize", "livetrack.linking"))]
 print(sorted(cold))

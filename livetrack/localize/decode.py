@@ -26,9 +26,9 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 from livetrack.localize.windows import Windows
-from livetrack.particles import Rows, empty_rows
+from livetrack.particles import NO_ID, ROW, Rows
 
-__all__ = ["BLOCK", "CELL", "MAPS", "decode", "decode_near", "decode_windows"]
+__all__ = ["BLOCK", "CELL", "MAPS", "decode", "decode_near"]
 
 CELL = 2
 """Pixels per cell along each axis."""
@@ -42,38 +42,12 @@ MAPS = 8
 _AGREE_PX = 1.5  # a cell whose position lies further from the peak's belongs to another particle
 _SHARED = 4  # cells at most that a centre is shared among
 _NEAR = 2  # cells about the expected one where `decode_near` looks
-_HOPELESS = -7.0  # logits below count as probability 0
+_HOPELESS = -7.0  # logits up to this count as probability 0
 _FIELDS = 8
 _APART_PX = 1.5  # of two particles nearer than that, the weaker is the same one seen twice
 
 
 def decode(
-    maps: npt.NDArray[Any], width: int, height: int, noise: float, threshold: float, oriented: bool = False
-) -> Rows:
-    """Return the particles in `maps`, top to bottom.
-
-    Parameters
-    ----------
-    maps
-        (32, h, w) float32, C-contiguous.
-    width, height
-        Of the image, px; particles whose centre lies outside of it are dropped.
-    noise
-        Grey levels, of `normalize.noise_level`.
-    threshold
-        Least score.
-    oriented
-        The particles have a long axis: give its angle.
-    """
-    probability = np.zeros((2 * maps.shape[1] + 2, 2 * maps.shape[2] + 2), np.float32)
-    peaks = _peaks(maps, probability, threshold)
-    found = np.empty((len(peaks), _FIELDS), np.float32)
-    whole = (-0.5, width - 0.5, -0.5, height - 0.5)
-    found = found[: _read_peaks(maps, probability, peaks, whole, threshold, found)]
-    return _rows(found, noise, oriented)
-
-
-def decode_windows(
     seen: Iterable[tuple[npt.NDArray[Any], Windows]],
     width: int,
     height: int,
@@ -89,14 +63,20 @@ def decode_windows(
     seen
         Maps, (N, 32, h, w) float32, C-contiguous, and the N windows that they are of; read one after the other.
     width, height
-        Of the image, px.
+        Of the image, px; particles whose centre lies outside of it are dropped.
     margin
         Particles nearer than this to a border of their window are left out, px, unless it is the image's border.
-    noise, threshold, oriented
-        As in `decode`.
+    noise
+        Grey levels, of `normalize.noise_level`.
+    threshold
+        Least score.
+    oriented
+        The particles have a long axis: give its angle.
     """
     parts = [_read_windows(maps, each.left, each.top, width, height, margin, threshold) for maps, each in seen]
-    return _rows(np.concatenate(parts), noise, oriented)
+    found = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    rows = np.zeros(len(found), ROW)
+    return rows[: _write_each_once(found, noise, oriented, rows)]
 
 
 def decode_near(
@@ -122,90 +102,46 @@ def decode_near(
     oriented
         As in `decode`.
     """
-    found = np.empty((len(rows), _FIELDS), np.float32)
-    _read_nearest(maps, (rows["x"] - left).astype(np.float32), (rows["y"] - top).astype(np.float32), found)
-    found[:, 0] += left
-    found[:, 1] += top
-    _write(rows, found, noise, oriented)
-
-
-def _rows(found: npt.NDArray[np.float32], noise: float, oriented: bool) -> Rows:
-    """Return what was found as rows, top to bottom, each particle once."""
-    found = found[np.lexsort((found[:, 0], found[:, 1]))]
-    found = found[: _drop_twins(found)]
-    rows = empty_rows(len(found))
-    _write(rows, found, noise, oriented)
-    return rows
-
-
-def _write(rows: Rows, found: npt.NDArray[np.float32], noise: float, oriented: bool) -> None:
-    for column, name in enumerate(("x", "y", "x_std", "y_std", "score")):
-        rows[name] = found[:, column]
-    rows["xy_cov"] = 0
-    rows["intensity"] = noise * np.sinh(found[:, 5])
-    rows["angle"] = 0.5 * np.arctan2(found[:, 7], found[:, 6]) if oriented else np.nan
+    _read_nearest(maps, left, top, noise, oriented, rows)
 
 
 @njit
-def _read_nearest(maps: Any, x: Any, y: Any, found: Any) -> None:
-    rows, columns = 2 * maps.shape[2], 2 * maps.shape[3]
-    probability = np.zeros((rows + 2, columns + 2), np.float32)
-    for n in range(x.size):
-        _fill_probability(maps[n], probability)
-        row = min(max(int((y[n] + 0.5) / CELL), 0), rows - 1)
-        column = min(max(int((x[n] + 0.5) / CELL), 0), columns - 1)
-        best_row, best_column = row, column
-        for i in range(max(0, row - _NEAR), min(rows, row + _NEAR + 1)):
-            for j in range(max(0, column - _NEAR), min(columns, column + _NEAR + 1)):
-                if _value(maps[n], 0, i, j) > _value(maps[n], 0, best_row, best_column):
-                    best_row, best_column = i, j
-        _read(maps[n], probability, best_row, best_column, found[n])
-
-
-@njit
-def _value(maps: Any, m: int, i: int, j: int) -> Any:
-    """Return value `m` of cell (i, j)."""
-    return maps[4 * m + 2 * (i & 1) + (j & 1), i >> 1, j >> 1]
-
-
-@njit
-def _fill_probability(maps: Any, probability: Any) -> None:
-    """Fill `probability`, which has one cell of margin."""
-    for part in range(4):
-        for i in range(maps.shape[1]):
-            for j in range(maps.shape[2]):
-                logit = maps[part, i, j]
-                probability[2 * i + part // 2 + 1, 2 * j + part % 2 + 1] = (
-                    1 / (1 + math.exp(-logit)) if logit > _HOPELESS else 0
-                )
-
-
-@njit
-def _peaks(maps: Any, probability: Any, threshold: float) -> Any:
-    """Fill `probability` and return the cells (P, 2), as (row, column), that may be peaks.
-
-    Of the cells about it that point at the same place, none is more probable.
-    """
-    _fill_probability(maps, probability)
-    rows, columns = 2 * maps.shape[1], 2 * maps.shape[2]
+def _read_windows(maps: Any, left: Any, top: Any, width: int, height: int, margin: float, threshold: float) -> Any:
+    """Return the fields (P, 8) of the peaks of all windows, with the places in the image."""
+    columns, rows = CELL * 2 * maps.shape[3], CELL * 2 * maps.shape[2]
+    share = threshold / _SHARED
+    least = max(math.log(share / (1 - share)), _HOPELESS) if share > 0 else _HOPELESS
+    found = np.empty((64, _FIELDS), np.float32)
     count = 0
-    peaks = np.empty((256, 2), np.int32)
-    for i in range(rows):
-        for j in range(columns):
-            if _SHARED * probability[i + 1, j + 1] >= threshold and _is_peak(maps, probability, i, j):
-                if count == peaks.shape[0]:
-                    peaks = np.concatenate((peaks, np.empty_like(peaks)))
-                peaks[count] = i, j
-                count += 1
-    return peaks[:count]
+    for n in range(maps.shape[0]):
+        x, y = left[n], top[n]
+        x_least = margin if x > 0 else -0.5
+        x_most = columns - 1 - margin if x + columns < width else width - 0.5 - x
+        y_least = margin if y > 0 else -0.5
+        y_most = rows - 1 - margin if y + rows < height else height - 0.5 - y
+        for part in range(4):
+            for i in range(maps.shape[2]):
+                logits = maps[n, part, i]
+                for j in range(maps.shape[3]):
+                    if logits[j] > least and _is_peak(maps[n], 2 * i + part // 2, 2 * j + part % 2):
+                        if count == len(found):
+                            found = np.concatenate((found, np.empty_like(found)))
+                        here = found[count]
+                        _read(maps[n], 2 * i + part // 2, 2 * j + part % 2, here)
+                        if here[4] >= threshold and x_least <= here[0] <= x_most and y_least <= here[1] <= y_most:
+                            here[0] += x
+                            here[1] += y
+                            count += 1
+    return found[:count]
 
 
 @njit
-def _is_peak(maps: Any, probability: Any, row: int, column: int) -> bool:
-    here = probability[row + 1, column + 1]
-    for i in range(row - 1, row + 2):
-        for j in range(column - 1, column + 2):
-            value = probability[i + 1, j + 1]
+def _is_peak(maps: Any, row: int, column: int) -> bool:
+    """Whether of the cells about it that point at the same place none is more probable."""
+    here = _value(maps, 0, row, column)
+    for i in range(max(0, row - 1), min(2 * maps.shape[1], row + 2)):
+        for j in range(max(0, column - 1), min(2 * maps.shape[2], column + 2)):
+            value = _value(maps, 0, i, j)
             before = i < row or (i == row and j < column)
             if (value > here or (before and value == here)) and _agree(maps, row, column, i, j):
                 return False
@@ -221,67 +157,18 @@ def _agree(maps: Any, row: int, column: int, i: int, j: int) -> bool:
 
 
 @njit
-def _read_windows(maps: Any, left: Any, top: Any, width: int, height: int, margin: float, threshold: float) -> Any:
-    """Return the fields (P, 8) of the peaks of all windows, with the places in the image."""
-    rows, columns = 2 * maps.shape[2], 2 * maps.shape[3]
-    probability = np.zeros((rows + 2, columns + 2), np.float32)
-    found = np.empty((256, _FIELDS), np.float32)
-    count = 0
-    for n in range(maps.shape[0]):
-        x, y = left[n], top[n]
-        peaks = _peaks(maps[n], probability, threshold)
-        while count + len(peaks) > len(found):
-            found = np.concatenate((found, np.empty_like(found)))
-        inside = (
-            margin if x > 0 else -0.5,
-            CELL * columns - 1 - margin if x + CELL * columns < width else width - 0.5 - x,
-            margin if y > 0 else -0.5,
-            CELL * rows - 1 - margin if y + CELL * rows < height else height - 0.5 - y,
-        )
-        kept = _read_peaks(maps[n], probability, peaks, inside, threshold, found[count:])
-        found[count : count + kept, 0] += x
-        found[count : count + kept, 1] += y
-        count += kept
-    return found[:count]
+def _value(maps: Any, m: int, i: int, j: int) -> Any:
+    """Return value `m` of cell (i, j)."""
+    return maps[4 * m + 2 * (i & 1) + (j & 1), i >> 1, j >> 1]
 
 
 @njit
-def _drop_twins(found: Any) -> int:
-    """Move the particles, sorted by y, together so that each is there once; return how many there are."""
-    kept = 0
-    for n in range(len(found)):
-        x, y = found[n, 0], found[n, 1]
-        twin = -1
-        for m in range(kept - 1, -1, -1):
-            if y - found[m, 1] >= 2 * _APART_PX:  # twice: a likelier twin has taken the place of one above it
-                break
-            if (found[m, 0] - x) ** 2 + (found[m, 1] - y) ** 2 < _APART_PX**2:
-                twin = m
-        if twin < 0:
-            found[kept] = found[n]
-            kept += 1
-        elif found[twin, 4] < found[n, 4]:
-            found[twin] = found[n]
-    return kept
+def _probability(logit: float) -> Any:
+    return np.float32(1 / (1 + math.exp(-logit)) if logit > _HOPELESS else 0.0)
 
 
 @njit
-def _read_peaks(maps: Any, probability: Any, peaks: Any, inside: Any, threshold: float, found: Any) -> int:
-    """Write the fields of each peak that reaches `threshold` into `found`; return how many there are.
-
-    `inside` is the least and the largest x, then y, px.
-    """
-    kept = 0
-    for n in range(peaks.shape[0]):
-        _read(maps, probability, peaks[n, 0], peaks[n, 1], found[kept])
-        x, y, score = found[kept, 0], found[kept, 1], found[kept, 4]
-        if score >= threshold and inside[0] <= x <= inside[1] and inside[2] <= y <= inside[3]:
-            kept += 1
-    return kept
-
-
-@njit
-def _read(maps: Any, probability: Any, row: int, column: int, into: Any) -> None:
+def _read(maps: Any, row: int, column: int, into: Any) -> None:
     """Average the 3x3 cells about a peak, as far as they agree with it: x, y, their std, score, height, axis (2)."""
     into[:] = 0
     total_x, total_y, cells = 0.0, 0.0, 0.0
@@ -292,7 +179,7 @@ def _read(maps: Any, probability: Any, row: int, column: int, into: Any) -> None
                 weight_y = math.exp(-2 * _value(maps, 4, i, j))
                 into[0] += weight_x * (CELL * j + _value(maps, 1, i, j))
                 into[1] += weight_y * (CELL * i + _value(maps, 2, i, j))
-                into[4] += probability[i + 1, j + 1]
+                into[4] += _probability(_value(maps, 0, i, j))
                 for m in range(5, MAPS):
                     into[m] += _value(maps, m, i, j)
                 total_x += weight_x
@@ -304,3 +191,52 @@ def _read(maps: Any, probability: Any, row: int, column: int, into: Any) -> None
     into[3] = math.sqrt(cells / total_y)
     into[4] = min(into[4], 1)
     into[5] /= cells
+
+
+@njit
+def _write_each_once(found: Any, noise: float, oriented: bool, rows: Any) -> int:
+    """Write what was found into `rows`, top to bottom, each particle once; return how many there are."""
+    order = np.argsort(found[:, 0], kind="mergesort")
+    order = order[np.argsort(found[order, 1], kind="mergesort")]  # of those at the same height the left one first
+    kept = 0
+    for n in order:
+        x, y = found[n, 0], found[n, 1]
+        twin = -1
+        for m in range(kept - 1, -1, -1):
+            if y - rows[m]["y"] >= 2 * _APART_PX:  # twice: a likelier twin has taken the place of one above it
+                break
+            if (rows[m]["x"] - x) ** 2 + (rows[m]["y"] - y) ** 2 < _APART_PX**2:
+                twin = m
+        if twin < 0:
+            _write(found[n], noise, oriented, rows[kept])
+            rows[kept]["id"], rows[kept]["vx"], rows[kept]["vy"] = NO_ID, np.nan, np.nan
+            kept += 1
+        elif rows[twin]["score"] < found[n, 4]:
+            _write(found[n], noise, oriented, rows[twin])
+    return kept
+
+
+@njit
+def _write(fields: Any, noise: float, oriented: bool, row: Any) -> None:
+    row["x"], row["y"], row["x_std"], row["y_std"] = fields[0], fields[1], fields[2], fields[3]
+    row["xy_cov"], row["score"] = 0, fields[4]
+    row["intensity"] = noise * math.sinh(fields[5])
+    row["angle"] = 0.5 * math.atan2(fields[7], fields[6]) if oriented else np.nan
+
+
+@njit
+def _read_nearest(maps: Any, left: Any, top: Any, noise: float, oriented: bool, rows: Any) -> None:
+    height, width = 2 * maps.shape[2], 2 * maps.shape[3]
+    fields = np.empty(_FIELDS, np.float32)
+    for n in range(len(rows)):
+        row = min(max(int((rows[n]["y"] - top[n] + 0.5) / CELL), 0), height - 1)
+        column = min(max(int((rows[n]["x"] - left[n] + 0.5) / CELL), 0), width - 1)
+        best_row, best_column = row, column
+        for i in range(max(0, row - _NEAR), min(height, row + _NEAR + 1)):
+            for j in range(max(0, column - _NEAR), min(width, column + _NEAR + 1)):
+                if _value(maps[n], 0, i, j) > _value(maps[n], 0, best_row, best_column):
+                    best_row, best_column = i, j
+        _read(maps[n], best_row, best_column, fields)
+        fields[0] += left[n]
+        fields[1] += top[n]
+        _write(fields, noise, oriented, rows[n])

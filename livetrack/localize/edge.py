@@ -17,12 +17,12 @@ _OTHERS = ~_EDGE
 
 def flag_edges(rows: Rows, width: int, height: int, radius: float) -> None:
     """Set `Flag.EDGE` where a centre is nearer than `radius` px to the image's edge, and clear it elsewhere."""
-    _flag(rows["x"], rows["y"], rows["flags"], width, height, radius - 0.5)
+    _flag(rows, width, height, radius - 0.5)
 
 
 @njit
-def _flag(x: Any, y: Any, flags: Any, width: int, height: int, least: float) -> None:
-    for n in range(x.size):
-        flags[n] &= _OTHERS
-        if min(x[n], width - 1 - x[n], y[n], height - 1 - y[n]) < least:
-            flags[n] |= _EDGE
+def _flag(rows: Any, width: int, height: int, least: float) -> None:
+    for row in rows:
+        x, y = row["x"], row["y"]
+        near = min(x, width - 1 - x, y, height - 1 - y) < least
+        row["flags"] = row["flags"] | _EDGE if near else row["flags"] & _OTHERS

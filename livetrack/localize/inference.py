@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,24 +53,25 @@ class Inference:
         self.threads = threads
         self.spinning = spinning
         self._room: dict[tuple[int, int], tuple[Batch, Batch]] = {}
-        self._bound: dict[tuple[int, ...], tuple[ort.InferenceSession, ort.IOBinding, Batch]] = {}
+        self._bound: dict[tuple[int, ...], _Bound] = {}
 
     def input(self, count: int, height: int, width: int) -> Batch:
         """Return the memory of an input of `run`, (count, 1, height, width), to be filled."""
-        batch, maps = self._memory(count, height, width)
-        if batch.shape not in self._bound:
+        bound = self._bound.get((count, 1, height, width))
+        if bound is None:
+            batch, maps = self._memory(count, height, width)
             session = self.session if batch.size > _SMALL_PX else self._alone
             binding = session.io_binding()
             binding.bind_input("image", "cpu", 0, np.float32, batch.shape, batch.ctypes.data)
             binding.bind_output("maps", "cpu", 0, np.float32, maps.shape, maps.ctypes.data)
-            self._bound[batch.shape] = session, binding, maps
-        return batch
+            self._bound[batch.shape] = bound = _Bound(session, binding, batch, maps)
+        return bound.batch
 
     def run(self, batch: Batch) -> Batch:
         """Return the maps, (N, 32, h, w), of what `input` has returned last for this size; good until the next run."""
-        session, binding, maps = self._bound[batch.shape]
-        session.run_with_iobinding(binding)
-        return maps
+        bound = self._bound[batch.shape]
+        bound.session.run_with_iobinding(bound.binding)
+        return bound.maps
 
     @cached_property
     def _alone(self) -> ort.InferenceSession:
@@ -92,6 +94,15 @@ class Inference:
             self._room[height, width] = room
             self._bound = {shape: each for shape, each in self._bound.items() if shape[2:] != (height, width)}
         return room[0][:count], room[1][:count]
+
+
+class _Bound(NamedTuple):
+    """What a run on inputs of one shape needs."""
+
+    session: ort.InferenceSession
+    binding: ort.IOBinding
+    batch: Batch
+    maps: Batch
 
 
 _ROUNDS, _LONGEST_S = 9, 1.0

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.localize.decode import decode, decode_near, decode_windows
+from livetrack.localize.decode import decode, decode_near
 from livetrack.localize.edge import flag_edges
 from livetrack.localize.inference import Inference, quickest
 from livetrack.localize.models import ModelCard, read_card
-from livetrack.localize.normalize import fill_input, fill_inputs, noise_level, to_float
+from livetrack.localize.normalize import fill_inputs, noise_level, readable, to_float
 from livetrack.localize.profile_fit import CameraLaw, ProfilePrior, fit_profiles, make_tables
 from livetrack.localize.score_law import ScoreLaw
 from livetrack.localize.symmetry_fit import fit_symmetric
 from livetrack.localize.template_fit import TemplateFit
 from livetrack.localize.threads import share, thread_count
 from livetrack.localize.windows import Windows
-from livetrack.particles import Flag, Rows, empty_rows, some_rows
+from livetrack.particles import Flag, Rows, empty_rows
 
 __all__ = ["NetworkLocalizer"]
 
@@ -28,6 +28,8 @@ _WINDOW = 0.6  # radius of the largest core that the profile fit takes, over the
 _LONG_WINDOW = 0.45  # the same of the symmetry fit
 _LEAST_SCORE = 0.1  # of the network's own, before they are brought to probabilities
 _LEAST_BAND_PX = 1 << 16  # pixels that are worth a thread
+_ORIGIN = np.zeros(1, np.int64)
+_PARTIAL = np.uint32(Flag.PARTIAL_SEARCH)
 
 
 class NetworkLocalizer:
@@ -82,38 +84,29 @@ class NetworkLocalizer:
         self._camera = camera
         pictured = profile_fit and self.card.symmetry == "none"
         self._template_fit = TemplateFit.of_recipe(self.card.recipe["particles"]) if pictured else None
-        self._grey = np.empty((0, 0), np.float32)
+        self._image: npt.NDArray[Any] = np.empty((0, 0), np.uint16)  # that was measured last, as kernels read it
+        self._grey = np.empty((0, 0), np.float32)  # the same, where numbers of 32 bits are needed
         self._noise = 0.0
 
     def find(self, image: npt.NDArray[Any]) -> Rows:
         """Search the whole image. See `Localizer.find`."""
-        grey, noise = self._measure(image)
+        image, noise = self._measure(image)
         if noise == 0:
             return empty_rows()
-        height, width = grey.shape
-        batch = self.inference.input(1, self._padded(height), self._padded(width))
-        whole = batch[0, 0]
-
-        def fill(first: int, last: int) -> None:
-            fill_input(grey, noise, self.card.background_radius_px, whole[first:last], top=first)
-
-        share(fill, len(whole), self._threads, max(self.card.multiple, _LEAST_BAND_PX // width))
-        maps = self.inference.run(batch)[0]
-        rows = decode(maps, width, height, noise, self._least_score, self.card.oriented)
-        self._complete(rows)
-        return some_rows(rows, rows["score"] >= self.threshold)
+        height, width = image.shape
+        return self._search([Windows(self._padded(width), self._padded(height), _ORIGIN, _ORIGIN)])
 
     def refine(self, image: npt.NDArray[Any], rows: Rows) -> Rows:
         """Measure again about `rows`. See `Localizer.refine`."""
-        grey, noise = self._measure(image)
+        image, noise = self._measure(image)
         rows = rows.copy()
         if noise == 0:
             rows["score"] = 0
         if noise == 0 or len(rows) == 0:
             return rows
-        crops = self.windows(rows["x"], rows["y"], self.card.crop_px, grey.shape)
+        crops = self.windows(rows["x"], rows["y"], self.card.crop_px, image.shape)
         decode_near(self._look(crops), crops.left, crops.top, noise, rows, self.card.oriented)
-        self._complete(rows)
+        self._complete(rows, 0.0)
         self._fit(rows)
         return rows
 
@@ -134,15 +127,11 @@ class NetworkLocalizer:
         InputError
             As in `Localizer.localize`.
         """
-        grey, noise = self._measure(image)
+        _, noise = self._measure(image)
         if noise == 0:
             return empty_rows()
-        height, width = grey.shape
-        seen = ((self._look(each), each) for each in windows)
-        rows = decode_windows(seen, width, height, self.margin_px, noise, self._least_score, self.card.oriented)
-        rows["flags"] = Flag.PARTIAL_SEARCH
-        self._complete(rows)
-        rows = some_rows(rows, rows["score"] >= self.threshold)
+        rows = self._search(windows)
+        rows["flags"] |= _PARTIAL
         self._fit(rows)
         return rows
 
@@ -176,9 +165,9 @@ class NetworkLocalizer:
         image = (100 + 10 * rng.random(shape)).astype(dtype)
         middle = empty_rows(1)
         middle["y"], middle["x"] = shape[0] // 2, shape[1] // 2
-        for _ in range(2):
-            self.localize(image)
-            self.refine(image, middle)
+        for each in (image, to_float(image)):  # other kernels where frames are read-only, or in two pieces
+            self.localize(each)
+            self.refine(each, middle)
 
     def use_threads(self, count: int, spinning: bool) -> None:
         """Let `count` threads share the network's work, as `choose_threads` has chosen for another model."""
@@ -200,25 +189,60 @@ class NetworkLocalizer:
 
         self.inference = quickest(some, with_)
 
-    def _measure(self, image: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float32], float]:
-        self._grey = to_float(image, self._grey)
-        self._noise = noise_level(self._grey)
-        return self._grey, self._noise
+    def _measure(self, image: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], float]:
+        self._image = readable(image, self._grey)
+        if self._image.dtype == np.float32:
+            self._grey = self._image
+        self._noise = noise_level(self._image)
+        return self._image, self._noise
 
-    def _complete(self, rows: Rows) -> None:
-        """Turn the network's scores into probabilities; flag rows at the edge of the image that was measured last."""
-        rows["score"] = self._law.probability(rows["score"], rows["intensity"] / self._noise)
-        height, width = self._grey.shape
+    def _search(self, windows: Iterable[Windows]) -> Rows:
+        """Find the particles in `windows` of the image that was measured last."""
+        height, width = self._image.shape
+        seen = ((self._look(each), each) for each in windows)
+        rows = decode(seen, width, height, self.margin_px, self._noise, self._least_score, self.card.oriented)
+        return self._complete(rows, self.threshold)
+
+    def _look(self, windows: Windows) -> npt.NDArray[np.float32]:
+        """Return the network's maps of each window of the image that was measured last."""
+        left, top = windows.left, windows.top
+        batch = self.inference.input(len(left), windows.height, windows.width)
+        radius = self.card.background_radius_px
+
+        def fill_band(first: int, last: int) -> None:
+            fill_inputs(self._image, self._noise, radius, batch[:, 0, first:last], left, top + first)
+
+        def fill_some(first: int, last: int) -> None:
+            fill_inputs(self._image, self._noise, radius, batch[first:last, 0], left[first:last], top[first:last])
+
+        if len(left) == 1:
+            share(fill_band, windows.height, self._threads, max(self.card.multiple, _LEAST_BAND_PX // windows.width))
+        else:
+            share(fill_some, len(left), self._threads, -(-_LEAST_BAND_PX // (windows.width * windows.height)))
+        return self.inference.run(batch)
+
+    def _complete(self, rows: Rows, threshold: float) -> Rows:
+        """Turn the network's scores into probabilities, in place; return the rows that reach `threshold`.
+
+        Those at the edge of the image that was measured last are flagged.
+        """
+        rows = self._law.judge(rows, self._noise, threshold)
+        height, width = self._image.shape
         flag_edges(rows, width, height, self.card.diameter_px / 2)
+        return rows
 
     def _fit(self, rows: Rows) -> None:
         """Fit the profiles of `rows` in the image that was measured last."""
-        if self._profile_fit and self.card.symmetry == "round":
+        if not self._profile_fit or len(rows) == 0:
+            return
+        if self._image is not self._grey:
+            self._grey = to_float(self._image, self._grey)
+        if self.card.symmetry == "round":
             fit_profiles(
                 self._grey, self._noise, rows, _WINDOW * self.card.crop_px,
                 prior=self._prior, camera=self._camera, threads=self._threads,
             )  # fmt: skip
-        if self._profile_fit and self.card.symmetry == "half turn":
+        if self.card.symmetry == "half turn":
             window = _LONG_WINDOW * self.card.crop_px
             fit_symmetric(self._grey, self._noise, rows, window, threads=self._threads)
         if self._template_fit is not None:
@@ -226,15 +250,3 @@ class NetworkLocalizer:
 
     def _padded(self, length: int) -> int:
         return -(-length // self.card.multiple) * self.card.multiple
-
-    def _look(self, windows: Windows) -> npt.NDArray[np.float32]:
-        """Return the network's maps of each window of the image that was measured last."""
-        left, top = windows.left, windows.top
-        batch = self.inference.input(len(left), windows.height, windows.width)
-
-        def fill(first: int, last: int) -> None:
-            part = slice(first, last)
-            fill_inputs(self._grey, self._noise, self.card.background_radius_px, batch[part, 0], left[part], top[part])
-
-        share(fill, len(left), self._threads, -(-_LEAST_BAND_PX // (windows.width * windows.height)))
-        return self.inference.run(batch)

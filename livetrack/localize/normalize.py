@@ -19,16 +19,34 @@ import numpy.typing as npt
 from livetrack.errors import InputError
 from livetrack.jit import njit
 
-__all__ = ["MIN_SIZE_PX", "fill_input", "fill_inputs", "noise_level", "subtract_background", "to_float"]
+__all__ = ["MIN_SIZE_PX", "fill_inputs", "noise_level", "readable", "subtract_background", "to_float"]
 
 MIN_SIZE_PX = 16
 """Least width and height of an image."""
 
+_AS_THEY_ARE = (np.dtype(np.uint8), np.dtype(np.uint16))
 _SAMPLES = 1 << 13  # neighbouring pairs that the noise is estimated from
 _TRIM = 0.75  # share of the smallest differences; the rest may belong to particles
 _BINS, _BINS_REACH = 512, 4.0  # fewer than a quarter of numbers >= 0 can be more than 4 times their mean
 _MEAN_OF_TRIMMED = 0.5149 * math.sqrt(2.0)  # their mean, for white Gaussian noise of standard deviation 1
 _RANGE_TO_NOISE = 1000.0  # images cleaner than this are treated as if they had this much noise
+
+
+def readable(image: npt.NDArray[Any], out: npt.NDArray[np.float32] | None = None) -> npt.NDArray[Any]:
+    """Return `image` (H, W) as `noise_level` and `fill_inputs` read it: itself where it is of 8 or 16 bits.
+
+    Else `to_float(image, out)`, and so where it is not in one piece or may not be written: kernels are compiled for
+    the usual layout only.
+
+    Raises
+    ------
+    InputError
+        As `to_float`.
+    """
+    if type(image) is np.ndarray and image.dtype in _AS_THEY_ARE and image.ndim == 2 and image.flags.carray:
+        _check_size(image)
+        return image
+    return to_float(image, out)
 
 
 def to_float(image: npt.NDArray[Any], out: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:
@@ -44,9 +62,7 @@ def to_float(image: npt.NDArray[Any], out: npt.NDArray[np.float32] | None = None
     if not isinstance(image, np.ndarray) or image.ndim != 2 or image.dtype.kind not in "buif":
         what = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
         raise InputError(f"image: expected a (height, width) array of integers or floats, not {what}")
-    if min(image.shape) < MIN_SIZE_PX:
-        height, width = image.shape
-        raise InputError(f"image: {width}x{height} px is too small; the least is {MIN_SIZE_PX}x{MIN_SIZE_PX}")
+    _check_size(image)
     if out is None or out.shape != image.shape:
         out = np.empty(image.shape, np.float32)
     if image.dtype.itemsize <= 2:
@@ -60,116 +76,148 @@ def to_float(image: npt.NDArray[Any], out: npt.NDArray[np.float32] | None = None
     return out
 
 
-def noise_level(image: npt.NDArray[np.float32]) -> float:
-    """Return the standard deviation of the noise in grey levels, from a strided sample; 0 for a constant image.
+def noise_level(image: npt.NDArray[Any]) -> float:
+    """Return the standard deviation of the noise of a `readable` image, grey levels; 0 for a constant image.
 
-    The mean of the smaller three quarters of the differences between neighbouring pixels, scaled to Gaussian noise:
-    particles and gradients hardly touch it, and it stays smooth where whole grey levels are larger than the noise.
-    It is at least the rounding error of the grey levels (Widrow's step / sqrt(12)), and a thousandth of the
-    image's range, which a single hot pixel does not widen.
+    The mean of the smaller three quarters of the differences between neighbouring pixels, of a strided sample, scaled
+    to Gaussian noise: particles and gradients hardly touch it, and it stays smooth where whole grey levels are larger
+    than the noise. It is at least the rounding error of the grey levels (Widrow's step / sqrt(12)), and a thousandth
+    of the image's range, which a single hot pixel does not widen.
     """
-    step = round(math.sqrt(image.size / _SAMPLES)) | 1  # odd, so as not to fall in step with colour filters or blocks
-    trimmed, least, low, high = _differences(image, step)
-    rounding = float(least) / math.sqrt(12.0) if least < np.inf else 0.0
-    return max(float(trimmed) / _MEAN_OF_TRIMMED, rounding, float(high - low) / _RANGE_TO_NOISE)
-
-
-def fill_input(
-    image: npt.NDArray[np.float32],
-    noise: float,
-    radius: int,
-    out: npt.NDArray[np.float32],
-    left: int = 0,
-    top: int = 0,
-) -> None:
-    """Write the network's input for a window of `image` into `out`.
-
-    Parameters
-    ----------
-    image
-        (H, W) grey levels.
-    noise
-        Of `noise_level`, > 0.
-    radius
-        r of the background's box, px.
-    out
-        (h, w) float32; where it reaches beyond the image, the image is mirrored about its last row and column.
-    left, top
-        The window's first pixel, px, inside the image.
-    """
-    subtract_background(image, 1.0 / noise, radius, out, left, top)
-    np.arcsinh(out, out=out)
+    return float(_noise_level(image))
 
 
 def fill_inputs(
-    image: npt.NDArray[np.float32],
+    image: npt.NDArray[Any],
     noise: float,
     radius: int,
     out: npt.NDArray[np.float32],
     left: npt.NDArray[np.int64],
     top: npt.NDArray[np.int64],
 ) -> None:
-    """Write the input for windows at `left`, `top`, (N,), into `out`, (N, h, w); see `fill_input`."""
+    """Write the network's input for windows of `image` into `out`.
+
+    Parameters
+    ----------
+    image
+        (H, W) grey levels, `readable`.
+    noise
+        Of `noise_level`, > 0.
+    radius
+        r of the background's box, px.
+    out
+        (N, h, w) float32; where it reaches beyond the image, the image is mirrored about its last row and column.
+    left, top
+        (N,) each window's first pixel, px, inside the image.
+    """
     _subtract_backgrounds(image, 1.0 / noise, radius, out, left, top)
     np.arcsinh(out, out=out)
+
+
+def subtract_background(image: npt.NDArray[np.float32], scale: float, radius: int, out: npt.NDArray[Any]) -> None:
+    """Write `scale` times (grey - the mean of the box about the pixel) into `out`, (H, W) as `image`."""
+    _subtract_background(image, scale, radius, out, 0, 0)
+
+
+def _check_size(image: npt.NDArray[Any]) -> None:
+    height, width = image.shape
+    if height < MIN_SIZE_PX or width < MIN_SIZE_PX:
+        raise InputError(f"image: {width}x{height} px is too small; the least is {MIN_SIZE_PX}x{MIN_SIZE_PX}")
 
 
 @njit
 def _subtract_backgrounds(image: Any, scale: float, radius: int, out: Any, left: Any, top: Any) -> None:
     for n in range(len(out)):
-        subtract_background(image, scale, radius, out[n], left[n], top[n])
+        _subtract_background(image, scale, radius, out[n], left[n], top[n])
 
 
 @njit
-def subtract_background(image: Any, scale: float, radius: int, out: Any, left: int = 0, top: int = 0) -> None:
-    """Write `scale` times (grey - the mean of the box about the pixel) into `out`; see `fill_input`."""
+def _subtract_background(image: Any, scale: float, radius: int, out: Any, left: int, top: int) -> None:
     height, width = image.shape
-    rows = min(out.shape[0], height - top)
-    columns = min(out.shape[1], width - left)
-    first = max(0, left - radius)
-    last = min(width, left + columns + radius)
-    sums = np.zeros(last - first)  # of the box's rows, for each column
-    running = np.zeros(last - first + 1)  # their sum from the left
-    low, high = max(0, top - radius), max(0, top - radius)
+    rows, columns = min(out.shape[0], height - top), min(out.shape[1], width - left)
+    side = 2 * radius + 1
+    outside = max(0, radius - left)  # columns of the boxes beyond the image's left edge
+    first = left - radius + outside
+    inside = min(width, left + columns + radius) - first
+    sums = np.zeros(inside)  # of the boxes' rows, for each column of the image
+    running = np.zeros(columns + side)  # their sum from the left, for each column of the boxes
+    share = np.empty(columns)  # of one pixel in each box
+    low = high = max(0, top - radius)
+    tall = 0
     for i in range(rows):
         y = top + i
         while high < min(height, y + radius + 1):
-            for k in range(sums.size):
-                sums[k] += image[high, first + k]
+            line = image[high, first : first + inside]
+            for k in range(inside):
+                sums[k] += line[k]
             high += 1
         while low < y - radius:
-            for k in range(sums.size):
-                sums[k] -= image[low, first + k]
+            line = image[low, first : first + inside]
+            for k in range(inside):
+                sums[k] -= line[k]
             low += 1
-        for k in range(sums.size):
-            running[k + 1] = running[k] + sums[k]
+        if tall != high - low:
+            tall = high - low
+            for j in range(columns):
+                share[j] = 1 / (tall * (min(j + side, outside + inside) - max(j, outside)))
+        running[outside + inside + 1 :] = _add_up(sums, running[outside + 1 :])
+        ends, line, into = running[side:], image[y, left : left + columns], out[i]
         for j in range(columns):
-            x = left + j
-            start = max(0, x - radius) - first
-            stop = min(width, x + radius + 1) - first
-            mean = (running[stop] - running[start]) / ((stop - start) * (high - low))
-            out[i, j] = (image[y, x] - mean) * scale
+            into[j] = (line[j] - (ends[j] - running[j]) * share[j]) * scale
         for j in range(columns, out.shape[1]):
-            out[i, j] = out[i, 2 * columns - 2 - j]
+            into[j] = into[2 * columns - 2 - j]
     for i in range(rows, out.shape[0]):
         out[i] = out[2 * rows - 2 - i]
 
 
 @njit
-def _differences(image: Any, step: int) -> Any:
-    """Return of neighbouring differences along x the mean of the smallest, `_TRIM` of all, and the least that is not 0.
+def _add_up(values: Any, running: Any) -> float:
+    """Write the sums of the first one, two, ... values into `running`; return that of all.
 
-    And the range that two neighbours share. The differences are counted in bins: of each bin only the mean is known.
+    In four pieces at once: each addition waits for the one before, but not for those of other pieces.
     """
+    piece = values.size // 4
+    a = b = c = d = 0.0
+    for k in range(piece):
+        a += values[k]
+        b += values[piece + k]
+        c += values[2 * piece + k]
+        d += values[3 * piece + k]
+        running[k], running[piece + k], running[2 * piece + k], running[3 * piece + k] = a, b, c, d
+    b += a
+    c += b
+    d += c
+    for k in range(piece):
+        running[piece + k] += a
+        running[2 * piece + k] += b
+        running[3 * piece + k] += c
+    for k in range(4 * piece, values.size):
+        d += values[k]
+        running[k] = d
+    return d
+
+
+@njit
+def _noise_level(image: Any) -> Any:
+    step = round(math.sqrt(image.size / _SAMPLES)) | 1  # odd: not in step with colour filters or blocks
+    differences, total, least, low, high = _differences(image, step)
+    if total == 0:
+        return max(high - low, 0.0) / _RANGE_TO_NOISE
+    trimmed = _mean_of_smallest(differences, max(1, int(_TRIM * differences.size)), total / differences.size)
+    return max(trimmed / _MEAN_OF_TRIMMED, least / math.sqrt(12.0), (high - low) / _RANGE_TO_NOISE)
+
+
+@njit(fastmath={"reassoc", "nnan", "nsz"})
+def _differences(image: Any, step: int) -> Any:
+    """Return differences of neighbours along x, their sum, the least that is not 0, and the range that two share."""
     height, width = image.shape
-    rows = (height + step - 1) // step
-    columns = (width - 2) // step + 1
+    rows, columns = (height + step - 1) // step, (width - 2) // step + 1
     differences = np.empty(rows * columns, np.float32)
-    least, low, high, total = np.inf, np.inf, -np.inf, 0.0
+    total, least, low, high = 0.0, np.inf, np.inf, -np.inf
     for i in range(rows):
         for j in range(columns):
-            a = image[i * step, j * step]
-            b = image[i * step, j * step + 1]
+            a: Any = np.float32(image[i * step, j * step])
+            b: Any = np.float32(image[i * step, j * step + 1])
             difference = abs(a - b)
             differences[i * columns + j] = difference
             total += difference
@@ -177,26 +225,27 @@ def _differences(image: Any, step: int) -> Any:
                 least = min(least, difference)
             low = min(low, max(a, b))
             high = max(high, min(a, b))
-    kept = max(1, int(_TRIM * differences.size))
-    trimmed = _mean_of_smallest(differences, kept, total / differences.size) if total > 0 else 0.0
-    return trimmed, least, low, max(high, low)
+    return differences, total, least, low, high
 
 
 @njit
 def _mean_of_smallest(values: Any, count: int, mean: float) -> float:
-    """Return the mean of the `count` smallest, which are so few that all lie below `_BINS_REACH` times the mean."""
+    """Return the mean of the `count` smallest, which are so few that all lie below `_BINS_REACH` times the mean.
+
+    They are counted in bins: of each bin only the mean is known.
+    """
     scale = _BINS / (_BINS_REACH * mean)
     # four of each: one that the last value has changed cannot be changed again at once
-    parts, part_sums = np.zeros((4, _BINS + 1), np.int64), np.zeros((4, _BINS + 1))
+    counts, sums = np.zeros((_BINS + 1, 4), np.int64), np.zeros((_BINS + 1, 4))
     for n in range(values.size):
         k = int(min(values[n] * scale, _BINS))
-        parts[n & 3, k] += 1
-        part_sums[n & 3, k] += values[n]
-    counts, sums = parts.sum(axis=0), part_sums.sum(axis=0)
+        counts[k, n & 3] += 1
+        sums[k, n & 3] += values[n]
     total, left = 0.0, count
     for k in range(_BINS + 1):
-        if counts[k] >= left:
-            return (total + sums[k] * (left / counts[k])) / count if counts[k] else total / count
-        total += sums[k]
-        left -= counts[k]
+        here, of_here = counts[k].sum(), sums[k].sum()
+        if here >= left:
+            return (total + of_here * (left / here)) / count if here else total / count
+        total += of_here
+        left -= here
     return total / count

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
+from livetrack.particles import Rows
 
 __all__ = ["ScoreLaw", "fit_score_law"]
 
@@ -31,11 +32,12 @@ class ScoreLaw(NamedTuple):
     brightness: float = 0.0
     shift: float = 0.0
 
-    def probability(self, score: Floats, height: Floats) -> npt.NDArray[np.float32]:
-        """Return (N,) the probability of rows of `score` and `height` in units of the noise, (N,) each."""
-        probability = np.empty(score.shape, np.float32)
-        _judge(score, height, self.slope, self.brightness, self.shift, probability)
-        return probability
+    def judge(self, rows: Rows, noise: float, threshold: float = 0.0) -> Rows:
+        """Turn the scores of `rows`, (N,), into probabilities; return a view of those that reach `threshold`.
+
+        The `noise` is in grey levels; `rows` are changed in place.
+        """
+        return rows[: _judge(rows, noise, self.slope, self.brightness, self.shift, threshold)]
 
 
 def fit_score_law(score: Floats, height: Floats, is_particle: npt.NDArray[np.bool_]) -> ScoreLaw:
@@ -51,11 +53,19 @@ def fit_score_law(score: Floats, height: Floats, is_particle: npt.NDArray[np.boo
 
 
 @njit
-def _judge(score: Any, height: Any, slope: float, brightness: float, shift: float, probability: Any) -> None:
-    for n in range(score.size):
-        inside = min(max(score[n], _LEAST), 1 - _LEAST)
-        logit = slope * math.log(inside / (1 - inside)) + brightness * math.asinh(abs(height[n])) + shift
-        probability[n] = 1 / (1 + math.exp(-logit))
+def _judge(rows: Any, noise: float, slope: float, brightness: float, shift: float, threshold: float) -> int:
+    kept = 0
+    for n in range(len(rows)):
+        row = rows[n]
+        inside = min(max(row["score"], _LEAST), 1 - _LEAST)
+        height = abs(row["intensity"]) / noise
+        logit = slope * math.log(inside / (1 - inside)) + brightness * math.asinh(height) + shift
+        row["score"] = 1 / (1 + math.exp(-logit))
+        if row["score"] >= threshold:
+            if kept < n:
+                rows[kept] = row
+            kept += 1
+    return kept
 
 
 def _features(score: Floats, height: Floats) -> npt.NDArray[np.float64]:

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from livetrack.jit import njit
 from livetrack.localize.decode import BLOCK, CELL
-from livetrack.localize.normalize import fill_input, noise_level
+from livetrack.localize.normalize import fill_inputs, noise_level
 from livetrack.training.network import COARSEST
 from livetrack.training.recipe import Recipe
 from livetrack.training.scenes import Scene, draw_scene
@@ -25,6 +25,7 @@ _LEAST_LOG_STD = -6.0
 _HEIGHT_WEIGHT = 0.2  # of the height's loss; position and presence weigh 1
 _AXIS_WEIGHT = 0.5  # of the axis's
 _TARGETS = 8
+_ORIGIN = np.zeros(1, np.int64)
 _SHARED_PX = 0.5  # a particle this near to a border between cells is partly in either
 
 
@@ -53,7 +54,7 @@ def draw_batch(recipe: Recipe, rng: np.random.Generator) -> Batch:
         scene = _some_scene(recipe, rng)
         height, width = scene.image.shape
         noise = noise_level(scene.image)
-        fill_input(scene.image, noise, recipe.network.background_radius_px, inputs[n, 0])
+        fill_inputs(scene.image, noise, recipe.network.background_radius_px, inputs[n], _ORIGIN, _ORIGIN)
         _fill_targets(scene.x, scene.y, np.arcsinh(scene.height / noise), scene.angle, targets[n])
         inside[n, 0, : (height + 1) // CELL, : (width + 1) // CELL] = 1
     return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(inside))
