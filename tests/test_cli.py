@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas
@@ -304,7 +304,33 @@ def test_a_window_hears_no_ctrl_c_and_ends_with_its_session(capfd: pytest.Captur
     assert process.returncode is not None
     for _ in range(2):
         window.look(status)
-    assert capfd.readouterr().err.count("window closed; tracking goes on: Ctrl-C ends it") == 1
+    assert capfd.readouterr().err.count("; tracking goes on: Ctrl-C ends it") == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ("", "window closed; tracking goes on: "),
+        ("raise SystemExit(3)", "the window ended with exit code 3; tracking goes on: "),
+        pytest.param(
+            "os.kill(os.getpid(), 9)",
+            "the window was killed by SIGKILL; tracking goes on: ",
+            marks=pytest.mark.skipif(sys.platform == "win32", reason="no signals there"),
+        ),
+    ],
+)
+def test_how_a_window_ended_is_told(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], end: str, told: str
+) -> None:
+    start, status = subprocess.Popen, cast(Status, None)
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda _, **apart: start([sys.executable, "-c", f"import os; {end}"], **apart)
+    )
+    with WindowProcess("tcp://127.0.0.1:5999", ViewSettings(), terminal()) as window:
+        window._process.wait(30)
+        for _ in range(2):
+            window.look(status)
+    assert capfd.readouterr().err.count(told) == 1
 
 
 def test_the_summary_says_why_most_frames_were_skipped(

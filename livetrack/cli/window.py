@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -34,11 +35,11 @@ class WindowProcess:
         self._open = True
 
     def look(self, _: Status) -> None:
-        """Tell once when the window has gone; for `Engine.run(on_status=...)`."""
-        if self._open and self._process.poll() is not None:
+        """Tell once when the window has gone, and how; for `Engine.run(on_status=...)`."""
+        if self._open and (code := self._process.poll()) is not None:
             self._open = False
             self._console.print(
-                "window closed; tracking goes on: Ctrl-C ends it, "
+                f"{_how(code)}; tracking goes on: Ctrl-C ends it, "
                 f"`livetrack view {self._address}` opens a window again"
             )
 
@@ -52,6 +53,22 @@ class WindowProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _how(code: int) -> str:
+    """Say how the window's process has ended: by its user, or not."""
+    if code == 0:
+        return "window closed"
+    if code < 0:  # POSIX's way to tell a signal
+        return f"the window was killed by {_name(-code)}"
+    return f"the window ended with exit code {code if code < 256 else hex(code)}"  # Windows: 0xc0000005 and such
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _apart() -> dict[str, Any]:
