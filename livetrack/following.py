@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,9 +40,10 @@ class Follower:
         self._localizer = localizer
         self._linker = linker
         self._last = empty_rows()  # rows of the frame before; the linker has written their ids since
-        self._expected = _NOWHERE  # then
+        self._expected = empty_rows()  # then
         self._shape: tuple[int, ...] = ()
         self._tiles: list[Windows] = []
+        self._worth_below = 0.0  # particles: fewer cost less, looked about each, than a search of the whole frame
         self._windows: list[Windows] = []  # in the frame before; none: it was searched as a whole
         self._turn = 0
 
@@ -58,12 +59,12 @@ class Follower:
         """
         if np.shape(image) != self._shape:
             self._begin(np.shape(image))
-        if self._starts_whole() or not self._is_worth_it(len(self._last)):
-            self._windows, self._expected = [], _NOWHERE
+        if self._starts_whole() or len(self._last) >= self._worth_below:
+            self._windows, self._expected = [], empty_rows()
         else:
             expected = self._linker.predict(t_s)
             self._windows = self._look_at(expected)
-            self._expected = _Places(*(expected[name].copy() for name in _Places._fields))
+            self._expected = expected.copy()
         self._last = self.again(image)
         self._turn += 1
         return self._last
@@ -77,16 +78,16 @@ class Follower:
     def restart(self) -> None:
         """Search the whole of the next frame: nothing is where it was."""
         self._turn = 0
-        self._windows, self._last, self._expected = [], empty_rows(), _NOWHERE
+        self._windows, self._last, self._expected = [], empty_rows(), empty_rows()
 
     def rehearse(self, image: npt.NDArray[Any]) -> None:
         """Look at `image` (H, W) as if some particles were followed, one of them lost."""
         self._begin(image.shape)
-        if not self._is_worth_it(0):
+        if not self._worth_below:
             self._localizer.localize(image)
             return
-        x, y = (np.full(_REHEARSED, side / 2) for side in reversed(self._shape))
-        self._localizer.localize_within(image, [self._crops(x, y), self._crops(x[:1], y[:1], _WIDER), self._tiles[0]])
+        rows = _about(np.full(_REHEARSED, self._shape[1] / 2), np.full(_REHEARSED, self._shape[0] / 2))
+        self._localizer.localize_within(image, [self._crops(rows), self._crops(rows[:1], _WIDER), self._tiles[0]])
 
     def _begin(self, shape: tuple[int, ...]) -> None:
         """Make the tiles for frames of another shape."""
@@ -94,54 +95,42 @@ class Follower:
         self.restart()
         overlap = 2 * self._localizer.margin_px
         side = math.ceil(math.sqrt(math.prod(shape) / _ROUND) + overlap)
-        self._tiles = []
+        self._tiles, self._worth_below = [], 0.0
         if len(shape) == 2:  # others are refused by the localizer
             x, y = (_middles(length, side, overlap) for length in reversed(shape))
-            self._tiles = [
-                self._localizer.windows(x[j : j + 1], y[i : i + 1], side, shape) for i, j in np.ndindex(len(y), len(x))
-            ]
-
-    def _is_worth_it(self, count: int) -> bool:
-        """Whether to look about `count` particles, and on a tile, costs less than a search of the whole frame."""
-        if not self._tiles:
-            return False
-        crops = count * self._localizer.card.crop_px**2
-        return 2 * _RUN_PX + crops + self._tiles[0].pixels < _WORTH * math.prod(self._shape)
+            middles = _about(np.tile(x, len(y)), np.repeat(y, len(x)))
+            self._tiles = [self._localizer.windows(middles[n : n + 1], side, shape) for n in range(len(middles))]
+            left = _WORTH * math.prod(shape) - 2 * _RUN_PX - self._tiles[0].pixels
+            self._worth_below = max(0.0, left / self._localizer.card.crop_px**2)
 
     def _starts_whole(self) -> bool:
         return not self._turn and math.prod(self._shape) <= _WHOLE_PX
 
     def _look_at(self, expected: Rows) -> list[Windows]:
-        x, y, ended = expected["x"], expected["y"], self._linker.ended
+        ended = self._linker.ended
         windows = [self._tiles[self._turn % len(self._tiles)]]
         if len(expected) > len(self._last) or len(ended):  # else all were seen: who was seen is alive
             missed = np.ones(len(expected), np.bool_)
             if len(expected):
                 missed[np.searchsorted(expected["id"], self._last["id"])] = False  # the oldest come first
-            gone = np.isin(self._expected.id, ended)
-            lost_x, lost_y = (
-                np.append(now[missed], then[gone]) for now, then in ((x, self._expected.x), (y, self._expected.y))
-            )
-            x, y = x[~missed], y[~missed]
-            if len(lost_x):
-                windows.append(self._crops(lost_x, lost_y, _WIDER))
-        if len(x):
-            windows.append(self._crops(x, y))
+            gone = np.isin(self._expected["id"], ended)
+            lost = np.concatenate((expected[missed], self._expected[gone]))
+            expected = expected[~missed]
+            if len(lost):
+                windows.append(self._crops(lost, _WIDER))
+        if len(expected):
+            windows.append(self._crops(expected))
         return windows
 
-    def _crops(self, x: npt.NDArray[Any], y: npt.NDArray[Any], times: int = 1) -> Windows:
-        return self._localizer.windows(x, y, times * self._localizer.card.crop_px, self._shape)
+    def _crops(self, rows: Rows, times: int = 1) -> Windows:
+        return self._localizer.windows(rows, times * self._localizer.card.crop_px, self._shape)
 
 
-class _Places(NamedTuple):
-    """Trajectories and where they were expected, (N,) each."""
-
-    id: npt.NDArray[np.int64]
-    x: npt.NDArray[np.float32]
-    y: npt.NDArray[np.float32]
-
-
-_NOWHERE = _Places(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32))
+def _about(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> Rows:
+    """Return rows at the places `x`, `y`, (N,) px."""
+    rows = empty_rows(len(x))
+    rows["x"], rows["y"] = x, y
+    return rows
 
 
 def _middles(length: int, side: int, overlap: float) -> npt.NDArray[np.float64]:

@@ -110,29 +110,39 @@ def _read_windows(maps: Any, left: Any, top: Any, width: int, height: int, margi
     """Return the fields (P, 8) of the peaks of all windows, with the places in the image."""
     columns, rows = CELL * 2 * maps.shape[3], CELL * 2 * maps.shape[2]
     share = threshold / _SHARED
-    least = max(math.log(share / (1 - share)), _HOPELESS) if share > 0 else _HOPELESS
+    least = np.float32(max(math.log(share / (1 - share)), _HOPELESS) if share > 0 else _HOPELESS)
+    cells = np.empty(4 * maps.shape[2] * maps.shape[3], np.int32)
     found = np.empty((64, _FIELDS), np.float32)
     count = 0
     for n in range(maps.shape[0]):
-        x, y = left[n], top[n]
+        x, y, here = left[n], top[n], maps[n]
         x_least = margin if x > 0 else -0.5
         x_most = columns - 1 - margin if x + columns < width else width - 0.5 - x
         y_least = margin if y > 0 else -0.5
         y_most = rows - 1 - margin if y + rows < height else height - 0.5 - y
-        for part in range(4):
-            for i in range(maps.shape[2]):
-                logits = maps[n, part, i]
-                for j in range(maps.shape[3]):
-                    if logits[j] > least and _is_peak(maps[n], 2 * i + part // 2, 2 * j + part % 2):
-                        if count == len(found):
-                            found = np.concatenate((found, np.empty_like(found)))
-                        here = found[count]
-                        _read(maps[n], 2 * i + part // 2, 2 * j + part % 2, here)
-                        if here[4] >= threshold and x_least <= here[0] <= x_most and y_least <= here[1] <= y_most:
-                            here[0] += x
-                            here[1] += y
-                            count += 1
+        for k in cells[: _write_likely(here[:4].ravel(), least, cells)]:
+            part, block = divmod(k, maps.shape[2] * maps.shape[3])
+            row, column = 2 * (block // maps.shape[3]) + part // 2, 2 * (block % maps.shape[3]) + part % 2
+            if _is_peak(here, row, column):
+                if count == len(found):
+                    found = np.concatenate((found, np.empty_like(found)))
+                fields = found[count]
+                _read(here, row, column, fields)
+                if fields[4] >= threshold and x_least <= fields[0] <= x_most and y_least <= fields[1] <= y_most:
+                    fields[0] += x
+                    fields[1] += y
+                    count += 1
     return found[:count]
+
+
+@njit
+def _write_likely(logits: Any, least: Any, cells: Any) -> int:
+    """Write the numbers of the cells above `least` into `cells`; return how many there are."""
+    count = 0
+    for k in range(logits.size):
+        cells[count] = k  # the next is written over it where it does not count: faster than to ask
+        count += logits[k] > least
+    return count
 
 
 @njit

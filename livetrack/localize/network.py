@@ -104,7 +104,7 @@ class NetworkLocalizer:
             rows["score"] = 0
         if noise == 0 or len(rows) == 0:
             return rows
-        crops = self.windows(rows["x"], rows["y"], self.card.crop_px, image.shape)
+        crops = self.windows(rows, self.card.crop_px, image.shape)
         decode_near(self._look(crops), crops.left, crops.top, noise, rows, self.card.oriented)
         self._complete(rows, 0.0)
         self._fit(rows)
@@ -135,13 +135,13 @@ class NetworkLocalizer:
         self._fit(rows)
         return rows
 
-    def windows(self, x: npt.NDArray[Any], y: npt.NDArray[Any], side_px: int, shape: tuple[int, ...]) -> Windows:
-        """Return windows about the places `x`, `y`, (N,) px, of a size that the network takes, `side_px` or more.
+    def windows(self, rows: Rows, side_px: int, shape: tuple[int, ...]) -> Windows:
+        """Return a window about each of `rows`, (N,), of a size that the network takes, `side_px` or more.
 
         `shape` is the image's, (H, W); windows are no larger than that.
         """
-        height, width = (self._padded(min(side_px, side)) for side in shape)
-        return Windows.about(x, y, width, height, shape)
+        height, width = shape
+        return Windows.about(rows, self._padded(min(side_px, width)), self._padded(min(side_px, height)), shape)
 
     @property
     def _least_score(self) -> float:

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from livetrack.jit import njit
+from livetrack.particles import Rows
+
 __all__ = ["Windows"]
 
 
@@ -19,11 +22,9 @@ class Windows(NamedTuple):
     top: npt.NDArray[np.int64]
 
     @classmethod
-    def about(
-        cls, x: npt.NDArray[Any], y: npt.NDArray[Any], width: int, height: int, shape: tuple[int, ...]
-    ) -> Windows:
-        """Put windows about the places `x`, `y`, (N,) px, as far as an image of `shape` (H, W) lets them."""
-        return cls(width, height, _first_pixel(x, width, shape[1]), _first_pixel(y, height, shape[0]))
+    def about(cls, rows: Rows, width: int, height: int, shape: tuple[int, ...]) -> Windows:
+        """Put a window about the place of each of `rows`, as far as an image of `shape` (H, W) lets it."""
+        return cls(width, height, *_first_pixels(rows, width, height, shape[1], shape[0]))
 
     @property
     def pixels(self) -> int:
@@ -31,7 +32,11 @@ class Windows(NamedTuple):
         return len(self.left) * self.width * self.height
 
 
-def _first_pixel(centre: npt.NDArray[Any], side: int, length: int) -> npt.NDArray[np.int64]:
-    """Return where a window about each centre starts, inside the image."""
-    start = np.rint(centre - (side - 1) / 2).astype(np.int64)
-    return np.minimum(np.maximum(start, 0), max(0, length - side))
+@njit
+def _first_pixels(rows: Any, width: int, height: int, image_width: int, image_height: int) -> Any:
+    """Return where a window about each of `rows` starts, inside the image."""
+    left, top = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+    for n in range(len(rows)):
+        left[n] = min(max(round(rows[n]["x"] - (width - 1) / 2), 0), max(0, image_width - width))
+        top[n] = min(max(round(rows[n]["y"] - (height - 1) / 2), 0), max(0, image_height - height))
+    return left, top
