@@ -16,14 +16,17 @@ import numpy as np
 import pytest
 
 from livetrack.calibrate import Gauge, Medium
-from livetrack.calibrate.affine import common_motion, fit_affine
+from livetrack.calibrate.affine import Affine, common_motion, fit_affine
 from livetrack.cli import main
+from livetrack.cli.calibrate import advice
+from livetrack.cli.feedback import hint
 from livetrack.client import Remote
 from livetrack.config import load_config
 from livetrack.control import Target
 from livetrack.control.calibration import calibrate_actuator
 from livetrack.control.follow import follow
 from livetrack.control.hold import circle, hold
+from livetrack.control.record import Record
 from livetrack.devices import ActuatorCalibration
 from livetrack.engine import Engine
 from livetrack.errors import CommandError, InputError, UsageError
@@ -122,6 +125,32 @@ def made(**fields: Any) -> ActuatorCalibration:
     )  # fmt: skip
 
 
+def test_a_calibration_that_is_not_precise_says_what_makes_it_so() -> None:
+    unsure = Affine(10 * np.eye(2), np.full((2, 2), 1.0))
+    told = advice(made(delay_frames=2.5), unsure, settle_s=0.5, rounds=4)
+    assert "to 10% only" in told
+    assert "try --settle 0.15 --rounds 25 (some 15 s)" in told
+    little = Affine(10 * np.eye(2), np.full((2, 2), 0.3))
+    assert "try --settle 0.15 --rounds 40 " in advice(made(delay_frames=2.5), little, settle_s=0.15, rounds=20)
+    assert "try --settle 0.5 --rounds 9 " in advice(made(delay_frames=50), little, settle_s=0.5, rounds=4)
+
+
+def followed(error_px: float, order_px: float, every: int, *, most_px: float = 9.0) -> Record:
+    """Record a particle that strays by `error_px`, with a move of about `order_px` every so many frames."""
+    record, rng = Record(), np.random.default_rng(3)
+    for frame in range(500):
+        order = min(order_px * rng.uniform(0.5, 1.5), most_px) if frame % every == 0 else 0.0
+        record.add(frame, frame / 100, tuple(rng.normal(0, error_px, 2)), 0.05, (order, 0.0))
+    return record
+
+
+def test_a_particle_that_was_not_followed_closely_has_a_reason() -> None:
+    assert hint(followed(0.1, 0.1, every=6), 0.25) == ""
+    assert "a smaller --deadband" in hint(followed(0.3, 0.3, every=6), 0.25)
+    assert "a larger one" in hint(followed(9.0, 5.0, every=6, most_px=2.5), 0.25)
+    assert "6 frames (60 ms) go by" in hint(followed(2.0, 1.5, every=6), 0.25)
+
+
 # the simulated microscope
 
 
@@ -135,9 +164,10 @@ def test_the_stage_is_calibrated_kept_and_used(tmp_path: Path, capsys: pytest.Ca
             assert "'stage' is not calibrated" in capsys.readouterr().err
         figures = tmp_path / "figures.json"
         assert main(["calibrate", *address, "--rounds", "2", "--settle", "0.3", "--json", str(figures)]) == 0
-        told = capsys.readouterr().out
-        assert "stage: 1 um is " in told
-        assert "delay" in told
+        told = capsys.readouterr()
+        assert "stage: 1 um is " in told.out
+        assert "delay" in told.out
+        assert "not precise" not in told.err
         stored = remote.hello().calibrations["stage"]
         assert json.loads(figures.read_text(encoding="utf-8"))["actuator"] == "stage"
         assert np.array(stored.matrix) == pytest.approx(10 * np.eye(2), abs=0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -15,9 +16,13 @@ from livetrack.client import Remote
 from livetrack.control.calibration import calibrate_actuator
 from livetrack.devices import ActuatorCalibration
 
-__all__ = ["calibrate"]
+__all__ = ["advice", "calibrate"]
 
 _UNSURE = 0.02  # of the scale
+_ARRIVED = 6.0  # times the delay, when half of a move is there: all of it is, and has been looked at
+_LEAST_FRAMES = 10
+_SETTLE_S = 0.05  # to whose multiples the advice is rounded
+_MANY_ROUNDS = 25
 
 
 def calibrate(args: argparse.Namespace) -> int:
@@ -30,12 +35,22 @@ def calibrate(args: argparse.Namespace) -> int:
         remote.store_calibration(calibration)
     terminal(stderr=False).print(_in_words(calibration, affine))
     if affine.std.max() > _UNSURE * affine.scale:
-        console.print(
-            "this is not precise: particles that stick to the glass, more --rounds, or a --settle no longer than the "
-            "move needs make it so"
-        )
+        console.print(advice(calibration, affine, args.settle, args.rounds))
     write_json(args.json, calibration)
     return 0
+
+
+def advice(calibration: ActuatorCalibration, affine: Affine, settle_s: float, rounds: int) -> str:
+    """Say how it becomes precise: looking for no longer than a move takes, as often as what strays by chance needs."""
+    unsure = float(affine.std.max()) / affine.scale
+    arrived_s = calibration.interval_s * max(_ARRIVED * calibration.delay_frames, _LEAST_FRAMES)
+    settle = min(settle_s, max(1, round(arrived_s / _SETTLE_S)) * _SETTLE_S)
+    needed = math.ceil(rounds * settle / settle_s * (unsure / _UNSURE) ** 2)
+    more = max(rounds, min(needed, max(_MANY_ROUNDS, 2 * rounds)))
+    return (
+        f"this is not precise, to {unsure:.0%} only, for the particles move by themselves too: try --settle {settle:g} "
+        f"--rounds {more} (some {4 * more * settle:.0f} s), or particles that stick to the glass"
+    )
 
 
 def _in_words(calibration: ActuatorCalibration, affine: Affine) -> str:

@@ -24,12 +24,14 @@ from livetrack.control.record import Record, Summary
 from livetrack.devices import EXPOSURE, ActuatorCalibration
 from livetrack.errors import InputError
 
-__all__ = ["follow", "trap"]
+__all__ = ["follow", "hint", "trap"]
 
 _WATCH_S = 3.0  # that a trapped particle is looked at before feedback begins
 _SETTLED_FRAMES = 50  # that the summary leaves out at the start
 _TELL_S = 0.5
 _WORTH = 1.02
+_FAR = 3.0  # times the error of a position
+_OFTEN = 0.25
 
 
 def follow(args: argparse.Namespace) -> int:
@@ -49,6 +51,8 @@ def follow(args: argparse.Namespace) -> int:
             )
     summary = record.summary(_SETTLED_FRAMES)
     console.print(_held(target, summary))
+    if text := hint(record, args.deadband):
+        console.print(text)
     write_json(args.json, {"particle": target.particle, "held": summary})
     return 0
 
@@ -95,6 +99,29 @@ def trap(args: argparse.Namespace) -> int:
     figures |= _beside_theory(record, model, gain, pixel_um, console)
     write_json(args.json, figures)
     return 0
+
+
+def hint(record: Record, deadband_px: float) -> str:
+    """Say what kept a particle from being followed closer; nothing where it was, to what the positions are known."""
+    rows = record.array(_SETTLED_FRAMES)
+    moved = np.flatnonzero(np.hypot(rows["dx"], rows["dy"]))
+    strayed = math.sqrt(float(np.mean(rows["x"] ** 2 + rows["y"] ** 2)) / 2) if len(rows) else 0.0
+    if len(moved) < 2 or strayed < _FAR * math.sqrt(float(np.nanmean(rows["std"] ** 2))):
+        return ""
+    if strayed < 1.5 * deadband_px:
+        return f"errors of up to {deadband_px:g} px were left alone: a smaller --deadband holds it closer"
+    orders = np.hypot(rows["dx"], rows["dy"])[moved]
+    cut = float(np.mean(orders > 0.999 * orders.max()))
+    if cut > _OFTEN:
+        return (
+            f"{cut:.0%} of the moves were as long as they may be, {orders.max():.2g} px, half of "
+            "linker.search_radius_px: with a larger one it is fetched sooner"
+        )
+    frames, between_s = np.diff(rows["frame"][moved]), np.diff(rows["t_s"][moved])
+    return (
+        f"after a move {np.median(frames):.0f} frames ({1e3 * np.median(between_s):.0f} ms) go by until it has shown, "
+        "and the particle goes on: `livetrack trap` answers every frame, a quicker stage or camera has less delay"
+    )
 
 
 def _target(args: argparse.Namespace) -> Target:

@@ -39,8 +39,7 @@ class WindowProcess:
         if self._open and (code := self._process.poll()) is not None:
             self._open = False
             self._console.print(
-                f"{_how(code)}; tracking goes on: Ctrl-C ends it, "
-                f"`livetrack view {self._address}` opens a window again"
+                f"{_how(code)}; tracking goes on: Ctrl-C ends it, `livetrack view {self._address}` opens a window again"
             )
 
     def __enter__(self) -> WindowProcess:
