@@ -50,6 +50,24 @@ def bound(shape: Shape, x: float, y: float, side: int, variance: Callable[[np.nd
     return float(np.trace(np.linalg.inv(information)) / 2)
 
 
+def deeptrack_image(
+    rng: np.random.Generator, gradient: float, darkest: float = 0.1
+) -> tuple[float, float, np.ndarray, float, Shape]:
+    """Return x, y, image, height and shape of a particle in DeepTrack's images, (51, 51), before clipping and noise.
+
+    Backgrounds are such that no more than a little falls below `darkest`.
+    """
+    rows_, columns = np.mgrid[:51, :51]
+    x, y = 25 + rng.normal(size=2)
+    angle = rng.uniform(0, 2 * math.pi)
+    shape = deeptrack_bead(rng.uniform(1.5, 3), int(rng.integers(1, 3)))
+    height = rng.uniform(0.2, 0.6) * rng.choice([-1, 1])
+    least = max(0.2, darkest + 0.5 * gradient, darkest - height)
+    tilt = gradient * ((columns - 25) * math.sin(angle) + (rows_ - 25) * math.cos(angle)) / (math.sqrt(2) * 51)
+    image = rng.uniform(least, max(0.8, least)) + tilt + height * shape(columns - x, rows_ - y)
+    return x, y, image, height, shape
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("slope", [0.0, 0.5])
 @pytest.mark.parametrize("shape", [spot(1.0), spot(2.0), deeptrack_bead(2.0, 1), deeptrack_bead(2.0, 2)])
@@ -141,15 +159,8 @@ def test_bead_is_more_precise_than_deeptrack_on_its_own_images(
     what is known of it: else these would be other images than DeepTrack's.
     """
     rng, images, errors, yardstick = np.random.default_rng(5), 200, [], []
-    rows_, columns = np.mgrid[:51, :51]
     for _ in range(images):
-        x, y = 25 + rng.normal(size=2)
-        angle = rng.uniform(0, 2 * math.pi)
-        shape = deeptrack_bead(rng.uniform(1.5, 3), int(rng.integers(1, 3)))
-        height = rng.uniform(0.2, 0.6) * rng.choice([-1, 1])
-        least = max(0.2, 0.1 + 0.5 * gradient, 0.1 - height)
-        tilt = gradient * ((columns - 25) * math.sin(angle) + (rows_ - 25) * math.cos(angle)) / (math.sqrt(2) * 51)
-        image = rng.uniform(least, max(0.8, least)) + tilt + height * shape(columns - x, rows_ - y)
+        x, y, image, *_ = deeptrack_image(rng, gradient)
         noisy = rng.poisson(np.maximum(image, 0) * snr**2) / snr**2
         centre = np.empty((2, 1))
         radial_symmetry_centres(noisy, np.array([[25, 25]]), 25, centre[0], centre[1])
@@ -168,6 +179,24 @@ def test_bead_is_more_precise_than_deeptrack_on_its_own_images(
     assert measured == pytest.approx(radial_symmetry, rel=0.15)
     assert rmse < min(deeptrack, measured)
     assert len(errors) / 2 > 0.9 * images
+
+
+def test_ends_of_the_grey_scale_hidden_by_noise_do_not_count(bead: Localizer) -> None:
+    """DeepTrack's images, SNR 50, gradient 1, clipped to 0..1 before the noise: nowhere is a grey level stuck.
+
+    The bound is of a known particle and knows where the image is clipped.
+    """
+    rng, snr, errors, bounds = np.random.default_rng(9), 50.0, [], []
+    for _ in range(200):
+        x, y, image, height, shape = deeptrack_image(rng, 1.0, darkest=-1.0)
+        variance = np.where((image > 0) & (image < 1), image / (snr * height) ** 2, np.inf)
+        bounds.append(bound(shape, x, y, 51, lambda _, variance=variance: variance))
+        found = bead.localize(rng.poisson(image.clip(0, 1) * snr**2) / snr**2)
+        nearest = np.hypot(found["x"] - x, found["y"] - y).argmin()
+        errors += [found["x"][nearest] - x, found["y"][nearest] - y]
+    ratio = math.sqrt(np.mean(np.square(errors)) / np.mean(bounds))
+    print(f"clipped before the noise: {ratio:.3f} x the bound")
+    assert ratio < 1.3
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,30 @@ def test_neighbours_hardly_disturb() -> None:
     assert abs(error[0, :600].mean() - error[0, 600:].mean()) < 0.6
 
 
+@pytest.mark.parametrize(
+    ("what", "limit"), [("edge", 1.5), ("kink", 1.25)], ids=["the edge of something large", "an end of the grey scale"]
+)
+def test_what_is_near_and_not_round_hardly_disturbs(what: str, limit: float) -> None:
+    """A lone spot, sigma 1.5, SNR 10, and 12 px away a step of its height, or the end of a slope that is steep.
+
+    Fitted as a part of the profile they bring 2.8 and 11 times the bound.
+    """
+    rng, ratios = np.random.default_rng(11), []
+    rows_, columns = np.mgrid[:64, :64]
+    for _ in range(100):
+        x, y = 32 + rng.random((2, 1))
+        angle = rng.uniform(0, 2 * math.pi)
+        across = (columns - x) * math.cos(angle) + (rows_ - y) * math.sin(angle)
+        ground = 10 * (across > 12) if what == "edge" else np.minimum(across, 12)
+        image = 1000 + 10 * picture(x, y, 1.5, 64) + ground + rng.normal(size=(64, 64))
+        rows = seen(x, y, 10.0, rng)
+        fit_profiles(image.astype(np.float32), 1.0, rows, 20.0, prior=PRIOR)
+        ratios += [*(rows["x"] - x), *(rows["y"] - y)]
+    ratio = math.sqrt(np.mean(np.square(ratios))) / bound(1.5, 10.0, 0.0)
+    print(f"{what}: {ratio:.3f} x the bound")
+    assert ratio < limit
+
+
 def test_the_intensity_is_the_height_over_the_background() -> None:
     rng = np.random.default_rng(7)
     x, y, side = grid(300, rng)

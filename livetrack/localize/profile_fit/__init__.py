@@ -11,6 +11,9 @@ slope of the background. Profile, slope and centre are solved for together, by G
 about the centre and a shift is odd, so that the one unknown costs the other nothing: the fit stays near the
 Cramer-Rao bound of a known particle, and has no floor at high signal.
 
+Patches of pixels that this does not describe (the edge of something large, dirt, an end of the grey scale) count the
+less, the further they are off.
+
 Where the noise would rule the profile, what the model has learnt of its particles' profiles steps in (`prior`). The
 noise's variance rises with the grey level by a law that is given, or found from the image (`noise_law`).
 """

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from livetrack.jit import njit
+from livetrack.localize.profile_fit.window import PATCH
 
 __all__ = ["FURTHEST_PX", "noise_about", "step"]
 
@@ -18,15 +19,17 @@ _LARGEST_STEP_PX = 0.7
 _SETTLED = 0.8  # of its standard uncertainty: a centre that moves less has settled
 _LEAST_PIXELS = 24.0
 _LEAST_VARIANCE = np.float32(0.2)
+_MOST_SQUARE = np.float32(16)  # of a patch's mean residual over its standard uncertainty: beyond it is doubted
+_LEAST_TRUST = np.float32(1e-3)
 _OVERLAP = 3  # splines that are further apart share no pixel
-_NONE, _HALF = np.float32(0), np.float32(0.5)
+_NONE, _HALF, _ALL = np.float32(0), np.float32(0.5), np.float32(1)
 
 
 @njit
 def step(
     first: int, last: int, basis: Any, derivative: Any, direction: Any, origin: Any, z: Any, weight: Any, law: Any,
     prior: Any, mean: Any, height: Any, begin: Any, wanted: Any, centre: Any, profile: Any, result: Any,
-    good: Any, moved: Any, square: Any, at: Any, painted: Any,
+    good: Any, moved: Any, square: Any, at: Any, painted: Any, doubted: Any, trust: Any,
 ) -> None:  # fmt: skip
     """Improve `centre` (N, 2) and `profile` (N, K + 2: the spline, and the slope) of the particles `first` to `last`.
 
@@ -50,9 +53,13 @@ def step(
     good
         (N,) becomes False where there is no solution.
     moved
-        (N,) gets whether the centre has moved by more than `_SETTLED` of its standard uncertainty.
+        (N,) gets whether the centre has moved by more than `_SETTLED` of its standard uncertainty, or the trust has
+        changed.
     square, at, painted
         Of `read_windows`: what each particle adds to the grey levels about it, for its neighbours' sake.
+    doubted, trust
+        Of the `Window`, and (N, P / PATCH) how much each patch counts, 0..1: less from this step on where the profile
+        does not describe it, as where there is dirt, the edge of something large, or an end of the grey scale.
     """
     knots, size = profile.shape[1] - 2, profile.shape[1] + 2
     normal, right = np.zeros((size, size)), np.empty(size)
@@ -68,6 +75,7 @@ def step(
         phase = int(origin[n, 2])
         good[n] = _sum(weight[n]) >= _LEAST_PIXELS
         _weigh(basis[phase], profile[n], law[0] + law[1] * origin[n, 3], law[1], level, weight[n])
+        _trust(trust[n], weight[n])
         _derive(derivative[phase], direction[phase], profile[n], level, shift)
         _fill(basis[phase], shift, z[n], weight[n], part, normal, right)
         _add_prior(normal, right, prior, mean, height[n])
@@ -79,6 +87,7 @@ def step(
         moved[n] = _move(right, normal, origin[n], begin[n], centre[n], result[n])
         at[n, 0], at[n, 1] = math.floor(origin[n, 0] + 0.5), math.floor(origin[n, 1] + 0.5)
         _paint(basis[phase], shift, profile[n], centre[n] - origin[n, :2], square, level, painted[n])
+        moved[n] |= _doubt(basis[phase], profile[n], z[n], weight[n], level, doubted, trust[n])
 
 
 @njit
@@ -170,6 +179,41 @@ def _weigh(basis: Any, profile: Any, level: float, rise: float, f: Any, weight: 
             _add(np.float32(rise * profile[k]), basis[k], f)
     for p in range(f.size):
         weight[p] /= max(f[p], _LEAST_VARIANCE)
+
+
+@njit(fastmath=True)
+def _trust(trust: Any, weight: Any) -> None:
+    patches = weight.reshape(-1, PATCH)
+    for k in range(trust.size):
+        if trust[k] < _ALL:
+            for p in range(PATCH):
+                patches[k, p] *= trust[k]
+
+
+@njit(fastmath=True)
+def _doubt(basis: Any, profile: Any, z: Any, weight: Any, f: Any, doubted: Any, trust: Any) -> bool:
+    """Trust each patch as its mean residual deserves; `f` is the profile over its level. Return whether much changed.
+
+    A robust fit whose weights fall with the fourth power of the residual, patch by patch: a pixel's own noise would
+    hide from it what many pixels share.
+    """
+    knots, changed = profile.size - 2, False
+    level, along, down = np.float32(profile[knots - 1]), np.float32(profile[knots]), np.float32(profile[knots + 1])
+    dx, dy = basis[knots], basis[knots + 1]
+    for p in range(f.size):
+        f[p] = weight[p] * (z[p] - level - along * dx[p] - down * dy[p] - f[p])
+    rests, weights = f.reshape(-1, PATCH), weight.reshape(-1, PATCH)
+    for k in range(trust.size):
+        rest, total = _NONE, _NONE
+        for p in range(PATCH):
+            rest += rests[k, p]
+            total += weights[k, p]
+        before, trust[k] = trust[k], _ALL
+        square = doubted[k] * rest * rest / before
+        if square > _MOST_SQUARE * total:
+            trust[k] = max((_MOST_SQUARE * total / square) ** 2, _LEAST_TRUST)
+        changed |= trust[k] < _HALF * before or before < _HALF * trust[k]
+    return changed
 
 
 @njit(fastmath=True)

@@ -105,6 +105,8 @@ class _Fit:
         self._begin = begin
         self._near = neighbours(begin, begin, 2.0 * self._window.reach)
         self._law = np.array([1.0, 0.0])
+        self._doubted = np.zeros_like(self._window.doubted)  # none, before the noise's law is known
+        self._trust = np.ones((count, self._doubted.size), np.float32)
         self._origin = np.zeros((count, 4))
         self._z = np.empty((count, self._window.square.size), np.float32)
         self._weight = np.empty_like(self._z)
@@ -126,7 +128,7 @@ class _Fit:
             lambda first, last: step(
                 first, last, *self._tables, self._origin, self._z, self._weight, self._law, *self._prior,
                 self._height, self._begin, wanted, self.centre, self.profile, self.result, self.good, moved,
-                self._window.square, self._at, self._painted,
+                self._window.square, self._at, self._painted, self._doubted, self._trust,
             )
         )  # fmt: skip
         return moved
@@ -157,6 +159,7 @@ class _Fit:
             noise[:, :, 1] += noise[:, :, 0] * (self._origin[sample, 3, None] - level)
             at_level, rise = estimated_law(*noise.reshape(-1, 3).T)
         self._law[:] = at_level - rise * level, rise
+        self._doubted = self._window.doubted
 
     def _brightest(self) -> npt.NDArray[np.intp]:
         """Return some particles, some steps further than the others, their windows read."""

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["KNOT_PX", "PHASES", "RUNGS", "Window", "splines", "window_of"]
+__all__ = ["KNOT_PX", "PATCH", "PHASES", "RUNGS", "Window", "splines", "window_of"]
 
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -18,13 +18,18 @@ KNOT_PX = 0.9
 PHASES = 5
 """Places of the centre within a pixel, along each axis, that the tables are made for."""
 
+PATCH = 16
+"""Consecutive pixels of the tables, which lie together in the image, that are believed or doubted as one."""
+
 RUNGS = (5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40)
 """Numbers of a profile's unknowns, of which one is chosen: a few, so that their tables are soon all there."""
 
 _REACH = 1.5  # radius of the window over that of the core
 _LEAST_PX = 7.0
 _SPLINES = 4  # that are not 0 at any place
-_LANES = 32  # the pixels are filled up to multiples, for the processor's vectors
+_TILE_PX = 4  # along either axis: as many pixels as a patch has
+_BELIEVED_PX = 4.0  # from the centre: what the profile does not describe there is the spline's own misfit
+_LANES = 32  # the pixels are filled up to multiples, for the processor's vectors; of PATCH too
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,9 @@ class Window:
     square: npt.NDArray[np.int32]
     """(P,) number of each pixel in a square of that reach about the middle one, row by row."""
     pair: Floats
-    """(P,) 1 where the next pixel is the right-hand neighbour, else 0."""
+    """(P,) 1 where the next pixel is a neighbour, else 0."""
+    doubted: Floats
+    """(P / PATCH,) 1 for patches that may be doubted, 0 for those at the centre."""
     inside: Floats
     """(F, P) 1, or 0 for what is only there to fill up."""
     basis: Floats
@@ -64,9 +71,12 @@ def window_of(knots: int) -> Window:
     kept = (near < core + 1) | ((near < radius + 1) & ((row + column) % 2 == 0))
     used = int(np.count_nonzero(kept))
     count = -(-used // _LANES) * _LANES
-    row, column = (np.pad(part[kept], (0, count - used)).astype(np.int32) for part in (row, column))
+    order = np.flatnonzero(kept)[_tile_by_tile(row[kept] + reach, column[kept] + reach)]
+    row, column = (np.pad(part[order], (0, count - used)).astype(np.int32) for part in (row, column))
+    nearest = np.pad(near[order], (0, count - used), constant_values=np.inf).reshape(-1, PATCH).min(axis=1)
+    doubted = (nearest > _BELIEVED_PX).astype(np.float32)
     square = ((row + reach) * (2 * reach + 1) + column + reach).astype(np.int32)
-    pair = np.append((np.diff(row) == 0) & (np.diff(column) == 1), False).astype(np.float32)
+    pair = np.append(np.abs(np.diff(row)) + np.abs(np.diff(column)) == 1, False).astype(np.float32)
     shifts = (np.arange(PHASES) - PHASES // 2) / PHASES
     y, x = np.meshgrid(shifts, shifts, indexing="ij")
     dx, dy = column - x.reshape(-1, 1), row - y.reshape(-1, 1)
@@ -75,9 +85,14 @@ def window_of(knots: int) -> Window:
     direction = np.stack([dx, dy], axis=1) / np.maximum(r, 1e-9)[:, None]
     value, derivative = splines(r, knots)
     basis = np.concatenate([value, np.stack([dx, dy], axis=1)], axis=1)
-    return Window(
-        knots, reach, square, pair, *(part.astype(np.float32) for part in (inside, basis, derivative, direction))
-    )
+    tables = (part.astype(np.float32) for part in (inside, basis, derivative, direction))
+    return Window(knots, reach, square, pair, doubted, *tables)
+
+
+def _tile_by_tile(row: npt.NDArray[np.intp], column: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Return the order of pixels tile by tile, to and fro, and to and fro within each: most follow a neighbour."""
+    down, along = row // _TILE_PX, column // _TILE_PX
+    return np.lexsort((np.where(row % 2, -column, column), row, np.where(down % 2, -along, along), down))
 
 
 def splines(r: Doubles, knots: int) -> tuple[Doubles, Doubles]:
