@@ -79,6 +79,7 @@ def listen(address, count):
     commands = context.socket(zmq.REQ)
     commands.setsockopt(zmq.RCVTIMEO, 10_000)
     commands.connect(status["command_address"])
+    # as an example: from now on particles are joined no farther than 4.5 px from where they are expected (default: 5)
     commands.send_json({"command": "set_search_radius", "id": 1, "search_radius_px": 4.5})
     print(json.dumps(commands.recv_json()))
     context.destroy(linger=0)
