@@ -12,7 +12,8 @@ from livetrack.errors import InputError, ModelError
 from livetrack.localize import Localizer, load_localizer
 from livetrack.localize.classical import METHODS
 from livetrack.localize.models import shipped_models
-from livetrack.localize.normalize import noise_level, to_float
+from livetrack.localize.noise import noise_level
+from livetrack.localize.normalize import to_float
 from livetrack.optics.bead import add_beads
 from livetrack.optics.noise import CameraNoise
 from livetrack.particles import NO_ID, Flag, Rows, empty_rows

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from livetrack.errors import ModelError
 from livetrack.localize.centroid import centroids
 from livetrack.localize.edge import flag_edges
-from livetrack.localize.normalize import noise_level, subtract_background, to_float
+from livetrack.localize.noise import noise_level
+from livetrack.localize.normalize import subtract_background, to_float
 from livetrack.localize.peaks import blur, heights, peaks
 from livetrack.localize.radial_symmetry import radial_symmetry_centres
 from livetrack.particles import Flag, Rows, empty_rows

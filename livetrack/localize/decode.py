@@ -67,7 +67,7 @@ def decode(
     margin
         Particles nearer than this to a border of their window are left out, px, unless it is the image's border.
     noise
-        Grey levels, of `normalize.noise_level`.
+        Grey levels, of `noise_level`.
     threshold
         Least score.
     oriented
@@ -96,7 +96,7 @@ def decode_near(
     left, top
         (N,) the first pixel of each crop in the image.
     noise
-        Grey levels, of `normalize.noise_level`.
+        Grey levels, of `noise_level`.
     rows
         (N,) where the particles are expected; the most probable place within 5 px is taken.
     oriented

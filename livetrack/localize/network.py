@@ -13,7 +13,8 @@ from livetrack.localize.decode import decode, decode_near
 from livetrack.localize.edge import flag_edges
 from livetrack.localize.inference import Inference, quickest
 from livetrack.localize.models import ModelCard, read_card
-from livetrack.localize.normalize import fill_inputs, noise_level, readable, to_float
+from livetrack.localize.noise import noise_level
+from livetrack.localize.normalize import fill_inputs, readable, to_float
 from livetrack.localize.profile_fit import CameraLaw, ProfilePrior, fit_profiles, make_tables
 from livetrack.localize.score_law import ScoreLaw
 from livetrack.localize.symmetry_fit import fit_symmetric

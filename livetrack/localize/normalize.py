@@ -2,7 +2,7 @@
 
 1. background: the mean of the (2r+1) x (2r+1) box about each pixel, cut at the image's edge; it takes offset,
    gradient and vignetting away and moves with the particles, so that it shifts none of them;
-2. noise: once a frame, from the differences of neighbouring pixels (`noise_level`);
+2. noise: once a frame, from the differences of neighbouring pixels (`noise.py`);
 3. asinh((grey - background) / noise): linear in the noise, logarithmic in bright particles.
 
 The answer is the same for `a * image + b` with a > 0.
@@ -10,7 +10,6 @@ The answer is the same for `a * image + b` with a > 0.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -19,17 +18,12 @@ import numpy.typing as npt
 from livetrack.errors import InputError
 from livetrack.jit import njit
 
-__all__ = ["MIN_SIZE_PX", "fill_inputs", "noise_level", "readable", "subtract_background", "to_float"]
+__all__ = ["MIN_SIZE_PX", "fill_inputs", "readable", "subtract_background", "to_float"]
 
 MIN_SIZE_PX = 16
 """Least width and height of an image."""
 
 _AS_THEY_ARE = (np.dtype(np.uint8), np.dtype(np.uint16))
-_SAMPLES = 1 << 13  # neighbouring pairs that the noise is estimated from
-_TRIM = 0.75  # share of the smallest differences; the rest may belong to particles
-_BINS, _BINS_REACH = 512, 4.0  # fewer than a quarter of numbers >= 0 can be more than 4 times their mean
-_MEAN_OF_TRIMMED = 0.5149 * math.sqrt(2.0)  # their mean, for white Gaussian noise of standard deviation 1
-_RANGE_TO_NOISE = 1000.0  # images cleaner than this are treated as if they had this much noise
 
 
 def readable(image: npt.NDArray[Any], out: npt.NDArray[np.float32] | None = None) -> npt.NDArray[Any]:
@@ -74,17 +68,6 @@ def to_float(image: npt.NDArray[Any], out: npt.NDArray[np.float32] | None = None
         i, j = np.argwhere(~np.isfinite(out))[0]
         raise InputError(f"image: pixel x={j}, y={i} is {image[i, j]}; every pixel must be a finite number")
     return out
-
-
-def noise_level(image: npt.NDArray[Any]) -> float:
-    """Return the standard deviation of the noise of a `readable` image, grey levels; 0 for a constant image.
-
-    The mean of the smaller three quarters of the differences between neighbouring pixels, of a strided sample, scaled
-    to Gaussian noise: particles and gradients hardly touch it, and it stays smooth where whole grey levels are larger
-    than the noise. It is at least the rounding error of the grey levels (Widrow's step / sqrt(12)), and a thousandth
-    of the image's range, which a single hot pixel does not widen.
-    """
-    return float(_noise_level(image))
 
 
 def fill_inputs(
@@ -195,57 +178,3 @@ def _add_up(values: Any, running: Any) -> float:
         d += values[k]
         running[k] = d
     return d
-
-
-@njit
-def _noise_level(image: Any) -> Any:
-    step = round(math.sqrt(image.size / _SAMPLES)) | 1  # odd: not in step with colour filters or blocks
-    differences, total, least, low, high = _differences(image, step)
-    if total == 0:
-        return max(high - low, 0.0) / _RANGE_TO_NOISE
-    trimmed = _mean_of_smallest(differences, max(1, int(_TRIM * differences.size)), total / differences.size)
-    return max(trimmed / _MEAN_OF_TRIMMED, least / math.sqrt(12.0), (high - low) / _RANGE_TO_NOISE)
-
-
-@njit(fastmath={"reassoc", "nnan", "nsz"})
-def _differences(image: Any, step: int) -> Any:
-    """Return differences of neighbours along x, their sum, the least that is not 0, and the range that two share."""
-    height, width = image.shape
-    rows, columns = (height + step - 1) // step, (width - 2) // step + 1
-    differences = np.empty(rows * columns, np.float32)
-    total, least, low, high = 0.0, np.inf, np.inf, -np.inf
-    for i in range(rows):
-        for j in range(columns):
-            a: Any = np.float32(image[i * step, j * step])
-            b: Any = np.float32(image[i * step, j * step + 1])
-            difference = abs(a - b)
-            differences[i * columns + j] = difference
-            total += difference
-            if difference > 0:
-                least = min(least, difference)
-            low = min(low, max(a, b))
-            high = max(high, min(a, b))
-    return differences, total, least, low, high
-
-
-@njit
-def _mean_of_smallest(values: Any, count: int, mean: float) -> float:
-    """Return the mean of the `count` smallest, which are so few that all lie below `_BINS_REACH` times the mean.
-
-    They are counted in bins: of each bin only the mean is known.
-    """
-    scale = _BINS / (_BINS_REACH * mean)
-    # four of each: one that the last value has changed cannot be changed again at once
-    counts, sums = np.zeros((_BINS + 1, 4), np.int64), np.zeros((_BINS + 1, 4))
-    for n in range(values.size):
-        k = int(min(values[n] * scale, _BINS))
-        counts[k, n & 3] += 1
-        sums[k, n & 3] += values[n]
-    total, left = 0.0, count
-    for k in range(_BINS + 1):
-        here, of_here = counts[k].sum(), sums[k].sum()
-        if here >= left:
-            return (total + of_here * (left / here)) / count if here else total / count
-        total += of_here
-        left -= here
-    return total / count

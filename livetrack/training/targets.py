@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from livetrack.jit import njit
 from livetrack.localize.decode import BLOCK, CELL
-from livetrack.localize.normalize import fill_inputs, noise_level
+from livetrack.localize.noise import noise_level
+from livetrack.localize.normalize import fill_inputs
 from livetrack.training.network import COARSEST
 from livetrack.training.recipe import Recipe
 from livetrack.training.scenes import Scene, draw_scene

@@ -1,0 +1,90 @@
+"""How strong the noise of an image is: from the differences of neighbouring pixels."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from livetrack.jit import njit
+
+__all__ = ["noise_level"]
+
+_SAMPLES = 1 << 13  # neighbouring pairs that the noise is estimated from
+_TRIM = 0.75  # share of the smallest differences; the rest may belong to particles
+_BINS, _BINS_REACH = 512, 4.0  # fewer than a quarter of numbers >= 0 can be more than 4 times their mean
+_MEAN_OF_TRIMMED = 0.5149 * math.sqrt(2.0)  # their mean, for white Gaussian noise of standard deviation 1
+_RANGE_TO_NOISE = 1000.0  # images cleaner than this are treated as if they had this much noise
+
+
+def noise_level(image: npt.NDArray[Any]) -> float:
+    """Return the standard deviation of the noise of a `readable` image, grey levels; 0 for a constant image.
+
+    The mean of the smaller three quarters of the differences between neighbouring pixels, of a strided sample, scaled
+    to Gaussian noise: particles and gradients hardly touch it, and it stays smooth where whole grey levels are larger
+    than the noise. It is at least the rounding error of the grey levels (Widrow's step / sqrt(12)), and a thousandth
+    of the image's range, which a single hot pixel does not widen.
+    """
+    return float(_noise_level(image))
+
+
+@njit
+def _noise_level(image: Any) -> Any:
+    step = round(math.sqrt(image.size / _SAMPLES)) | 1  # odd: not in step with colour filters or blocks
+    differences, total, least, low, high = _differences(image, step)
+    if total == 0:
+        return max(high - low, 0.0) / _RANGE_TO_NOISE
+    trimmed = _mean_of_smallest(differences, max(1, int(_TRIM * differences.size)), total / differences.size)
+    return max(trimmed / _MEAN_OF_TRIMMED, least / math.sqrt(12.0), (high - low) / _RANGE_TO_NOISE)
+
+
+@njit(fastmath={"reassoc", "nnan", "nsz"})
+def _differences(image: Any, step: int) -> Any:
+    """Return differences of neighbours along x, their sum, the least that is not 0, and the range that two share."""
+    height, width = image.shape
+    rows, columns = (height + step - 1) // step, (width - 2) // step + 1
+    differences = np.empty((rows, columns), np.float32)
+    left, right = np.empty((2, columns), np.float32)
+    least, low, high = np.full((3, columns), np.float32(np.inf))  # of each column: so several are done at once
+    high[:] = -np.inf
+    total = 0.0
+    for i in range(rows):
+        line, into = image[i * step], differences[i]
+        if step == 1:  # written out for the same reason
+            for j in range(columns):
+                left[j], right[j] = line[j], line[j + 1]
+        else:
+            for j in range(columns):
+                left[j], right[j] = line[j * step], line[j * step + 1]
+        for j in range(columns):
+            difference = into[j] = abs(left[j] - right[j])
+            total += difference
+            least[j] = min(least[j], difference if difference > 0 else np.float32(np.inf))
+            low[j] = min(low[j], max(left[j], right[j]))
+            high[j] = max(high[j], min(left[j], right[j]))
+    return differences.ravel(), total, least.min(), low.min(), high.max()
+
+
+@njit
+def _mean_of_smallest(values: Any, count: int, mean: float) -> float:
+    """Return the mean of the `count` smallest, which are so few that all lie below `_BINS_REACH` times the mean.
+
+    They are counted in bins: of each bin only the mean is known.
+    """
+    scale = _BINS / (_BINS_REACH * mean)
+    # four of each: one that the last value has changed cannot be changed again at once
+    counts, sums = np.zeros((_BINS + 1, 4), np.int64), np.zeros((_BINS + 1, 4))
+    for n in range(values.size):
+        k = int(min(values[n] * scale, _BINS))
+        counts[k, n & 3] += 1
+        sums[k, n & 3] += values[n]
+    total, left = 0.0, count
+    for k in range(_BINS + 1):
+        here, of_here = counts[k].sum(), sums[k].sum()
+        if here >= left:
+            return (total + of_here * (left / here)) / count if here else total / count
+        total += of_here
+        left -= here
+    return total / count
