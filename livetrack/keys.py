@@ -94,11 +94,13 @@ def unlock(socket: zmq.Socket[bytes], folder: str | Path | None) -> None:
 
 
 def _make(folder: Path, name: str, for_others: Path) -> None:
-    from zmq.auth import create_certificates
-
-    public, secret = create_certificates(folder, name)
-    Path(secret).chmod(0o600)
-    Path(public).replace(for_others / f"{name}.key")
+    """Write the secret key for the owner alone, from its first byte on, and the public one."""
+    public, secret = zmq.curve_keypair()
+    text = f'curve\n    public-key = "{public.decode()}"\n'
+    handle = os.open(folder / f"{name}.key_secret", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(handle, "w", encoding="ascii") as file:
+        file.write(f'# Secret: not for others\n{text}    secret-key = "{secret.decode()}"\n')
+    (for_others / f"{name}.key").write_text(text, encoding="ascii")
 
 
 def _load(folder: str | Path, part: str, name: str) -> tuple[bytes, bytes | None]:

@@ -115,8 +115,6 @@ def test_keys_are_made_and_used_on_the_command_line(tmp_path: Path, capfd: pytes
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {
         "engine/engine.key_secret", "engine/clients/client.key", "client/client.key_secret", "client/engine.key",
     }  # fmt: skip
-    if os.name == "posix":
-        assert not (folder / "engine" / "engine.key_secret").stat().st_mode & 0o077
     assert main(["keys", str(folder)]) == 2
     assert "is there already: take another folder" in capfd.readouterr().err
     with engine_open_to_all(folder) as (positions, _, _):
@@ -126,6 +124,27 @@ def test_keys_are_made_and_used_on_the_command_line(tmp_path: Path, capfd: pytes
     assert with_key.returncode == 0, with_key.stderr
     assert without.returncode == 1
     assert "0 messages" in without.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows ignores the mode")
+def test_a_secret_key_is_never_open_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes, opened = [], os.open
+
+    def noted(path: Path, flags: int, mode: int) -> int:
+        handle = opened(path, flags, mode)
+        modes.append(os.fstat(handle).st_mode & 0o777)
+        return handle
+
+    before = os.umask(0)
+    try:
+        monkeypatch.setattr(os, "open", noted)
+        make_keys(tmp_path / "keys")
+    finally:
+        os.umask(before)
+    assert modes == [0o600, 0o600]  # before there is a byte in them
+    secrets = list(tmp_path.rglob("*.key_secret"))
+    assert [path.stat().st_mode & 0o777 for path in secrets] == [0o600, 0o600]
+    assert not [path for path in tmp_path.rglob("*.key") if "secret" in path.read_text()]
 
 
 def test_keys_that_are_not_there_are_told(folder: Path, tmp_path: Path) -> None:
