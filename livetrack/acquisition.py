@@ -171,6 +171,8 @@ class Acquisition:
                 self._receive(picture, time.perf_counter_ns())
 
     def _receive(self, picture: Picture, now_ns: int) -> None:
+        if picture.pixels.ndim != 2:
+            raise CameraError(f"a picture has the shape {picture.pixels.shape}, expected (H, W): set it to grey levels")
         if picture.number is not None:
             if picture.number == self._last_number:
                 self.repeated += 1

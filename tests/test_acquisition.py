@@ -204,6 +204,14 @@ def test_what_a_driver_should_not_raise_is_kept_for_the_user() -> None:
     acquisition.close()
 
 
+def test_a_picture_in_colour_is_refused() -> None:
+    acquisition = run(ScriptedCamera(lambda: iter([picture(0), Picture(np.zeros((3, 4, 3), np.uint8), 1)])))
+    wait_for(lambda: acquisition.ended)
+    acquisition.close()
+    assert (acquisition.state, acquisition.received) == (State.FAILED, 1)
+    assert "a picture has the shape (3, 4, 3), expected (H, W)" in acquisition.message
+
+
 def test_close_stops_a_camera_that_never_ends() -> None:
     def script() -> Iterator[Picture]:
         while True:

@@ -131,6 +131,13 @@ def test_a_number_that_is_none_is_told(capfd: pytest.CaptureFixture[str]) -> Non
         assert f"'{text}' is not a positive number" in capfd.readouterr().err
 
 
+def test_a_name_that_cannot_be_written_down_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["track", "movie\udcff.tif", "-o", "tracks.csv"])
+    assert caught.value.code == 2
+    assert r"'movie\udcff.tif' is no text in UTF-8: rename it" in capfd.readouterr().err
+
+
 def test_ctrl_c_keeps_what_was_tracked_and_says_where(
     movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

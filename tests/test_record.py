@@ -343,6 +343,12 @@ def test_every_recording_gets_a_folder_of_its_own(tmp_path: Path) -> None:
     assert len({recorder.folder for recorder in recorders}) == 3
 
 
+def test_a_folder_whose_name_cannot_be_written_down_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"\\udcff': cannot hold a recording: its name is no text in UTF-8"):
+        Recorder(tmp_path / "rec\udcff")  # as Python reads the byte 0xff in a name on POSIX
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UsageError, match=r"cannot hold a recording: .*; choose another folder") as caught:

@@ -29,9 +29,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with plain_ctrl_c():
             parser = _parser()
+        _check_text(parser, sys.argv[1:] if argv is None else argv)
         return _run(parser.parse_args(argv))
     except KeyboardInterrupt:
         return 130
+
+
+def _check_text(parser: argparse.ArgumentParser, argv: Sequence[str]) -> None:
+    """Refuse names that cannot be written down: JSON, tables and messages are in UTF-8."""
+    for argument in argv:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            parser.error(f"{argument!a} is no text in UTF-8: rename it, and the folders that it is in")
 
 
 def _run(args: argparse.Namespace) -> int:

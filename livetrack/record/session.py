@@ -89,6 +89,7 @@ def new_folder(parent: Path, started: datetime) -> Path:
     """
     name = started.strftime("%Y-%m-%d_%H-%M-%S")
     try:
+        str(parent).encode()  # `session.json` names it
         parent.mkdir(parents=True, exist_ok=True)
         for number in range(1, 1000):
             folder = parent / (name if number == 1 else f"{name}_{number}")
@@ -99,6 +100,8 @@ def new_folder(parent: Path, started: datetime) -> Path:
     except OSError as error:
         what = reason(error)
         raise UsageError(f"{parent}: cannot hold a recording: {what}; choose another folder") from None
+    except UnicodeEncodeError:
+        raise UsageError(f"{str(parent)!a}: cannot hold a recording: its name is no text in UTF-8") from None
 
 
 def write_info(folder: Path, info: dict[str, Any]) -> None:
