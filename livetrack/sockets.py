@@ -12,7 +12,9 @@ from livetrack.keys import lock, trusted_clients
 
 __all__ = ["Sockets"]
 
-_LARGEST_FRAME = 1 << 20  # bytes that may come in; who sends more is disconnected, so that memory is safe
+# what may come in, so that memory is safe
+_LARGEST_FRAME = 1 << 20  # bytes; who sends more is disconnected
+_WAITING = 100  # messages from each sender; then it has to wait itself
 
 
 class Sockets:
@@ -47,6 +49,7 @@ class Sockets:
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
         try:
             socket.setsockopt(zmq.SNDHWM, queue)
+            socket.setsockopt(zmq.RCVHWM, _WAITING)
             socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST_FRAME)
             if self._keys:
                 lock(socket, self._keys)

@@ -7,15 +7,18 @@ import random
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 import zmq
 from live_engine import running
 
 from livetrack.client import Remote
+from livetrack.config import load_config
 from livetrack.engine import Engine
 from livetrack.errors import CommandError
+from livetrack.publish import bind_commands
+from livetrack.sockets import Sockets
 from livetrack.wire import Status
 from livetrack.wire.commands import REQUESTS
 from livetrack.wire.exchange import decode_reply, decode_request
@@ -153,6 +156,33 @@ def test_messages_of_many_frames_and_of_many_bytes(engine: Engine) -> None:
         with pytest.raises(zmq.Again):
             client.recv()
     assert state(engine).state == "running"
+
+
+def test_a_message_of_very_many_frames_is_refused_and_not_kept(engine: Engine) -> None:
+    with dealer(engine) as client:
+        client.send_multipart([b"{}"] * 300_000)
+        begun = time.monotonic()
+        assert state(engine).state == "running"
+        assert time.monotonic() - begun < 5
+        reply = client.recv_multipart()
+        assert "a request is one frame, this has several" in decode_reply(reply[-1]).error
+
+
+def test_only_so_many_requests_wait() -> None:
+    """Where they are not read, who sends them has to wait: the memory that they take has a bound."""
+    settings = load_config(None, ["publish.command_address=tcp://127.0.0.1:*"]).publish
+    router, address = bind_commands(settings, Sockets(settings))
+    with router, zmq.Context.instance().socket(zmq.DEALER) as client:
+        client.setsockopt(zmq.SNDHWM, 10)
+        client.setsockopt(zmq.SNDTIMEO, 500)
+        client.setsockopt(zmq.LINGER, 0)
+        client.connect(address)
+        sent = 0
+        with suppress(zmq.Again):
+            while sent < 2000:
+                client.send(b" " * 65536)
+                sent += 1
+        assert 100 < sent < 600  # here, there, and with the operating system
 
 
 def test_who_never_reads_the_answers_harms_nobody(engine: Engine) -> None:

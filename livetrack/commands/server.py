@@ -15,6 +15,7 @@ from livetrack.wire.exchange import Reply, decode_request, encode, id_of
 __all__ = ["CommandServer", "Handler"]
 
 _LINGER_MS = 500
+_MOST_FRAMES = 3  # of a message: who sends it, an empty one, the request
 _PATIENCE_S = 10.0  # at the end, for what is being carried out: a recording that is written, a device that may hang
 
 
@@ -80,19 +81,28 @@ class CommandServer:
                     break
                 self._router.send_multipart(answer)
             if self._router in ready:
-                self._take(self._router.recv_multipart())
+                self._take(self._receive())
         self._let_go()
 
     def _let_go(self) -> None:
         self._answers.close(linger=0)
         self._router.close(linger=_LINGER_MS)
 
+    def _receive(self) -> list[bytes]:
+        """Return the frames of a message; of one that has more than a request can have, the first few."""
+        frames = [self._router.recv()]
+        while self._router.getsockopt(zmq.RCVMORE):
+            frame = self._router.recv()
+            if len(frames) <= _MOST_FRAMES:
+                frames.append(frame)
+        return frames
+
     def _take(self, frames: list[bytes]) -> None:
         """Answer a request at once, or give it to its lane."""
         envelope, payload = (frames[:2] if len(frames) == 3 and not frames[1] else frames[:1]), frames[-1]
         try:
             if len(frames) != len(envelope) + 1:
-                raise CommandError(f"a request is one frame, this has {len(frames) - 1}")
+                raise CommandError("a request is one frame, this has several")
             request = decode_request(payload)
         except CommandError as error:
             self._router.send_multipart([*envelope, encode(Reply(id=id_of(payload), error=str(error)))])
