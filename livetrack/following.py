@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from livetrack.jit import njit
 from livetrack.linking import Linker
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.localize.windows import Windows
@@ -21,6 +22,9 @@ _RUN_PX = 5000  # what each of the two runs of the network costs beside its pixe
 _REHEARSED = 16  # particles
 _WHOLE_PX = 1 << 23  # pixels; larger frames are searched tile by tile from the first one on
 _WORTH = 0.9  # share of the frame's pixels; beyond it a search of the whole frame costs no more
+
+_NONE = np.empty(0, np.int64)
+_NOWHERE = Windows(0, 0, _NONE, _NONE)
 
 
 class Follower:
@@ -40,7 +44,7 @@ class Follower:
         self._localizer = localizer
         self._linker = linker
         self._last = empty_rows()  # rows of the frame before; the linker has written their ids since
-        self._expected = empty_rows()  # then
+        self._ids, self._wide = _NONE, _NOWHERE  # trajectories then, and the wider crop about each
         self._shape: tuple[int, ...] = ()
         self._tiles: list[Windows] = []
         self._worth_below = 0.0  # particles: fewer cost less, looked about each, than a search of the whole frame
@@ -60,11 +64,9 @@ class Follower:
         if np.shape(image) != self._shape:
             self._begin(np.shape(image))
         if self._starts_whole() or len(self._last) >= self._worth_below:
-            self._windows, self._expected = [], empty_rows()
+            self._windows, self._ids, self._wide = [], _NONE, _NOWHERE
         else:
-            expected = self._linker.predict(t_s)
-            self._windows = self._look_at(expected)
-            self._expected = expected.copy()
+            self._windows = self._look_at(self._linker.predict(t_s))
         self._last = self.again(image)
         self._turn += 1
         return self._last
@@ -78,10 +80,11 @@ class Follower:
     def restart(self) -> None:
         """Search the whole of the next frame: nothing is where it was."""
         self._turn = 0
-        self._windows, self._last, self._expected = [], empty_rows(), empty_rows()
+        self._windows, self._last, self._ids, self._wide = [], empty_rows(), _NONE, _NOWHERE
 
     def rehearse(self, image: npt.NDArray[Any]) -> None:
         """Look at `image` (H, W) as if some particles were followed, one of them lost."""
+        _which(_NONE, _NONE)
         self._begin(image.shape)
         if not self._worth_below:
             self._localizer.localize(image)
@@ -107,23 +110,33 @@ class Follower:
         return not self._turn and math.prod(self._shape) <= _WHOLE_PX
 
     def _look_at(self, expected: Rows) -> list[Windows]:
+        ids, crops, wide = expected["id"].copy(), self._crops(expected), self._crops(expected, _WIDER)
         ended = self._linker.ended
         windows = [self._tiles[self._turn % len(self._tiles)]]
-        if len(expected) > len(self._last) or len(ended):  # else all were seen: who was seen is alive
-            missed = np.ones(len(expected), np.bool_)
-            if len(expected):
-                missed[np.searchsorted(expected["id"], self._last["id"])] = False  # the oldest come first
-            gone = np.isin(self._expected["id"], ended)
-            lost = np.concatenate((expected[missed], self._expected[gone]))
-            expected = expected[~missed]
-            if len(lost):
-                windows.append(self._crops(lost, _WIDER))
-        if len(expected):
-            windows.append(self._crops(expected))
+        if len(ids) > len(self._last) or len(ended):  # else all were seen: who was seen is alive
+            seen = _which(ids, self._last["id"].copy())
+            lost = wide.some(~seen).joined(self._wide.some(_which(self._ids, ended)))
+            if lost.pixels:
+                windows.append(lost)
+            crops = crops.some(seen)
+        if crops.pixels:
+            windows.append(crops)
+        self._ids, self._wide = ids, wide
         return windows
 
     def _crops(self, rows: Rows, times: int = 1) -> Windows:
         return self._localizer.windows(rows, times * self._localizer.card.crop_px, self._shape)
+
+
+@njit
+def _which(ids: npt.NDArray[np.int64], some: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return which of `ids`, the oldest first, are among `some`."""
+    which = np.zeros(len(ids), np.bool_)
+    for each in some:
+        n = np.searchsorted(ids, each)
+        if n < len(ids) and ids[n] == each:
+            which[n] = True
+    return which
 
 
 def _about(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> Rows:

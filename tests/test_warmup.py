@@ -38,7 +38,8 @@ for count in (0, 1, 40):
     for number, pixels in enumerate((read_only, wider)):
         tracker.update(pixels, count + 0.1 + 0.01 * number)
 assert found > 100, found
-cold = [each for each in compiled() - before if each[0].startswith(("livetrack.localize", "livetrack.linking"))]
+loop = ("livetrack.localize", "livetrack.linking", "livetrack.following")
+cold = [each for each in compiled() - before if each[0].startswith(loop)]
 print(sorted(cold))
 """
 

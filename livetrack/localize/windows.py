@@ -26,6 +26,15 @@ class Windows(NamedTuple):
         """Put a window about the place of each of `rows`, as far as an image of `shape` (H, W) lets it."""
         return cls(width, height, *_first_pixels(rows, width, height, shape[1], shape[0]))
 
+    def some(self, which: npt.NDArray[np.bool_]) -> Windows:
+        """Return those where `which`, (N,), is True."""
+        return Windows(self.width, self.height, self.left[which], self.top[which])
+
+    def joined(self, others: Windows) -> Windows:
+        """Return these and then `others`, which are of the same size, or none."""
+        left, top = np.append(self.left, others.left), np.append(self.top, others.top)
+        return Windows(self.width, self.height, left, top)
+
     @property
     def pixels(self) -> int:
         """How many pixels they have together."""
