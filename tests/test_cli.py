@@ -162,7 +162,8 @@ def test_ctrl_c_is_heard_while_kernels_are_compiled_which_is_told(tmp_path: Path
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}  # empty: all of them, for half a minute
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        assert "compiling, once for this machine" in process.stderr.readline()
+        while "compiling, once for this machine" not in (line := process.stderr.readline()):
+            assert line.startswith("warming up")
         process.send_signal(signal.SIGINT)
         assert process.stderr.read() == ""  # neither "ready", nor a traceback
     assert process.returncode == 130

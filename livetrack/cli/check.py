@@ -46,7 +46,7 @@ def _check_settings(args: argparse.Namespace) -> int:
     from livetrack.tracker import Tracker
 
     config, name = settings_of(args.target, args.overrides)
-    with warming_up(terminal(), "trying the model and the camera"):
+    with warming_up(terminal(), "trying model and camera"):
         tracker = Tracker.of(config)
         frame, rate, acquisition = _watch(config)
         rows = tracker.update(frame.pixels)

@@ -28,7 +28,7 @@ def warming_up(console: Console, what: str) -> Iterator[None]:
 
         class Passes(Listener):
             def on_start(self, event: Event) -> None:
-                show(f"{what}; compiling, once for this machine: half a minute or more")
+                show(f"{what}; compiling, once for this machine: half a minute")
                 if stop.is_set():
                     raise KeyboardInterrupt
 
