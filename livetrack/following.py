@@ -99,7 +99,7 @@ class Follower:
         overlap = 2 * self._localizer.margin_px
         side = math.ceil(math.sqrt(math.prod(shape) / _ROUND) + overlap)
         self._tiles, self._worth_below = [], 0.0
-        if len(shape) == 2:  # others are refused by the localizer
+        if len(shape) == 2 and min(shape):  # others are refused by the localizer
             x, y = (_middles(length, side, overlap) for length in reversed(shape))
             middles = _about(np.tile(x, len(y)), np.repeat(y, len(x)))
             self._tiles = [self._localizer.windows(middles[n : n + 1], side, shape) for n in range(len(middles))]

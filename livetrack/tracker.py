@@ -111,8 +111,7 @@ class Tracker:
             self.localizer.warmup(shape, np.dtype(dtype))
             image = _noise(shape, dtype)
             self._rehearse(image)
-            for count in (1, _SOME):  # a field of one row is contiguous, of several it is not: other kernels
-                self.localizer.refine(image, _on_the_diagonal(count, shape))
+            self.localizer.refine(image, _on_the_diagonal(_SOME, shape))  # of several, neighbours are looked for
         self.linker.warmup()
 
     def choose_threads(self, shape: tuple[int, int]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -135,20 +136,22 @@ def test_a_calibration_that_is_not_precise_says_what_makes_it_so() -> None:
     assert "try --settle 0.5 --rounds 9 " in advice(made(delay_frames=50), little, settle_s=0.5, rounds=4)
 
 
-def followed(error_px: float, order_px: float, every: int, *, most_px: float = 9.0) -> Record:
+def followed(error_px: float, order_px: float, every: int, *, most_px: float = 9.0, std_px: float = 0.05) -> Record:
     """Record a particle that strays by `error_px`, with a move of about `order_px` every so many frames."""
     record, rng = Record(), np.random.default_rng(3)
     for frame in range(500):
         order = min(order_px * rng.uniform(0.5, 1.5), most_px) if frame % every == 0 else 0.0
-        record.add(frame, frame / 100, tuple(rng.normal(0, error_px, 2)), 0.05, (order, 0.0))
+        record.add(frame, frame / 100, tuple(rng.normal(0, error_px, 2)), std_px, (order, 0.0))
     return record
 
 
 def test_a_particle_that_was_not_followed_closely_has_a_reason() -> None:
-    assert hint(followed(0.1, 0.1, every=6), 0.25) == ""
-    assert "a smaller --deadband" in hint(followed(0.3, 0.3, every=6), 0.25)
-    assert "a larger one" in hint(followed(9.0, 5.0, every=6, most_px=2.5), 0.25)
-    assert "6 frames (60 ms) go by" in hint(followed(2.0, 1.5, every=6), 0.25)
+    assert hint(followed(0.1, 0.1, every=6), 0.25, 2.5) == ""
+    assert "a smaller --deadband" in hint(followed(0.3, 0.3, every=6), 0.25, 2.5)
+    assert "a larger one" in hint(followed(9.0, 5.0, every=6, most_px=2.5), 0.25, 2.5)
+    assert "6 frames (60 ms) go by" in hint(followed(2.0, 1.5, every=6), 0.25, 2.5)
+    assert "200 frames (2000 ms) go by" in hint(followed(2.0, 1.5, every=200), 0.25, 2.5)  # two moves, none cut
+    assert hint(followed(2.0, 1.5, every=6, std_px=math.nan), 0.25, 2.5) == ""  # to what is it known?
 
 
 # the simulated microscope

@@ -10,7 +10,7 @@ import pytest
 
 from livetrack.camera import load_driver
 from livetrack.config import load_config
-from livetrack.errors import ConfigError
+from livetrack.errors import ConfigError, InputError
 from livetrack.linking import Linker
 from livetrack.localize import load_localizer
 from livetrack.localize.network import NetworkLocalizer
@@ -152,6 +152,11 @@ def test_neighbours_are_not_taken_for_one_another(localizer: NetworkLocalizer) -
     runs = follow(tracker, spots, places, ROUND + 20)[ROUND:]
     assert all(len(rows) == 2 for rows in runs)
     assert len({tuple(sorted(rows["id"].tolist())) for rows in runs}) == 1
+
+
+def test_a_frame_without_pixels_is_refused(localizer: NetworkLocalizer) -> None:
+    with pytest.raises(InputError, match="64x0 px is too small"):
+        Tracker(localizer, Linker(5.0), follow=True).update(np.zeros((0, 64), np.uint16))
 
 
 def test_a_small_frame_full_of_particles_is_searched_as_a_whole(localizer: NetworkLocalizer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import threading
 import time
+from socket import EAI_AGAIN, gaierror
 
 import msgspec
 import numpy as np
@@ -199,8 +200,17 @@ def test_subscribers_get_newest_or_all_and_report_gaps() -> None:
 def test_a_wrong_address_is_told() -> None:
     with pytest.raises(UsageError, match="not an address to connect to"):
         Subscriber("localhost:5555")
-    with pytest.raises(UsageError, match=r"nowhere\.invalid:5555: there is no machine of the name 'nowhere\.invalid'"):
-        Subscriber("tcp://nowhere.invalid:5555")
+    with pytest.raises(UsageError, match=r"no\.\.where:5555: there is no machine of the name 'no\.\.where'"):
+        Subscriber("tcp://no..where:5555")
+
+
+def test_a_name_that_nobody_can_look_up_now_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody_knows_yet(*_: object) -> None:
+        raise gaierror(EAI_AGAIN, "try again")
+
+    monkeypatch.setattr("livetrack.client.reach.getaddrinfo", nobody_knows_yet)
+    with Subscriber("tcp://lab.invalid:5555") as positions:
+        assert positions.receive(0.01) is None
 
 
 def test_who_waits_where_nothing_comes_is_told_once(

@@ -19,6 +19,7 @@ from livetrack.cli.signals import stopped_by_signals
 from livetrack.client import Remote
 from livetrack.control import LoopModel, Seen, Target, effective_delay
 from livetrack.control.follow import follow as follow_particle
+from livetrack.control.follow import longest_move_px
 from livetrack.control.hold import circle, hold, still, watch
 from livetrack.control.record import Record, Summary
 from livetrack.devices import EXPOSURE, ActuatorCalibration
@@ -39,6 +40,7 @@ def follow(args: argparse.Namespace) -> int:
     console = terminal()
     with _target(args) as target, Remote(args.address) as remote:
         remote.calibration(args.actuator)  # refused before anything moves
+        limit_px = longest_move_px(remote)
         with _watched(console, target) as show:
             record = follow_particle(
                 remote,
@@ -46,12 +48,13 @@ def follow(args: argparse.Namespace) -> int:
                 actuator=args.actuator,
                 at_px=args.at,
                 deadband_px=args.deadband,
+                limit_px=limit_px,
                 seconds=args.seconds or math.inf,
                 on_frame=show,
             )
     summary = record.summary(_SETTLED_FRAMES)
     console.print(_held(target, summary))
-    if text := hint(record, args.deadband):
+    if text := hint(record, args.deadband, limit_px):
         console.print(text)
     write_json(args.json, {"particle": target.particle, "held": summary})
     return 0
@@ -101,20 +104,21 @@ def trap(args: argparse.Namespace) -> int:
     return 0
 
 
-def hint(record: Record, deadband_px: float) -> str:
+def hint(record: Record, deadband_px: float, limit_px: float) -> str:
     """Say what kept a particle from being followed closer; nothing where it was, to what the positions are known."""
     rows = record.array(_SETTLED_FRAMES)
     moved = np.flatnonzero(np.hypot(rows["dx"], rows["dy"]))
     strayed = math.sqrt(float(np.mean(rows["x"] ** 2 + rows["y"] ** 2)) / 2) if len(rows) else 0.0
-    if len(moved) < 2 or strayed < _FAR * math.sqrt(float(np.nanmean(rows["std"] ** 2))):
+    known = rows["std"][np.isfinite(rows["std"])]
+    if len(moved) < 2 or not len(known) or strayed < _FAR * math.sqrt(float(np.mean(known**2))):
         return ""
     if strayed < 1.5 * deadband_px:
         return f"errors of up to {deadband_px:g} px were left alone: a smaller --deadband holds it closer"
     orders = np.hypot(rows["dx"], rows["dy"])[moved]
-    cut = float(np.mean(orders > 0.999 * orders.max()))
+    cut = float(np.mean(orders > 0.999 * limit_px))
     if cut > _OFTEN:
         return (
-            f"{cut:.0%} of the moves were as long as they may be, {orders.max():.2g} px, half of "
+            f"{cut:.0%} of the moves were as long as they may be, {limit_px:.2g} px, half of "
             "linker.search_radius_px: with a larger one it is fetched sooner"
         )
     frames, between_s = np.diff(rows["frame"][moved]), np.diff(rows["t_s"][moved])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from socket import getaddrinfo
+from socket import EAI_AGAIN, gaierror, getaddrinfo
 from typing import TypeAlias
 
 import zmq
@@ -73,6 +73,8 @@ def _check(address: str) -> None:
         try:
             getaddrinfo(host, None)
         except (OSError, UnicodeError) as error:  # the latter of a name that cannot be one
+            if isinstance(error, gaierror) and error.errno == EAI_AGAIN:
+                return  # who could tell is not there now; ZeroMQ goes on asking
             raise UsageError(
                 f"{address}: there is no machine of the name {host!r} ({error}); its number, as in "
                 "tcp://192.168.1.5:5555, needs no name"

@@ -229,7 +229,10 @@ def _delay(steps: list[_Step]) -> tuple[float, float]:
         [_half_way(np.delete(motions, k, axis=0), np.delete(ends, k, axis=0)) for k in range(len(steps))]
     )
     spread = (len(steps) - 1) / len(steps) * ((without - without.mean()) ** 2).sum()
-    return _half_way(motions, ends), float(np.sqrt(spread))
+    delay = _half_way(motions, ends)
+    if not np.isfinite(delay + spread):
+        raise InputError("the picture was not seen to come half of the way after each move; try a longer --settle")
+    return delay, float(np.sqrt(spread))
 
 
 def _half_way(motions: Floats, ends: Floats) -> float:

@@ -11,7 +11,7 @@ from livetrack.control.record import Record
 from livetrack.control.target import Seen, Target
 from livetrack.errors import InputError
 
-__all__ = ["follow"]
+__all__ = ["follow", "longest_move_px"]
 
 _GAIN = 0.8
 
@@ -56,9 +56,7 @@ def follow(
         raise InputError(f"deadband_px = {deadband_px} must be 0 or more")
     calibration = remote.calibration(actuator)
     quiet_frames = ceil(2 * calibration.delay_frames) + 1  # a slow move is half done after the delay
-    if limit_px is None:
-        limit_px = 0.5 * remote.hello().settings["linker"]["search_radius_px"]
-    controller, record = Controller(_GAIN, limit=limit_px), Record()
+    controller, record = Controller(_GAIN, limit=limit_px or longest_move_px(remote)), Record()
     awake = 0
     for seen in target.seen_for(seconds):
         x, y = at_px or ((seen.update.width - 1) / 2, (seen.update.height - 1) / 2)
@@ -72,3 +70,8 @@ def follow(
         if on_frame(seen):
             break
     return record
+
+
+def longest_move_px(remote: Remote) -> float:
+    """Return half the linker's search radius, px: what moves no farther in a frame keeps its id."""
+    return 0.5 * float(remote.hello().settings["linker"]["search_radius_px"])

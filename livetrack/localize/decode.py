@@ -69,7 +69,7 @@ def decode(
     noise
         Grey levels, of `noise_level`.
     threshold
-        Least score.
+        Least score; also with 0, cells whose logit is -7 or less make no row.
     oriented
         The particles have a long axis: give its angle.
     """

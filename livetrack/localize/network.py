@@ -217,7 +217,8 @@ class NetworkLocalizer:
             fill_inputs(self._image, self._noise, radius, batch[first:last, 0], left[first:last], top[first:last])
 
         if len(left) == 1:
-            share(fill_band, windows.height, self._threads, max(self.card.multiple, _LEAST_BAND_PX // windows.width))
+            least = max(2 * self.card.multiple, _LEAST_BAND_PX // windows.width)  # enough rows to be mirrored
+            share(fill_band, windows.height, self._threads, least)
         else:
             share(fill_some, len(left), self._threads, -(-_LEAST_BAND_PX // (windows.width * windows.height)))
         return self.inference.run(batch)

@@ -18,7 +18,8 @@ KNOT_PX = 0.9
 PHASES = 5
 """Places of the centre within a pixel, along each axis, that the tables are made for."""
 
-PATCH = 16
+_TILE_PX = 4  # along either axis
+PATCH = _TILE_PX**2
 """Consecutive pixels of the tables, which lie together in the image, that are believed or doubted as one."""
 
 RUNGS = (5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40)
@@ -27,7 +28,6 @@ RUNGS = (5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40)
 _REACH = 1.5  # radius of the window over that of the core
 _LEAST_PX = 7.0
 _SPLINES = 4  # that are not 0 at any place
-_TILE_PX = 4  # along either axis: as many pixels as a patch has
 _BELIEVED_PX = 4.0  # from the centre: what the profile does not describe there is the spline's own misfit
 _LANES = 32  # the pixels are filled up to multiples, for the processor's vectors; of PATCH too
 
