@@ -30,15 +30,16 @@ STAMPS = np.dtype([(name, "<i8") for name in ("frame", "total", "wait", "localiz
 _TIMEOUT_S = 0.5
 
 
-def listen(address: str, hops: str, results: Connection) -> None:
+def listen(results: Connection, address: str, hops: str) -> None:
     """Receive both kinds of messages until `END`; send the (N,) stamps of dtype `STAMPS` through `results`."""
     bare: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
     bare.setsockopt(zmq.SUBSCRIBE, b"")
     bare.connect(hops)
     stamps: list[tuple[int, ...]] = []
     with Subscriber(address, newest=False) as positions:
-        bare.recv()  # a message of `FIRST`: it is known to be subscribed
         results.send("ready")
+        bare.recv()  # a message of `FIRST`: it is known to be subscribed
+        results.send("heard")
         index = 0
         while index != END:
             update = positions.receive(_TIMEOUT_S)

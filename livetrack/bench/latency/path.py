@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import numpy.typing as npt
 import zmq
 
 from livetrack.bench.latency.listener import END, FIRST, HOP, STAMPS, listen
+from livetrack.bench.latency.process import other_process
 from livetrack.bench.line import Line
 from livetrack.camera import Frame
 from livetrack.config import load_config
@@ -27,7 +27,7 @@ from livetrack.wire import HEADER
 __all__ = ["Case", "cases", "measure", "path_line"]
 
 _SLOW_FPS, _FAST_FPS = 25, 200
-_START_S = 60.0  # that the other process may take to start
+_HEARD_S = 60.0  # that the other process may take to hear the first message
 _WARM = 100  # frames that are not counted
 _BEFORE_S = 1e-4  # so long before a frame a rehearsal is over
 _LOOP = 16  # frames that are played to and fro
@@ -180,23 +180,17 @@ class _Network:
 @contextmanager
 def _client(address: str) -> Iterator[tuple[zmq.Socket[bytes], Connection]]:
     """Start the other process; yield the bare socket to it and the pipe that its stamps come through."""
-    spawn = multiprocessing.get_context("spawn")
-    here, there = spawn.Pipe()
     bare: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUB)
     bare.bind("tcp://127.0.0.1:*")
     hops = bare.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()  # type: ignore[union-attr]
-    process = spawn.Process(target=listen, args=(address, hops, there), daemon=True)
-    process.start()
     try:
-        until_s = time.monotonic() + _START_S
-        while not here.poll(0.02):
-            if time.monotonic() > until_s:
-                raise LivetrackError("the bench's client process does not start")
-            bare.send(HOP.pack(FIRST, time.perf_counter_ns()))
-        here.recv()
-        yield bare, here
+        with other_process(listen, address, hops) as (_, here, _):
+            until_s = time.monotonic() + _HEARD_S
+            while not here.poll(0.02):
+                if time.monotonic() > until_s:
+                    raise LivetrackError("the bench's client process hears nothing")
+                bare.send(HOP.pack(FIRST, time.perf_counter_ns()))
+            here.recv()
+            yield bare, here
     finally:
-        process.join(timeout=5)
-        if process.is_alive():
-            process.kill()
         bare.close(linger=0)
