@@ -56,7 +56,8 @@ def follow(
         raise InputError(f"deadband_px = {deadband_px} must be 0 or more")
     calibration = remote.calibration(actuator)
     quiet_frames = ceil(2 * calibration.delay_frames) + 1  # a slow move is half done after the delay
-    controller, record = Controller(_GAIN, limit=limit_px or longest_move_px(remote)), Record()
+    limit_px = longest_move_px(remote) if limit_px is None else limit_px
+    controller, record = Controller(_GAIN, limit=limit_px), Record()
     awake = 0
     for seen in target.seen_for(seconds):
         x, y = at_px or ((seen.update.width - 1) / 2, (seen.update.height - 1) / 2)

@@ -108,7 +108,7 @@ def decode_near(
 @njit
 def _read_windows(maps: Any, left: Any, top: Any, width: int, height: int, margin: float, threshold: float) -> Any:
     """Return the fields (P, 8) of the peaks of all windows, with the places in the image."""
-    columns, rows = CELL * 2 * maps.shape[3], CELL * 2 * maps.shape[2]
+    columns, rows = BLOCK * maps.shape[3], BLOCK * maps.shape[2]
     share = threshold / _SHARED
     least = np.float32(max(math.log(share / (1 - share)), _HOPELESS) if share > 0 else _HOPELESS)
     cells = np.empty(4 * maps.shape[2] * maps.shape[3], np.int32)
