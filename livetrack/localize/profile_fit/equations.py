@@ -76,12 +76,18 @@ def step(
         good[n] = _sum(weight[n]) >= _LEAST_PIXELS
         _weigh(basis[phase], profile[n], law[0] + law[1] * origin[n, 3], law[1], level, weight[n])
         _trust(trust[n], weight[n])
-        _derive(derivative[phase], direction[phase], profile[n], level, shift)
-        _fill(basis[phase], shift, z[n], weight[n], part, normal, right)
+        _fill_profile(basis[phase], z[n], weight[n], part, normal, right)
         _add_prior(normal, right, prior, mean, height[n])
-        good[n] = good[n] and _solve(normal, right, size)
+        good[n] = good[n] and _eliminate(normal, right, 0, knots + 2)
         if not good[n]:
             continue
+        _solve(normal, right, profile[n])
+        _derive(derivative[phase], direction[phase], profile[n], level, shift)
+        _fill_shift(basis[phase], shift, z[n], weight[n], part, normal, right)
+        good[n] = _eliminate(normal, right, knots + 2, size)
+        if not good[n]:
+            continue
+        _solve(normal, right, right)
         profile[n] = right[: knots + 2]
         result[n, 3] = (2 * profile[n, 0] + profile[n, 1]) / 3 - profile[n, knots - 1]
         moved[n] = _move(right, normal, origin[n], begin[n], centre[n], result[n])
@@ -116,12 +122,14 @@ def noise_about(
         n = sample[s]
         phase = int(origin[n, 2])
         _derive(derivative[phase], direction[phase], profile[n], part, shift)
-        _fill(basis[phase], shift, z[n], weight[n], part, normal, right)
+        _fill_profile(basis[phase], z[n], weight[n], part, normal, right)
+        _fill_shift(basis[phase], shift, z[n], weight[n], part, normal, right)
         normals[s] = normal
         rights[s] = right
         _add_prior(normal, right, prior, mean, height[n])
-        if not _solve(normal, right, size):
+        if not _eliminate(normal, right, 0, size):
             continue
+        _solve(normal, right, right)
         _invert(normal, inverse)
         level[:] = _NONE
         for k in range(knots):
@@ -246,25 +254,41 @@ def _paint(basis: Any, shift: Any, profile: Any, moved: Any, square: Any, f: Any
 
 
 @njit(fastmath=True)
-def _fill(basis: Any, shift: Any, z: Any, weight: Any, part: Any, normal: Any, right: Any) -> None:
-    """Fill the lower half of `normal`, and `right`; `part` is room to work in."""
+def _fill_profile(basis: Any, z: Any, weight: Any, part: Any, normal: Any, right: Any) -> None:
+    """Fill the lower half of `normal`, and `right`, for profile and slope; `part` is room to work in."""
     knots = basis.shape[0] - 2
     normal[:] = 0
-    for i in range(knots + 4):
-        row = basis[i] if i < knots + 2 else shift[i - knots - 2]
+    for i in range(knots + 2):
         for p in range(part.size):
-            part[p] = weight[p] * row[p]
-        first, last = max(0, i - _OVERLAP) if i < knots else 0, min(i + 1, knots + 2)
-        for k in range(first, last - 1, 2):
-            normal[i, k], normal[i, k + 1] = _dots(part, basis[k], basis[k + 1])
-        if (last - first) % 2:
-            normal[i, last - 1], right[i] = _dots(part, basis[last - 1], z)
+            part[p] = weight[p] * basis[i, p]
+        first = max(0, i - _OVERLAP) if i < knots else 0
+        _fill_row(part, basis, first, i + 1, z, normal[i], right, i)
+
+
+@njit(fastmath=True)
+def _fill_shift(basis: Any, shift: Any, z: Any, weight: Any, part: Any, normal: Any, right: Any) -> None:
+    """Fill the rows of `normal` and `right` that are the centre's; `part` is room to work in."""
+    both = basis.shape[0]
+    for axis in range(2):
+        row = both + axis
+        for p in range(part.size):
+            part[p] = weight[p] * shift[axis, p]
+        _fill_row(part, basis, 0, both, z, normal[row], right, row)
+        if axis == 0:
+            normal[row, both] = _dot(part, shift[0])
         else:
-            right[i] = _dot(part, z)
-        if i == knots + 2:
-            normal[i, i] = _dot(part, shift[0])
-        elif i == knots + 3:
-            normal[i, i - 1], normal[i, i] = _dots(part, shift[0], shift[1])
+            normal[row, both], normal[row, row] = _dots(part, shift[0], shift[1])
+
+
+@njit(fastmath=True)
+def _fill_row(part: Any, basis: Any, first: int, last: int, z: Any, row: Any, right: Any, i: int) -> None:
+    """Fill `row` from `first` to `last`, and `right` at `i`, with a row's weighed pixels."""
+    for k in range(first, last - 1, 2):
+        row[k], row[k + 1] = _dots(part, basis[k], basis[k + 1])
+    if (last - first) % 2:
+        row[last - 1], right[i] = _dots(part, basis[last - 1], z)
+    else:
+        right[i] = _dot(part, z)
 
 
 @njit(fastmath=True)
@@ -293,7 +317,7 @@ def _freedom(rows: Any, inverse: Any, part: Any, free: Any) -> None:
 
 @njit
 def _invert(factors: Any, inverse: Any) -> None:
-    """Write the inverse of the matrix whose factors `_solve` has left."""
+    """Write the inverse of the matrix whose factors `_eliminate` has left."""
     size = inverse.shape[0]
     for column in range(size):
         part = inverse[column]
@@ -318,29 +342,37 @@ def _add_prior(normal: Any, right: Any, prior: Any, mean: Any, height: float) ->
 
 
 @njit(fastmath=True)
-def _solve(normal: Any, right: Any, size: int) -> bool:
-    """Replace `normal` by its factors L and 1 / D, and `right` by the solution; False where there is none.
+def _eliminate(normal: Any, right: Any, first: int, last: int) -> bool:
+    """Replace rows of `normal` by those of its factors L and 1 / D, and `right` by 1 / L of it; False where it cannot.
 
-    The upper half is room to work in: a column laid out as a row.
+    The rows before `first` have been replaced. The upper half is room to work in: a column laid out as a row.
     """
-    for k in range(size):
-        if not normal[k, k] > 0:
-            return False
-        normal[k, k] = 1 / normal[k, k]
-        for i in range(k + 1, size):
-            normal[k, i] = normal[i, k]
-        for i in range(k + 1, size):
-            share = normal[i, k] * normal[k, k]
-            normal[i, k] = share
+    for i in range(first, last):
+        row = normal[i]
+        for k in range(i):
+            before = row[k]
+            share = before * normal[k, k]
             right[i] -= share * right[k]
-            for m in range(k + 1, i + 1):
-                normal[i, m] -= share * normal[k, m]
+            for m in range(k + 1, i):
+                row[m] -= share * normal[k, m]
+            row[i] -= share * before
+            normal[k, i] = before
+            row[k] = share
+        if not row[i] > 0:
+            return False
+        row[i] = 1 / row[i]
+    return True
+
+
+@njit(fastmath=True)
+def _solve(factors: Any, right: Any, solution: Any) -> None:
+    """Write the solution of as many unknowns as it has room for, from what `_eliminate` has left."""
+    size = solution.size
     for i in range(size):
-        right[i] *= normal[i, i]
+        solution[i] = right[i] * factors[i, i]
     for i in range(size - 1, 0, -1):
         for k in range(i):
-            right[k] -= normal[i, k] * right[i]
-    return True
+            solution[k] -= factors[i, k] * solution[i]
 
 
 @njit
