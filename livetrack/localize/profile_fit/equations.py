@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from livetrack.jit import njit
+from livetrack.localize.profile_fit.linear import eliminate, invert, solve
 from livetrack.localize.profile_fit.window import PATCH
 
 __all__ = ["FURTHEST_PX", "noise_about", "step"]
@@ -18,7 +19,7 @@ FURTHEST_PX = 2.5
 _LARGEST_STEP_PX = 0.7
 _SETTLED = 0.8  # of its standard uncertainty: a centre that moves less has settled
 _LEAST_PIXELS = 24.0
-_LEAST_VARIANCE = np.float32(0.2)
+_LEAST_VARIANCE = np.float32(0.02)
 _MOST_SQUARE = np.float32(16)  # of a patch's mean residual over its standard uncertainty: beyond it is doubted
 _LEAST_TRUST = np.float32(1e-3)
 _OVERLAP = 3  # splines that are further apart share no pixel
@@ -78,16 +79,16 @@ def step(
         _trust(trust[n], weight[n])
         _fill_profile(basis[phase], z[n], weight[n], part, normal, right)
         _add_prior(normal, right, prior, mean, height[n])
-        good[n] = good[n] and _eliminate(normal, right, 0, knots + 2)
+        good[n] = good[n] and eliminate(normal, right, 0, knots + 2)
         if not good[n]:
             continue
-        _solve(normal, right, profile[n])
+        solve(normal, right, profile[n])
         _derive(derivative[phase], direction[phase], profile[n], level, shift)
         _fill_shift(basis[phase], shift, z[n], weight[n], part, normal, right)
-        good[n] = _eliminate(normal, right, knots + 2, size)
+        good[n] = eliminate(normal, right, knots + 2, size)
         if not good[n]:
             continue
-        _solve(normal, right, right)
+        solve(normal, right, right)
         profile[n] = right[: knots + 2]
         result[n, 3] = (2 * profile[n, 0] + profile[n, 1]) / 3 - profile[n, knots - 1]
         moved[n] = _move(right, normal, origin[n], begin[n], centre[n], result[n])
@@ -106,7 +107,7 @@ def noise_about(
     The residuals' differences between neighbouring pixels, those p and p + 1 for which `pair` (P,) is 1, tell of the
     noise alone, where what the profile does not describe changes little from pixel to pixel. `noise` (S, K, 3) gets,
     for the pairs of each spline, the degrees of freedom (their number, less what the fit has followed of their noise),
-    the sum of the profile over those, and that of half the squared differences. `normals` (S, K + 4, K + 4) and
+    the sum of the profile's mean of both pixels over those, and that of half the squared differences. `normals` (S, K + 4, K + 4) and
     `rights` (S, K + 4) get each particle's equations, their lower half, without what was known before. The other
     parameters are those of `step`.
     """
@@ -127,23 +128,23 @@ def noise_about(
         normals[s] = normal
         rights[s] = right
         _add_prior(normal, right, prior, mean, height[n])
-        if not _eliminate(normal, right, 0, size):
+        if not eliminate(normal, right, 0, size):
             continue
-        _solve(normal, right, right)
-        _invert(normal, inverse)
-        level[:] = _NONE
-        for k in range(knots):
-            _add(np.float32(right[k]), basis[phase, k], level)
+        solve(normal, right, right)
+        invert(normal, inverse)
         _differ(z[n], rest)
         for k in range(size):
             _differ(basis[phase, k] if k < knots + 2 else shift[k - knots - 2], rows[k])
             _add(np.float32(-right[k]), rows[k], rest)
         _freedom(rows, inverse, part[:last], free)
+        level[:] = _NONE
+        for k in range(knots):
+            _add(np.float32(right[k]), basis[phase, k], level)
         for p in range(last):
-            used = pair[p] * weight[n, p] * weight[n, p + 1]
+            used = pair[p] * (weight[n, p] * weight[n, p + 1])
             free[p] *= used
             rest[p] *= _HALF * rest[p] * used
-        level[:last] *= free
+            level[p] = _HALF * (level[p] + level[p + 1]) * free[p]
         for k in range(knots):
             noise[s, k, 0] = _dot(basis[phase, k, :last], free)
             noise[s, k, 1] = _dot(basis[phase, k, :last], level[:last])
@@ -304,33 +305,16 @@ def _dots(a: Any, b: Any, c: Any) -> Any:
 @njit(fastmath=True)
 def _freedom(rows: Any, inverse: Any, part: Any, free: Any) -> None:
     """Write the share of each difference's noise that the fit has not followed into `free`; `part` is room."""
-    free[:] = 1
+    free[:] = _ALL
     for i in range(len(rows)):
         part[:] = _NONE
-        for k in range(len(rows)):
-            _add(np.float32(inverse[i, k]), rows[k], part)
+        for k in range(i):
+            _add(np.float32(2 * inverse[i, k]), rows[k], part)
+        _add(np.float32(inverse[i, i]), rows[i], part)
         for p in range(free.size):
             free[p] -= _HALF * part[p] * rows[i, p]
     for p in range(free.size):
         free[p] = max(free[p], _NONE)
-
-
-@njit
-def _invert(factors: Any, inverse: Any) -> None:
-    """Write the inverse of the matrix whose factors `_eliminate` has left."""
-    size = inverse.shape[0]
-    for column in range(size):
-        part = inverse[column]
-        part[:] = 0
-        part[column] = 1
-        for i in range(column + 1, size):
-            for k in range(column, i):
-                part[i] -= factors[i, k] * part[k]
-        for i in range(column, size):
-            part[i] *= factors[i, i]
-        for i in range(size - 1, -1, -1):
-            for k in range(i + 1, size):
-                part[i] -= factors[k, i] * part[k]
 
 
 @njit
@@ -339,40 +323,6 @@ def _add_prior(normal: Any, right: Any, prior: Any, mean: Any, height: float) ->
         right[i] += mean[i] / height
         for k in range(i + 1):
             normal[i, k] += prior[i, k] / (height * height)
-
-
-@njit(fastmath=True)
-def _eliminate(normal: Any, right: Any, first: int, last: int) -> bool:
-    """Replace rows of `normal` by those of its factors L and 1 / D, and `right` by 1 / L of it; False where it cannot.
-
-    The rows before `first` have been replaced. The upper half is room to work in: a column laid out as a row.
-    """
-    for i in range(first, last):
-        row = normal[i]
-        for k in range(i):
-            before = row[k]
-            share = before * normal[k, k]
-            right[i] -= share * right[k]
-            for m in range(k + 1, i):
-                row[m] -= share * normal[k, m]
-            row[i] -= share * before
-            normal[k, i] = before
-            row[k] = share
-        if not row[i] > 0:
-            return False
-        row[i] = 1 / row[i]
-    return True
-
-
-@njit(fastmath=True)
-def _solve(factors: Any, right: Any, solution: Any) -> None:
-    """Write the solution of as many unknowns as it has room for, from what `_eliminate` has left."""
-    size = solution.size
-    for i in range(size):
-        solution[i] = right[i] * factors[i, i]
-    for i in range(size - 1, 0, -1):
-        for k in range(i):
-            solution[k] -= factors[i, k] * solution[i]
 
 
 @njit

@@ -16,7 +16,7 @@ from livetrack.localize.profile_fit.noise_law import CameraLaw, estimated_law
 from livetrack.localize.profile_fit.pixels import Image, read_windows
 from livetrack.localize.profile_fit.prior import ProfilePrior
 from livetrack.localize.profile_fit.typical import typical_profile
-from livetrack.localize.profile_fit.window import KNOT_PX, RUNGS, window_of
+from livetrack.localize.profile_fit.window import CORES, Knots, window_of
 from livetrack.localize.threads import share
 from livetrack.particles import Flag, Rows
 
@@ -31,7 +31,7 @@ _FAR_MORE = 4.0  # times the height that was told: so much tells of a ring, not 
 _LEAST_HEIGHT = 1.0  # in units of the noise: the prior's scale is no smaller
 _SURVEY_STEPS, _MOST_STEPS = 2, 4
 _FEW = 24  # particles for which a second thread is not worth its start
-_USUAL = 16  # unknowns of a profile: a core of 14 px
+_USUAL_PX = 14.4  # radius of a core
 _SMOOTH = ProfilePrior()
 
 
@@ -71,8 +71,8 @@ def fit_profiles(
     height = (rows["intensity"] / noise).astype(np.float64)
     _make_heights_plausible(grey, noise, begin, height)
     image = Image.of(grey, noise, begin, radius_px)
-    form = typical_profile(image, begin, height, wanted, prior, radius_px)
-    fit = _Fit(image, begin, height, wanted, form, prior, threads)
+    knots, form = typical_profile(image, begin, height, wanted, prior, radius_px)
+    fit = _Fit(image, begin, height, wanted, knots, form, prior, threads)
     fit.survey(camera)
     fit.step(wanted)
     unsettled = wanted
@@ -90,10 +90,10 @@ class _Fit:
     """The particles of one image, on their way to the bound."""
 
     def __init__(
-        self, image: Image, begin: Doubles, height: Doubles, wanted: Wanted, form: Doubles, prior: ProfilePrior,
-        threads: int,
+        self, image: Image, begin: Doubles, height: Doubles, wanted: Wanted, knots: Knots, form: Doubles,
+        prior: ProfilePrior, threads: int,
     ) -> None:  # fmt: skip
-        count, knots = len(begin), len(form)
+        count = len(begin)
         self._image = image
         self._window = window_of(knots)
         self._tables = self._window.basis, self._window.derivative, self._window.direction
@@ -114,8 +114,8 @@ class _Fit:
         side = 2 * self._window.reach + 1
         self._at = np.zeros((count, 2), np.int64)
         self._painted = np.zeros((count, side, side), np.float32)
-        self.profile = np.zeros((count, knots + 2))
-        self.profile[:, :knots] = height[:, None] * form
+        self.profile = np.zeros((count, knots.count + 2))
+        self.profile[:, : knots.count] = height[:, None] * form
         self.result = np.zeros((count, 4))
         self.good = wanted.copy()
 
@@ -139,14 +139,14 @@ class _Fit:
         The law is the camera's where it is given.
         """
         sample = self._brightest()
-        noise = np.zeros((sample.size, self._window.knots, 3))
-        size = self.profile.shape[1] + 2
+        knots, size = self._window.knots, self.profile.shape[1] + 2
+        noise = np.empty((sample.size, knots.count, 3))
         normals, rights = np.empty((sample.size, size, size)), np.empty((sample.size, size))
         noise_about(
             sample, *self._tables, self._window.pair, self._origin, self._z, self._weight, *self._prior, self._height,
             self.profile, noise, normals, rights,
         )  # fmt: skip
-        known = self._knowledge.of_image(normals, rights, self._height[sample])
+        known = self._knowledge.of_image(knots, normals, rights, self._height[sample])
         if known is not None:
             information, mean = known
             self._prior = information, information @ mean
@@ -173,7 +173,7 @@ class _Fit:
 
     def _read(self, wanted: Wanted) -> None:
         window, image = self._window, self._image
-        core = min(window.reach, math.ceil(window.knots * KNOT_PX))
+        core = min(window.reach, math.ceil(window.knots.core_px))
         self._share(
             lambda first, last: read_windows(
                 first, last, image.grey, image.stuck, 1 / image.noise, self.centre, wanted, window.square,
@@ -189,8 +189,8 @@ class _Fit:
 
 def make_tables(prior: ProfilePrior) -> None:
     """Make the tables that particles of usual sizes need: they take up to 15 ms, which a live session has not."""
-    for knots in RUNGS:
-        if knots <= _USUAL:
+    for knots in CORES:
+        if knots.core_px <= _USUAL_PX:
             window_of(knots)
             prior.of(knots)
 

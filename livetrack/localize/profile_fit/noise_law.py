@@ -17,7 +17,7 @@ Doubles = npt.NDArray[np.float64]
 _LARGEST_RISE = 1.0  # one photoelectron of background noise
 _RISE = 0.15  # before the residuals are seen: the noise of some seven photoelectrons
 _LEVEL_STD, _RISE_STD = 0.1, 0.2  # how far the law may be from that, and from a level of 1
-_LEAST_LEVEL = 0.25
+_LEAST_LEVEL = 0.02
 _LEAST_FREEDOM = 0.5
 _ROUNDS = 3
 

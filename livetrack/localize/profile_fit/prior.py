@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.localize.profile_fit.window import KNOT_PX, splines
+from livetrack.localize.profile_fit.window import Knots, splines
 
 __all__ = ["PROFILE_STEP_PX", "ProfilePrior", "radial_profile"]
 
@@ -16,6 +16,7 @@ Doubles = npt.NDArray[np.float64]
 PROFILE_STEP_PX = 0.25
 """Distance of the samples of a profile that is given."""
 
+_FINE_PX = 0.9  # distance of the knots that a picture's profile is read with
 _ROUGHNESS = 0.3  # of the height: how far a profile's second differences go where nothing has been learnt
 _LEVEL = 1e-6  # information that keeps the roughness solvable
 _OTHER = 0.03  # of the height: how far a knot may be from all that has been learnt
@@ -37,10 +38,10 @@ class ProfilePrior:
 
     def __init__(self, profiles: npt.ArrayLike = ()) -> None:
         self._profiles = np.asarray(profiles, np.float64)
-        self._moments: dict[int, tuple[Doubles, Doubles]] = {}
-        self._known: dict[int, tuple[Doubles, Doubles]] = {}
+        self._moments: dict[Knots, tuple[Doubles, Doubles]] = {}
+        self._known: dict[Knots, tuple[Doubles, Doubles]] = {}
 
-    def of(self, knots: int) -> tuple[Doubles, Doubles]:
+    def of(self, knots: Knots) -> tuple[Doubles, Doubles]:
         """Return (K, K) the information on the coefficients, and (K,) their mean over the level, for height 1.
 
         The level of the background is not known: a constant costs nothing. With no profiles the mean is 0.
@@ -50,10 +51,12 @@ class ProfilePrior:
                 mean, spread = self._learnt(knots)
                 self._known[knots] = _information(mean, spread + _tolerance(mean))
             else:
-                self._known[knots] = _smooth(knots)
+                self._known[knots] = _smooth(knots.count)
         return self._known[knots]
 
-    def of_image(self, normals: Doubles, rights: Doubles, height: Doubles) -> tuple[Doubles, Doubles] | None:
+    def of_image(
+        self, knots: Knots, normals: Doubles, rights: Doubles, height: Doubles
+    ) -> tuple[Doubles, Doubles] | None:
         """Return the same once some particles have been seen: those of one image are more alike than those of all.
 
         None where that says nothing new: of too few particles, or with no profiles.
@@ -68,7 +71,6 @@ class ProfilePrior:
         The mean becomes what all of them say together, and the covariance shrinks to the share of it that makes
         what each of them says most probable (empirical Bayes; Efron and Morris, J. Am. Stat. Assoc. 68, 117 (1973)).
         """
-        knots = rights.shape[1] - 4
         if not self._profiles.size or len(height) < _ENOUGH:
             return None
         mean, spread = self._learnt(knots)
@@ -80,10 +82,10 @@ class ProfilePrior:
         evidence = [_evidence(own[some], apart[some], share * spread + tolerance) for share in _SHARES]
         return _information(together, _SHARES[int(np.argmax(evidence))] * spread + tolerance)
 
-    def _learnt(self, knots: int) -> tuple[Doubles, Doubles]:
+    def _learnt(self, knots: Knots) -> tuple[Doubles, Doubles]:
         """Return mean (K - 1,) and covariance of the coefficients over the last one, the level."""
         if knots not in self._moments:
-            r = np.arange(0, knots * KNOT_PX, 0.1)
+            r = np.arange(0, knots.core_px, 0.1)
             known = np.arange(self._profiles.shape[1]) * PROFILE_STEP_PX
             values = np.stack([np.interp(r, known, profile, right=0.0) for profile in self._profiles], axis=1)
             coefficients = np.linalg.lstsq(splines(r, knots)[0].T, values, rcond=None)[0]
@@ -100,10 +102,9 @@ def radial_profile(picture: npt.NDArray[np.float32], radius_px: float) -> Double
     away = np.arange(len(picture)) - len(picture) // 2
     r = np.hypot(away[:, None], away).ravel()
     near = r <= radius_px
-    knots = math.floor(radius_px / KNOT_PX)
-    coefficients = np.linalg.lstsq(splines(r[near], knots)[0].T, picture.ravel()[near].astype(np.float64), rcond=None)[
-        0
-    ]
+    knots = Knots(math.floor(radius_px / _FINE_PX), _FINE_PX)
+    value = splines(r[near], knots)[0].T
+    coefficients = np.linalg.lstsq(value, picture.ravel()[near].astype(np.float64), rcond=None)[0]
     profile: Doubles = coefficients @ splines(np.arange(0, radius_px, PROFILE_STEP_PX), knots)[0]
     profile -= profile[-1]
     return profile

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
+from livetrack.localize.profile_fit.linear import eliminate, solve
 from livetrack.localize.profile_fit.neighbours import neighbours, spacing
 from livetrack.localize.profile_fit.pixels import Image
 from livetrack.localize.profile_fit.prior import ProfilePrior
-from livetrack.localize.profile_fit.window import KNOT_PX, RUNGS, splines
+from livetrack.localize.profile_fit.window import CORES, Knots, splines
 
 __all__ = ["typical_profile"]
 
@@ -24,16 +25,17 @@ _SAMPLE = 12  # and the typical profile
 _USEFUL = 0.98  # share of the information on the position that lies within it
 _MARGIN, _MARGIN_PX = 1.25, 1.5  # beyond it, for the background
 _BRIGHT = 10.0  # in units of the noise: what is brighter counts no more for the typical profile
-_RING_PX = KNOT_PX / 2
+_RING_PX = 0.45
+_LOOK_PX = 2 * _RING_PX  # distance of the knots while the core is not known
 _FAR = 0.8  # of the radius: beyond is background
 
 
 def typical_profile(
     image: Image, places: Doubles, height: Doubles, wanted: npt.NDArray[np.bool_], prior: ProfilePrior, radius_px: float
-) -> Doubles:
-    """Return (K,) the coefficients of the mean profile of the brightest, for height 1, over the level at its end.
+) -> tuple[Knots, Doubles]:
+    """Return knots, and (K,) the coefficients of the mean profile of the brightest, for height 1, over the level beyond.
 
-    K is one of `RUNGS`, such that its core holds `_USEFUL` of the information on the position, sum of f'(r)^2 r, and a
+    The knots are one of `CORES`, which holds `_USEFUL` of the information on the position, sum of f'(r)^2 r, and a
     margin. What noise adds to that sum is taken off: of a faint particle it would stand for rings without end.
 
     Parameters
@@ -48,37 +50,31 @@ def typical_profile(
         Largest radius, px.
     """
     most = spacing(places[:: len(places) // _SPACED + 1], places, radius_px)
-    knots = max((rung for rung in RUNGS if rung <= most / KNOT_PX), default=RUNGS[0])
+    widest = max((knots for knots in CORES if knots.core_px <= most), default=CORES[0])
+    rings = round(widest.core_px / _RING_PX)
     sample = np.argsort(-np.abs(height) * wanted, kind="stable")[:_SAMPLE]
     sample = sample[wanted[sample]]
-    rings = 2 * knots
     sums, counts = np.zeros((sample.size, rings)), np.zeros((sample.size, rings))
-    near = neighbours(places[sample], places, 2 * knots * KNOT_PX)
+    near = neighbours(places[sample], places, 2 * widest.core_px)
     _sum_rings(image.grey, image.stuck, 1 / image.noise, places, sample, *near, sums, counts)
-    far = slice(int(_FAR * rings), None)
-    level = sums[:, far].sum(axis=1) / np.maximum(counts[:, far].sum(axis=1), 1)
-    bright = np.minimum(np.abs(height[sample]), _BRIGHT)
-    said = (bright**2 / height[sample]) @ (sums - level[:, None] * counts)
-    spline = _splines_of_rings(knots)
-    information, mean = prior.of(knots)
-    information = sample.size * information  # on the mean of so many
-    both = (spline * (bright**2 @ counts)) @ spline.T + information
-    form: Doubles = np.linalg.solve(both, spline @ said + information @ mean)
-    pixels, spread = spline @ (bright**2 @ counts), spline @ ((bright**2 / height[sample]) ** 2 @ counts)
-    noise = spread / (pixels + np.diag(information)) ** 2
-    useful = np.cumsum(((form[2:] - form[:-2]) ** 2 - noise[2:] - noise[:-2]) * np.arange(1, knots - 1))
-    last = 1 + int(np.argmax(useful >= useful.max() - (1 - _USEFUL) * abs(useful.max())))
-    enough = _MARGIN * last + _MARGIN_PX / KNOT_PX
-    form = form[: min((rung for rung in RUNGS if rung >= enough), default=knots)] - form[-1]
-    form[-1] = 0
-    return form
+    said, weight, spread = _add_up(sums, counts, height[sample])
+
+    look = Knots(rings // 2, _LOOK_PX)
+    form, noise = _fit_rings(*_splines_of_rings(look), *prior.of(look), sample.size, said, weight, spread)
+    enough = _MARGIN * _useful_knots(form, noise) * _LOOK_PX + _MARGIN_PX
+    knots = next((knots for knots in CORES if knots.core_px >= enough), widest)
+    knots = min(knots, widest, key=lambda each: each.core_px)
+    form, _ = _fit_rings(*_splines_of_rings(knots), *prior.of(knots), sample.size, said, weight, spread)
+    form -= form[-1]
+    return knots, form
 
 
-@lru_cache(maxsize=32)
-def _splines_of_rings(knots: int) -> Doubles:
-    """Return (K, 2 K) the splines in the middle of each ring."""
-    middles = _RING_PX * (np.arange(2 * knots, dtype=np.float64) + 0.5)
-    return splines(middles, knots)[0]
+@lru_cache(maxsize=64)
+def _splines_of_rings(knots: Knots) -> tuple[Doubles, npt.NDArray[np.int64]]:
+    """Return (K, R) the splines in the middle of each ring of the core, and (K,) the first ring of each."""
+    middles = _RING_PX * (np.arange(round(knots.core_px / _RING_PX)) + 0.5)
+    value = splines(middles, knots)[0]
+    return value, (value > 0).argmax(axis=1)
 
 
 @njit
@@ -108,3 +104,68 @@ def _sum_rings(
                 if own:
                     sums[s, ring] += scale * grey[i, j]
                     counts[s, ring] += 1
+
+
+@njit
+def _add_up(sums: Any, counts: Any, height: Any) -> Any:
+    """Return what all say of each ring together, for height 1: weighed sums over the level, weights, noise of the sums."""
+    rings = sums.shape[1]
+    said, weight, spread = np.zeros(rings), np.zeros(rings), np.zeros(rings)
+    for s in range(height.size):
+        far, pixels = 0.0, 0.0
+        for r in range(int(_FAR * rings), rings):
+            far += sums[s, r]
+            pixels += counts[s, r]
+        level = far / max(pixels, 1)
+        bright = min(abs(height[s]), _BRIGHT) ** 2
+        for r in range(rings):
+            said[r] += bright / height[s] * (sums[s, r] - level * counts[s, r])
+            weight[r] += bright * counts[s, r]
+            spread[r] += (bright / height[s]) ** 2 * counts[s, r]
+    return said, weight, spread
+
+
+@njit
+def _fit_rings(
+    value: Any, begin: Any, information: Any, mean: Any, particles: int, said: Any, weight: Any, spread: Any
+) -> Any:
+    """Return (K,) the coefficients of what `_add_up` gave, and their variance by noise.
+
+    The prior's `information` and `mean` hold for each of so many `particles`.
+    """
+    size, rings = value.shape
+    both, right, form, noise = np.empty((size, size)), np.empty(size), np.empty(size), np.empty(size)
+    for i in range(size):
+        right[i], own, shaken = 0.0, 0.0, 0.0
+        both[i, : i + 1] = particles * information[i, : i + 1]
+        for k in range(i + 1):
+            right[i] += particles * information[i, k] * mean[k]
+        for k in range(i + 1, size):
+            right[i] += particles * information[i, k] * mean[k]
+        for r in range(begin[i], rings):
+            if value[i, r] == 0:
+                break
+            right[i] += value[i, r] * said[r]
+            own += value[i, r] * weight[r]
+            shaken += value[i, r] * spread[r]
+            for k in range(i, -1, -1):
+                if value[k, r] == 0:
+                    break
+                both[i, k] += value[i, r] * weight[r] * value[k, r]
+        noise[i] = shaken / (own + particles * information[i, i]) ** 2
+    eliminate(both, right, 0, size)
+    solve(both, right, form)
+    return form, noise
+
+
+@njit
+def _useful_knots(form: Any, noise: Any) -> int:
+    """Return how many knots hold `_USEFUL` of the information on the position."""
+    useful = np.zeros(form.size - 1)
+    for k in range(1, form.size - 1):
+        useful[k] = useful[k - 1] + k * ((form[k + 1] - form[k - 1]) ** 2 - noise[k + 1] - noise[k - 1])
+    most = useful[1:].max()
+    k = 1
+    while useful[k] < most - (1 - _USEFUL) * abs(most):
+        k += 1
+    return k

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["KNOT_PX", "PATCH", "PHASES", "RUNGS", "Window", "splines", "window_of"]
+__all__ = ["CORES", "PATCH", "PHASES", "Knots", "Window", "splines", "window_of"]
 
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
-KNOT_PX = 0.9
-"""Distance of the profile's knots."""
 PHASES = 5
 """Places of the centre within a pixel, along each axis, that the tables are made for."""
 
 _TILE_PX = 4  # along either axis
 PATCH = _TILE_PX**2
 """Consecutive pixels of the tables, which lie together in the image, that are believed or doubted as one."""
-
-RUNGS = (5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40)
-"""Numbers of a profile's unknowns, of which one is chosen: a few, so that their tables are soon all there."""
 
 _REACH = 1.5  # radius of the window over that of the core
 _LEAST_PX = 7.0
@@ -32,16 +28,35 @@ _BELIEVED_PX = 4.0  # from the centre: what the profile does not describe there 
 _LANES = 32  # the pixels are filled up to multiples, for the processor's vectors; of PATCH too
 
 
+class Knots(NamedTuple):
+    """Where the unknowns of a profile are: `count` of them, K, every `step_px` from the centre on."""
+
+    count: int
+    step_px: float
+
+    @property
+    def core_px(self) -> float:
+        """Radius within which the profile is not level."""
+        return self.count * self.step_px
+
+
+_LADDER = (  # radius of a core, px, and its knots: what is small changes quickly, and 1.2 px are near enough for rings
+    (4.5, 6), (5.4, 7), (6.3, 6), (7.2, 7), (9.0, 8), (10.8, 9), (12.6, 11), (14.4, 12), (18.0, 15), (21.6, 18),
+    (25.2, 21), (28.8, 24), (36.0, 30),
+)  # fmt: skip
+CORES = tuple(Knots(count, core_px / count) for core_px, count in _LADDER)
+"""Of which one is chosen for an image: a few, so that their tables are soon all there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Tables for each of the F = PHASES² places of a centre within its pixel; P pixels.
 
-    The core, where the particle is, is KNOT_PX px wide for each of the K unknowns of the profile; the last of them is
-    the level beyond. Of the pixels there every other one is used: they are for the background's slope.
+    The core, where the particle is, has a profile of K unknowns, the last of which is the level beyond. Of the pixels
+    there every other one is used: they are for the background's slope.
     """
 
-    knots: int
-    """K."""
+    knots: Knots
     reach: int
     """Farthest pixel from the middle one, along an axis, px."""
     square: npt.NDArray[np.int32]
@@ -61,9 +76,9 @@ class Window:
 
 
 @lru_cache(maxsize=32)
-def window_of(knots: int) -> Window:
-    """Return the window whose profile has `knots` unknowns."""
-    core = knots * KNOT_PX
+def window_of(knots: Knots) -> Window:
+    """Return the window whose profile has these knots."""
+    core = knots.core_px
     radius = max(_LEAST_PX, _REACH * core)
     reach = int(radius + 0.5)
     row, column = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1)
@@ -95,23 +110,24 @@ def _tile_by_tile(row: npt.NDArray[np.intp], column: npt.NDArray[np.intp]) -> np
     return np.lexsort((np.where(row % 2, -column, column), row, np.where(down % 2, -along, along), down))
 
 
-def splines(r: Doubles, knots: int) -> tuple[Doubles, Doubles]:
-    """Return the profile's splines at `r` (..., P), and their derivatives by r, both (..., `knots`, P).
+def splines(r: Doubles, knots: Knots) -> tuple[Doubles, Doubles]:
+    """Return the profile's splines at `r` (..., P), and their derivatives by r, both (..., K, P).
 
     Cubic B-splines, folded at the centre, about which the profile is even, and at the level beyond the core.
     """
-    value = np.zeros((*r.shape[:-1], knots, r.shape[-1]))
+    count, px = knots
+    value = np.zeros((*r.shape[:-1], count, r.shape[-1]))
     derivative = np.zeros_like(value)
-    beyond = r >= knots * KNOT_PX
-    first = np.floor(r / KNOT_PX).astype(np.intp) - 1
+    beyond = r >= knots.core_px
+    first = np.floor(r / px).astype(np.intp) - 1
     for k in (first + step for step in range(_SPLINES)):
-        t = r / KNOT_PX - k
+        t = r / px - k
         near, far = np.abs(t), np.maximum(2 - np.abs(t), 0)
-        at = np.minimum(np.abs(k), knots - 1)
+        at = np.minimum(np.abs(k), count - 1)
         _add(value, at, np.where(near < 1, (4 - 6 * near**2 + 3 * near**3) / 6, far**3 / 6) * ~beyond)
-        slope = np.sign(t) * np.where(near < 1, -2 * near + 1.5 * near**2, -(far**2) / 2) / KNOT_PX
+        slope = np.sign(t) * np.where(near < 1, -2 * near + 1.5 * near**2, -(far**2) / 2) / px
         _add(derivative, at, slope * ~beyond)
-    value[..., knots - 1, :][beyond] = 1.0
+    value[..., count - 1, :][beyond] = 1.0
     return value, derivative
 
 
