@@ -18,6 +18,7 @@ FURTHEST_PX = 2.5
 
 _LARGEST_STEP_PX = 0.7
 _SETTLED = 0.8  # of its standard uncertainty: a centre that moves less has settled
+_HARDLY_SEEN = np.float32(16)  # squared SNR of a whole particle: the search's choice doubles its variance
 _LEAST_PIXELS = 24.0
 _LEAST_VARIANCE = np.float32(0.02)
 _MOST_SQUARE = np.float32(16)  # of a patch's mean residual over its standard uncertainty: beyond it is doubted
@@ -94,6 +95,7 @@ def step(
         moved[n] = _move(right, normal, origin[n], begin[n], centre[n], result[n])
         at[n, 0], at[n, 1] = math.floor(origin[n, 0] + 0.5), math.floor(origin[n, 1] + 0.5)
         _paint(basis[phase], shift, profile[n], centre[n] - origin[n, :2], square, level, painted[n])
+        result[n, :3] *= 1 + (_HARDLY_SEEN / _sum_of_squares(level, weight[n])) ** 2
         moved[n] |= _doubt(basis[phase], profile[n], z[n], weight[n], level, doubted, trust[n])
 
 
@@ -107,9 +109,9 @@ def noise_about(
     The residuals' differences between neighbouring pixels, those p and p + 1 for which `pair` (P,) is 1, tell of the
     noise alone, where what the profile does not describe changes little from pixel to pixel. `noise` (S, K, 3) gets,
     for the pairs of each spline, the degrees of freedom (their number, less what the fit has followed of their noise),
-    the sum of the profile's mean of both pixels over those, and that of half the squared differences. `normals` (S, K + 4, K + 4) and
-    `rights` (S, K + 4) get each particle's equations, their lower half, without what was known before. The other
-    parameters are those of `step`.
+    the sum of the profile's mean of both pixels over those, and that of half the squared differences. `normals`
+    (S, K + 4, K + 4) and `rights` (S, K + 4) get each particle's equations, their lower half, without what was known
+    before. The other parameters are those of `step`.
     """
     knots, size, last = profile.shape[1] - 2, profile.shape[1] + 2, z.shape[1] - 1
     normal, right, inverse = np.zeros((size, size)), np.empty(size), np.empty((size, size))
@@ -177,6 +179,14 @@ def _sum(a: Any) -> Any:
     for p in range(a.size):
         total += a[p]
     return total
+
+
+@njit(fastmath=True)
+def _sum_of_squares(a: Any, weight: Any) -> Any:
+    total = _NONE
+    for p in range(a.size):
+        total += weight[p] * a[p] * a[p]
+    return max(total, _ALL)
 
 
 @njit(fastmath=True)

@@ -15,7 +15,7 @@ from livetrack.localize.profile_fit.neighbours import neighbours
 from livetrack.localize.profile_fit.noise_law import CameraLaw, estimated_law
 from livetrack.localize.profile_fit.pixels import Image, read_windows
 from livetrack.localize.profile_fit.prior import ProfilePrior
-from livetrack.localize.profile_fit.typical import typical_profile
+from livetrack.localize.profile_fit.typical import some_bright, typical_profile
 from livetrack.localize.profile_fit.window import CORES, Knots, window_of
 from livetrack.localize.threads import share
 from livetrack.particles import Flag, Rows
@@ -134,11 +134,11 @@ class _Fit:
         return moved
 
     def survey(self, camera: CameraLaw | None) -> None:
-        """Learn from the brightest particles what the image's have in common, and the noise's law.
+        """Learn from some bright particles what the image's have in common, and the noise's law.
 
         The law is the camera's where it is given.
         """
-        sample = self._brightest()
+        sample = self._surveyed()
         knots, size = self._window.knots, self.profile.shape[1] + 2
         noise = np.empty((sample.size, knots.count, 3))
         normals, rights = np.empty((sample.size, size, size)), np.empty((sample.size, size))
@@ -161,10 +161,10 @@ class _Fit:
         self._law[:] = at_level - rise * level, rise
         self._doubted = self._window.doubted
 
-    def _brightest(self) -> npt.NDArray[np.intp]:
-        """Return some particles, some steps further than the others, their windows read."""
+    def _surveyed(self) -> npt.NDArray[np.intp]:
+        """Return some bright particles, some steps further than the others, their windows read."""
         wanted = np.zeros_like(self.good)
-        wanted[np.argsort(-np.abs(self._height) * self.good, kind="stable")[:_SURVEYED]] = True
+        wanted[some_bright(self._height, self.good, _SURVEYED)] = True
         for _ in range(_SURVEY_STEPS):
             self.step(wanted)
         wanted &= self.good

@@ -16,7 +16,7 @@ from livetrack.localize.profile_fit.pixels import Image
 from livetrack.localize.profile_fit.prior import ProfilePrior
 from livetrack.localize.profile_fit.window import CORES, Knots, splines
 
-__all__ = ["typical_profile"]
+__all__ = ["some_bright", "typical_profile"]
 
 Doubles = npt.NDArray[np.float64]
 
@@ -25,6 +25,7 @@ _SAMPLE = 12  # and the typical profile
 _USEFUL = 0.98  # share of the information on the position that lies within it
 _MARGIN, _MARGIN_PX = 1.25, 1.5  # beyond it, for the background
 _BRIGHT = 10.0  # in units of the noise: what is brighter counts no more for the typical profile
+_HALF = 0.5
 _RING_PX = 0.45
 _LOOK_PX = 2 * _RING_PX  # distance of the knots while the core is not known
 _FAR = 0.8  # of the radius: beyond is background
@@ -33,7 +34,7 @@ _FAR = 0.8  # of the radius: beyond is background
 def typical_profile(
     image: Image, places: Doubles, height: Doubles, wanted: npt.NDArray[np.bool_], prior: ProfilePrior, radius_px: float
 ) -> tuple[Knots, Doubles]:
-    """Return knots, and (K,) the coefficients of the mean profile of the brightest, for height 1, over the level beyond.
+    """Return knots, and (K,) the coefficients of the mean profile of some, for height 1, over the level beyond them.
 
     The knots are one of `CORES`, which holds `_USEFUL` of the information on the position, sum of f'(r)^2 r, and a
     margin. What noise adds to that sum is taken off: of a faint particle it would stand for rings without end.
@@ -52,8 +53,7 @@ def typical_profile(
     most = spacing(places[:: len(places) // _SPACED + 1], places, radius_px)
     widest = max((knots for knots in CORES if knots.core_px <= most), default=CORES[0])
     rings = round(widest.core_px / _RING_PX)
-    sample = np.argsort(-np.abs(height) * wanted, kind="stable")[:_SAMPLE]
-    sample = sample[wanted[sample]]
+    sample = some_bright(height, wanted, _SAMPLE)
     sums, counts = np.zeros((sample.size, rings)), np.zeros((sample.size, rings))
     near = neighbours(places[sample], places, 2 * widest.core_px)
     _sum_rings(image.grey, image.stuck, 1 / image.noise, places, sample, *near, sums, counts)
@@ -67,6 +67,17 @@ def typical_profile(
     form, _ = _fit_rings(*_splines_of_rings(knots), *prior.of(knots), sample.size, said, weight, spread)
     form -= form[-1]
     return knots, form
+
+
+def some_bright(height: Doubles, wanted: npt.NDArray[np.bool_], most: int) -> npt.NDArray[np.intp]:
+    """Return the numbers of `most` of the `wanted` particles, or all, from all over the image, that are bright.
+
+    Not the brightest: among equal ones they are those whose centre the noise has raised, and a profile would be learnt
+    from them that is too high and too narrow.
+    """
+    bright = np.sort(np.abs(height[wanted]))[-most:][:1] * _HALF
+    some = np.flatnonzero(wanted & (np.abs(height) >= bright))
+    return some[np.arange(min(most, some.size)) * some.size // min(most, some.size)] if some.size else some
 
 
 @lru_cache(maxsize=64)
@@ -108,7 +119,7 @@ def _sum_rings(
 
 @njit
 def _add_up(sums: Any, counts: Any, height: Any) -> Any:
-    """Return what all say of each ring together, for height 1: weighed sums over the level, weights, noise of the sums."""
+    """Return what all say of each ring, for height 1: weighed sums over the level, weights, and the noise of the sums."""
     rings = sums.shape[1]
     said, weight, spread = np.zeros(rings), np.zeros(rings), np.zeros(rings)
     for s in range(height.size):
