@@ -9,6 +9,7 @@ import numpy as np
 
 from livetrack.jit import njit
 from livetrack.localize.profile_fit.linear import eliminate, invert, solve
+from livetrack.localize.profile_fit.pixels import read_window
 from livetrack.localize.profile_fit.window import PATCH
 
 __all__ = ["FURTHEST_PX", "noise_about", "step"]
@@ -20,7 +21,6 @@ _LARGEST_STEP_PX = 0.7
 _SETTLED = 0.8  # of its standard uncertainty: a centre that moves less has settled
 _HARDLY_SEEN = np.float32(16)  # squared SNR of a whole particle: the search's choice doubles its variance
 _LEAST_PIXELS = 24.0
-_LEAST_VARIANCE = np.float32(0.02)
 _MOST_SQUARE = np.float32(16)  # of a patch's mean residual over its standard uncertainty: beyond it is doubted
 _LEAST_TRUST = np.float32(1e-3)
 _OVERLAP = 3  # splines that are further apart share no pixel
@@ -29,26 +29,32 @@ _NONE, _HALF, _ALL = np.float32(0), np.float32(0.5), np.float32(1)
 
 @njit
 def step(
-    first: int, last: int, basis: Any, derivative: Any, direction: Any, origin: Any, z: Any, weight: Any, law: Any,
-    prior: Any, mean: Any, height: Any, begin: Any, wanted: Any, centre: Any, profile: Any, result: Any,
-    good: Any, moved: Any, square: Any, at: Any, painted: Any, doubted: Any, trust: Any,
+    first: int, last: int, grey: Any, stuck: Any, scale: float, square: Any, inside: Any, basis: Any, derivative: Any,
+    direction: Any, near_start: Any, near: Any, core: int, at: Any, painted: Any, shown: Any, law: Any, prior: Any,
+    mean: Any, height: Any, begin: Any, wanted: Any, before: Any, centre: Any, profile: Any, result: Any, good: Any,
+    moved: Any, doubted: Any, trust: Any,
 ) -> None:  # fmt: skip
     """Improve `centre` (N, 2) and `profile` (N, K + 2: the spline, and the slope) of the particles `first` to `last`.
 
     Parameters
     ----------
-    basis, derivative, direction
+    grey, stuck, scale, near_start, near, core
+        Of `read_window`.
+    square, inside, basis, derivative, direction
         Of the `Window`.
-    origin, z, weight
-        Of `read_windows`; `weight` is changed.
+    at, painted, shown
+        Of `read_window`: what each particle adds to the grey levels about it, for its neighbours' sake. What is
+        shown stays as it is, so that the order of the particles does not count; the other one is painted.
     law
-        The variance of a grey level is law[0] + law[1] times the level, in units of the noise.
+        The variance of a grey level is law[0] + law[1] times the level, and law[2] at least, in units of the noise.
     prior, mean, height
         Of `ProfilePrior`, (K, K) and (K,), for a particle of height 1; and each particle's height (N,).
     begin
         (N, 2) where the network saw the particle; the centre stays within FURTHEST_PX of it.
     wanted
         (N,) for which ones anything is done.
+    before
+        (N, 2) the centres before this step.
     result
         (N, 4) gets the variances of x and y and their covariance, px², and the height over the background, in units
         of the noise.
@@ -57,76 +63,85 @@ def step(
     moved
         (N,) gets whether the centre has moved by more than `_SETTLED` of its standard uncertainty, or the trust has
         changed.
-    square, at, painted
-        Of `read_windows`: what each particle adds to the grey levels about it, for its neighbours' sake.
     doubted, trust
         Of the `Window`, and (N, P / PATCH) how much each patch counts, 0..1: less from this step on where the profile
         does not describe it, as where there is dirt, the edge of something large, or an end of the grey scale.
     """
-    knots, size = profile.shape[1] - 2, profile.shape[1] + 2
-    normal, right = np.zeros((size, size)), np.empty(size)
-    shift, part, level = (
-        np.empty((2, z.shape[1]), np.float32),
-        np.empty(z.shape[1], np.float32),
-        np.empty(z.shape[1], np.float32),
-    )
+    knots, size, pixels = profile.shape[1] - 2, profile.shape[1] + 2, square.size
+    normal, right, origin = np.zeros((size, size)), np.empty(size), np.empty(4)
+    z, weight, level = np.empty(pixels, np.float32), np.empty(pixels, np.float32), np.empty(pixels, np.float32)
+    shift, part, room = np.empty((2, pixels), np.float32), np.empty(pixels, np.float32), np.empty_like(painted[0, 0])
     for n in range(first, last):
         moved[n] = False
         if not wanted[n]:
             continue
-        phase = int(origin[n, 2])
-        good[n] = _sum(weight[n]) >= _LEAST_PIXELS
-        _weigh(basis[phase], profile[n], law[0] + law[1] * origin[n, 3], law[1], level, weight[n])
-        _trust(trust[n], weight[n])
-        _fill_profile(basis[phase], z[n], weight[n], part, normal, right)
+        read_window(
+            n, grey, stuck, scale, before, square, inside, basis, near_start, near, core, at, painted, shown, room,
+            origin, z, weight,
+        )  # fmt: skip
+        phase = int(origin[2])
+        good[n] = _sum(weight) >= _LEAST_PIXELS
+        _weigh(basis[phase], profile[n], law[0] + law[1] * origin[3], law[1], law[2], level, weight)
+        _trust(trust[n], weight)
+        _fill_profile(basis[phase], z, weight, part, normal, right)
         _add_prior(normal, right, prior, mean, height[n])
         good[n] = good[n] and eliminate(normal, right, 0, knots + 2)
         if not good[n]:
             continue
         solve(normal, right, profile[n])
         _derive(derivative[phase], direction[phase], profile[n], level, shift)
-        _fill_shift(basis[phase], shift, z[n], weight[n], part, normal, right)
+        _fill_shift(basis[phase], shift, z, weight, part, normal, right)
         good[n] = eliminate(normal, right, knots + 2, size)
         if not good[n]:
             continue
         solve(normal, right, right)
         profile[n] = right[: knots + 2]
         result[n, 3] = (2 * profile[n, 0] + profile[n, 1]) / 3 - profile[n, knots - 1]
-        moved[n] = _move(right, normal, origin[n], begin[n], centre[n], result[n])
-        at[n, 0], at[n, 1] = math.floor(origin[n, 0] + 0.5), math.floor(origin[n, 1] + 0.5)
-        _paint(basis[phase], shift, profile[n], centre[n] - origin[n, :2], square, level, painted[n])
-        result[n, :3] *= 1 + (_HARDLY_SEEN / _sum_of_squares(level, weight[n])) ** 2
-        moved[n] |= _doubt(basis[phase], profile[n], z[n], weight[n], level, doubted, trust[n])
+        moved[n] = _move(right, normal, origin, begin[n], centre[n], result[n])
+        new = 1 - shown[n]
+        at[new, n, 0], at[new, n, 1] = math.floor(origin[0] + 0.5), math.floor(origin[1] + 0.5)
+        _paint(basis[phase], shift, profile[n], centre[n] - origin[:2], square, level, painted[new, n])
+        result[n, :3] *= 1 + min(_HARDLY_SEEN / _sum_of_squares(level, weight), _ALL) ** 2
+        moved[n] |= _doubt(basis[phase], profile[n], z, weight, level, doubted, trust[n])
 
 
 @njit
 def noise_about(
-    sample: Any, basis: Any, derivative: Any, direction: Any, pair: Any, origin: Any, z: Any, weight: Any, prior: Any,
-    mean: Any, height: Any, profile: Any, noise: Any, normals: Any, rights: Any,
+    first: int, last: int, sample: Any, grey: Any, stuck: Any, scale: float, square: Any, inside: Any, basis: Any,
+    derivative: Any, direction: Any, near_start: Any, near: Any, core: int, at: Any, painted: Any, shown: Any,
+    pair: Any, prior: Any, mean: Any, height: Any, centre: Any, profile: Any, level: float, noise: Any, normals: Any,
+    rights: Any,
 ) -> None:  # fmt: skip
-    """Measure the noise about the particles of `sample`, as a step that takes it for even would leave it.
+    """Measure the noise about the particles `first` to `last` of `sample`, as a step that takes it for even leaves it.
 
     The residuals' differences between neighbouring pixels, those p and p + 1 for which `pair` (P,) is 1, tell of the
     noise alone, where what the profile does not describe changes little from pixel to pixel. `noise` (S, K, 3) gets,
     for the pairs of each spline, the degrees of freedom (their number, less what the fit has followed of their noise),
-    the sum of the profile's mean of both pixels over those, and that of half the squared differences. `normals`
-    (S, K + 4, K + 4) and `rights` (S, K + 4) get each particle's equations, their lower half, without what was known
-    before. The other parameters are those of `step`.
+    the sum of the profile's mean of both pixels over those, counted from `level`, and that of half the squared
+    differences. `normals` (S, K + 4, K + 4) and `rights` (S, K + 4) get each particle's equations, their lower half,
+    without what was known before. The other parameters are those of `step`.
     """
-    knots, size, last = profile.shape[1] - 2, profile.shape[1] + 2, z.shape[1] - 1
-    normal, right, inverse = np.zeros((size, size)), np.empty(size), np.empty((size, size))
-    shift, rows = np.empty((2, last + 1), np.float32), np.empty((size, last), np.float32)
-    part, level = np.empty(last + 1, np.float32), np.empty(last + 1, np.float32)
-    rest, free = np.empty(last, np.float32), np.empty(last, np.float32)
-    noise[:] = 0
-    normals[:] = 0
-    rights[:] = 0
-    for s in range(sample.size):
+    knots, size, last_pixel = profile.shape[1] - 2, profile.shape[1] + 2, square.size - 1
+    normal, right, inverse, origin = np.zeros((size, size)), np.empty(size), np.empty((size, size)), np.empty(4)
+    z, weight, f = (
+        np.empty(square.size, np.float32), np.empty(square.size, np.float32), np.empty(square.size, np.float32)
+    )  # fmt: skip
+    shift, rows = np.empty((2, square.size), np.float32), np.empty((size, last_pixel), np.float32)
+    part, room = np.empty(square.size, np.float32), np.empty_like(painted[0, 0])
+    rest, free = np.empty(last_pixel, np.float32), np.empty(last_pixel, np.float32)
+    noise[first:last] = 0
+    normals[first:last] = 0
+    rights[first:last] = 0
+    for s in range(first, last):
         n = sample[s]
-        phase = int(origin[n, 2])
+        read_window(
+            n, grey, stuck, scale, centre, square, inside, basis, near_start, near, core, at, painted, shown, room,
+            origin, z, weight,
+        )  # fmt: skip
+        phase = int(origin[2])
         _derive(derivative[phase], direction[phase], profile[n], part, shift)
-        _fill_profile(basis[phase], z[n], weight[n], part, normal, right)
-        _fill_shift(basis[phase], shift, z[n], weight[n], part, normal, right)
+        _fill_profile(basis[phase], z, weight, part, normal, right)
+        _fill_shift(basis[phase], shift, z, weight, part, normal, right)
         normals[s] = normal
         rights[s] = right
         _add_prior(normal, right, prior, mean, height[n])
@@ -134,23 +149,23 @@ def noise_about(
             continue
         solve(normal, right, right)
         invert(normal, inverse)
-        _differ(z[n], rest)
+        f[:] = np.float32(origin[3] - level)
+        for k in range(knots):
+            _add(np.float32(right[k]), basis[phase, k], f)
+        _differ(z, rest)
         for k in range(size):
             _differ(basis[phase, k] if k < knots + 2 else shift[k - knots - 2], rows[k])
             _add(np.float32(-right[k]), rows[k], rest)
-        _freedom(rows, inverse, part[:last], free)
-        level[:] = _NONE
-        for k in range(knots):
-            _add(np.float32(right[k]), basis[phase, k], level)
-        for p in range(last):
-            used = pair[p] * (weight[n, p] * weight[n, p + 1])
+        _freedom(rows, inverse, part[:last_pixel], free)
+        for p in range(last_pixel):
+            used = pair[p] * weight[p] * weight[p + 1]
             free[p] *= used
             rest[p] *= _HALF * rest[p] * used
-            level[p] = _HALF * (level[p] + level[p + 1]) * free[p]
+            f[p] = _HALF * (f[p] + f[p + 1]) * free[p]
         for k in range(knots):
-            noise[s, k, 0] = _dot(basis[phase, k, :last], free)
-            noise[s, k, 1] = _dot(basis[phase, k, :last], level[:last])
-            noise[s, k, 2] = _dot(basis[phase, k, :last], rest)
+            noise[s, k, 0] = _dot(basis[phase, k, :last_pixel], free)
+            noise[s, k, 1] = _dot(basis[phase, k, :last_pixel], f[:last_pixel])
+            noise[s, k, 2] = _dot(basis[phase, k, :last_pixel], rest)
 
 
 @njit(fastmath=True)
@@ -190,14 +205,15 @@ def _sum_of_squares(a: Any, weight: Any) -> Any:
 
 
 @njit(fastmath=True)
-def _weigh(basis: Any, profile: Any, level: float, rise: float, f: Any, weight: Any) -> None:
+def _weigh(basis: Any, profile: Any, level: float, rise: float, least: float, f: Any, weight: Any) -> None:
     """Divide the weights by the variance that the law gives to the profile; `f` is room to work in."""
     f[:] = np.float32(level)
     if rise > 0:
         for k in range(profile.size - 2):
             _add(np.float32(rise * profile[k]), basis[k], f)
+    floor = np.float32(least)
     for p in range(f.size):
-        weight[p] /= max(f[p], _LEAST_VARIANCE)
+        weight[p] /= max(f[p], floor)
 
 
 @njit(fastmath=True)
@@ -329,10 +345,11 @@ def _freedom(rows: Any, inverse: Any, part: Any, free: Any) -> None:
 
 @njit
 def _add_prior(normal: Any, right: Any, prior: Any, mean: Any, height: float) -> None:
+    scale = 1 / height
     for i in range(mean.size):
-        right[i] += mean[i] / height
+        right[i] += scale * mean[i]
         for k in range(i + 1):
-            normal[i, k] += prior[i, k] / (height * height)
+            normal[i, k] += scale * scale * prior[i, k]
 
 
 @njit

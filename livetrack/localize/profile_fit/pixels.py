@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 
-__all__ = ["Image", "read_windows"]
+__all__ = ["Image", "read_window"]
 
 _FEWEST, _MOST = 8, 0.5  # pixels, and share of all, that are stuck at an end of the scale; others are there by chance
 _SAMPLES = 1 << 10  # pixels, whose median is the frame's level
@@ -79,74 +79,75 @@ def _extremes(grey: Any, places: Any, reach: int) -> Any:
 
 
 @njit
-def read_windows(
-    first: int, last: int, grey: Any, stuck: Any, scale: float, centre: Any, wanted: Any, square: Any, inside: Any,
-    basis: Any, near_start: Any, near: Any, core: int, at: Any, painted: Any, origin: Any, z: Any,
-    weight: Any,
+def read_window(
+    n: int, grey: Any, stuck: Any, scale: float, centre: Any, square: Any, inside: Any, basis: Any, near_start: Any,
+    near: Any, core: int, at: Any, painted: Any, shown: Any, room: Any, origin: Any, z: Any, weight: Any,
 ) -> None:  # fmt: skip
-    """Read the windows of the particles `first` to `last`.
+    """Read the window of particle `n`.
 
     Parameters
     ----------
     grey, stuck, scale
         (H, W) grey levels, those at which they are stuck, as from `Image`, and 1 / noise.
-    centre, wanted
-        (N, 2) of the windows, px; and (N,) for which of them anything is done.
+    centre
+        (N, 2) of all particles, px.
     square, inside, basis
         Of the `Window`.
     near_start, near
         Which of them are neighbours, as from `neighbours`.
-    core, at, painted
-        What neighbours add to the grey levels is taken off, as far as it is known: (N, side, side) in units of the
-        noise, about the middle pixels (N, 2), as x and y; it reaches `core` px.
+    core, at, painted, shown
+        What neighbours add to the grey levels is taken off, as far as it is known: (2, N, side, side) in units of the
+        noise, about the middle pixels (2, N, 2), as x and y; of both it is the one that is `shown` (N,). It reaches
+        `core` px.
+    room
+        (side, side) to work in.
     origin
-        (N, 4) gets the centre's nearest place in the tables, x and y in px, its number, and the grey level that z
+        (4,) gets the centre's nearest place in the tables, x and y in px, its number, and the grey level that z
         counts from, in units of the noise.
     z, weight
-        (N, P) get the grey levels, in units of the noise, and 1, or 0 outside of the image, on pixels that are stuck
+        (P,) get the grey levels, in units of the noise, and 1, or 0 outside of the image, on pixels that are stuck
         and on those nearer to a neighbour.
     """
-    side, phases = painted.shape[1], round(math.sqrt(len(inside)))
-    room = np.empty((side, side), np.float32)
-    flat = room.reshape(-1)
-    for n in range(first, last):
-        if not wanted[n]:
-            continue
-        along, down = math.floor(centre[n, 0] * phases + 0.5), math.floor(centre[n, 1] * phases + 0.5)
-        j, i = (along + phases // 2) // phases, (down + phases // 2) // phases
-        phase = (down - i * phases + phases // 2) * phases + along - j * phases + phases // 2
-        middle = grey[min(max(i, 0), grey.shape[0] - 1), min(max(j, 0), grey.shape[1] - 1)]
-        origin[n, 0], origin[n, 1], origin[n, 2], origin[n, 3] = along / phases, down / phases, phase, scale * middle
-        top, left = i - side // 2, j - side // 2
-        weight[n] = inside[phase]
-        if not _cut_out(grey, scale, middle, top, left, room):
-            _leave_outside(grey.shape, top, left, square, side, weight[n])
-        if stuck[0] > -np.inf or stuck[1] < np.inf:
-            _leave_stuck(grey, stuck, top, left, square, side, weight[n])
-        for k in range(near_start[n], near_start[n + 1]):
-            m = near[k]
-            _take_off(painted[m], at[m, 1] - i, at[m, 0] - j, core, room)
-            dx, dy = centre[m, 0] - origin[n, 0], centre[m, 1] - origin[n, 1]
-            _leave_nearer(basis[phase], np.float32(dx), np.float32(dy), weight[n])
-        for p in range(square.size):
-            z[n, p] = flat[square[p]]
+    side, phases = len(room), round(math.sqrt(len(inside)))
+    along, down = math.floor(centre[n, 0] * phases + 0.5), math.floor(centre[n, 1] * phases + 0.5)
+    j, i = (along + phases // 2) // phases, (down + phases // 2) // phases
+    phase = (down - i * phases + phases // 2) * phases + along - j * phases + phases // 2
+    middle = grey[min(max(i, 0), grey.shape[0] - 1), min(max(j, 0), grey.shape[1] - 1)]
+    origin[0], origin[1], origin[2], origin[3] = along / phases, down / phases, phase, scale * middle
+    top, left = i - side // 2, j - side // 2
+    weight[:] = inside[phase]
+    if not _cut_out(grey, middle, top, left, room):
+        _leave_outside(grey.shape, top, left, square, side, weight)
+    if stuck[0] > -np.inf or stuck[1] < np.inf:
+        _leave_stuck(grey, stuck, top, left, square, side, weight)
+    for k in range(near_start[n], near_start[n + 1]):
+        m = near[k]
+        of = shown[m]
+        _take_off(painted[of, m], np.float32(1 / scale), at[of, m, 1] - i, at[of, m, 0] - j, core, room)
+        dx, dy = centre[m, 0] - origin[0], centre[m, 1] - origin[1]
+        _leave_nearer(basis[phase], np.float32(dx), np.float32(dy), weight)
+    _gather(room.reshape(-1), square, np.float32(scale), middle, z)
 
 
-@njit(fastmath=True)
-def _cut_out(grey: Any, scale: float, middle: float, top: int, left: int, room: Any) -> bool:
+@njit
+def _cut_out(grey: Any, middle: Any, top: int, left: int, room: Any) -> bool:
     """Copy a square of the image; return whether all of it was there."""
-    factor, zero = np.float32(scale), np.float32(middle)
     side = room.shape[0]
     first_row, last_row = max(0, -top), min(side, grey.shape[0] - top)
     first, last = max(0, -left), min(side, grey.shape[1] - left)
     whole = first_row == 0 and first == 0 and last_row == side and last == side
     if not whole:
-        room[:] = _NONE
+        room[:] = middle
     for i in range(first_row, last_row):
-        line, into = grey[top + i], room[i]
         for j in range(first, last):
-            into[j] = factor * (line[left + j] - zero)
+            room[i, j] = grey[top + i, left + j]
     return whole
+
+
+@njit(fastmath=True)
+def _gather(flat: Any, square: Any, scale: Any, middle: Any, z: Any) -> None:
+    for p in range(square.size):
+        z[p] = scale * (flat[square[p]] - middle)
 
 
 @njit
@@ -168,7 +169,7 @@ def _leave_stuck(grey: Any, stuck: Any, top: int, left: int, square: Any, side: 
 
 
 @njit(fastmath=True)
-def _take_off(painted: Any, down: int, along: int, core: int, room: Any) -> None:
+def _take_off(painted: Any, noise: Any, down: int, along: int, core: int, room: Any) -> None:
     """Subtract what a neighbour adds, whose window is so many pixels further down and along."""
     side = room.shape[0]
     least, most = side // 2 - core, side // 2 + core + 1
@@ -176,7 +177,7 @@ def _take_off(painted: Any, down: int, along: int, core: int, room: Any) -> None
     for i in range(max(0, down + least), min(side, down + most)):
         line, into = painted[i - down], room[i]
         for j in range(first, last):
-            into[j] -= line[j - along]
+            into[j] -= noise * line[j - along]
 
 
 @njit(fastmath=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +30,7 @@ _HALF = 0.5
 _RING_PX = 0.45
 _LOOK_PX = 2 * _RING_PX  # distance of the knots while the core is not known
 _FAR = 0.8  # of the radius: beyond is background
+_RADII_PX = [knots.core_px for knots in CORES]
 
 
 def typical_profile(
@@ -51,7 +53,7 @@ def typical_profile(
         Largest radius, px.
     """
     most = spacing(places[:: len(places) // _SPACED + 1], places, radius_px)
-    widest = max((knots for knots in CORES if knots.core_px <= most), default=CORES[0])
+    widest = CORES[max(bisect_right(_RADII_PX, most) - 1, 0)]
     rings = round(widest.core_px / _RING_PX)
     sample = some_bright(height, wanted, _SAMPLE)
     sums, counts = np.zeros((sample.size, rings)), np.zeros((sample.size, rings))
@@ -62,8 +64,7 @@ def typical_profile(
     look = Knots(rings // 2, _LOOK_PX)
     form, noise = _fit_rings(*_splines_of_rings(look), *prior.of(look), sample.size, said, weight, spread)
     enough = _MARGIN * _useful_knots(form, noise) * _LOOK_PX + _MARGIN_PX
-    knots = next((knots for knots in CORES if knots.core_px >= enough), widest)
-    knots = min(knots, widest, key=lambda each: each.core_px)
+    knots = CORES[min(bisect_left(_RADII_PX, enough), CORES.index(widest))]
     form, _ = _fit_rings(*_splines_of_rings(knots), *prior.of(knots), sample.size, said, weight, spread)
     form -= form[-1]
     return knots, form
@@ -75,15 +76,19 @@ def some_bright(height: Doubles, wanted: npt.NDArray[np.bool_], most: int) -> np
     Not the brightest: among equal ones they are those whose centre the noise has raised, and a profile would be learnt
     from them that is too high and too narrow.
     """
-    bright = np.sort(np.abs(height[wanted]))[-most:][:1] * _HALF
-    some = np.flatnonzero(wanted & (np.abs(height) >= bright))
-    return some[np.arange(min(most, some.size)) * some.size // min(most, some.size)] if some.size else some
+    some = np.flatnonzero(wanted)
+    if some.size <= most:
+        return some
+    bright = np.abs(height[some])
+    some = some[bright >= _HALF * np.partition(bright, -most)[-most]]
+    chosen: npt.NDArray[np.intp] = some[np.arange(most) * some.size // most]
+    return chosen
 
 
 @lru_cache(maxsize=64)
 def _splines_of_rings(knots: Knots) -> tuple[Doubles, npt.NDArray[np.int64]]:
     """Return (K, R) the splines in the middle of each ring of the core, and (K,) the first ring of each."""
-    middles = _RING_PX * (np.arange(round(knots.core_px / _RING_PX)) + 0.5)
+    middles = _RING_PX * (np.arange(round(knots.core_px / _RING_PX), dtype=np.float64) + 0.5)
     value = splines(middles, knots)[0]
     return value, (value > 0).argmax(axis=1)
 
@@ -119,7 +124,7 @@ def _sum_rings(
 
 @njit
 def _add_up(sums: Any, counts: Any, height: Any) -> Any:
-    """Return what all say of each ring, for height 1: weighed sums over the level, weights, and the noise of the sums."""
+    """Return what all say of each ring, for height 1: weighed sums over the level, weights, and noise of the sums."""
     rings = sums.shape[1]
     said, weight, spread = np.zeros(rings), np.zeros(rings), np.zeros(rings)
     for s in range(height.size):

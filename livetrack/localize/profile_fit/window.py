@@ -29,22 +29,22 @@ _LANES = 32  # the pixels are filled up to multiples, for the processor's vector
 
 
 class Knots(NamedTuple):
-    """Where the unknowns of a profile are: `count` of them, K, every `step_px` from the centre on."""
+    """Where the unknowns of a profile are: K = `number`, every `step_px` from the centre on."""
 
-    count: int
+    number: int
     step_px: float
 
     @property
     def core_px(self) -> float:
         """Radius within which the profile is not level."""
-        return self.count * self.step_px
+        return self.number * self.step_px
 
 
 _LADDER = (  # radius of a core, px, and its knots: what is small changes quickly, and 1.2 px are near enough for rings
     (4.5, 6), (5.4, 7), (6.3, 6), (7.2, 7), (9.0, 8), (10.8, 9), (12.6, 11), (14.4, 12), (18.0, 15), (21.6, 18),
     (25.2, 21), (28.8, 24), (36.0, 30),
 )  # fmt: skip
-CORES = tuple(Knots(count, core_px / count) for core_px, count in _LADDER)
+CORES = tuple(Knots(number, core_px / number) for core_px, number in _LADDER)
 """Of which one is chosen for an image: a few, so that their tables are soon all there."""
 
 
@@ -115,19 +115,19 @@ def splines(r: Doubles, knots: Knots) -> tuple[Doubles, Doubles]:
 
     Cubic B-splines, folded at the centre, about which the profile is even, and at the level beyond the core.
     """
-    count, px = knots
-    value = np.zeros((*r.shape[:-1], count, r.shape[-1]))
+    number, px = knots
+    value = np.zeros((*r.shape[:-1], number, r.shape[-1]))
     derivative = np.zeros_like(value)
     beyond = r >= knots.core_px
     first = np.floor(r / px).astype(np.intp) - 1
     for k in (first + step for step in range(_SPLINES)):
         t = r / px - k
         near, far = np.abs(t), np.maximum(2 - np.abs(t), 0)
-        at = np.minimum(np.abs(k), count - 1)
+        at = np.minimum(np.abs(k), number - 1)
         _add(value, at, np.where(near < 1, (4 - 6 * near**2 + 3 * near**3) / 6, far**3 / 6) * ~beyond)
         slope = np.sign(t) * np.where(near < 1, -2 * near + 1.5 * near**2, -(far**2) / 2) / px
         _add(derivative, at, slope * ~beyond)
-    value[..., count - 1, :][beyond] = 1.0
+    value[..., number - 1, :][beyond] = 1.0
     return value, derivative
 
 
