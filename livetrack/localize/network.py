@@ -237,13 +237,16 @@ class NetworkLocalizer:
         """Fit the profiles of `rows` in the image that was measured last."""
         if not self._profile_fit or len(rows) == 0:
             return
+        if self.card.symmetry == "round":
+            if self._grey.shape != self._image.shape:
+                self._grey = np.empty(self._image.shape, np.float32)
+            fit_profiles(
+                self._image, self._noise, rows, _WINDOW * self.card.crop_px,
+                room=self._grey, prior=self._prior, camera=self._camera, threads=self._threads,
+            )  # fmt: skip
+            return
         if self._image is not self._grey:
             self._grey = to_float(self._image, self._grey)
-        if self.card.symmetry == "round":
-            fit_profiles(
-                self._grey, self._noise, rows, _WINDOW * self.card.crop_px,
-                prior=self._prior, camera=self._camera, threads=self._threads,
-            )  # fmt: skip
         if self.card.symmetry == "half turn":
             window = _LONG_WINDOW * self.card.crop_px
             fit_symmetric(self._grey, self._noise, rows, window, threads=self._threads)

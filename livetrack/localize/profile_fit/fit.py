@@ -16,7 +16,7 @@ from livetrack.localize.profile_fit.noise_law import CameraLaw, estimated_law
 from livetrack.localize.profile_fit.pixels import Image
 from livetrack.localize.profile_fit.prior import ProfilePrior
 from livetrack.localize.profile_fit.typical import some_bright, typical_profile
-from livetrack.localize.profile_fit.window import CORES, Knots, window_of
+from livetrack.localize.profile_fit.window import CORES, REACH, Knots, window_of
 from livetrack.localize.threads import share
 from livetrack.particles import Flag, Rows
 
@@ -38,11 +38,12 @@ _EDGE = np.uint32(Flag.EDGE)
 
 
 def fit_profiles(
-    grey: npt.NDArray[np.float32],
+    image: npt.NDArray[Any],
     noise: float,
     rows: Rows,
     radius_px: float,
     *,
+    room: npt.NDArray[np.float32] | None = None,
     prior: ProfilePrior = _SMOOTH,
     camera: CameraLaw | None = None,
     threads: int = 1,
@@ -51,14 +52,16 @@ def fit_profiles(
 
     Parameters
     ----------
-    grey
-        (H, W) grey levels.
+    image
+        (H, W) grey levels, uint8, uint16 or float32.
     noise
         Standard deviation of the background's noise, grey levels, > 0 where there are rows.
     rows
         (N,) as the network gives them; those at the edge, and those that the fit takes too far, stay as they are.
     radius_px
         Of the largest core that is fitted, px; where the particles are smaller, so is the core.
+    room
+        (H, W) to work in, where the image is not float32; else it is made.
     prior
         What is known of the particles' profiles.
     camera
@@ -66,12 +69,14 @@ def fit_profiles(
     threads
         That share the particles, at least 1. The result is the same whatever their number.
     """
-    begin, height, wanted = _starts(rows, grey, noise)
+    begin, height, wanted = _starts(rows, image, noise)
     if not wanted.any():
         return
-    image = Image.of(grey, noise, begin, radius_px)
-    knots, form = typical_profile(image, begin, height, wanted, prior, radius_px)
-    fit = _Fit(image, begin, height, wanted, knots, form, prior, threads)
+    if room is None:
+        room = np.empty(image.shape, np.float32)
+    seen = Image.of(image, room, noise, begin, radius_px, REACH * radius_px + FURTHEST_PX + 1)
+    knots, form = typical_profile(seen, begin, height, wanted, prior, radius_px)
+    fit = _Fit(seen, begin, height, wanted, knots, form, prior, threads)
     fit.survey(camera)
     fit.step(wanted)
     unsettled = wanted
@@ -133,7 +138,7 @@ class _Fit:
 
         The law is the camera's where it is given.
         """
-        sample = some_bright(self._height, self.good, _SURVEYED)
+        sample = some_bright(self._begin, self._height, self.good, _SURVEYED)
         wanted = np.zeros_like(self.good)
         wanted[sample] = True
         for _ in range(_SURVEY_STEPS):
@@ -178,29 +183,29 @@ def make_tables(prior: ProfilePrior) -> None:
 
 
 @njit
-def _starts(rows: Any, grey: Any, noise: float) -> Any:
+def _starts(rows: Any, image: Any, noise: float) -> Any:
     """Return each row's place (N, 2), its height (N,) in units of the noise, and (N,) whether it is to be fitted."""
     begin, height, wanted = np.empty((rows.size, 2)), np.empty(rows.size), np.empty(rows.size, np.bool_)
     for n in range(rows.size):
         begin[n, 0], begin[n, 1] = rows[n]["x"], rows[n]["y"]
-        height[n] = _plausible(grey, noise, begin[n], rows[n]["intensity"] / noise)
+        height[n] = _plausible(image, noise, begin[n], rows[n]["intensity"] / noise)
         wanted[n] = rows[n]["flags"] & _EDGE == 0
     return begin, height, wanted
 
 
 @njit
-def _plausible(grey: Any, noise: float, place: Any, height: float) -> float:
+def _plausible(image: Any, noise: float, place: Any, height: float) -> float:
     """Return the height, in units of the noise, or what the pixels about the centre say, where that is far more.
 
     Where a core is as bright as its ring is dark, the network may say that there is no height: the prior, scaled by it,
     would crush the profile.
     """
-    rows, columns = grey.shape
+    rows, columns = image.shape
     i, j = round(place[1]), round(place[0])
     least, most = np.inf, -np.inf
     for d in _LOOK_PX:
-        across = grey[min(max(i, 0), rows - 1), min(max(j + d, 0), columns - 1)]
-        along = grey[min(max(i + d, 0), rows - 1), min(max(j, 0), columns - 1)]
+        across = float(image[min(max(i, 0), rows - 1), min(max(j + d, 0), columns - 1)])
+        along = float(image[min(max(i + d, 0), rows - 1), min(max(j, 0), columns - 1)])
         least = min(least, across, along)
         most = max(most, across, along)
     spread = 0.5 * (most - least) / noise

@@ -22,7 +22,7 @@ class Image(NamedTuple):
     """Grey levels, and what holds for all of them."""
 
     grey: npt.NDArray[np.float32]
-    """(H, W)."""
+    """(H, W), where somebody will look."""
     noise: float
     """Standard deviation of the background's noise, grey levels."""
     level: float
@@ -31,51 +31,84 @@ class Image(NamedTuple):
     """Grey levels at which pixels are stuck, cut off at zero and saturated; infinite where there are none."""
 
     @classmethod
-    def of(cls, grey: npt.NDArray[np.float32], noise: float, places: npt.NDArray[np.float64], reach_px: float) -> Image:
-        """Measure the rest, the ends of the scale where somebody will look: up to `reach_px` about `places` (N, 2).
+    def of(
+        cls, image: npt.NDArray[Any], room: npt.NDArray[np.float32], noise: float, places: npt.NDArray[np.float64],
+        reach_px: float, window_px: float,
+    ) -> Image:  # fmt: skip
+        """Measure the rest, and copy what is not float32 to `room` (H, W): up to `window_px` about `places` (N, 2).
 
-        An end of the scale shows as an extreme that several pixels share; though not most of them, as the background
-        of an image without noise does.
+        An end of the scale shows up to `reach_px` about them as an extreme that several pixels share; though not most
+        of them, as the background of an image without noise does.
         """
-        step = round(math.sqrt(grey.size / _SAMPLES)) | 1  # odd, so as not to fall in step with a pattern
-        sample = np.sort(grey[::step, ::step], axis=None)  # a partition takes 1 ms where grey levels are few
+        step = round(math.sqrt(image.size / _SAMPLES)) | 1  # odd, so as not to fall in step with a pattern
+        sample = np.sort(image[::step, ::step], axis=None)  # a partition takes 1 ms where grey levels are few
         level = float(sample[sample.size // 2])
-        darkest, brightest, lows, highs, looked = _extremes(grey, places, math.ceil(reach_px))
+        darkest, brightest, lows, highs, looked = _extremes(image, places, math.ceil(reach_px))
         few, most = _FEWEST, _MOST * looked
-        return cls(
-            grey, noise, level,
-            (darkest if few <= lows <= most else -math.inf, brightest if few <= highs <= most else math.inf),
-        )  # fmt: skip
+        stuck = darkest if few <= lows <= most else -math.inf, brightest if few <= highs <= most else math.inf
+        if image.dtype == np.float32:
+            return cls(image, noise, level, stuck)
+        _copy(image, places, math.ceil(window_px), room)
+        return cls(room, noise, level, stuck)
 
 
-@njit(fastmath=True)
-def _extremes(grey: Any, places: Any, reach: int) -> Any:
-    """Return the least and the largest grey level about `places`, how many pixels have each, and how many there are.
-
-    Of crowded images all pixels are looked at, once.
-    """
-    height, width = grey.shape
+@njit
+def _boxes(places: Any, reach: int, height: int, width: int) -> Any:
+    """Return (N, 4) top, bottom, left and right of a box about each place, or of all once where that is less."""
+    if len(places) * (2 * reach + 1) ** 2 > height * width:
+        return np.array([[0, height, 0, width]])
     boxes = np.empty((len(places), 4), np.int64)
     for n in range(len(places)):
         x, y = round(places[n, 0]), round(places[n, 1])
         boxes[n] = max(0, y - reach), min(height, y + reach + 1), max(0, x - reach), min(width, x + reach + 1)
-    if len(places) * (2 * reach + 1) ** 2 > grey.size:
-        boxes = np.array([[0, height, 0, width]])
-    least = most = grey[boxes[0, 0], boxes[0, 2]]
-    for top, bottom, left, right in boxes:
+    return boxes
+
+
+@njit
+def _copy(image: Any, places: Any, reach: int, room: Any) -> None:
+    for top, bottom, left, right in _boxes(places, reach, *image.shape):
         for i in range(top, bottom):
-            line = grey[i, left:right]
+            line, into = image[i, left:right], room[i, left:right]
             for j in range(line.size):
-                least, most = min(least, line[j]), max(most, line[j])
+                into[j] = line[j]
+
+
+@njit
+def _extremes(image: Any, places: Any, reach: int) -> Any:
+    """Return the least and the largest grey level about `places`, how many pixels have each, and how many there are."""
+    boxes = _boxes(places, reach, *image.shape)
+    least = most = image[boxes[0, 0], boxes[0, 2]]
     lows, highs, looked = 0, 0, 0
     for top, bottom, left, right in boxes:
         for i in range(top, bottom):
-            line = grey[i, left:right]
+            line = image[i, left:right]
             looked += line.size
-            for j in range(line.size):
-                lows += line[j] == least
-                highs += line[j] == most
+            low, high = _ends(line)
+            if low < least:
+                least, lows = low, 0
+            if high > most:
+                most, highs = high, 0
+            if low == least:
+                lows += _count(line, low)
+            if high == most:
+                highs += _count(line, high)
     return float(least), float(most), lows, highs, looked
+
+
+@njit(fastmath=True)
+def _ends(line: Any) -> Any:
+    low, high = line[0], line[0]
+    for j in range(line.size):
+        low, high = min(low, line[j]), max(high, line[j])
+    return low, high
+
+
+@njit(fastmath=True)
+def _count(line: Any, value: Any) -> int:
+    count = 0
+    for j in range(line.size):
+        count += line[j] == value
+    return count
 
 
 @njit

@@ -26,7 +26,8 @@ _SAMPLE = 12  # and the typical profile
 _USEFUL = 0.98  # share of the information on the position that lies within it
 _MARGIN, _MARGIN_PX = 1.25, 1.5  # beyond it, for the background
 _BRIGHT = 10.0  # in units of the noise: what is brighter counts no more for the typical profile
-_HALF = 0.5
+_HALF, _BLOCK_PX = 0.5, 8.0
+_SPREAD = np.array([0.7548776662, 0.5698402910])  # multiples of these fill a unit evenly (Roberts' R2 sequence)
 _RING_PX = 0.45
 _LOOK_PX = 2 * _RING_PX  # distance of the knots while the core is not known
 _FAR = 0.8  # of the radius: beyond is background
@@ -55,7 +56,7 @@ def typical_profile(
     most = spacing(places[:: len(places) // _SPACED + 1], places, radius_px)
     widest = CORES[max(bisect_right(_RADII_PX, most) - 1, 0)]
     rings = round(widest.core_px / _RING_PX)
-    sample = some_bright(height, wanted, _SAMPLE)
+    sample = some_bright(places, height, wanted, _SAMPLE)
     sums, counts = np.zeros((sample.size, rings)), np.zeros((sample.size, rings))
     near = neighbours(places[sample], places, 2 * widest.core_px)
     _sum_rings(image.grey, image.stuck, 1 / image.noise, places, sample, *near, sums, counts)
@@ -70,19 +71,20 @@ def typical_profile(
     return knots, form
 
 
-def some_bright(height: Doubles, wanted: npt.NDArray[np.bool_], most: int) -> npt.NDArray[np.intp]:
+def some_bright(places: Doubles, height: Doubles, wanted: npt.NDArray[np.bool_], most: int) -> npt.NDArray[np.intp]:
     """Return the numbers of `most` of the `wanted` particles, or all, from all over the image, that are bright.
 
     Not the brightest: among equal ones they are those whose centre the noise has raised, and a profile would be learnt
-    from them that is too high and too narrow.
+    from them that is too high and too narrow. Which ones depends on each one's own place, so that they stay the same
+    where another particle comes or goes.
     """
     some = np.flatnonzero(wanted)
     if some.size <= most:
         return some
     bright = np.abs(height[some])
     some = some[bright >= _HALF * np.partition(bright, -most)[-most]]
-    chosen: npt.NDArray[np.intp] = some[np.arange(most) * some.size // most]
-    return chosen
+    turn = (np.round(places[some] / _BLOCK_PX) @ _SPREAD) % 1
+    return np.sort(some[np.argsort(turn, kind="stable")[:most]])
 
 
 @lru_cache(maxsize=64)
