@@ -72,7 +72,7 @@ def robustness(
     difference, worse, better = (np.concatenate(each) for each in (differences, stated, clean))
     added = worse**2 - better**2
     sure = added > 0
-    spread = _spread(difference[sure] / np.sqrt(added[sure]))
+    spread = _spread(difference / worse)
     recall = difference.size / 2 / particles if particles else 0.0
     made = (
         f"the recording with each frame's light at 0.5-1.5 of the mean, falling from 1.5 to 0.5 of that across it, and "
@@ -89,15 +89,15 @@ def robustness(
         ),
         Line(
             name=f"{name}: the recording made worse, differences",
-            definition=f"{made}; 1.4826 x median of |difference| / sqrt(x_std^2 - clean x_std^2): both share the "
-            "recording's own noise, so that the difference is made of the added noise alone; for the rows that are "
-            "less sure than before; beside it the same over x_std, and over the root of the sum of squares",
+            definition=f"{made}; 1.4826 x median of |difference| / x_std, that of the frame made worse; beside it over "
+            "the root of the sum of both frames' squares, and over that of their difference, which would be right if "
+            "the clean frame's x_std told of noise alone that both share",
             n=int(difference.size // 2),
             figures={
                 "spread": spread,
                 "share_less_sure": float(sure.mean()) if sure.size else None,
-                "spread_over_x_std": _spread(difference / worse),
                 "spread_over_sum": _spread(difference / np.sqrt(worse**2 + better**2)),
+                "spread_over_added": _spread(difference[sure] / np.sqrt(added[sure])),
                 "x_std_px": float(np.median(worse)) if worse.size else None,
                 "clean_x_std_px": float(np.median(better)) if better.size else None,
             },
