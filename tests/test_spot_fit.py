@@ -12,6 +12,10 @@ from scipy.special import erf
 from livetrack import Tracker, load_config
 from livetrack.localize.models import models_folder
 from livetrack.localize.profile_fit import PROFILE_STEP_PX, CameraLaw, ProfilePrior, fit_profiles
+from livetrack.localize.profile_fit.linear import eliminate, invert, solve
+from livetrack.localize.profile_fit.pixels import Image
+from livetrack.localize.profile_fit.typical import some_bright, typical_profile
+from livetrack.localize.profile_fit.window import splines
 from livetrack.particles import Rows, empty_rows
 from livetrack.training.profiles import draw_profiles
 from livetrack.training.recipe import load_recipe
@@ -64,6 +68,10 @@ def seen(x: np.ndarray, y: np.ndarray, height: float, rng: np.random.Generator, 
     rows["x_std"] = rows["y_std"] = 0.3
     rows["intensity"] = height * np.exp(rng.normal(0, 0.2, x.size))
     return rows
+
+
+def equal(some: Rows, others: Rows) -> bool:
+    return all(np.array_equal(some[name], others[name], equal_nan=True) for name in some.dtype.names or ())
 
 
 def bound(sigma: float, snr: float, shot: float, even: bool = False) -> float:
@@ -210,7 +218,7 @@ def test_the_intensity_is_the_height_over_the_background() -> None:
 
 
 def test_structure_in_the_background_is_not_taken_for_noise() -> None:
-    """Ripples 12 px long, as high as four times the noise: taken for it, they would treble x_std (1.31-1.36 with other seeds)."""
+    """Ripples 12 px long, as high as four times the noise: they would treble x_std, which grows by a third."""
     rng = np.random.default_rng(8)
     x, y, side = grid(200, rng)
     image = 100 + 30 * picture(x, y, 1.5, side) + rng.normal(size=(side, side))
@@ -231,6 +239,107 @@ def test_a_camera_in_the_settings_reaches_the_fit(tmp_path: Path) -> None:
     found, told = (Tracker.of(load_config(given)).localizer.localize(image) for given in (None, path))
     assert len(found) == len(told) == 1
     assert told["x_std"][0] > 1.4 * found["x_std"][0]
+
+
+@pytest.mark.parametrize(("offset", "read_noise"), [(100.0, 0.0), (100.0, 0.001), (150.0, 1.0)])
+def test_a_law_that_cannot_be_is_no_disaster(offset: float, read_noise: float) -> None:
+    """An offset at the background or above it would leave the background no noise at all."""
+    rng = np.random.default_rng(12)
+    x, y, side = grid(25, rng)
+    image = (100 + 60 * picture(x, y, 1.5, side) + rng.normal(0, 2, (side, side))).astype(np.float32)
+    rows = seen(x, y, 60.0, rng)
+    fit_profiles(image, 2.0, rows, 12.0, prior=PRIOR, camera=CameraLaw(1.0, offset, read_noise))
+    assert math.sqrt(np.mean((rows["x"] - x) ** 2)) < 3 * bound(1.5, 30.0, 0.0)
+
+
+def test_a_particle_more_or_less_or_another_order_hardly_changes_the_others() -> None:
+    """By less than a tenth of their uncertainty, with more particles than are asked what they have in common."""
+    rng = np.random.default_rng(13)
+    x, y, side = grid(400, rng)
+    image = (100 + 9 * picture(x, y, 1.3, side) + rng.normal(size=(side, side))).astype(np.float32)
+    whole = seen(x, y, 9.0, rng)
+    order = rng.permutation(400)
+    others = [np.delete(whole, n) for n in rng.choice(400, 6, replace=False)] + [whole[order]]
+    fit_profiles(image, 1.0, whole, 12.0, prior=PRIOR)
+    for rows in others:
+        fit_profiles(image, 1.0, rows, 12.0, prior=PRIOR)
+        near = np.abs(rows["x"][:, None] - whole["x"]) + np.abs(rows["y"][:, None] - whole["y"])
+        same = whole[near.argmin(axis=1)]
+        assert np.median(np.abs(rows["x"] - same["x"]) / same["x_std"]) < 0.05
+        assert math.sqrt(np.mean(((rows["x"] - same["x"]) / same["x_std"]) ** 2)) < 0.1
+
+
+def test_those_who_are_asked_are_bright_but_not_the_brightest() -> None:
+    rng = np.random.default_rng(14)
+    places, height, wanted = rng.uniform(0, 500, (300, 2)), 10 + rng.normal(size=300), np.ones(300, np.bool_)
+    height[:50] = 1.0
+    wanted[50:60] = False
+    some = some_bright(places, height, wanted, 48)
+    assert len(set(some)) == 48
+    assert some.min() >= 60
+    assert np.mean(height[some]) == pytest.approx(10, abs=0.5)  # the brightest have 11.5
+    assert some_bright(places, height, wanted, 400).tolist() == [*range(50), *range(60, 300)]
+
+
+@pytest.mark.parametrize("radius", [1.0, 12.0])
+def test_pixels_of_any_kind_are_fitted_alike(radius: float) -> None:
+    """Of an image that is not float32 no more is copied than what is looked at."""
+    rng = np.random.default_rng(15)
+    x, y, side = grid(49, rng)
+    image = (20 + 40 * picture(x, y, 1.3, side) + rng.normal(0, 2, (side, side))).clip(0, 255).astype(np.uint8)
+    start = seen(x, y, 40.0, rng, off=0.5)
+    found = []
+    for kind in (np.uint8, np.uint16, np.float32):
+        rows, room = start.copy(), np.full(image.shape, np.nan, np.float32)
+        fit_profiles(image.astype(kind), 2.0, rows, radius, room=room, prior=PRIOR)
+        found.append(rows)
+    assert equal(found[0], found[1])
+    assert equal(found[0], found[2])
+
+
+def test_a_row_outside_of_the_image_is_left_as_it_is() -> None:
+    rng = np.random.default_rng(16)
+    image = (100 + 50 * picture(np.array([40.2]), np.array([39.7]), 1.5, 80) + rng.normal(size=(80, 80))).astype(
+        np.float32
+    )
+    rows = seen(np.array([40.2, 40.0, np.nan, -30.0]), np.array([39.7, 1e6, 10.0, 10.0]), 50.0, rng)
+    before = rows.copy()
+    fit_profiles(image, 1.0, rows, 12.0, prior=PRIOR)
+    assert rows["x"][0] == pytest.approx(40.2, abs=0.1)
+    assert equal(rows[1:], before[1:])
+
+
+def test_knots_follow_the_core() -> None:
+    rng = np.random.default_rng(17)
+    cores = []
+    for sigma in (1.0, 2.5):
+        x, y, side = grid(25, rng)
+        image = (100 + 30 * picture(x, y, sigma, side) + rng.normal(size=(side, side))).astype(np.float32)
+        places = np.stack([x, y], axis=1)
+        seen_image = Image.of(image, image, 1.0, places, 12.0, 22.0)
+        knots, form = typical_profile(seen_image, places, np.full(25, 30.0), np.ones(25, np.bool_), PRIOR, 18.0)
+        assert len(form) == knots.number
+        r = np.arange(0, 2 * sigma, 0.5)
+        profile = form @ splines(r, knots)[0]
+        assert profile / profile[0] == pytest.approx(spot(r, 0 * r, sigma) / spot(r[:1], r[:1], sigma), abs=0.05)
+        cores.append(knots)
+    assert (cores[0].core_px, cores[0].step_px) == (5.4, pytest.approx(0.77, abs=0.01))
+    assert cores[1].core_px > 8
+    assert cores[1].step_px > 1.1
+
+
+def test_systems_are_solved_row_by_row() -> None:
+    rng = np.random.default_rng(18)
+    root = rng.normal(size=(9, 9))
+    matrix, answer = root @ root.T + np.eye(9), rng.normal(size=9)
+    factors, right, solution, inverse = matrix.copy(), answer.copy(), np.empty(9), np.empty((9, 9))
+    assert eliminate(factors, right, 0, 7)
+    assert eliminate(factors, right, 7, 9)
+    solve(factors, right, solution)
+    invert(factors, inverse)
+    assert solution == pytest.approx(np.linalg.solve(matrix, answer))
+    assert np.tril(inverse) == pytest.approx(np.tril(np.linalg.inv(matrix)))
+    assert not eliminate(-matrix, right, 0, 9)
 
 
 def test_a_model_carries_the_profiles_of_its_recipe() -> None:

@@ -86,7 +86,7 @@ class NetworkLocalizer:
         pictured = profile_fit and self.card.symmetry == "none"
         self._template_fit = TemplateFit.of_recipe(self.card.recipe["particles"]) if pictured else None
         self._image: npt.NDArray[Any] = np.empty((0, 0), np.uint16)  # that was measured last, as kernels read it
-        self._grey = np.empty((0, 0), np.float32)  # the same, where numbers of 32 bits are needed
+        self._grey = np.empty((0, 0), np.float32)  # room for it, where numbers of 32 bits are needed
         self._noise = 0.0
 
     def find(self, image: npt.NDArray[Any]) -> Rows:
@@ -164,8 +164,8 @@ class NetworkLocalizer:
             make_tables(self._prior)
         rng = np.random.default_rng(0)
         image = (100 + 10 * rng.random(shape)).astype(dtype)
-        middle = empty_rows(1)
-        middle["y"], middle["x"] = shape[0] // 2, shape[1] // 2
+        middle = empty_rows(2)
+        middle["y"], middle["x"] = shape[0] // 2, shape[1] // 2 + np.arange(2)
         for each in (image, to_float(image)):  # other kernels where frames are read-only, or in two pieces
             self.localize(each)
             self.refine(each, middle)
@@ -238,20 +238,25 @@ class NetworkLocalizer:
         if not self._profile_fit or len(rows) == 0:
             return
         if self.card.symmetry == "round":
-            if self._grey.shape != self._image.shape:
-                self._grey = np.empty(self._image.shape, np.float32)
             fit_profiles(
                 self._image, self._noise, rows, _WINDOW * self.card.crop_px,
-                room=self._grey, prior=self._prior, camera=self._camera, threads=self._threads,
+                room=self._room(), prior=self._prior, camera=self._camera, threads=self._threads,
             )  # fmt: skip
-            return
-        if self._image is not self._grey:
-            self._grey = to_float(self._image, self._grey)
         if self.card.symmetry == "half turn":
             window = _LONG_WINDOW * self.card.crop_px
-            fit_symmetric(self._grey, self._noise, rows, window, threads=self._threads)
+            fit_symmetric(self._whole_grey(), self._noise, rows, window, threads=self._threads)
         if self._template_fit is not None:
-            self._template_fit(self._grey, self._noise, rows, threads=self._threads)
+            self._template_fit(self._whole_grey(), self._noise, rows, threads=self._threads)
+
+    def _room(self) -> npt.NDArray[np.float32]:
+        """Return memory for the image that was measured last, float32."""
+        if self._grey.shape != self._image.shape:
+            self._grey = np.empty(self._image.shape, np.float32)
+        return self._grey
+
+    def _whole_grey(self) -> npt.NDArray[np.float32]:
+        """Return the image that was measured last as float32."""
+        return self._grey if self._image is self._grey else to_float(self._image, self._room())
 
     def _padded(self, length: int) -> int:
         return -(-length // self.card.multiple) * self.card.multiple

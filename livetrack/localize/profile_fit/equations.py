@@ -31,7 +31,7 @@ _NONE, _HALF, _ALL = np.float32(0), np.float32(0.5), np.float32(1)
 def step(
     first: int, last: int, grey: Any, stuck: Any, scale: float, square: Any, inside: Any, basis: Any, derivative: Any,
     direction: Any, near_start: Any, near: Any, core: int, at: Any, painted: Any, shown: Any, law: Any, prior: Any,
-    mean: Any, height: Any, begin: Any, wanted: Any, before: Any, centre: Any, profile: Any, result: Any, good: Any,
+    pull: Any, height: Any, begin: Any, wanted: Any, before: Any, centre: Any, profile: Any, result: Any, good: Any,
     moved: Any, doubted: Any, trust: Any,
 ) -> None:  # fmt: skip
     """Improve `centre` (N, 2) and `profile` (N, K + 2: the spline, and the slope) of the particles `first` to `last`.
@@ -47,8 +47,9 @@ def step(
         shown stays as it is, so that the order of the particles does not count; the other one is painted.
     law
         The variance of a grey level is law[0] + law[1] times the level, and law[2] at least, in units of the noise.
-    prior, mean, height
-        Of `ProfilePrior`, (K, K) and (K,), for a particle of height 1; and each particle's height (N,).
+    prior, pull, height
+        Of `ProfilePrior`, for a particle of height 1: the information (K, K), and its product with the mean (K,); and
+        each particle's height (N,).
     begin
         (N, 2) where the network saw the particle; the centre stays within FURTHEST_PX of it.
     wanted
@@ -56,8 +57,8 @@ def step(
     before
         (N, 2) the centres before this step.
     result
-        (N, 4) gets the variances of x and y and their covariance, px², and the height over the background, in units
-        of the noise.
+        (N, 4) gets the variances of x and y and their covariance, px², larger by up to two where a particle is hardly
+        seen, and the height over the background, in units of the noise.
     good
         (N,) becomes False where there is no solution.
     moved
@@ -79,13 +80,15 @@ def step(
             n, grey, stuck, scale, before, square, inside, basis, near_start, near, core, at, painted, shown, room,
             origin, z, weight,
         )  # fmt: skip
-        phase = int(origin[2])
         good[n] = _sum(weight) >= _LEAST_PIXELS
+        if not good[n]:
+            continue
+        phase = int(origin[2])
         _weigh(basis[phase], profile[n], law[0] + law[1] * origin[3], law[1], law[2], level, weight)
         _trust(trust[n], weight)
         _fill_profile(basis[phase], z, weight, part, normal, right)
-        _add_prior(normal, right, prior, mean, height[n])
-        good[n] = good[n] and eliminate(normal, right, 0, knots + 2)
+        _add_prior(normal, right, prior, pull, height[n])
+        good[n] = eliminate(normal, right, 0, knots + 2)
         if not good[n]:
             continue
         solve(normal, right, profile[n])
@@ -101,7 +104,7 @@ def step(
         new = 1 - shown[n]
         at[new, n, 0], at[new, n, 1] = math.floor(origin[0] + 0.5), math.floor(origin[1] + 0.5)
         _paint(basis[phase], shift, profile[n], centre[n] - origin[:2], square, level, painted[new, n])
-        result[n, :3] *= 1 + min(_HARDLY_SEEN / _sum_of_squares(level, weight), _ALL) ** 2
+        result[n, :3] *= 1 + min(_HARDLY_SEEN / max(_squared_snr(level, weight), _ALL), _ALL) ** 2
         moved[n] |= _doubt(basis[phase], profile[n], z, weight, level, doubted, trust[n])
 
 
@@ -109,7 +112,7 @@ def step(
 def noise_about(
     first: int, last: int, sample: Any, grey: Any, stuck: Any, scale: float, square: Any, inside: Any, basis: Any,
     derivative: Any, direction: Any, near_start: Any, near: Any, core: int, at: Any, painted: Any, shown: Any,
-    pair: Any, prior: Any, mean: Any, height: Any, centre: Any, profile: Any, level: float, noise: Any, normals: Any,
+    pair: Any, prior: Any, pull: Any, height: Any, centre: Any, profile: Any, level: float, noise: Any, normals: Any,
     rights: Any,
 ) -> None:  # fmt: skip
     """Measure the noise about the particles `first` to `last` of `sample`, as a step that takes it for even leaves it.
@@ -144,7 +147,7 @@ def noise_about(
         _fill_shift(basis[phase], shift, z, weight, part, normal, right)
         normals[s] = normal
         rights[s] = right
-        _add_prior(normal, right, prior, mean, height[n])
+        _add_prior(normal, right, prior, pull, height[n])
         if not eliminate(normal, right, 0, size):
             continue
         solve(normal, right, right)
@@ -197,11 +200,12 @@ def _sum(a: Any) -> Any:
 
 
 @njit(fastmath=True)
-def _sum_of_squares(a: Any, weight: Any) -> Any:
+def _squared_snr(profile: Any, weight: Any) -> Any:
+    """Return what all pixels together say of the height: its square over its variance, were the shape known."""
     total = _NONE
-    for p in range(a.size):
-        total += weight[p] * a[p] * a[p]
-    return max(total, _ALL)
+    for p in range(profile.size):
+        total += weight[p] * profile[p] * profile[p]
+    return total
 
 
 @njit(fastmath=True)
@@ -344,10 +348,10 @@ def _freedom(rows: Any, inverse: Any, part: Any, free: Any) -> None:
 
 
 @njit
-def _add_prior(normal: Any, right: Any, prior: Any, mean: Any, height: float) -> None:
+def _add_prior(normal: Any, right: Any, prior: Any, pull: Any, height: float) -> None:
     scale = 1 / height
-    for i in range(mean.size):
-        right[i] += scale * mean[i]
+    for i in range(pull.size):
+        right[i] += scale * pull[i]
         for k in range(i + 1):
             normal[i, k] += scale * scale * prior[i, k]
 

@@ -15,7 +15,7 @@ from livetrack.localize.profile_fit.neighbours import neighbours
 from livetrack.localize.profile_fit.noise_law import CameraLaw, estimated_law
 from livetrack.localize.profile_fit.pixels import Image
 from livetrack.localize.profile_fit.prior import ProfilePrior
-from livetrack.localize.profile_fit.typical import some_bright, typical_profile
+from livetrack.localize.profile_fit.typical import make_ring_tables, some_bright, typical_profile
 from livetrack.localize.profile_fit.window import CORES, REACH, Knots, window_of
 from livetrack.localize.threads import share
 from livetrack.particles import Flag, Rows
@@ -57,9 +57,10 @@ def fit_profiles(
     noise
         Standard deviation of the background's noise, grey levels, > 0 where there are rows.
     rows
-        (N,) as the network gives them; those at the edge, and those that the fit takes too far, stay as they are.
+        (N,) as the network gives them; those at the edge or outside of the image, and those that the fit takes too
+        far, stay as they are.
     radius_px
-        Of the largest core that is fitted, px; where the particles are smaller, so is the core.
+        Of the largest core that is fitted, px, 4.5 at least; where the particles are smaller, so is the core.
     room
         (H, W) to work in, where the image is not float32; else it is made.
     prior
@@ -74,6 +75,7 @@ def fit_profiles(
         return
     if room is None:
         room = np.empty(image.shape, np.float32)
+    radius_px = max(radius_px, CORES[0].core_px)
     seen = Image.of(image, room, noise, begin, radius_px, REACH * radius_px + FURTHEST_PX + 1)
     knots, form = typical_profile(seen, begin, height, wanted, prior, radius_px)
     fit = _Fit(seen, begin, height, wanted, knots, form, prior, threads)
@@ -115,7 +117,7 @@ class _Fit:
         )  # fmt: skip
         self.centre = begin.copy()
         self.profile = np.zeros((count, knots.number + 2))
-        self.profile[:, : knots.number] = height[:, None] * form
+        self.profile[:, : knots.number] = height[:, None] * form  # from 0: the first step finds its level
         self.result = np.zeros((count, 4))
         self.good = wanted.copy()
 
@@ -162,9 +164,11 @@ class _Fit:
             self.profile[:, : mean.size] = self._height[:, None] * mean
         if camera is not None:
             at_level, rise = camera.of(self._image.noise, self._image.level)
+            least = _DARKEST  # of what was measured: a wrong offset may take the told law below zero
         else:
             at_level, rise = estimated_law(*noise.reshape(-1, 3).T)
-        self._law[:] = at_level - rise * level, rise, _DARKEST * at_level
+            least = _DARKEST * at_level
+        self._law[:] = at_level - rise * level, rise, least
         self._doubted = self._window.doubted
 
     def _share(self, count: int, part: Callable[[int, int], None]) -> None:
@@ -173,23 +177,25 @@ class _Fit:
 
 
 def make_tables(prior: ProfilePrior) -> None:
-    """Make the tables that particles of usual sizes need, up to 15 ms that a live session has not, and warm up."""
+    """Make the tables of particles of usual sizes, which take up to 15 ms, and compile what only crowds need."""
     for knots in CORES:
         if knots.core_px <= _USUAL_PX:
             window_of(knots)
-            prior.of(knots)
-            size = knots.number + 4
-            prior.of_image(knots, np.zeros((_SURVEYED, size, size)), np.zeros((_SURVEYED, size)), np.ones(_SURVEYED))
+            make_ring_tables(knots, prior)
+    size = CORES[0].number + 4
+    prior.of_image(CORES[0], np.zeros((_SURVEYED, size, size)), np.zeros((_SURVEYED, size)), np.ones(_SURVEYED))
 
 
 @njit
 def _starts(rows: Any, image: Any, noise: float) -> Any:
     """Return each row's place (N, 2), its height (N,) in units of the noise, and (N,) whether it is to be fitted."""
-    begin, height, wanted = np.empty((rows.size, 2)), np.empty(rows.size), np.empty(rows.size, np.bool_)
+    begin, height, wanted = np.empty((rows.size, 2)), np.ones(rows.size), np.empty(rows.size, np.bool_)
     for n in range(rows.size):
         begin[n, 0], begin[n, 1] = rows[n]["x"], rows[n]["y"]
-        height[n] = _plausible(image, noise, begin[n], rows[n]["intensity"] / noise)
-        wanted[n] = rows[n]["flags"] & _EDGE == 0
+        inside = 0 <= begin[n, 0] < image.shape[1] and 0 <= begin[n, 1] < image.shape[0]
+        wanted[n] = inside and rows[n]["flags"] & _EDGE == 0
+        if inside:
+            height[n] = _plausible(image, noise, begin[n], rows[n]["intensity"] / noise)
     return begin, height, wanted
 
 

@@ -54,14 +54,16 @@ class Image(NamedTuple):
 
 @njit
 def _boxes(places: Any, reach: int, height: int, width: int) -> Any:
-    """Return (N, 4) top, bottom, left and right of a box about each place, or of all once where that is less."""
+    """Return top, bottom, left and right of a box about each place in the image, or of all of it where that is less."""
     if len(places) * (2 * reach + 1) ** 2 > height * width:
         return np.array([[0, height, 0, width]])
-    boxes = np.empty((len(places), 4), np.int64)
-    for n in range(len(places)):
-        x, y = round(places[n, 0]), round(places[n, 1])
-        boxes[n] = max(0, y - reach), min(height, y + reach + 1), max(0, x - reach), min(width, x + reach + 1)
-    return boxes
+    boxes, inside = np.empty((len(places), 4), np.int64), 0
+    for x, y in places:
+        if 0 <= x < width and 0 <= y < height:
+            i, j = round(y), round(x)
+            boxes[inside] = max(0, i - reach), min(height, i + reach + 1), max(0, j - reach), min(width, j + reach + 1)
+            inside += 1
+    return boxes[:inside]
 
 
 @njit

@@ -17,7 +17,7 @@ from livetrack.localize.profile_fit.pixels import Image
 from livetrack.localize.profile_fit.prior import ProfilePrior
 from livetrack.localize.profile_fit.window import CORES, Knots, splines
 
-__all__ = ["some_bright", "typical_profile"]
+__all__ = ["make_ring_tables", "some_bright", "typical_profile"]
 
 Doubles = npt.NDArray[np.float64]
 
@@ -26,7 +26,8 @@ _SAMPLE = 12  # and the typical profile
 _USEFUL = 0.98  # share of the information on the position that lies within it
 _MARGIN, _MARGIN_PX = 1.25, 1.5  # beyond it, for the background
 _BRIGHT = 10.0  # in units of the noise: what is brighter counts no more for the typical profile
-_HALF, _BLOCK_PX = 0.5, 8.0
+_BRIGHT_ENOUGH = 0.5  # of the height of the last that would be among the brightest
+_BLOCK_PX = 8.0  # a place keeps its turn while it moves by less
 _SPREAD = np.array([0.7548776662, 0.5698402910])  # multiples of these fill a unit evenly (Roberts' R2 sequence)
 _RING_PX = 0.45
 _LOOK_PX = 2 * _RING_PX  # distance of the knots while the core is not known
@@ -53,7 +54,7 @@ def typical_profile(
     radius_px
         Largest radius, px.
     """
-    most = spacing(places[:: len(places) // _SPACED + 1], places, radius_px)
+    most = spacing(places[some_bright(places, height, wanted, _SPACED)], places, radius_px)
     widest = CORES[max(bisect_right(_RADII_PX, most) - 1, 0)]
     rings = round(widest.core_px / _RING_PX)
     sample = some_bright(places, height, wanted, _SAMPLE)
@@ -62,7 +63,7 @@ def typical_profile(
     _sum_rings(image.grey, image.stuck, 1 / image.noise, places, sample, *near, sums, counts)
     said, weight, spread = _add_up(sums, counts, height[sample])
 
-    look = Knots(rings // 2, _LOOK_PX)
+    look = _look(widest)
     form, noise = _fit_rings(*_splines_of_rings(look), *prior.of(look), sample.size, said, weight, spread)
     enough = _MARGIN * _useful_knots(form, noise) * _LOOK_PX + _MARGIN_PX
     knots = CORES[min(bisect_left(_RADII_PX, enough), CORES.index(widest))]
@@ -75,16 +76,29 @@ def some_bright(places: Doubles, height: Doubles, wanted: npt.NDArray[np.bool_],
     """Return the numbers of `most` of the `wanted` particles, or all, from all over the image, that are bright.
 
     Not the brightest: among equal ones they are those whose centre the noise has raised, and a profile would be learnt
-    from them that is too high and too narrow. Which ones depends on each one's own place, so that they stay the same
-    where another particle comes or goes.
+    from them that is too high and too narrow. Among those that are bright enough a particle's turn depends on its own
+    place alone: where another one comes or goes, nearly all that are chosen stay the same.
     """
     some = np.flatnonzero(wanted)
     if some.size <= most:
         return some
     bright = np.abs(height[some])
-    some = some[bright >= _HALF * np.partition(bright, -most)[-most]]
+    some = some[bright >= _BRIGHT_ENOUGH * np.partition(bright, -most)[-most]]
     turn = (np.round(places[some] / _BLOCK_PX) @ _SPREAD) % 1
-    return np.sort(some[np.argsort(turn, kind="stable")[:most]])
+    first = np.lexsort((places[some, 0], places[some, 1], turn))[:most]
+    return np.sort(some[first])
+
+
+def make_ring_tables(knots: Knots, prior: ProfilePrior) -> None:
+    """Make what `typical_profile` needs where it looks as far as `knots` reach, and where it chooses them."""
+    for each in (knots, _look(knots)):
+        _splines_of_rings(each)
+        prior.of(each)
+
+
+def _look(widest: Knots) -> Knots:
+    """Return the knots that the profile has as long as its core is not known, but no larger than `widest`."""
+    return Knots(round(widest.core_px / _LOOK_PX), _LOOK_PX)
 
 
 @lru_cache(maxsize=64)
@@ -156,9 +170,7 @@ def _fit_rings(
     for i in range(size):
         right[i], own, shaken = 0.0, 0.0, 0.0
         both[i, : i + 1] = particles * information[i, : i + 1]
-        for k in range(i + 1):
-            right[i] += particles * information[i, k] * mean[k]
-        for k in range(i + 1, size):
+        for k in range(size):
             right[i] += particles * information[i, k] * mean[k]
         for r in range(begin[i], rings):
             if value[i, r] == 0:

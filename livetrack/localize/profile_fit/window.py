@@ -42,7 +42,7 @@ class Knots(NamedTuple):
         return self.number * self.step_px
 
 
-_LADDER = (  # radius of a core, px, and its knots: what is small changes quickly, and 1.2 px are near enough for rings
+_LADDER = (  # radius of a core, px, and its knots: 0.75 px apart for what is small and changes quickly, up to 1.2
     (4.5, 6), (5.4, 7), (6.3, 6), (7.2, 7), (9.0, 8), (10.8, 9), (12.6, 11), (14.4, 12), (18.0, 15), (21.6, 18),
     (25.2, 21), (28.8, 24), (36.0, 30),
 )  # fmt: skip

@@ -1,0 +1,147 @@
+"""What is known of profiles once the particles of an image have been seen: those are more alike than those of all."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from livetrack.jit import njit
+from livetrack.localize.profile_fit.linear import eliminate, invert, solve
+
+__all__ = ["alike", "information"]
+
+_OTHER = 0.03  # of the height: how far a knot may be from all that has been learnt
+_HEIGHT = 0.3  # relative uncertainty of the height that the network gives
+_TOLD = 16  # particles are enough to tell how much they vary
+_OTHERS = 5  # unknowns of a particle that are not its profile: level, slope and centre
+_SHARES = (1.0, 0.3, 0.1, 0.03)  # of the covariance that is left within an image
+
+
+@njit
+def information(mean: Any, spread: Any) -> Any:
+    """Return (K, K) the information on the coefficients, and (K,) their mean over the level, for height 1.
+
+    From mean (K - 1,) and covariance of the coefficients over the level, of which nothing is known.
+    """
+    size = mean.size
+    over, whole, over_level = np.empty((size, size)), np.empty((size + 1, size + 1)), np.zeros(size + 1)
+    _invert(spread + _tolerance(mean), over)
+    whole[:size, :size] = over
+    for i in range(size):
+        whole[i, size] = whole[size, i] = -over[i].sum()
+    whole[size, size] = over.sum()
+    over_level[:size] = mean
+    return whole, over_level
+
+
+@njit
+def alike(normals: Any, rights: Any, height: Any, mean: Any, spread: Any) -> Any:
+    """Return `information` once the particles of an image have been seen.
+
+    The mean becomes what all of them say together, and the covariance shrinks to the share of it that makes what each
+    of them says most probable (empirical Bayes; Efron and Morris, J. Am. Stat. Assoc. 68, 117 (1973)).
+
+    Parameters
+    ----------
+    normals, rights, height
+        Of `ProfilePrior.of_image`.
+    mean, spread
+        (K - 1,) and (K - 1, K - 1) of the coefficients over the level, of the particles of all images.
+    """
+    count, size = len(height), mean.size
+    own, said = np.empty((count, size, size)), np.empty((count, size))
+    for n in range(count):
+        _over_level(normals[n], rights[n], height[n], own[n], said[n])
+    before = np.empty((size, size))
+    _invert(spread + _tolerance(mean), before)
+    both, right, together = before.copy(), np.zeros(size), np.empty(size)
+    _multiply(before, mean, 1.0, right)
+    for n in range(count):
+        both += own[n]
+        right += said[n]
+    eliminate(both, right, 0, size)
+    solve(both, right, together)
+
+    tolerance = _tolerance(together)
+    most, best = -np.inf, 1.0
+    for share in _SHARES:
+        certainty = _invert(share * spread + tolerance, before)
+        evidence = 0.0
+        for n in range(min(count, _TOLD)):
+            both[:] = own[n] + before
+            right[:] = said[n]
+            _multiply(own[n], together, -1.0, right)
+            eliminate(both, right, 0, size)
+            for k in range(size):
+                evidence += right[k] * right[k] * both[k, k] + math.log(both[k, k])
+            evidence += certainty
+        if evidence > most:
+            most, best = evidence, share
+    return information(together, best * spread)
+
+
+@njit
+def _tolerance(mean: Any) -> Any:
+    """Return the covariance of what a sample of profiles does not tell."""
+    covariance = np.empty((mean.size, mean.size))
+    for i in range(mean.size):
+        for k in range(mean.size):
+            covariance[i, k] = _HEIGHT * mean[i] * _HEIGHT * mean[k]
+        covariance[i, i] += _OTHER * _OTHER
+    return covariance
+
+
+@njit
+def _invert(matrix: Any, inverse: Any) -> float:
+    """Fill `inverse` and return its determinant's logarithm."""
+    eliminate(matrix, np.zeros(len(matrix)), 0, len(matrix))
+    invert(matrix, inverse)
+    certainty = 0.0
+    for k in range(len(matrix)):
+        certainty += math.log(matrix[k, k])
+        for i in range(k):
+            inverse[i, k] = inverse[k, i]
+    return certainty
+
+
+@njit
+def _multiply(matrix: Any, vector: Any, factor: float, to: Any) -> None:
+    for i in range(vector.size):
+        for k in range(vector.size):
+            to[i] += factor * matrix[i, k] * vector[k]
+
+
+@njit
+def _over_level(normal: Any, right: Any, height: float, own: Any, said: Any) -> None:
+    """Write a particle's information on its profile over the level, for height 1, and its product with that.
+
+    The level, which moves all coefficients, the slope and the centre are eliminated.
+    """
+    knots, size = right.size - 4, right.size
+    rest, answer = np.zeros((size, size)), np.empty(size)
+    answer[0] = right[:knots].sum()
+    for k in range(knots):
+        rest[0, 0] += normal[k, k] + 2 * normal[k, :k].sum()
+    for i in range(1, size):
+        row = (i + knots - 1) if i < _OTHERS else i - _OTHERS
+        answer[i] = right[row]
+        for k in range(knots):
+            rest[i, 0] += normal[max(row, k), min(row, k)]
+        for m in range(1, i + 1):
+            column = (m + knots - 1) if m < _OTHERS else m - _OTHERS
+            rest[i, m] = normal[max(row, column), min(row, column)]
+    own[:], said[:] = 0, 0
+    for k in range(_OTHERS):
+        if not rest[k, k] > 0:
+            return
+        for i in range(k + 1, size):
+            share = rest[i, k] / rest[k, k]
+            answer[i] -= share * answer[k]
+            for m in range(k + 1, i + 1):
+                rest[i, m] -= share * rest[m, k]
+    for i in range(size - _OTHERS):
+        said[i] = height * answer[_OTHERS + i]
+        for k in range(i + 1):
+            own[i, k] = own[k, i] = height * height * rest[_OTHERS + i, _OTHERS + k]
