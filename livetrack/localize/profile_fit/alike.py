@@ -20,19 +20,22 @@ _SHARES = (1.0, 0.3, 0.1, 0.03)  # of the covariance that is left within an imag
 
 
 @njit
-def information(mean: Any, spread: Any) -> Any:
+def information(mean: Any, spread: Any, share: float = 1.0) -> Any:
     """Return (K, K) the information on the coefficients, and (K,) their mean over the level, for height 1.
 
-    From mean (K - 1,) and covariance of the coefficients over the level, of which nothing is known.
+    From mean (K - 1,) and covariance of the coefficients over the level, `share` times `spread`; of the level itself
+    nothing is known.
     """
     size = mean.size
-    over, whole, over_level = np.empty((size, size)), np.empty((size + 1, size + 1)), np.zeros(size + 1)
-    _invert(spread + _tolerance(mean), over)
-    whole[:size, :size] = over
+    over, whole, over_level = np.empty((size, size)), np.zeros((size + 1, size + 1)), np.zeros(size + 1)
+    _be_certain(mean, spread, share, over)
     for i in range(size):
-        whole[i, size] = whole[size, i] = -over[i].sum()
-    whole[size, size] = over.sum()
-    over_level[:size] = mean
+        over_level[i] = mean[i]
+        for k in range(size):
+            whole[i, k] = over[i, k]
+            whole[i, size] -= over[i, k]
+            whole[size, k] -= over[i, k]
+            whole[size, size] += over[i, k]
     return whole, over_level
 
 
@@ -51,27 +54,28 @@ def alike(normals: Any, rights: Any, height: Any, mean: Any, spread: Any) -> Any
         (K - 1,) and (K - 1, K - 1) of the coefficients over the level, of the particles of all images.
     """
     count, size = len(height), mean.size
-    own, said = np.empty((count, size, size)), np.empty((count, size))
+    own, said = np.zeros((count, size, size)), np.zeros((count, size))
+    both, right, together = np.empty((size, size)), np.zeros(size), np.empty(size)
+    before = np.empty((size, size))
+    _be_certain(mean, spread, 1.0, before)
+    _multiply(before, mean, 1.0, right)
+    _add(before, 0.0, before, both)
     for n in range(count):
         _over_level(normals[n], rights[n], height[n], own[n], said[n])
-    before = np.empty((size, size))
-    _invert(spread + _tolerance(mean), before)
-    both, right, together = before.copy(), np.zeros(size), np.empty(size)
-    _multiply(before, mean, 1.0, right)
-    for n in range(count):
-        both += own[n]
-        right += said[n]
+        _add(both, 1.0, own[n], both)
+        for i in range(size):
+            right[i] += said[n, i]
     eliminate(both, right, 0, size)
     solve(both, right, together)
 
-    tolerance = _tolerance(together)
     most, best = -np.inf, 1.0
     for share in _SHARES:
-        certainty = _invert(share * spread + tolerance, before)
+        certainty = _be_certain(together, spread, share, before)
         evidence = 0.0
         for n in range(min(count, _TOLD)):
-            both[:] = own[n] + before
-            right[:] = said[n]
+            _add(before, 1.0, own[n], both)
+            for i in range(size):
+                right[i] = said[n, i]
             _multiply(own[n], together, -1.0, right)
             eliminate(both, right, 0, size)
             for k in range(size):
@@ -79,31 +83,36 @@ def alike(normals: Any, rights: Any, height: Any, mean: Any, spread: Any) -> Any
             evidence += certainty
         if evidence > most:
             most, best = evidence, share
-    return information(together, best * spread)
+    return information(together, spread, best)
 
 
 @njit
-def _tolerance(mean: Any) -> Any:
-    """Return the covariance of what a sample of profiles does not tell."""
-    covariance = np.empty((mean.size, mean.size))
-    for i in range(mean.size):
-        for k in range(mean.size):
-            covariance[i, k] = _HEIGHT * mean[i] * _HEIGHT * mean[k]
+def _be_certain(mean: Any, spread: Any, share: float, inverse: Any) -> float:
+    """Fill `inverse` with that of the covariance, what a sample of profiles does not tell included.
+
+    Return the logarithm of its determinant.
+    """
+    size = mean.size
+    covariance = np.empty((size, size))
+    for i in range(size):
+        for k in range(size):
+            covariance[i, k] = share * spread[i, k] + _HEIGHT * mean[i] * _HEIGHT * mean[k]
         covariance[i, i] += _OTHER * _OTHER
-    return covariance
-
-
-@njit
-def _invert(matrix: Any, inverse: Any) -> float:
-    """Fill `inverse` and return its determinant's logarithm."""
-    eliminate(matrix, np.zeros(len(matrix)), 0, len(matrix))
-    invert(matrix, inverse)
+    eliminate(covariance, np.zeros(size), 0, size)
+    invert(covariance, inverse)
     certainty = 0.0
-    for k in range(len(matrix)):
-        certainty += math.log(matrix[k, k])
+    for k in range(size):
+        certainty += math.log(covariance[k, k])
         for i in range(k):
             inverse[i, k] = inverse[k, i]
     return certainty
+
+
+@njit
+def _add(some: Any, factor: float, others: Any, to: Any) -> None:
+    for i in range(len(to)):
+        for k in range(len(to)):
+            to[i, k] = some[i, k] + factor * others[i, k]
 
 
 @njit
@@ -117,13 +126,16 @@ def _multiply(matrix: Any, vector: Any, factor: float, to: Any) -> None:
 def _over_level(normal: Any, right: Any, height: float, own: Any, said: Any) -> None:
     """Write a particle's information on its profile over the level, for height 1, and its product with that.
 
-    The level, which moves all coefficients, the slope and the centre are eliminated.
+    The level, which moves all coefficients, the slope and the centre are eliminated. Nothing is written where they
+    cannot be.
     """
     knots, size = right.size - 4, right.size
-    rest, answer = np.zeros((size, size)), np.empty(size)
-    answer[0] = right[:knots].sum()
+    rest, answer = np.zeros((size, size)), np.zeros(size)
     for k in range(knots):
-        rest[0, 0] += normal[k, k] + 2 * normal[k, :k].sum()
+        answer[0] += right[k]
+        rest[0, 0] += normal[k, k]
+        for m in range(k):
+            rest[0, 0] += 2 * normal[k, m]
     for i in range(1, size):
         row = (i + knots - 1) if i < _OTHERS else i - _OTHERS
         answer[i] = right[row]
@@ -132,7 +144,6 @@ def _over_level(normal: Any, right: Any, height: float, own: Any, said: Any) -> 
         for m in range(1, i + 1):
             column = (m + knots - 1) if m < _OTHERS else m - _OTHERS
             rest[i, m] = normal[max(row, column), min(row, column)]
-    own[:], said[:] = 0, 0
     for k in range(_OTHERS):
         if not rest[k, k] > 0:
             return

@@ -104,7 +104,9 @@ def step(
         new = 1 - shown[n]
         at[new, n, 0], at[new, n, 1] = math.floor(origin[0] + 0.5), math.floor(origin[1] + 0.5)
         _paint(basis[phase], shift, profile[n], centre[n] - origin[:2], square, level, painted[new, n])
-        result[n, :3] *= 1 + min(_HARDLY_SEEN / max(_squared_snr(level, weight), _ALL), _ALL) ** 2
+        larger = 1 + min(_HARDLY_SEEN / max(_squared_snr(level, weight), _ALL), _ALL) ** 2
+        for k in range(3):
+            result[n, k] *= larger
         moved[n] |= _doubt(basis[phase], profile[n], z, weight, level, doubted, trust[n])
 
 
