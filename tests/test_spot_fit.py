@@ -14,7 +14,8 @@ from livetrack.localize.models import models_folder
 from livetrack.localize.profile_fit import PROFILE_STEP_PX, CameraLaw, ProfilePrior, fit_profiles
 from livetrack.localize.profile_fit.linear import eliminate, invert, solve
 from livetrack.localize.profile_fit.pixels import Image
-from livetrack.localize.profile_fit.typical import some_bright, typical_profile
+from livetrack.localize.profile_fit.sample import some_bright
+from livetrack.localize.profile_fit.typical import typical_profile
 from livetrack.localize.profile_fit.window import splines
 from livetrack.particles import Rows, empty_rows
 from livetrack.training.profiles import draw_profiles
@@ -316,7 +317,7 @@ def test_knots_follow_the_core() -> None:
         x, y, side = grid(25, rng)
         image = (100 + 30 * picture(x, y, sigma, side) + rng.normal(size=(side, side))).astype(np.float32)
         places = np.stack([x, y], axis=1)
-        seen_image = Image.of(image, image, 1.0, places, 12.0, 22.0)
+        seen_image = Image.of(image, 1.0, places, 12.0)
         knots, form = typical_profile(seen_image, places, np.full(25, 30.0), np.ones(25, np.bool_), PRIOR, 18.0)
         assert len(form) == knots.number
         r = np.arange(0, 2 * sigma, 0.5)

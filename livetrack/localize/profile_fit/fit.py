@@ -15,8 +15,9 @@ from livetrack.localize.profile_fit.neighbours import neighbours
 from livetrack.localize.profile_fit.noise_law import CameraLaw, estimated_law
 from livetrack.localize.profile_fit.pixels import Image
 from livetrack.localize.profile_fit.prior import ProfilePrior
-from livetrack.localize.profile_fit.typical import make_ring_tables, some_bright, typical_profile
-from livetrack.localize.profile_fit.window import CORES, REACH, Knots, window_of
+from livetrack.localize.profile_fit.sample import some_bright
+from livetrack.localize.profile_fit.typical import make_ring_tables, typical_profile
+from livetrack.localize.profile_fit.window import CORES, Knots, window_of
 from livetrack.localize.threads import share
 from livetrack.particles import Flag, Rows
 
@@ -60,7 +61,7 @@ def fit_profiles(
         (N,) as the network gives them; those at the edge or outside of the image, and those that the fit takes too
         far, stay as they are.
     radius_px
-        Of the largest core that is fitted, px, 4.5 at least; where the particles are smaller, so is the core.
+        Of the largest core that is fitted, px, though 4.5 at least; where the particles are smaller, so is the core.
     room
         (H, W) to work in, where the image is not float32; else it is made.
     prior
@@ -73,15 +74,12 @@ def fit_profiles(
     begin, height, wanted = _starts(rows, image, noise)
     if not wanted.any():
         return
-    if room is None:
-        room = np.empty(image.shape, np.float32)
-    radius_px = max(radius_px, CORES[0].core_px)
-    seen = Image.of(image, room, noise, begin, radius_px, REACH * radius_px + FURTHEST_PX + 1)
+    seen = Image.of(image, noise, begin, radius_px)
     knots, form = typical_profile(seen, begin, height, wanted, prior, radius_px)
-    fit = _Fit(seen, begin, height, wanted, knots, form, prior, threads)
+    fit = _Fit(seen, room, begin, height, wanted, knots, form, prior, threads)
     fit.survey(camera)
     fit.step(wanted)
-    unsettled = wanted
+    unsettled = wanted  # weights and neighbours are known only after a step
     for _ in range(_MOST_STEPS):
         if unsettled.any():
             unsettled = fit.step(unsettled)
@@ -92,8 +90,8 @@ class _Fit:
     """The particles of one image, on their way to the bound."""
 
     def __init__(
-        self, image: Image, begin: Doubles, height: Doubles, wanted: Wanted, knots: Knots, form: Doubles,
-        prior: ProfilePrior, threads: int,
+        self, image: Image, room: npt.NDArray[np.float32] | None, begin: Doubles, height: Doubles, wanted: Wanted,
+        knots: Knots, form: Doubles, prior: ProfilePrior, threads: int,
     ) -> None:  # fmt: skip
         count = len(begin)
         self._image = image
@@ -109,17 +107,22 @@ class _Fit:
         self._trust = np.ones((count, self._doubted.size), np.float32)
         side = 2 * window.reach + 1
         self._shown = np.zeros(count, np.int8)
+        grey = image.grey(begin, window.reach + FURTHEST_PX + 1, room)
         near, core = neighbours(begin, begin, 2.0 * window.reach), min(window.reach, math.ceil(knots.core_px))
         self._windows = (
-            image.grey, image.stuck, 1 / image.noise, window.square, window.inside, window.basis, window.derivative,
+            grey, image.stuck, 1 / image.noise, window.square, window.inside, window.basis, window.derivative,
             window.direction, *near, core, np.zeros((2, count, 2), np.int64),
             np.zeros((2, count, side, side), np.float32), self._shown,
         )  # fmt: skip
         self.centre = begin.copy()
         self.profile = np.zeros((count, knots.number + 2))
-        self.profile[:, : knots.number] = height[:, None] * form  # from 0: the first step finds its level
+        self._begin_with(form)
         self.result = np.zeros((count, 4))
         self.good = wanted.copy()
+
+    def _begin_with(self, form: Doubles) -> None:
+        """Set each profile to its height times `form` (K,), 0 at the centre, as the grey levels of a window count."""
+        self.profile[:, : form.size] = self._height[:, None] * (form - (2 * form[0] + form[1]) / 3)
 
     def step(self, wanted: Wanted) -> Wanted:
         """Improve the `wanted` particles once. Return which moved much."""
@@ -161,7 +164,7 @@ class _Fit:
         if known is not None:
             information, mean = known
             self._prior = information, information @ mean
-            self.profile[:, : mean.size] = self._height[:, None] * mean
+            self._begin_with(mean)
         if camera is not None:
             at_level, rise = camera.of(self._image.noise, self._image.level)
             least = _DARKEST  # of what was measured: a wrong offset may take the told law below zero

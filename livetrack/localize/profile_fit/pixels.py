@@ -21,8 +21,8 @@ _NONE = np.float32(0)
 class Image(NamedTuple):
     """Grey levels, and what holds for all of them."""
 
-    grey: npt.NDArray[np.float32]
-    """(H, W), where somebody will look."""
+    pixels: npt.NDArray[Any]
+    """(H, W), uint8, uint16 or float32."""
     noise: float
     """Standard deviation of the background's noise, grey levels."""
     level: float
@@ -31,25 +31,30 @@ class Image(NamedTuple):
     """Grey levels at which pixels are stuck, cut off at zero and saturated; infinite where there are none."""
 
     @classmethod
-    def of(
-        cls, image: npt.NDArray[Any], room: npt.NDArray[np.float32], noise: float, places: npt.NDArray[np.float64],
-        reach_px: float, window_px: float,
-    ) -> Image:  # fmt: skip
-        """Measure the rest, and copy what is not float32 to `room` (H, W): up to `window_px` about `places` (N, 2).
+    def of(cls, pixels: npt.NDArray[Any], noise: float, places: npt.NDArray[np.float64], reach_px: float) -> Image:
+        """Measure the rest, the ends of the scale where somebody will look: up to `reach_px` about `places` (N, 2).
 
-        An end of the scale shows up to `reach_px` about them as an extreme that several pixels share; though not most
-        of them, as the background of an image without noise does.
+        An end of the scale shows as an extreme that several pixels share; though not most of them, as the background
+        of an image without noise does.
         """
-        step = round(math.sqrt(image.size / _SAMPLES)) | 1  # odd, so as not to fall in step with a pattern
-        sample = np.sort(image[::step, ::step], axis=None)  # a partition takes 1 ms where grey levels are few
+        step = round(math.sqrt(pixels.size / _SAMPLES)) | 1  # odd, so as not to fall in step with a pattern
+        sample = np.sort(pixels[::step, ::step], axis=None)  # a partition takes 1 ms where grey levels are few
         level = float(sample[sample.size // 2])
-        darkest, brightest, lows, highs, looked = _extremes(image, places, math.ceil(reach_px))
+        darkest, brightest, lows, highs, looked = _extremes(pixels, places, math.ceil(reach_px))
         few, most = _FEWEST, _MOST * looked
         stuck = darkest if few <= lows <= most else -math.inf, brightest if few <= highs <= most else math.inf
-        if image.dtype == np.float32:
-            return cls(image, noise, level, stuck)
-        _copy(image, places, math.ceil(window_px), room)
-        return cls(room, noise, level, stuck)
+        return cls(pixels, noise, level, stuck)
+
+    def grey(
+        self, places: npt.NDArray[np.float64], reach_px: float, room: npt.NDArray[np.float32] | None
+    ) -> npt.NDArray[np.float32]:
+        """Return the pixels (H, W) as float32, copied to `room` up to `reach_px` about `places` where they are not."""
+        if self.pixels.dtype == np.float32:
+            return self.pixels
+        if room is None:
+            room = np.empty(self.pixels.shape, np.float32)
+        _copy(self.pixels, places, math.ceil(reach_px), room)
+        return room
 
 
 @njit

@@ -15,9 +15,10 @@ from livetrack.localize.profile_fit.linear import eliminate, solve
 from livetrack.localize.profile_fit.neighbours import neighbours, spacing
 from livetrack.localize.profile_fit.pixels import Image
 from livetrack.localize.profile_fit.prior import ProfilePrior
+from livetrack.localize.profile_fit.sample import brightest, some
 from livetrack.localize.profile_fit.window import CORES, Knots, splines
 
-__all__ = ["make_ring_tables", "some_bright", "typical_profile"]
+__all__ = ["make_ring_tables", "typical_profile"]
 
 Doubles = npt.NDArray[np.float64]
 
@@ -26,9 +27,6 @@ _SAMPLE = 12  # and the typical profile
 _USEFUL = 0.98  # share of the information on the position that lies within it
 _MARGIN, _MARGIN_PX = 1.25, 1.5  # beyond it, for the background
 _BRIGHT = 10.0  # in units of the noise: what is brighter counts no more for the typical profile
-_BRIGHT_ENOUGH = 0.5  # of the height of the last that would be among the brightest
-_BLOCK_PX = 8.0  # a place keeps its turn while it moves by less
-_SPREAD = np.array([0.7548776662, 0.5698402910])  # multiples of these fill a unit evenly (Roberts' R2 sequence)
 _RING_PX = 0.45
 _LOOK_PX = 2 * _RING_PX  # distance of the knots while the core is not known
 _FAR = 0.8  # of the radius: beyond is background
@@ -38,7 +36,7 @@ _RADII_PX = [knots.core_px for knots in CORES]
 def typical_profile(
     image: Image, places: Doubles, height: Doubles, wanted: npt.NDArray[np.bool_], prior: ProfilePrior, radius_px: float
 ) -> tuple[Knots, Doubles]:
-    """Return knots, and (K,) the coefficients of the mean profile of some, for height 1, over the level beyond them.
+    """Return knots, and (K,) the coefficients of the brightest's mean profile, for height 1, over the level beyond.
 
     The knots are one of `CORES`, which holds `_USEFUL` of the information on the position, sum of f'(r)^2 r, and a
     margin. What noise adds to that sum is taken off: of a faint particle it would stand for rings without end.
@@ -54,13 +52,13 @@ def typical_profile(
     radius_px
         Largest radius, px.
     """
-    most = spacing(places[some_bright(places, height, wanted, _SPACED)], places, radius_px)
+    most = spacing(places[some(places, np.arange(len(places)), _SPACED)], places, radius_px)
     widest = CORES[max(bisect_right(_RADII_PX, most) - 1, 0)]
     rings = round(widest.core_px / _RING_PX)
-    sample = some_bright(places, height, wanted, _SAMPLE)
+    sample = brightest(height, wanted, _SAMPLE)
     sums, counts = np.zeros((sample.size, rings)), np.zeros((sample.size, rings))
     near = neighbours(places[sample], places, 2 * widest.core_px)
-    _sum_rings(image.grey, image.stuck, 1 / image.noise, places, sample, *near, sums, counts)
+    _sum_rings(image.pixels, image.stuck, 1 / image.noise, places, sample, *near, sums, counts)
     said, weight, spread = _add_up(sums, counts, height[sample])
 
     look = _look(widest)
@@ -70,23 +68,6 @@ def typical_profile(
     form, _ = _fit_rings(*_splines_of_rings(knots), *prior.of(knots), sample.size, said, weight, spread)
     form -= form[-1]
     return knots, form
-
-
-def some_bright(places: Doubles, height: Doubles, wanted: npt.NDArray[np.bool_], most: int) -> npt.NDArray[np.intp]:
-    """Return the numbers of `most` of the `wanted` particles, or all, from all over the image, that are bright.
-
-    Not the brightest: among equal ones they are those whose centre the noise has raised, and a profile would be learnt
-    from them that is too high and too narrow. Among those that are bright enough a particle's turn depends on its own
-    place alone: where another one comes or goes, nearly all that are chosen stay the same.
-    """
-    some = np.flatnonzero(wanted)
-    if some.size <= most:
-        return some
-    bright = np.abs(height[some])
-    some = some[bright >= _BRIGHT_ENOUGH * np.partition(bright, -most)[-most]]
-    turn = (np.round(places[some] / _BLOCK_PX) @ _SPREAD) % 1
-    first = np.lexsort((places[some, 0], places[some, 1], turn))[:most]
-    return np.sort(some[first])
 
 
 def make_ring_tables(knots: Knots, prior: ProfilePrior) -> None:
@@ -111,13 +92,13 @@ def _splines_of_rings(knots: Knots) -> tuple[Doubles, npt.NDArray[np.int64]]:
 
 @njit
 def _sum_rings(
-    grey: Any, stuck: Any, scale: float, places: Any, sample: Any, start: Any, near: Any, sums: Any, counts: Any
+    pixels: Any, stuck: Any, scale: float, places: Any, sample: Any, start: Any, near: Any, sums: Any, counts: Any
 ) -> None:
     """Add up the grey levels, in units of the noise, and the pixels of each ring (S, R) about the places of `sample`.
 
     Pixels that are stuck or nearer to a neighbour are left out.
     """
-    height, width = grey.shape
+    height, width = pixels.shape
     radius = sums.shape[1] * _RING_PX
     for s in range(sample.size):
         x, y = places[sample[s]]
@@ -125,7 +106,7 @@ def _sum_rings(
             reach = math.sqrt(max(0.0, radius * radius - (i - y) ** 2))
             for j in range(max(0, math.ceil(x - reach)), min(width, math.ceil(x + reach))):
                 ring = int(math.sqrt((i - y) ** 2 + (j - x) ** 2) / _RING_PX)
-                if ring >= sums.shape[1] or not stuck[0] < grey[i, j] < stuck[1]:
+                if ring >= sums.shape[1] or not stuck[0] < pixels[i, j] < stuck[1]:
                     continue
                 own = True
                 for k in range(start[s], start[s + 1]):
@@ -134,7 +115,7 @@ def _sum_rings(
                         own = False
                         break
                 if own:
-                    sums[s, ring] += scale * grey[i, j]
+                    sums[s, ring] += scale * pixels[i, j]
                     counts[s, ring] += 1
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CORES", "PATCH", "PHASES", "REACH", "Knots", "Window", "splines", "window_of"]
+__all__ = ["CORES", "PATCH", "PHASES", "Knots", "Window", "splines", "window_of"]
 
 Doubles = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
@@ -17,13 +17,11 @@ Floats = npt.NDArray[np.float32]
 PHASES = 5
 """Places of the centre within a pixel, along each axis, that the tables are made for."""
 
-REACH = 1.5
-"""Radius of the window over that of the core."""
-
 _TILE_PX = 4  # along either axis
 PATCH = _TILE_PX**2
 """Consecutive pixels of the tables, which lie together in the image, that are believed or doubted as one."""
 
+_REACH = 1.5  # radius of the window over that of the core
 _LEAST_PX = 7.0
 _SPLINES = 4  # that are not 0 at any place
 _BELIEVED_PX = 4.0  # from the centre: what the profile does not describe there is the spline's own misfit
@@ -81,7 +79,7 @@ class Window:
 def window_of(knots: Knots) -> Window:
     """Return the window whose profile has these knots."""
     core = knots.core_px
-    radius = max(_LEAST_PX, REACH * core)
+    radius = max(_LEAST_PX, _REACH * core)
     reach = int(radius + 0.5)
     row, column = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1)
     near = np.hypot(row, column)
