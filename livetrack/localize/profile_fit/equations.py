@@ -22,6 +22,7 @@ _SETTLED = 0.8  # of its standard uncertainty: a centre that moves less has sett
 _HARDLY_SEEN = np.float32(16)  # squared SNR of a whole particle: the search's choice doubles its variance
 _LEAST_PIXELS = 24.0
 _MOST_SQUARE = np.float32(16)  # of a patch's mean residual over its standard uncertainty: beyond it is doubted
+_NOT_ROUND = 0.04  # of the height: no particle is quite round, and what is so near to the profile is not doubted
 _LEAST_TRUST = np.float32(1e-3)
 _OVERLAP = 3  # splines that are further apart share no pixel
 _NONE, _HALF, _ALL = np.float32(0), np.float32(0.5), np.float32(1)
@@ -107,7 +108,8 @@ def step(
         larger = 1 + min(_HARDLY_SEEN / max(_squared_snr(level, weight), _ALL), _ALL) ** 2
         for k in range(3):
             result[n, k] *= larger
-        moved[n] |= _doubt(basis[phase], profile[n], z, weight, level, doubted, trust[n])
+        slack = np.float32((_NOT_ROUND * result[n, 3]) ** 2)
+        moved[n] |= _doubt(basis[phase], profile[n], z, weight, level, slack, doubted, trust[n])
 
 
 @njit
@@ -232,10 +234,12 @@ def _trust(trust: Any, weight: Any) -> None:
 
 
 @njit(fastmath=True)
-def _doubt(basis: Any, profile: Any, z: Any, weight: Any, f: Any, doubted: Any, trust: Any) -> bool:
+def _doubt(
+    basis: Any, profile: Any, z: Any, weight: Any, f: Any, slack: Any, doubted: Any, trust: Any
+) -> bool:  # fmt: skip
     """Trust each patch as its mean residual deserves; `f` is the profile over its level. Return whether much changed.
 
-    A robust fit whose weights fall with the fourth power of the residual, patch by patch: a pixel's own noise would
+    Its variance is that of the noise and `slack`. A robust fit whose weights fall with the fourth power of the residual, patch by patch: a pixel's own noise would
     hide from it what many pixels share.
     """
     knots, changed = profile.size - 2, False
@@ -250,9 +254,9 @@ def _doubt(basis: Any, profile: Any, z: Any, weight: Any, f: Any, doubted: Any, 
             rest += rests[k, p]
             total += weights[k, p]
         before, trust[k] = trust[k], _ALL
-        square = doubted[k] * rest * rest / before
-        if square > _MOST_SQUARE * total:
-            trust[k] = max((_MOST_SQUARE * total / square) ** 2, _LEAST_TRUST)
+        square, most = doubted[k] * rest * rest / before, _MOST_SQUARE * total * (_ALL + slack * total)
+        if square > most:
+            trust[k] = max((most / square) ** 2, _LEAST_TRUST)
         changed |= trust[k] < _HALF * before or before < _HALF * trust[k]
     return changed
 
