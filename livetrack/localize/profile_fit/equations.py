@@ -239,8 +239,8 @@ def _doubt(
 ) -> bool:  # fmt: skip
     """Trust each patch as its mean residual deserves; `f` is the profile over its level. Return whether much changed.
 
-    Its variance is that of the noise and `slack`. A robust fit whose weights fall with the fourth power of the residual, patch by patch: a pixel's own noise would
-    hide from it what many pixels share.
+    Its variance is that of the noise and `slack`. A robust fit whose weights fall with the fourth power of the
+    residual, patch by patch: a pixel's own noise would hide from it what many pixels share.
     """
     knots, changed = profile.size - 2, False
     level, along, down = np.float32(profile[knots - 1]), np.float32(profile[knots]), np.float32(profile[knots + 1])
