@@ -76,10 +76,12 @@ def test_trackpy_and_livetrack_see_the_same_beads() -> None:
             distance = (x - centre[0] - 0.3 * shift) ** 2 + (y - centre[1]) ** 2
             image -= 60 * np.exp(-distance / (2 * 2.0**2))
         frames.append(image.clip(0, 255).astype(np.uint8))
-    line = against_trackpy(frames, lambda: None)
-    assert float(line.figures["particles_trackpy"] or 0) >= 3
-    assert line.figures["particles"] == pytest.approx(3, abs=1)
-    assert float(line.figures["faster"] or 0) > 0
+    lines = against_trackpy(frames, lambda: None)
+    assert ["without profile fit" in line.name for line in lines] == [False, True]
+    for line in lines:
+        assert float(line.figures["particles_trackpy"] or 0) >= 3
+        assert line.figures["particles"] == pytest.approx(3, abs=1)
+        assert float(line.figures["faster"] or 0) > 0
 
 
 def test_the_report_as_markdown(stamps: np.ndarray) -> None:

@@ -69,7 +69,7 @@ def run_latency(
     if "following" in only:
         against.append(against_full_search(_FOLLOWED // share, bar.step_of("following")))
     if "recording" in only:
-        against.append(against_trackpy(frames, bar.step_of("the recording")) if frames else _NOT_RECORDED)
+        against += against_trackpy(frames, bar.step_of("the recording")) if frames else [_NOT_RECORDED]
     if pairs:
         against.append(readers(pairs, bar.step_of("readers", _PAIR_FRAMES)))
     samples: list[Sample] = []
