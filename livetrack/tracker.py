@@ -15,14 +15,12 @@ from livetrack.following import Follower
 from livetrack.linking import Linker
 from livetrack.localize import CameraLaw, Localizer, load_localizer
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.particles import Rows, empty_rows
+from livetrack.particles import Rows
 
 __all__ = ["PIXEL_TYPES", "Tracker"]
 
 PIXEL_TYPES = (np.uint8, np.uint16)
 """What most cameras deliver."""
-
-_SOME = 3  # particles
 
 
 class Tracker:
@@ -109,9 +107,7 @@ class Tracker:
         """Compile and load everything that frames of this shape and these types need."""
         for dtype in dtypes:
             self.localizer.warmup(shape, np.dtype(dtype))
-            image = _noise(shape, dtype)
-            self._rehearse(image)
-            self.localizer.refine(image, _on_the_diagonal(_SOME, shape))  # of several, neighbours are looked for
+            self._rehearse(_noise(shape, dtype))
         self.linker.warmup()
 
     def choose_threads(self, shape: tuple[int, int]) -> None:
@@ -125,14 +121,6 @@ class Tracker:
             self.localizer.localize(image)
         else:
             self._follower.rehearse(image)
-
-
-def _on_the_diagonal(count: int, shape: tuple[int, int]) -> Rows:
-    """Return rows of so many particles spread over an image."""
-    rows = empty_rows(count)
-    for name, side in (("y", shape[0]), ("x", shape[1])):
-        rows[name] = (np.arange(count) + 0.5) * side / count
-    return rows
 
 
 def _noise(shape: tuple[int, int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:

@@ -164,7 +164,7 @@ class NetworkLocalizer:
             make_tables(self._prior)
         rng = np.random.default_rng(0)
         image = (100 + 10 * rng.random(shape)).astype(dtype)
-        middle = empty_rows(2)
+        middle = empty_rows(2)  # of several, neighbours are looked for
         middle["y"], middle["x"] = shape[0] // 2, shape[1] // 2 + np.arange(2)
         for each in (image, to_float(image)):  # other kernels where frames are read-only, or in two pieces
             self.localize(each)
