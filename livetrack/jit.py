@@ -1,15 +1,24 @@
-"""Numba's `njit` as livetrack uses it: without the GIL, and cached on disk wherever a cache can be kept."""
+"""Numba's `njit` as livetrack uses it: without the GIL, and with an on-disk cache that is never stale or fatal."""
 
 from __future__ import annotations
 
+import enum
+import hashlib
+import logging
+import pickle
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, overload
 
 import numba
+import numpy as np
+from numba.core.caching import IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
 
 __all__ = ["njit"]
+
+_log = logging.getLogger(__name__)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -24,14 +33,14 @@ def njit(**options: Any) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
 
 
 def njit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-    """Compile a kernel at its first call; use as `@njit` or, with more of Numba's options, `@njit(fastmath=True)`.
+    """Compile a kernel at its first call; use as `@njit` or, with Numba's options, `@njit(fastmath=True)`.
 
-    The machine code is kept beside the source, in the user's cache folder or in NUMBA_CACHE_DIR. Where none of
-    these can be written it is compiled anew in each process: slower to start, but no error as from
+    The machine code is cached beside the source file, in the user's cache folder, or in NUMBA_CACHE_DIR. Where none of
+    these is writable the kernel is compiled in each process: slower to start, but no error as with
     `numba.njit(cache=True)`.
 
-    Numba compares what it kept with the kernel's own source file only; here, with those as well whose kernels its
-    module had imported. A constant from another file must be one that never changes.
+    Numba discards a cached kernel when the kernel's own file changes. Here it is also discarded when a kernel or a
+    constant that its module imports changes, and compiled again when its cache file is damaged.
     """
     if function is None:
         return lambda function: _compile(function, options)
@@ -40,28 +49,89 @@ def njit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
 def _compile(function: Callable[..., Any], options: dict[str, Any]) -> Any:
     kernel: Any = numba.njit(nogil=True, **options)(function)
-    with suppress(RuntimeError):  # "no locator available": there is no folder that can be written
+    with suppress(RuntimeError):  # "no locator available": no folder is writable
         kernel.enable_caching()
-        kept = kernel._cache._cache_file
-        kept._source_stamp = (kept._source_stamp, *_imported_stamps(function))
-        kernel._cache.save_overload = _ignoring_a_full_disk(kernel._cache.save_overload)
+        kernel._cache._cache_file = _CacheFile(kernel._cache, _dependencies(function))
     return kernel
 
 
-def _imported_stamps(function: Callable[..., Any]) -> list[Any]:
-    """Return what tells the state of the files whose kernels the module of `function` has imported, and of theirs."""
-    kernels: list[Any] = [each for each in function.__globals__.values() if isinstance(each, Dispatcher)]
-    files = (
-        getattr(each._cache, "_cache_file", None)
-        for each in kernels
-        if each.py_func.__globals__ is not function.__globals__
-    )
-    return sorted({each._source_stamp for each in files if each is not None}, key=repr)
+class _CacheFile(IndexDataCacheFile):
+    """Numba's cache file of one kernel, with a checksum: what a power cut leaves behind is compiled again."""
+
+    _reported = False
+
+    def __init__(self, cache: Any, dependencies: list[Any]) -> None:
+        stamp = (cache._cache_file._source_stamp, *dependencies)
+        super().__init__(cache.cache_path, cache._impl.filename_base, stamp)
+
+    def save(self, key: Any, data: Any) -> None:
+        with suppress(OSError):  # a full disk
+            super().save(key, data)
+
+    def _load_index(self) -> dict[Any, str]:
+        try:
+            index: dict[Any, str] = super()._load_index()
+        except Exception:  # noqa: BLE001  unpickling damaged bytes may raise anything
+            self._report_damage()
+            return {}
+        return index
+
+    def _load_data(self, name: str) -> Any:
+        content = Path(self._data_path(name)).read_bytes()
+        checksum, data = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
+        if checksum != _checksum(data):
+            self._report_damage()
+            raise OSError("damaged")  # which Numba takes for a missing file
+        return pickle.loads(data)
+
+    def _save_data(self, name: str, data: Any) -> None:
+        content = self._dump(data)
+        with self._open_for_write(self._data_path(name)) as file:
+            file.write(_checksum(content) + content)
+
+    def _report_damage(self) -> None:
+        """Log one line in each process, however many kernels are affected."""
+        if not _CacheFile._reported:
+            _CacheFile._reported = True
+            _log.warning("the kernel cache in %s is damaged: compiling the affected kernels again", self._cache_path)
 
 
-def _ignoring_a_full_disk(save: Callable[..., None]) -> Callable[..., None]:
-    def save_if_possible(*arguments: Any) -> None:
-        with suppress(OSError):
-            save(*arguments)
+_CHECKSUM_BYTES = 16
 
-    return save_if_possible
+
+def _checksum(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=_CHECKSUM_BYTES).digest()
+
+
+def _dependencies(function: Callable[..., Any]) -> list[Any]:
+    """Return the stamps of the kernels and the values of the constants that the module of `function` has imported."""
+    names: dict[str, Any] = {name: value for name, value in function.__globals__.items() if not name.startswith("__")}
+    called: list[Any] = [value for value in names.values() if isinstance(value, Dispatcher)]
+    files = [
+        getattr(kernel._cache, "_cache_file", None)
+        for kernel in called
+        if kernel.py_func.__globals__ is not function.__globals__
+    ]
+    kernels = sorted({file._source_stamp for file in files if file is not None}, key=repr)
+    values = sorted((name, content) for name, value in names.items() if (content := _content(value)) is not None)
+    return [*kernels, *values]
+
+
+def _content(value: Any) -> str | None:
+    """Return the value of a constant that a kernel can read, as text; None for anything else."""
+    match value:
+        case np.ndarray():
+            return f"{value.dtype.str} {value.shape} {_checksum(value.tobytes()).hex()}"
+        case np.dtype():
+            return repr((value.descr, value.itemsize))
+        case type() if issubclass(value, enum.Enum):
+            return repr([(member.name, member.value) for member in value])
+        case type() if issubclass(value, tuple):
+            return repr(getattr(value, "_fields", None))
+        case tuple():
+            contents = [_content(item) for item in value]
+            return None if None in contents else repr(contents)
+        case None | bool() | int() | float() | complex() | str() | bytes() | np.generic():
+            return repr(value)
+        case _:
+            return None
