@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from livetrack.overlay import display_problem
+from livetrack.viewer import display_problem
 
 if display_problem():
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
@@ -29,8 +29,8 @@ import pyqtgraph
 
 from livetrack.client import StatusSubscriber
 from livetrack.config import ViewSettings
-from livetrack.overlay.qt import QtCore, QtGui
-from livetrack.overlay.window import Window
+from livetrack.viewer.qt import QtCore, QtGui
+from livetrack.viewer.window import Window
 
 DOCS = Path(__file__).parent
 SIZE = 1440, 1000

@@ -1,7 +1,7 @@
 """What a camera is: the driver's side of the seam, and the discovery of drivers.
 
 A driver opens, yields pictures, takes settings and closes. Threads, counters, time stamps
-and retries are the core's (`livetrack.acquisition`). What else a camera may be told while it runs is in
+and retries are the core's (`livetrack.session.acquisition`). What else a camera may be told while it runs is in
 `livetrack.devices`.
 """
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 from livetrack.linking import Linker
+from livetrack.localize.crops import Windows
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.localize.windows import Windows
 from livetrack.particles import Rows, empty_rows
 
 __all__ = ["Follower"]

@@ -23,7 +23,7 @@ def engine() -> Iterator[Any]:
 @pytest.fixture
 def store(tmp_path: Path) -> Any:
     """Return what a window remembers, in a file of the test's own; the guide has been seen."""
-    from livetrack.overlay.qt import QtCore
+    from livetrack.viewer.qt import QtCore
 
     store = QtCore.QSettings(str(tmp_path / "store.ini"), QtCore.QSettings.Format.IniFormat)
     store.setValue("guide/seen", True)
@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> Any:
 def window(engine: Any, qtbot: Any, tmp_path: Path, store: Any) -> Any:
     """Return a window that the test refreshes by hand, connected to `engine`."""
     from livetrack.config import ViewSettings
-    from livetrack.overlay.window import Window
+    from livetrack.viewer.window import Window
 
     window = Window(engine.address, ViewSettings(fps=0.01), folder=tmp_path, store=store)
     qtbot.addWidget(window)

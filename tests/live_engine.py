@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from livetrack.config import load_config
-from livetrack.engine import Engine
+from livetrack.session.engine import Engine
 
 ANY_PORT = [f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address")]
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from livetrack.acquisition import Acquisition, State
 from livetrack.camera import Frame, Geometry, Picture
 from livetrack.config import CameraSettings
 from livetrack.errors import CameraError, CameraLostError
+from livetrack.session.acquisition import Acquisition, State
 
 
 class ScriptedCamera:

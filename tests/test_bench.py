@@ -16,14 +16,14 @@ import tifffile
 from scipy.ndimage import distance_transform_edt
 
 from livetrack.bench.accuracy.bound import position_bound
-from livetrack.bench.accuracy.cell import Fields, scenes
+from livetrack.bench.accuracy.conditions import Fields, scenes
 from livetrack.bench.accuracy.gaussian_fit import fit_gaussians
 from livetrack.bench.accuracy.grids import grids
-from livetrack.bench.accuracy.known import PUBLISHED, yardstick_lines
 from livetrack.bench.accuracy.measure import Figures, Result, measure
 from livetrack.bench.accuracy.methods import Method, peers
 from livetrack.bench.accuracy.new_type import FAMILIES, new_type
 from livetrack.bench.accuracy.recording import make_worse, robustness
+from livetrack.bench.accuracy.reference_values import PUBLISHED, yardstick_lines
 from livetrack.bench.accuracy.report import CellReport, Report
 from livetrack.bench.accuracy.run import PARTS
 from livetrack.bench.accuracy.scene import Particles, Scene, Told

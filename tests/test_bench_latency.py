@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from livetrack.bench.latency.against import against_trackpy
-from livetrack.bench.latency.path import Case, _Network, cases, measure, path_line
+from livetrack.bench.latency.comparisons import against_trackpy
+from livetrack.bench.latency.end_to_end import Case, _Network, cases, measure, path_line
 from livetrack.bench.latency.report import Report, markdown
 from livetrack.bench.latency.run import run_latency
 from livetrack.bench.latency.soak import SAMPLES, Sample, soak, soak_line
-from livetrack.bench.line import Line, number
+from livetrack.bench.result import Line, number
 from livetrack.errors import UsageError
 from livetrack.linking import Linker
 from livetrack.localize import load_localizer

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from livetrack.bench.linking import methods, optimum, speed
-from livetrack.bench.linking.links import correct_share, measure_links
+from livetrack.bench.linking.link_accuracy import correct_share, measure_links
 from livetrack.bench.linking.methods import METHODS, OURS, SETTINGS
 from livetrack.bench.linking.optimum import KINDS, count_optimal
 from livetrack.bench.linking.scenes import SeenFrame, brownian, directed

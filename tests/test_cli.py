@@ -27,7 +27,7 @@ from rich.console import Console
 
 from livetrack.camera import Frame, Geometry
 from livetrack.cli import main
-from livetrack.cli.output import Bars, shown, terminal
+from livetrack.cli.terminal import Bars, shown, terminal
 from livetrack.cli.window import WindowProcess
 from livetrack.config import ViewSettings
 from livetrack.particles import empty_rows
@@ -170,8 +170,8 @@ def test_ctrl_c_is_heard_while_kernels_are_compiled_which_is_told(tmp_path: Path
 
 
 def test_without_a_terminal_progress_is_told_in_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livetrack.cli.output._FIRST_S", 0.05)
-    monkeypatch.setattr("livetrack.cli.output._LINE_S", 0.05)
+    monkeypatch.setattr("livetrack.cli.terminal._FIRST_S", 0.05)
+    monkeypatch.setattr("livetrack.cli.terminal._LINE_S", 0.05)
     log = Console(file=io.StringIO())
     assert isinstance(log.file, io.StringIO)
     with shown(log, "looking") as tell:
@@ -199,7 +199,7 @@ def record(folder: Path, images: list[np.ndarray], **options: Any) -> Path:
 def test_in_a_session_trajectories_end_where_the_roi_moves(
     movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("livetrack.cli.output._LINE_S", 0)
+    monkeypatch.setattr("livetrack.cli.terminal._LINE_S", 0)
     session = record(tmp_path, list(tifffile.imread(movie)[:8]))
     assert main(["track", str(session), "-o", str(tmp_path / "tracks.csv")]) == 0
     table = pandas.read_csv(tmp_path / "tracks.csv")
@@ -391,7 +391,7 @@ def sending(messages: list[bytes]) -> Iterator[str]:
 def test_listening_tells_an_engines_end_and_its_return(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("livetrack.cli.stream._LOOK_S", 0.05)
+    monkeypatch.setattr("livetrack.cli.position_stream._LOOK_S", 0.05)
     first, second = (bytes(PositionsEncoder(session).encode(empty_rows(1))) for session in (1, 2))
     over = Status(
         session=1, state="stopped", message="", camera="", model="", provider="", preview_address="", uptime_s=0,
@@ -407,8 +407,8 @@ def test_listening_tells_an_engines_end_and_its_return(
 def test_listening_to_the_pictures_says_where_positions_are(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("livetrack.cli.stream._LOOK_S", 0.05)
-    monkeypatch.setattr("livetrack.cli.stream._SILENCE_S", 0.2)
+    monkeypatch.setattr("livetrack.cli.position_stream._LOOK_S", 0.05)
+    monkeypatch.setattr("livetrack.cli.position_stream._SILENCE_S", 0.2)
     with sending([encode_preview(Preview(1, 0, 1, np.zeros((4, 4), np.uint8)))]) as address:
         assert main(["listen", address]) == 1
     told = capfd.readouterr().err

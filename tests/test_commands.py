@@ -19,14 +19,14 @@ from livetrack_drivers.simulated import SimulatedCamera
 
 from livetrack.camera import Camera, Geometry
 from livetrack.client import Remote, Subscriber, Update
-from livetrack.client.reach import reachable
-from livetrack.commands.orders import Orders
+from livetrack.client.address import reachable
 from livetrack.config import Config, load_config
 from livetrack.devices import Actuator
-from livetrack.engine import Engine
 from livetrack.errors import CommandError, UsageError
-from livetrack.gaps import Gaps
 from livetrack.record import read_session
+from livetrack.session.engine import Engine
+from livetrack.session.frame_gaps import Gaps
+from livetrack.session.loop_queue import Orders
 from livetrack.wire import HEADER, Status
 from livetrack.wire.exchange import LARGEST_REQUEST, decode_reply
 

@@ -19,10 +19,10 @@ from livetrack_drivers.simulated import SimulatedCamera
 from livetrack.camera import Frame, Geometry, Picture
 from livetrack.client import PreviewSubscriber, StatusSubscriber, Subscriber
 from livetrack.config import Config, load_config
-from livetrack.engine import Engine
 from livetrack.errors import LivetrackError, UsageError
 from livetrack.particles import Rows
 from livetrack.record import read_session
+from livetrack.session.engine import Engine
 from livetrack.wire import Status
 
 ANY_PORT = tuple(f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address"))

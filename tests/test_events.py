@@ -11,10 +11,10 @@ import zmq
 from livetrack.camera import Frame, Geometry
 from livetrack.client import EventSubscriber
 from livetrack.config import load_config
-from livetrack.engine import Engine
-from livetrack.events import EventTeller
 from livetrack.linking import Linker
 from livetrack.particles import Rows, empty_rows
+from livetrack.session.engine import Engine
+from livetrack.session.event_publisher import EventTeller
 from livetrack.wire import EventMessage, WireError, decode_event, encode_event
 from livetrack.wire.events import CameraEvent, GeometryEvent, LogEvent, TargetEvent, TracksEvent
 

@@ -24,13 +24,13 @@ from livetrack.cli.feedback import hint
 from livetrack.client import Remote
 from livetrack.config import load_config
 from livetrack.control import Target
-from livetrack.control.calibration import calibrate_actuator
+from livetrack.control.actuator_calibration import calibrate_actuator
+from livetrack.control.feedback_trap import circle, hold
 from livetrack.control.follow import follow
-from livetrack.control.hold import circle, hold
-from livetrack.control.record import Record
+from livetrack.control.loop_log import Record
 from livetrack.devices import ActuatorCalibration
-from livetrack.engine import Engine
 from livetrack.errors import CommandError, InputError, UsageError
+from livetrack.session.engine import Engine
 
 PORTS = tuple(f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address"))
 STILL = (  # particles that stick to the glass

@@ -13,8 +13,8 @@ from livetrack.config import load_config
 from livetrack.errors import ConfigError, InputError
 from livetrack.linking import Linker
 from livetrack.localize import load_localizer
+from livetrack.localize.crops import Windows
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.localize.windows import Windows
 from livetrack.particles import Flag, Rows, empty_rows
 from livetrack.tracker import Tracker
 

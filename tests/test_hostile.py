@@ -15,10 +15,10 @@ from live_engine import running
 
 from livetrack.client import Remote
 from livetrack.config import load_config
-from livetrack.engine import Engine
 from livetrack.errors import CommandError
-from livetrack.publish import bind_commands
-from livetrack.sockets import Sockets
+from livetrack.session.engine import Engine
+from livetrack.session.publisher import bind_commands
+from livetrack.session.sockets import Sockets
 from livetrack.wire import Status
 from livetrack.wire.commands import REQUESTS
 from livetrack.wire.exchange import decode_reply, decode_request

@@ -21,7 +21,7 @@ from trackpy.linking import link_iter
 
 from livetrack.errors import ConfigError, UsageError
 from livetrack.linking import Linker, candidates, tracks
-from livetrack.linking.found import FOUND
+from livetrack.linking.measurements import FOUND
 from livetrack.particles import ROW, Flag, Rows, empty_rows
 
 Points = npt.NDArray[np.float64]

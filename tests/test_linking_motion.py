@@ -15,9 +15,9 @@ from livetrack.config import load_config
 from livetrack.errors import InputError, UsageError
 from livetrack.linking import Linker
 from livetrack.linking.assignment import Assignment
-from livetrack.linking.clock import Clock
-from livetrack.linking.moments import Moments
+from livetrack.linking.frame_clock import Clock
 from livetrack.linking.motion import MOTIONS
+from livetrack.linking.motion_statistics import Moments
 from livetrack.particles import ROW, Flag, Rows, empty_rows
 from livetrack.tracker import Tracker
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from livetrack.client import Subscriber, Update
 from livetrack.config import load_config
-from livetrack.engine import Engine
+from livetrack.session.engine import Engine
 
 SETTINGS = [
     "camera.driver=micromanager",

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import zmq
 
-from livetrack import preview
 from livetrack.camera import Frame, Geometry
 from livetrack.client import PreviewSubscriber
 from livetrack.config import PublishSettings
-from livetrack.preview import GreyRange, PreviewSender, in_8_bits
+from livetrack.session import preview
+from livetrack.session.preview import GreyRange, PreviewSender, in_8_bits
 from livetrack.wire import Preview
 
 RNG = np.random.default_rng(3)

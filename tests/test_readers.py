@@ -17,12 +17,12 @@ import pytest
 from livetrack.camera import Frame, Geometry
 from livetrack.client import Remote, Subscriber
 from livetrack.config import PublishSettings, load_config
-from livetrack.engine import Engine
 from livetrack.linking import Linker
 from livetrack.localize import load_localizer
 from livetrack.particles import empty_rows
-from livetrack.publish import Publisher
-from livetrack.sockets import Sockets
+from livetrack.session.engine import Engine
+from livetrack.session.publisher import Publisher
+from livetrack.session.sockets import Sockets
 from livetrack.tracker import Tracker
 
 ANY_PORT = [f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address")]

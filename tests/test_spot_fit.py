@@ -11,12 +11,12 @@ from scipy.special import erf
 
 from livetrack import Tracker, load_config
 from livetrack.localize.models import models_folder
-from livetrack.localize.profile_fit import PROFILE_STEP_PX, CameraLaw, ProfilePrior, fit_profiles
-from livetrack.localize.profile_fit.linear import eliminate, invert, solve
-from livetrack.localize.profile_fit.pixels import Image
-from livetrack.localize.profile_fit.sample import some_bright
-from livetrack.localize.profile_fit.typical import typical_profile
-from livetrack.localize.profile_fit.window import splines
+from livetrack.localize.refine.radial import PROFILE_STEP_PX, CameraLaw, ProfilePrior, fit_profiles
+from livetrack.localize.refine.radial.ldl import eliminate, invert, solve
+from livetrack.localize.refine.radial.mean_profile import typical_profile
+from livetrack.localize.refine.radial.neighbours import some_bright
+from livetrack.localize.refine.radial.spline_tables import splines
+from livetrack.localize.refine.radial.window_pixels import Image
 from livetrack.particles import Rows, empty_rows
 from livetrack.training.profiles import draw_profiles
 from livetrack.training.recipe import load_recipe

@@ -29,9 +29,9 @@ from livetrack.localize.models import models_folder
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.optics.spot import add_spots
 from livetrack.training import Progress, load_recipe, train
-from livetrack.training.ahead import draw_ahead
 from livetrack.training.families import draw_particles
 from livetrack.training.network import Network
+from livetrack.training.prefetch import draw_ahead
 from livetrack.training.recipe import Recipe
 from livetrack.training.scenes import draw_scene
 from livetrack.training.targets import draw_batch, loss_of

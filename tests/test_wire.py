@@ -208,7 +208,7 @@ def test_a_name_that_nobody_can_look_up_now_is_waited_for(monkeypatch: pytest.Mo
     def nobody_knows_yet(*_: object) -> None:
         raise gaierror(EAI_AGAIN, "try again")
 
-    monkeypatch.setattr("livetrack.client.reach.getaddrinfo", nobody_knows_yet)
+    monkeypatch.setattr("livetrack.client.address.getaddrinfo", nobody_knows_yet)
     with Subscriber("tcp://lab.invalid:5555") as positions:
         assert positions.receive(0.01) is None
 

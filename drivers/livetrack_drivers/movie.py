@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 from livetrack.camera import Geometry, Picture
 from livetrack.devices import Property, Value
 from livetrack.errors import CameraError, CameraLostError, InputError
-from livetrack_drivers._software_roi import SoftwareRoi
+from livetrack.software_roi import SoftwareRoi
 
 if TYPE_CHECKING:
     from livetrack.movies import Movie

@@ -6,9 +6,9 @@ NumPy alone: any feedback program may use it. Lengths are µm, times s, forces p
 from livetrack.calibrate.diffusion import DiffusionFit, diffusion_constant
 from livetrack.calibrate.equipartition import stiffness_from_variance
 from livetrack.calibrate.estimate import Estimate
-from livetrack.calibrate.gauge import Gauge, Reading
 from livetrack.calibrate.medium import Medium
 from livetrack.calibrate.spectrum import SpectrumFit, stiffness_from_spectrum
+from livetrack.calibrate.trap_monitor import Gauge, Reading
 
 __all__ = [
     "DiffusionFit", "Estimate", "Gauge", "Medium", "Reading", "SpectrumFit", "diffusion_constant",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from livetrack.calibrate.estimate import Estimate, positions_1d
-from livetrack.calibrate.trapped import check_times
+from livetrack.calibrate.trap_covariance import check_times
 from livetrack.errors import InputError
 
 __all__ = ["DiffusionFit", "diffusion_constant"]

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from livetrack.calibrate.estimate import Estimate, positions_1d
 from livetrack.calibrate.medium import Medium
-from livetrack.calibrate.trapped import blur, check_times, covariance
+from livetrack.calibrate.trap_covariance import blur, check_times, covariance
 from livetrack.errors import InputError
 
 __all__ = ["stiffness_from_variance"]

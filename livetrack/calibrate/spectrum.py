@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from livetrack.calibrate.estimate import Estimate, Floats, positions_1d
 from livetrack.calibrate.medium import Medium
-from livetrack.calibrate.trapped import check_times, covariance
+from livetrack.calibrate.trap_covariance import check_times, covariance
 from livetrack.errors import InputError
 
 __all__ = ["SpectrumFit", "stiffness_from_spectrum"]

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.check.blobs import Blobs
-from livetrack.check.doubts import doubts_about_frames, doubts_about_particles
+from livetrack.check.diagnostics import doubts_about_frames, doubts_about_particles
 from livetrack.check.measure import Measures, measure
+from livetrack.check.model_trial import try_model
 from livetrack.check.picture import save_picture
 from livetrack.check.report import CheckReport
-from livetrack.check.trial import try_model
 from livetrack.config import LinkerSettings
 from livetrack.errors import InputError, UsageError
 from livetrack.localize.normalize import to_float

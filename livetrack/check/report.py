@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from livetrack.check.measure import Measures
-from livetrack.check.trial import ModelTrial
+from livetrack.check.model_trial import ModelTrial
 
 __all__ = ["CheckReport", "report_text"]
 

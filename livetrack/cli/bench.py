@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
-from livetrack.cli.output import Bars, terminal, write_json
+from livetrack.cli.terminal import Bars, terminal, write_json
 from livetrack.errors import UsageError, reason
 
 __all__ = ["accuracy", "feedback", "latency", "linking", "window"]
@@ -71,7 +71,7 @@ def latency(args: argparse.Namespace) -> int:
 
 def window(args: argparse.Namespace) -> int:
     """Measure the window on this machine, with progress; tell which targets are met."""
-    from livetrack.bench.window.run import PARTS, run_window
+    from livetrack.bench.viewer.run import PARTS, run_window
 
     only = args.only.split(",") if args.only else PARTS
     with _progress("warming up") as show:

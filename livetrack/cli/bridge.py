@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from livetrack.cli.stream import Stream
+from livetrack.cli.position_stream import Stream
 from livetrack.client import Update
 from livetrack.errors import LivetrackError, UsageError
 

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 
 from livetrack.calibrate.affine import Affine
-from livetrack.cli.output import Bars, terminal, write_json
+from livetrack.cli.terminal import Bars, terminal, write_json
 from livetrack.client import Remote
-from livetrack.control.calibration import calibrate_actuator
+from livetrack.control.actuator_calibration import calibrate_actuator
 from livetrack.devices import ActuatorCalibration
 
 __all__ = ["advice", "calibrate"]

@@ -8,7 +8,7 @@ import msgspec
 from rich.table import Table
 
 from livetrack.camera import camera_drivers, load_driver
-from livetrack.cli.output import terminal, write_json
+from livetrack.cli.terminal import terminal, write_json
 from livetrack.errors import ConfigError
 
 __all__ = ["cameras"]

@@ -8,14 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from livetrack.acquisition import Acquisition
 from livetrack.camera import Frame, load_driver
-from livetrack.cli.output import terminal, write_json
-from livetrack.cli.recordings import recordings_told
-from livetrack.cli.settings import settings_of
-from livetrack.cli.warming import warming_up
+from livetrack.cli.inputs import recordings_told, settings_of
+from livetrack.cli.terminal import terminal, warming_up, write_json
 from livetrack.config import Config
 from livetrack.errors import LivetrackError, UsageError
+from livetrack.session.acquisition import Acquisition
 
 __all__ = ["check"]
 

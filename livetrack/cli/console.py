@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from livetrack.cli.output import terminal
+from livetrack.cli.terminal import terminal
 from livetrack.client import StatusSubscriber, Subscriber, Update
 from livetrack.errors import LivetrackError
 from livetrack.wire import Status

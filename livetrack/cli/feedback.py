@@ -14,14 +14,14 @@ from msgspec import structs
 from rich.console import Console
 
 from livetrack.calibrate import Gauge, Medium
-from livetrack.cli.output import shown, terminal, write_json
 from livetrack.cli.signals import stopped_by_signals
+from livetrack.cli.terminal import shown, terminal, write_json
 from livetrack.client import Remote
 from livetrack.control import LoopModel, Seen, Target, effective_delay
+from livetrack.control.feedback_trap import circle, hold, still, watch
 from livetrack.control.follow import follow as follow_particle
 from livetrack.control.follow import longest_move_px
-from livetrack.control.hold import circle, hold, still, watch
-from livetrack.control.record import Record, Summary
+from livetrack.control.loop_log import Record, Summary
 from livetrack.devices import EXPOSURE, ActuatorCalibration
 from livetrack.errors import InputError
 

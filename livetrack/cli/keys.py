@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from livetrack.cli.output import terminal
-from livetrack.keys import ENVIRONMENT, make_keys
+from livetrack.cli.terminal import terminal
+from livetrack.curve_keys import ENVIRONMENT, make_keys
 
 __all__ = ["keys"]
 

@@ -6,12 +6,12 @@ import argparse
 import math
 import sys
 
-from livetrack.cli.gauge import TrapGauge
-from livetrack.cli.output import write_json
-from livetrack.cli.stream import Stream
+from livetrack.cli.position_stream import Stream
+from livetrack.cli.terminal import write_json
+from livetrack.cli.trap_monitor import TrapGauge
 from livetrack.client import Update
 from livetrack.errors import LivetrackError
-from livetrack.timing import Histogram
+from livetrack.session.stage_latency import Histogram
 
 __all__ = ["listen"]
 

@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 from rich.console import Console
 
-from livetrack.cli.output import shown, terminal, write_json
-from livetrack.cli.settings import settings_of
+from livetrack.cli.inputs import settings_of
 from livetrack.cli.signals import plain_ctrl_c, stopped_by_signals
-from livetrack.cli.warming import warming_up
-from livetrack.client.reach import DEFAULT_ADDRESS, reachable
+from livetrack.cli.terminal import shown, terminal, warming_up, write_json
+from livetrack.client.address import DEFAULT_ADDRESS, reachable
 from livetrack.config import Config, load_config
-from livetrack.keys import ENVIRONMENT
+from livetrack.curve_keys import ENVIRONMENT
 from livetrack.toml_file import assignment
 from livetrack.wire import Latency, Status
 
 if TYPE_CHECKING:
-    from livetrack.engine import Engine
+    from livetrack.session.engine import Engine
 
 __all__ = ["demo", "run", "view"]
 
@@ -52,11 +51,11 @@ def run(args: argparse.Namespace) -> int:
 
 def view(args: argparse.Namespace) -> int:
     """Open the window on an engine."""
-    from livetrack import overlay
+    from livetrack import viewer
 
     config = load_config(None, args.overrides) if args.no_config else settings_of(None, args.overrides)[0]
     with plain_ctrl_c():
-        return overlay.main(args.address, config.view, seconds=args.seconds, screenshot=args.screenshot)
+        return viewer.main(args.address, config.view, seconds=args.seconds, screenshot=args.screenshot)
 
 
 def _overrides(args: argparse.Namespace) -> list[str]:
@@ -66,7 +65,7 @@ def _overrides(args: argparse.Namespace) -> list[str]:
 
 def _session(config: Config, args: argparse.Namespace) -> int:
     with plain_ctrl_c():
-        from livetrack.engine import Engine
+        from livetrack.session.engine import Engine
 
     console = terminal()
     with stopped_by_signals() as stop, ExitStack() as opened:
@@ -111,7 +110,7 @@ def _provider(name: str) -> str:
 
 
 def _window_wanted(config: Config, args: argparse.Namespace, console: Console) -> bool:
-    from livetrack.overlay import display_problem
+    from livetrack.viewer import display_problem
 
     if args.headless or not config.view.open:
         return False

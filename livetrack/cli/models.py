@@ -9,7 +9,7 @@ import msgspec
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from livetrack.cli.output import Bars, terminal, write_json
+from livetrack.cli.terminal import Bars, terminal, write_json
 from livetrack.errors import UsageError
 
 if TYPE_CHECKING:

@@ -15,10 +15,9 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from livetrack.cli.output import Bars, terminal, write_json
-from livetrack.cli.recordings import recordings_told
+from livetrack.cli.inputs import recordings_told
 from livetrack.cli.signals import plain_ctrl_c
-from livetrack.cli.warming import warming_up
+from livetrack.cli.terminal import Bars, terminal, warming_up, write_json
 from livetrack.config import Config, load_config
 from livetrack.errors import InputError, UsageError
 from livetrack.toml_file import assignment

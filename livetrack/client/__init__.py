@@ -9,7 +9,7 @@ Imports NumPy, pyzmq and msgspec, and nothing heavier: a feedback program starts
             print(update.frame, update.particles["x"])
 """
 
-from livetrack.client.reach import DEFAULT_ADDRESS
+from livetrack.client.address import DEFAULT_ADDRESS
 from livetrack.client.remote import Remote
 from livetrack.client.streams import (
     EventSubscriber,

@@ -13,7 +13,7 @@ import zmq
 from msgspec import structs
 
 from livetrack.camera import Geometry
-from livetrack.client.reach import DEFAULT_ADDRESS, Keys, connect, reachable, what_to_check
+from livetrack.client.address import DEFAULT_ADDRESS, Keys, connect, reachable, what_to_check
 from livetrack.client.streams import StatusSubscriber
 from livetrack.devices import ActuatorCalibration, Property, Value
 from livetrack.errors import CommandError

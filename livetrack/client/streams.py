@@ -10,7 +10,7 @@ from typing import Generic, Self, TypeVar
 import msgspec
 import zmq
 
-from livetrack.client.reach import DEFAULT_ADDRESS, Keys, connect, what_to_check
+from livetrack.client.address import DEFAULT_ADDRESS, Keys, connect, what_to_check
 from livetrack.particles import Rows
 from livetrack.wire import (
     EVENT,

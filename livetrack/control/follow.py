@@ -7,7 +7,7 @@ from math import ceil, hypot, inf
 
 from livetrack.client import Remote
 from livetrack.control.controller import Controller
-from livetrack.control.record import Record
+from livetrack.control.loop_log import Record
 from livetrack.control.target import Seen, Target
 from livetrack.errors import InputError
 

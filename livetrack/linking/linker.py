@@ -10,17 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.errors import ConfigError, InputError, UsageError
-from livetrack.linking import checks, kalman, state
+from livetrack.linking import kalman, serialization, validation
 from livetrack.linking.assignment import Assignment
 from livetrack.linking.candidates import Candidates
-from livetrack.linking.clock import Clock
-from livetrack.linking.expected import Expected
-from livetrack.linking.found import Found
+from livetrack.linking.frame_clock import Clock
+from livetrack.linking.kalman import Expected
 from livetrack.linking.likelihood import Likelihood
-from livetrack.linking.moments import Moments
+from livetrack.linking.measurements import Found
 from livetrack.linking.motion import MOTIONS, Start, Step
-from livetrack.linking.track import tell
-from livetrack.linking.tracks import Tracks
+from livetrack.linking.motion_statistics import Moments
+from livetrack.linking.tracks import Tracks, tell
 from livetrack.particles import ROW, Flag, Rows, empty_rows
 
 __all__ = ["Linker"]
@@ -94,14 +93,14 @@ class Linker:
     ) -> None:
         if gate is None:
             gate = "radius" if motion == "brownian" else "learnt"
-        radius_px = checks.length("search_radius_px", search_radius_px)
-        centres_px = checks.centres(trap_centres_px, motion)
+        radius_px = validation.length("search_radius_px", search_radius_px)
+        centres_px = validation.centres(trap_centres_px, motion)
         self.settings: dict[str, Any] = {
             "search_radius_px": radius_px,
-            "memory": checks.whole("memory", memory, 0),
-            "motion": checks.one_of("motion", motion, tuple(MOTIONS)),
-            "gate": checks.one_of("gate", gate, _GATES),
-            "confirm_after": checks.whole("confirm_after", confirm_after, 1),
+            "memory": validation.whole("memory", memory, 0),
+            "motion": validation.one_of("motion", motion, tuple(MOTIONS)),
+            "gate": validation.one_of("gate", gate, _GATES),
+            "confirm_after": validation.whole("confirm_after", confirm_after, 1),
             "trap_centres_px": centres_px.tolist(),
         }
         self.hurried = 0
@@ -237,7 +236,7 @@ class Linker:
         ConfigError
             It is not above 0, or not finite; nothing has changed then.
         """
-        radius_px = checks.length("search_radius_px", search_radius_px)
+        radius_px = validation.length("search_radius_px", search_radius_px)
         self.settings["search_radius_px"] = radius_px
         self._radius_px = radius_px * _INCLUSIVE
         learnt = self._moments.sums
@@ -265,7 +264,7 @@ class Linker:
             The file cannot be written.
         """
         figures = {"settings": self.settings, "hurried": self.hurried, "next_id": self._tracks.next_id}
-        state.write(path, {**figures, "clock": self._clock.state()}, self._tracks.alive, self._moments.sums)
+        serialization.write(path, {**figures, "clock": self._clock.state()}, self._tracks.alive, self._moments.sums)
 
     @classmethod
     def load(cls, path: str | Path) -> Linker:
@@ -276,7 +275,7 @@ class Linker:
         InputError
             The file cannot be read, or is not one of these.
         """
-        figures, alive, sums = state.read(path)
+        figures, alive, sums = serialization.read(path)
         try:
             linker = cls(**figures["settings"])
             linker._clock.restore(figures["clock"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from livetrack.linking.moments import Moments
+from livetrack.linking.motion_statistics import Moments
 
 __all__ = ["MOTIONS", "Motion", "Start", "Step"]
 

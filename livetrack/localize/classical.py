@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from livetrack.errors import ModelError
-from livetrack.localize.centroid import centroids
+from livetrack.jit import njit
 from livetrack.localize.edge import flag_edges
 from livetrack.localize.noise import noise_level
 from livetrack.localize.normalize import subtract_background, to_float
-from livetrack.localize.peaks import blur, heights, peaks
-from livetrack.localize.radial_symmetry import radial_symmetry_centres
 from livetrack.particles import Flag, Rows, empty_rows
 
-__all__ = ["METHODS", "ClassicalLocalizer", "Contrast"]
+__all__ = [
+    "METHODS", "ClassicalLocalizer", "Contrast", "blur",
+    "centroids", "heights", "peaks", "radial_symmetry_centres",
+]  # fmt: skip
 
 Contrast = Literal["bright", "dark"]
 
@@ -123,3 +125,179 @@ class ClassicalLocalizer:
         image_height, image_width = self._grey.shape
         flag_edges(rows, image_width, image_height, self.radius + 0.5)
         return rows
+
+
+_STEPS = 10  # of the disc towards its particle
+
+
+@njit
+def centroids(band: Any, sign: float, places: Any, radius: int, x: Any, y: Any) -> None:
+    """Write the centroid about each of `places`, (N, 2) pixels as (y, x), into `x` and `y`, (N,).
+
+    `band` is the blurred image in units of its noise; what rises less than that above the background does not count.
+    `sign` is +1 for bright particles, -1 for dark ones.
+    """
+    for n in range(places.shape[0]):
+        x[n], y[n] = _centroid(band, sign, places[n, 0], places[n, 1], radius)
+
+
+@njit
+def _centroid(band: Any, sign: float, row: int, column: int, radius: int) -> tuple[float, float]:
+    x, y = float(column), float(row)
+    for _ in range(_STEPS):
+        total, sum_x, sum_y = 0.0, 0.0, 0.0
+        for i in range(max(0, row - radius), min(band.shape[0], row + radius + 1)):
+            for j in range(max(0, column - radius), min(band.shape[1], column + radius + 1)):
+                weight = sign * band[i, j] - 1.0
+                if weight > 0 and (i - row) ** 2 + (j - column) ** 2 <= radius * radius:
+                    total += weight
+                    sum_x += weight * j
+                    sum_y += weight * i
+        if total == 0:
+            break
+        x, y = sum_x / total, sum_y / total
+        if abs(x - column) <= 0.6 and abs(y - row) <= 0.6:
+            break
+        column, row = round(x), round(y)
+    return x, y
+
+
+@njit
+def radial_symmetry_centres(image: Any, places: Any, radius: int, x: Any, y: Any) -> None:
+    """Write the centre of symmetry about each of `places`, (N, 2) pixels as (y, x), into `x` and `y`, (N,).
+
+    It is the point nearest to all the lines along the image's gradient. The gradient is taken at the corners between
+    pixels along both diagonals and averaged over 3x3 corners; each line weighs its squared gradient over its
+    distance from the gradient's centroid. The window of side 2 `radius` + 1 is cut at the image's edge. Where there
+    is no gradient, or the lines are parallel, the centre is the pixel itself.
+    """
+    for n in range(places.shape[0]):
+        x[n], y[n] = _centre(image, places[n, 0], places[n, 1], radius)
+
+
+@njit
+def _centre(image: Any, row: int, column: int, radius: int) -> tuple[float, float]:
+    top, bottom = max(0, row - radius), min(image.shape[0], row + radius + 1) - 1
+    left, right = max(0, column - radius), min(image.shape[1], column + radius + 1) - 1
+    rows, columns = bottom - top, right - left
+    along = np.zeros((rows, columns))  # the slope from upper left to lower right
+    across = np.zeros((rows, columns))  # the slope from upper right to lower left
+    for i in range(rows):
+        for j in range(columns):
+            along[i, j] = image[top + i + 1, left + j + 1] - image[top + i, left + j]
+            across[i, j] = image[top + i + 1, left + j] - image[top + i, left + j + 1]
+    along, across = _average(along), _average(across)
+    slope_x, slope_y = along - across, along + across
+    strength = slope_x**2 + slope_y**2
+    total = strength.sum()
+    if total == 0:
+        return float(column), float(row)
+    middle_x = (strength.sum(axis=0) * np.arange(columns)).sum() / total
+    middle_y = (strength.sum(axis=1) * np.arange(rows)).sum() / total
+
+    # least squares: each line allows motion along its slope (u, v) only, sum of w (I - (u, v)(u, v)^T)
+    xx, xy, yy, bx, by = 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(rows):
+        for j in range(columns):
+            if strength[i, j] == 0:
+                continue
+            distance = math.sqrt((j - middle_x) ** 2 + (i - middle_y) ** 2)
+            weight = 1 / max(distance, 1e-3)  # times strength, over the slope's square
+            nx, ny = -slope_y[i, j], slope_x[i, j]
+            offset = nx * j + ny * i
+            xx += weight * nx * nx
+            xy += weight * nx * ny
+            yy += weight * ny * ny
+            bx += weight * nx * offset
+            by += weight * ny * offset
+    determinant = xx * yy - xy * xy
+    if determinant <= 1e-12 * (xx + yy) ** 2:
+        return float(column), float(row)
+    x = (yy * bx - xy * by) / determinant
+    y = (xx * by - xy * bx) / determinant
+    return left + 0.5 + min(max(x, 0.0), columns - 1.0), top + 0.5 + min(max(y, 0.0), rows - 1.0)
+
+
+@njit
+def _average(values: Any) -> Any:
+    """Return the mean over 3x3, cut at the edge."""
+    out = np.empty_like(values)
+    rows, columns = values.shape
+    for i in range(rows):
+        for j in range(columns):
+            window = values[max(0, i - 1) : i + 2, max(0, j - 1) : j + 2]
+            out[i, j] = window.sum() / window.size
+    return out
+
+
+_KERNEL = np.array([0.0545, 0.2442, 0.4026, 0.2442, 0.0545])  # Gaussian of 1 px
+_BAND_NOISE = float((_KERNEL**2).sum())  # standard deviation that the blur leaves of white noise of 1
+
+
+@njit
+def blur(image: Any, out: Any) -> None:
+    """Blur by a Gaussian of 1 px, mirrored at the edge, into `out`, in units of the noise that is left."""
+    height, width = image.shape
+    rows = np.empty_like(image)
+    for i in range(height):
+        for j in range(width):
+            total = 0.0
+            for k in range(-2, 3):
+                total += _KERNEL[k + 2] * image[i, _mirror(j + k, width)]
+            rows[i, j] = total
+    for i in range(height):
+        for j in range(width):
+            total = 0.0
+            for k in range(-2, 3):
+                total += _KERNEL[k + 2] * rows[_mirror(i + k, height), j]
+            out[i, j] = total / _BAND_NOISE
+
+
+@njit
+def _mirror(index: int, length: int) -> int:
+    if index < 0:
+        return -index
+    return 2 * length - 2 - index if index >= length else index
+
+
+@njit
+def peaks(band: Any, sign: float, radius: int, least: float) -> Any:
+    """Return (y, x) of the pixels that are the highest of the disc about them and at least `least`."""
+    height, width = band.shape
+    found = np.empty((256, 2), np.int64)
+    count = 0
+    for i in range(height):
+        for j in range(width):
+            here = sign * band[i, j]
+            if here < least or not _highest(band, sign, i, j, here, radius):
+                continue
+            if count == found.shape[0]:
+                found = np.concatenate((found, np.empty_like(found)))
+            found[count] = i, j
+            count += 1
+    return found[:count]
+
+
+@njit
+def _highest(band: Any, sign: float, row: int, column: int, here: float, radius: int) -> bool:
+    for i in range(max(0, row - radius), min(band.shape[0], row + radius + 1)):
+        for j in range(max(0, column - radius), min(band.shape[1], column + radius + 1)):
+            if (i - row) ** 2 + (j - column) ** 2 <= radius * radius:
+                other = sign * band[i, j]
+                if other > here or (other == here and (i < row or (i == row and j < column))):
+                    return False
+    return True
+
+
+@njit
+def heights(flat: Any, sign: float, x: Any, y: Any, out: Any) -> None:
+    """Write the extreme of the 3x3 pixels about each centre into `out`; `sign` is +1 for bright, -1 for dark."""
+    for n in range(x.size):
+        row = min(max(round(y[n]), 0), flat.shape[0] - 1)
+        column = min(max(round(x[n]), 0), flat.shape[1] - 1)
+        best = flat[row, column]
+        for i in range(max(0, row - 1), min(flat.shape[0], row + 2)):
+            for j in range(max(0, column - 1), min(flat.shape[1], column + 2)):
+                if sign * flat[i, j] > sign * best:
+                    best = flat[i, j]
+        out[n] = best

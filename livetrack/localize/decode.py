@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.localize.windows import Windows
+from livetrack.localize.crops import Windows
 from livetrack.particles import NO_ID, ROW, Rows
 
 __all__ = ["BLOCK", "CELL", "MAPS", "decode", "decode_near"]

@@ -11,7 +11,7 @@ from livetrack.errors import ModelError
 from livetrack.localize.classical import METHODS, ClassicalLocalizer, Contrast
 from livetrack.localize.models import find_model
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.localize.profile_fit import CameraLaw
+from livetrack.localize.refine.radial import CameraLaw
 from livetrack.particles import Rows
 
 __all__ = ["Localizer", "load_localizer"]

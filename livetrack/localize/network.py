@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from livetrack.localize.crops import Windows
 from livetrack.localize.decode import decode, decode_near
 from livetrack.localize.edge import flag_edges
 from livetrack.localize.inference import Inference, quickest
 from livetrack.localize.models import ModelCard, read_card
 from livetrack.localize.noise import noise_level
 from livetrack.localize.normalize import fill_inputs, readable, to_float
-from livetrack.localize.profile_fit import CameraLaw, ProfilePrior, fit_profiles, make_tables
-from livetrack.localize.score_law import ScoreLaw
-from livetrack.localize.symmetry_fit import fit_symmetric
-from livetrack.localize.template_fit import TemplateFit
-from livetrack.localize.threads import share, thread_count
-from livetrack.localize.windows import Windows
+from livetrack.localize.parallel import share, thread_count
+from livetrack.localize.refine.point_symmetry import fit_symmetric
+from livetrack.localize.refine.radial import CameraLaw, ProfilePrior, fit_profiles, make_tables
+from livetrack.localize.refine.template import TemplateFit
+from livetrack.localize.score_calibration import ScoreLaw
 from livetrack.particles import Flag, Rows, empty_rows
 
 __all__ = ["NetworkLocalizer"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.localize.score_law import ScoreLaw, fit_score_law
+from livetrack.localize.score_calibration import ScoreLaw, fit_score_law
 from livetrack.training.recipe import Recipe
 from livetrack.training.scenes import draw_scene
 from livetrack.training.validate import SIDE_PX, match

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.training.isolated import Isolated
+from livetrack.training.isolated_accuracy import Isolated
 from livetrack.training.recipe import FAMILIES_OF, Recipe
 from livetrack.training.speed import speed_line
 from livetrack.training.validate import GATE_PX, SIDE_PX, Accuracy, Validation

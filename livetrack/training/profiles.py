@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from livetrack.localize.profile_fit import radial_profile
+from livetrack.localize.refine.radial import radial_profile
 from livetrack.training.families import draw_particles
 from livetrack.training.recipe import Recipe, log_uniform
 

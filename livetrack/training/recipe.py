@@ -11,7 +11,7 @@ from msgspec import Meta, Struct, structs
 
 from livetrack.errors import ConfigError, InputError
 from livetrack.toml_file import TomlDocument
-from livetrack.training.picture import Picture, read_picture
+from livetrack.training.template_picture import Picture, read_picture
 
 __all__ = ["FAMILIES_OF", "Particles", "Recipe", "Scenes", "load_recipe", "log_uniform"]
 

@@ -18,7 +18,7 @@ from livetrack.localize.models import FORMAT
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.training.calibrate import calibrated
 from livetrack.training.export import export
-from livetrack.training.isolated import Isolated, measure_isolated
+from livetrack.training.isolated_accuracy import Isolated, measure_isolated
 from livetrack.training.learner import Learner, choose_device, load_checkpoint, save_checkpoint
 from livetrack.training.network import COARSEST
 from livetrack.training.profiles import draw_profiles

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from livetrack.jit import njit
 from livetrack.optics.background import add_texture, add_tilt, vignette
 from livetrack.optics.noise import CameraNoise
+from livetrack.training.artefacts import add_flaws
 from livetrack.training.families import draw_particles
-from livetrack.training.flaws import add_flaws
 from livetrack.training.recipe import Particles, Recipe, Scenes, log_uniform
 
 __all__ = ["Scene", "draw_scene"]

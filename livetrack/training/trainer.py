@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from livetrack.errors import UsageError
-from livetrack.training.ahead import draw_ahead
 from livetrack.training.card import accuracy_line, write_card
-from livetrack.training.isolated import Isolated, measure_isolated
+from livetrack.training.isolated_accuracy import Isolated, measure_isolated
+from livetrack.training.prefetch import draw_ahead
 from livetrack.training.recipe import load_recipe
 from livetrack.training.run import Progress, Run
 from livetrack.training.validate import Accuracy, validate

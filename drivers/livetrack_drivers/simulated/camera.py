@@ -14,7 +14,7 @@ import numpy.typing as npt
 from livetrack.camera import Geometry, Picture
 from livetrack.devices import Actuator, Property, Value
 from livetrack.errors import CameraError, CameraLostError
-from livetrack_drivers._software_roi import SoftwareRoi
+from livetrack.software_roi import SoftwareRoi
 from livetrack_drivers.simulated.actuators import simulated_actuators
 from livetrack_drivers.simulated.adjust import STIFFNESS, adjusted, declared
 from livetrack_drivers.simulated.settings import SimulatedSettings

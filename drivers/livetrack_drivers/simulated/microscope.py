@@ -17,7 +17,7 @@ from livetrack.optics.fast_noise import expose_fast
 from livetrack.optics.noise import CameraNoise
 from livetrack.optics.scene import Scene, scatter
 from livetrack.optics.spot import add_spots, spot_height
-from livetrack_drivers.simulated.orders import Orders
+from livetrack_drivers.simulated.delay_queue import Orders
 from livetrack_drivers.simulated.settings import SimulatedSettings
 
 __all__ = ["TRUTH", "Loop", "Microscope"]

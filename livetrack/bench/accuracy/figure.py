@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from livetrack.bench.accuracy.known import PUBLISHED
+from livetrack.bench.accuracy.reference_values import PUBLISHED
 from livetrack.bench.accuracy.report import CellReport, Report
 from livetrack.errors import UsageError, reason
 

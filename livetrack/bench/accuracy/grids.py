@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from livetrack.bench.accuracy.cell import Cell, DeepTrackImages, Fields
+from livetrack.bench.accuracy.conditions import Cell, DeepTrackImages, Fields
 from livetrack.bench.accuracy.shapes import Floats, Shape, airy, bessel, gaussian
 
 __all__ = ["SPOT_SIGMAS", "grids"]

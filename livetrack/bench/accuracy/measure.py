@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from livetrack.bench.accuracy.bound import position_bound
-from livetrack.bench.accuracy.cell import Cell, scenes
+from livetrack.bench.accuracy.conditions import Cell, scenes
 from livetrack.bench.accuracy.methods import Method
 from livetrack.bench.accuracy.scene import Scene
 from livetrack.bench.accuracy.shapes import Floats

@@ -13,9 +13,9 @@ import numpy as np
 from livetrack.bench.accuracy.gaussian_fit import fit_gaussians
 from livetrack.bench.accuracy.scene import Scene
 from livetrack.localize import load_localizer
+from livetrack.localize.classical import radial_symmetry_centres
 from livetrack.localize.localizer import Localizer
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.localize.radial_symmetry import radial_symmetry_centres
 from livetrack.particles import Rows, empty_rows
 
 __all__ = ["PEERS", "THREADS", "Method", "network_methods", "peers"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from livetrack.bench.line import Line
+from livetrack.bench.result import Line
 from livetrack.errors import ModelError
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.training.isolated import measure_isolated
+from livetrack.training.isolated_accuracy import measure_isolated
 from livetrack.training.recipe import Recipe
 
 __all__ = ["FAMILIES", "new_type"]

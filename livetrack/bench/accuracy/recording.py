@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.bench.line import Line
 from livetrack.bench.matching import GATE_PX, match
+from livetrack.bench.result import Line
 from livetrack.errors import InputError
 from livetrack.localize.localizer import Localizer
 from livetrack.movies import open_movie

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from livetrack.bench.accuracy.measure import Figures
-from livetrack.bench.line import Line, number, target_table
+from livetrack.bench.result import Line, number, target_table
 
 __all__ = ["CellReport", "Report", "markdown"]
 

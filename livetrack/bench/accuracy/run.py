@@ -10,18 +10,18 @@ import numpy.typing as npt
 
 from livetrack import __version__
 from livetrack.bench.accuracy.bound import NUISANCES
-from livetrack.bench.accuracy.cell import Cell
+from livetrack.bench.accuracy.conditions import Cell
 from livetrack.bench.accuracy.grids import grids
-from livetrack.bench.accuracy.known import yardstick_lines
 from livetrack.bench.accuracy.measure import Result, measure
 from livetrack.bench.accuracy.methods import PEERS, THREADS, Method, network_methods, peers
 from livetrack.bench.accuracy.new_type import FAMILIES, new_type
 from livetrack.bench.accuracy.recording import read_frames, robustness
+from livetrack.bench.accuracy.reference_values import yardstick_lines
 from livetrack.bench.accuracy.report import CellReport, Report
 from livetrack.bench.accuracy.speed import against_trackpy, small_image
 from livetrack.bench.accuracy.targets import target_lines
-from livetrack.bench.line import Line
-from livetrack.bench.parts import check_parts, machine
+from livetrack.bench.result import Line
+from livetrack.bench.runner import check_parts, machine
 from livetrack.localize.network import NetworkLocalizer
 
 __all__ = ["PARTS", "run_accuracy"]

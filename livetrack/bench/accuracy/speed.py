@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.bench.accuracy.cell import Fields
+from livetrack.bench.accuracy.conditions import Fields
 from livetrack.bench.accuracy.methods import THREADS
 from livetrack.bench.accuracy.shapes import gaussian
-from livetrack.bench.line import Line
+from livetrack.bench.result import Line
 from livetrack.localize.localizer import Localizer
 
 __all__ = ["against_trackpy", "small_image"]

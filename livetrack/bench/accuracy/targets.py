@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 
 from livetrack.bench.accuracy.bound import NUISANCES
-from livetrack.bench.accuracy.cell import Cell, Fields
+from livetrack.bench.accuracy.conditions import Cell, Fields
 from livetrack.bench.accuracy.grids import SPOT_SIGMAS
-from livetrack.bench.accuracy.known import known_of
 from livetrack.bench.accuracy.measure import ISOLATED_PX, Figures, Result
-from livetrack.bench.line import Line
+from livetrack.bench.accuracy.reference_values import known_of
 from livetrack.bench.matching import GATE_PX
+from livetrack.bench.result import Line
 
 __all__ = ["target_lines"]
 

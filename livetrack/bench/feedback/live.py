@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from livetrack.bench.feedback.client import Plan, Played
 from livetrack.bench.feedback.session import PIXEL_UM, closed_loop, settings
-from livetrack.bench.line import Line
+from livetrack.bench.result import Line
 from livetrack.calibrate import Medium
 from livetrack.control import Delay, LoopModel, effective_delay
 

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from livetrack.bench.feedback.client import Plan
 from livetrack.bench.feedback.session import PIXEL_UM, closed_loop, settings
-from livetrack.bench.line import Line
+from livetrack.bench.result import Line
 from livetrack.calibrate import Medium
 from livetrack.control import LoopModel
 

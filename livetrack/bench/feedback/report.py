@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from livetrack.bench.line import Line, target_table
+from livetrack.bench.result import Line, target_table
 
 __all__ = ["Report", "markdown"]
 

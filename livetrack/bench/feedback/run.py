@@ -11,8 +11,8 @@ from livetrack.bench.feedback.live import hold, live_lines
 from livetrack.bench.feedback.lockstep import CASES, Case, edge_line, lockstep_line, run_case
 from livetrack.bench.feedback.report import Report
 from livetrack.bench.feedback.stiffness import CORNERS_HZ, stiffness_lines
-from livetrack.bench.line import Line
-from livetrack.bench.parts import check_parts, machine
+from livetrack.bench.result import Line
+from livetrack.bench.runner import check_parts, machine
 
 __all__ = ["PARTS", "run_feedback"]
 

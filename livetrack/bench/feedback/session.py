@@ -8,8 +8,8 @@ from typing import Any
 
 from livetrack.bench.feedback.client import Plan, Played, play
 from livetrack.config import load_config
-from livetrack.engine import Engine
 from livetrack.errors import LivetrackError
+from livetrack.session.engine import Engine
 
 __all__ = ["PIXEL_UM", "SIDE_PX", "closed_loop", "settings"]
 

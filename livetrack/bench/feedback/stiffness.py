@@ -7,7 +7,7 @@ from math import pi, sqrt
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.bench.line import Line
+from livetrack.bench.result import Line
 from livetrack.brownian import passage
 from livetrack.calibrate import Estimate, Medium, stiffness_from_spectrum, stiffness_from_variance
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from livetrack.bench.latency.soak import Sample
-from livetrack.bench.line import Line, number, target_table
+from livetrack.bench.result import Line, number, target_table
 
 __all__ = ["Report", "markdown"]
 

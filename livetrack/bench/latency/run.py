@@ -7,13 +7,13 @@ from itertools import islice
 from pathlib import Path
 
 from livetrack import __version__
-from livetrack.bench.latency.against import against_full_search, against_trackpy
-from livetrack.bench.latency.path import cases, measure, path_line
-from livetrack.bench.latency.readers import readers
+from livetrack.bench.latency.comparisons import against_full_search, against_trackpy
+from livetrack.bench.latency.end_to_end import cases, measure, path_line
 from livetrack.bench.latency.report import Report
 from livetrack.bench.latency.soak import Sample, soak
-from livetrack.bench.line import Line
-from livetrack.bench.parts import check_parts, machine
+from livetrack.bench.latency.subscriber_load import readers
+from livetrack.bench.result import Line
+from livetrack.bench.runner import check_parts, machine
 from livetrack.localize import load_localizer
 from livetrack.movies import open_movie
 

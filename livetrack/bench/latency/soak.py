@@ -11,11 +11,11 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from livetrack.bench.latency.process import other_process
-from livetrack.bench.line import Line
+from livetrack.bench.result import Line
 from livetrack.client import Subscriber, Update
 from livetrack.config import load_config
-from livetrack.engine import Engine
 from livetrack.errors import LivetrackError
+from livetrack.session.engine import Engine
 
 __all__ = ["SAMPLES", "Sample", "soak", "soak_line"]
 

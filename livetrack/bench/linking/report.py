@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from livetrack.bench.line import number, target_table
 from livetrack.bench.linking.run import LinkingReport
 from livetrack.bench.linking.speed import MOTIONS, Times
+from livetrack.bench.result import number, target_table
 
 __all__ = ["markdown"]
 

@@ -8,13 +8,13 @@ from importlib.metadata import PackageNotFoundError, version
 from msgspec import Struct
 
 from livetrack import __version__
-from livetrack.bench.line import Line
-from livetrack.bench.linking.links import Links, measure_links
+from livetrack.bench.linking.link_accuracy import Links, measure_links
 from livetrack.bench.linking.methods import OURS, SETTINGS, method_names
 from livetrack.bench.linking.optimum import KINDS, count_optimal
 from livetrack.bench.linking.scenes import brownian, directed
 from livetrack.bench.linking.speed import COUNTS, MOTIONS, RADIUS_STEPS, Speed, measure_speed
-from livetrack.bench.parts import machine
+from livetrack.bench.result import Line
+from livetrack.bench.runner import machine
 
 __all__ = ["LinkingReport", "run_linking"]
 

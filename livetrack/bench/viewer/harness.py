@@ -1,0 +1,75 @@
+"""The window on a test stand: fed with frames made up, without an engine."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from livetrack.bench.viewer.scene import Frame
+from livetrack.config import ViewSettings
+from livetrack.viewer.data.streams import News
+from livetrack.viewer.qt import QtCore
+from livetrack.viewer.window import Window
+
+__all__ = ["SIDE", "Stand", "stand"]
+
+SIDE = 1000
+"""Of the viewport, px."""
+
+
+class Stand:
+    """A window, and what it is fed with."""
+
+    def __init__(self, window: Window, feed: _Feed) -> None:
+        self.window = window
+        self._feed = feed
+
+    def feed(self, next_frame: Callable[[], Frame]) -> None:
+        """Have each refresh draw what `next_frame` returns."""
+        self._feed.next_frame = next_frame
+
+
+@contextmanager
+def stand(app: Any, fps: float) -> Iterator[Stand]:
+    """Open a window whose picture is `SIDE` x `SIDE` px, with all its panels; it refreshes `fps` times a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = QtCore.QSettings(str(Path(folder) / "store.ini"), QtCore.QSettings.Format.IniFormat)
+        store.setValue("guide/seen", True)
+        window = Window("tcp://127.0.0.1:9", ViewSettings(fps=fps), folder=Path(folder), store=store)
+        feed = _Feed()
+        window.scene.feed.close()
+        window.scene.feed = feed  # type: ignore[assignment]
+        window.show()
+        for _ in range(2):  # what is around the picture keeps its size
+            view = window.body.view
+            window.resize(window.width() + SIDE - view.width(), window.height() + SIDE - view.height())
+            app.processEvents()
+        try:
+            yield Stand(window, feed)
+        finally:
+            window.close()
+
+
+class _Feed:
+    """Stands in for `livetrack.viewer.data.streams.Feed`."""
+
+    def __init__(self) -> None:
+        self.next_frame: Callable[[], Frame] | None = None
+
+    def read(self) -> News:
+        if self.next_frame is None:
+            return News([], None, None, "")
+        frame = self.next_frame()
+        return News([frame.update], frame.preview, None, "")
+
+    def picture_waits(self) -> bool:
+        return self.next_frame is not None
+
+    def ask_whole(self, on: bool) -> None:
+        pass
+
+    def close(self) -> None:
+        pass

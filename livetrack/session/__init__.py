@@ -1,0 +1,1 @@
+"""The live session: acquisition, the tracking loop, publishing and commands."""

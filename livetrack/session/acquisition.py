@@ -1,0 +1,291 @@
+"""The camera thread: the newest frame for tracking, every frame for recording, every loss counted."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from enum import StrEnum
+
+from livetrack.camera import Camera, Frame, Geometry, Picture
+from livetrack.config import CameraSettings
+from livetrack.errors import CameraError, CameraLostError
+from livetrack.session.frame_gaps import Gaps
+
+__all__ = ["Acquisition", "State"]
+
+_log = logging.getLogger(__name__)
+
+_PATIENCE_S = 1.0  # a camera thread that waits for room looks after so long whether it is to stop
+
+
+class State(StrEnum):
+    """What the camera is doing."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STALLED = "stalled"  # open, but no frame for `camera.stall_s`
+    IDLE = "idle"  # closed by `rest`, until `wake`
+    RETRYING = "retrying"  # lost; opened again every `camera.retry_s`
+    ENDED = "ended"  # the movie is over
+    FAILED = "failed"  # the driver raised what no driver should
+
+
+class Acquisition:
+    """Runs a camera in a thread of its own and hands its frames to one taker.
+
+    Without `settings.every_frame` only the newest frame waits; an older one that nobody took counts as skipped.
+    With it, up to `settings.queue_frames` wait, then the oldest is skipped. A camera that `waits` (a movie, a
+    lock-step scene) is held up instead, and nothing is skipped.
+
+    Parameters
+    ----------
+    camera
+        The driver.
+    settings
+        The section `[camera]`.
+    pixel_size_um
+        Overrides what the camera says of its pixel size.
+    on_frame
+        Called in the camera thread with every frame, for recording; must not block.
+    """
+
+    def __init__(
+        self,
+        camera: Camera,
+        settings: CameraSettings,
+        *,
+        pixel_size_um: float | None = None,
+        on_frame: Callable[[Frame], None] | None = None,
+    ) -> None:
+        self._camera = camera
+        self._settings = settings
+        self._pixel_size_um = pixel_size_um
+        self._on_frame = on_frame
+        self._room = settings.queue_frames if settings.every_frame else 1
+        self._waiting: deque[Frame] = deque()
+        self._news = _Signal()  # for the taker: a frame, or the end
+        self._room_made = _Signal()  # for the camera thread, where it waits
+        self._woken = _Signal()  # for the camera thread, where it rests
+        self._resting = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="livetrack-camera", daemon=True)
+        self._last_number: int | None = None
+        self._last_received_ns = 0
+        self.gaps = Gaps()
+        self.geometry = Geometry(0, 0)
+        self.geometry_number = 0
+        self.state = State.STARTING
+        self.message = ""
+        """What a person should know of the state."""
+        self.failure: Exception | None = None
+        self.received = self.skipped = self.lost = self.repeated = self.outages = 0
+
+    def open(self) -> Geometry:
+        """Open the camera and return its geometry; frames flow from `start` on. Raises `CameraError`."""
+        self.geometry = self._with_pixel_size(self._camera.open())
+        return self.geometry
+
+    def start(self) -> None:
+        """Begin to take frames, in a thread."""
+        self._last_received_ns = time.perf_counter_ns()
+        self._thread.start()
+
+    def take(self, timeout_s: float) -> Frame | None:
+        """Return the next frame, oldest first; None when none came in time or the camera has ended."""
+        deadline = time.perf_counter() + timeout_s
+        while not self._waiting:
+            if self.ended or not self._news.wait(deadline - time.perf_counter()):
+                break
+        try:
+            frame = self._waiting.popleft()
+        except IndexError:
+            return None
+        self._room_made.set()
+        return frame
+
+    def rest(self) -> None:
+        """Have the camera closed, soon, until `wake`; `state` says when it is."""
+        self._resting = True
+
+    def wake(self) -> None:
+        """Have it opened again."""
+        self._resting = False
+        self._woken.set()
+
+    @property
+    def ended(self) -> bool:
+        """No further frame will come."""
+        return self.state in (State.ENDED, State.FAILED)
+
+    def stop(self) -> None:
+        """Take no more frames; those that still wait can be taken."""
+        self._end_thread()
+
+    def forgo(self) -> None:
+        """Count the frames that still wait for a taker as skipped, so that none is unaccounted for."""
+        self.skipped += len(self._waiting)
+        self._waiting.clear()
+
+    def close(self) -> None:
+        """Stop the thread and release the camera; frames that still wait can be taken."""
+        self._end_thread()
+        self._camera.close()
+
+    def _end_thread(self) -> None:
+        self._stop.set()
+        self._room_made.set()
+        self._woken.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                try:
+                    if self._resting:
+                        self._rest()
+                    self._stream()
+                    if not self._resting:
+                        self._enter(State.ENDED, self.message if self._stop.is_set() else "")
+                        return
+                except CameraLostError as error:
+                    self._reopen(str(error))
+        except Exception as error:  # noqa: BLE001  whatever a driver raises must reach the user, not die with a thread
+            _log.debug("camera driver failed", exc_info=True)
+            self.failure = error
+            self._enter(State.FAILED, f"camera driver failed: {error}")
+
+    def _stream(self) -> None:
+        """Hand on pictures until the movie ends, `close` or `rest` is called, or the camera is lost."""
+        for picture in self._camera.pictures():
+            if self._stop.is_set() or self._resting:
+                return
+            if picture is None:
+                self._notice_stall()
+            else:
+                self._receive(picture, time.perf_counter_ns())
+
+    def _receive(self, picture: Picture, now_ns: int) -> None:
+        if picture.pixels.ndim != 2:
+            raise CameraError(f"a picture has the shape {picture.pixels.shape}, expected (H, W): set it to grey levels")
+        if picture.number is not None:
+            if picture.number == self._last_number:
+                self.repeated += 1
+                return
+            if self._last_number is not None and picture.number > self._last_number:
+                self.lost += picture.number - self._last_number - 1
+            self._last_number = picture.number
+        if picture.geometry is not None:
+            self.geometry = self._with_pixel_size(picture.geometry)
+            self.geometry_number += 1
+        t_s = picture.t_s if picture.t_s is not None else (picture.t_exposed_ns or now_ns) * 1e-9
+        frame = Frame(
+            pixels=picture.pixels,
+            index=self.received,
+            number=picture.number,
+            t_received_ns=now_ns,
+            t_exposed_ns=picture.t_exposed_ns,
+            t_s=t_s,
+            geometry=self.geometry,
+            geometry_number=self.geometry_number,
+        )
+        self.received += 1
+        self._last_received_ns = now_ns
+        self.gaps.note(now_ns)
+        if self.state is not State.RUNNING:
+            self._enter(State.RUNNING)
+        if self._on_frame is not None:
+            self._on_frame(frame)
+        self._hand_on(frame)
+
+    def _hand_on(self, frame: Frame) -> None:
+        if self._camera.waits:
+            while self._waiting and not self._stop.is_set():
+                self._room_made.wait(_PATIENCE_S)
+        elif len(self._waiting) >= self._room:
+            with suppress(IndexError):  # it has just been taken
+                self._waiting.popleft()
+                self.skipped += 1
+        self._waiting.append(frame)
+        self._news.set()
+
+    def _notice_stall(self) -> None:
+        silent_s = (time.perf_counter_ns() - self._last_received_ns) * 1e-9
+        if silent_s > self._settings.stall_s and not self._waiting:
+            self._enter(State.STALLED, f"the camera has sent no frame for {silent_s:.1f} s")
+
+    def _rest(self) -> None:
+        """Close the camera, wait for `wake`, and open it again."""
+        self._close_camera()
+        self._enter(State.IDLE)
+        while self._resting and not self._stop.is_set():
+            self._woken.wait(_PATIENCE_S)
+        if self._stop.is_set():
+            return
+        self._enter(State.STARTING)
+        try:
+            self._open_again()
+        except (CameraError, CameraLostError) as error:
+            self._reopen(str(error))
+
+    def _reopen(self, why: str) -> None:
+        """Close the camera and open it again, as often as it takes."""
+        self.outages += 1
+        attempt = 0
+        while not self._stop.is_set() and not self._resting:
+            attempt += 1
+            self._enter(State.RETRYING, f"{why}; opening it again (attempt {attempt})")
+            self._close_camera()
+            if self._stop.wait(self._settings.retry_s):
+                return
+            try:
+                self._open_again()
+            except (CameraError, CameraLostError) as error:
+                why = str(error)
+                continue
+            return
+
+    def _close_camera(self) -> None:
+        self._camera.close()
+        self.gaps.forget()  # no command is to blame for frames that nobody expects
+
+    def _open_again(self) -> None:
+        self.geometry = self._with_pixel_size(self._camera.open())
+        self.geometry_number += 1  # even where it is the same: nothing need be where it was
+        self._last_number = None  # the camera may count from 0 again
+        self._last_received_ns = time.perf_counter_ns()
+
+    def _enter(self, state: State, message: str = "") -> None:
+        if state is not self.state:
+            _log.info("camera %s %s", state, message)
+        self.state, self.message = state, message
+        self._news.set()
+
+    def _with_pixel_size(self, geometry: Geometry) -> Geometry:
+        if self._pixel_size_um is None:
+            return geometry
+        return dataclasses.replace(geometry, pixel_size_um=self._pixel_size_um)
+
+
+class _Signal:
+    """Wakes the one thread that waits for it, and is then down again.
+
+    A bare lock: a `threading.Condition` or `Event` wakes a thread that has slept for 20 ms some 27 µs later.
+    """
+
+    def __init__(self) -> None:
+        self._down = threading.Lock()
+        self._down.acquire()
+
+    def set(self) -> None:
+        with suppress(RuntimeError):  # it is up already
+            self._down.release()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until it is set and take it down; False when it was not set in time."""
+        return self._down.acquire(timeout=max(0.0, timeout_s))

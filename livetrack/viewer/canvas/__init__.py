@@ -1,0 +1,1 @@
+"""The pixels: image, markers, trails and what is drawn over them."""

@@ -1,0 +1,1 @@
+"""What the engine has sent, as the viewer keeps it; no widgets."""

@@ -1,0 +1,47 @@
+"""Fields to set numbers and choices in, that nobody changes by scrolling past them."""
+
+from __future__ import annotations
+
+from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
+
+__all__ = ["Choice", "Number"]
+
+
+class Number(QtWidgets.QDoubleSpinBox):
+    """A number with its unit; `valueChanged` comes when it is typed to its end, or stepped."""
+
+    def __init__(self, suffix: str, low: float, high: float, decimals: int) -> None:
+        super().__init__()
+        self.setSuffix(suffix)
+        self.setDecimals(decimals)
+        self.setRange(low, high)
+        self.setKeyboardTracking(False)
+        self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+        self.editingFinished.connect(self.clearFocus)
+
+    def show_value(self, value: float, bounds: tuple[float, float] | None = None) -> None:
+        """Show a value, and between which it may be, without setting it, unless somebody is at it."""
+        if not self.hasFocus():
+            self.blockSignals(True)
+            if bounds:
+                self.setRange(*bounds)
+            self.setValue(value)
+            self.blockSignals(False)
+
+    def wheelEvent(self, event: QtGui.QWheelEvent) -> None:  # noqa: D102, N802 - Qt's
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
+
+
+class Choice(QtWidgets.QComboBox):
+    """One of several."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Fixed)
+
+    def wheelEvent(self, event: QtGui.QWheelEvent) -> None:  # noqa: D102, N802 - Qt's
+        event.ignore()

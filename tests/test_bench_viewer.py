@@ -1,0 +1,68 @@
+"""The window bench: its scene, its peer, and a run of each part that is short."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph
+import pytest
+
+from livetrack.bench.viewer import cpu_load, interference, refresh
+from livetrack.bench.viewer.report import Report, markdown
+from livetrack.bench.viewer.run import PARTS, run_window
+from livetrack.bench.viewer.scene import MARKERS, TAIL_POINTS, TAILS, Scene
+from livetrack.cli import main
+from livetrack.viewer.data.history import History
+
+
+@pytest.fixture
+def app(qtbot):
+    return pyqtgraph.mkQApp()
+
+
+def test_the_scene_is_what_the_target_says():
+    scene, history = Scene(512), History(TAIL_POINTS)
+    for _ in range(TAIL_POINTS + 2):
+        frame = scene.next()
+        history.add(frame.update)
+    assert len(frame.update.particles) == MARKERS
+    links = history.tail(frame.update)
+    assert sum(len(each.ids) for each in links) == TAILS * TAIL_POINTS
+    assert frame.tails.shape == (TAILS, TAIL_POINTS, 2)
+    np.testing.assert_allclose(links[-1].pieces[:, 1], frame.tails[:, -1], atol=1e-3)
+    assert Scene(2048).next().preview.pixels.shape == (1024, 1024)
+    again = Scene(512)
+    assert (again.next().whole == Scene(512).next().whole).all()
+
+
+def test_a_refresh_is_measured_beside_the_bare_technique(app, monkeypatch):
+    monkeypatch.setattr(refresh, "_WARM", 3)
+    line = refresh.refresh_line(app, 512, 5)
+    assert line.n == 5
+    assert 0.2 < line.figures["ratio"] < 20
+    assert line.figures["window_ms"] > 0.1
+    assert (line.met is True) == (line.figures["ratio"] <= 1.3)
+
+
+def test_a_busy_machine_is_measured(app, monkeypatch):
+    monkeypatch.setattr(cpu_load, "_SETTLE_S", 0.5)
+    monkeypatch.setattr(cpu_load, "give_way", lambda: None)  # the other tests are to be as quick as ever
+    line = cpu_load.busy_line(app, 1.6)
+    assert 1 <= line.figures["least"] <= line.figures["median"] <= 32
+
+
+def test_an_interval_holds_what_it_was_drawn_from():
+    low, high = interference._interval(np.array([0.9, 1.0, 1.1, 1.05, 0.95, 1.0, 1.02, 0.98]))
+    assert 0.94 < low < 1.0 < high < 1.06
+
+
+def test_the_report_reads_as_a_table():
+    report = run_window(only=())
+    assert isinstance(report, Report)
+    line = interference.Line(name="a", definition="b", n=3, figures={"p50_factor": 1.05}, target="below 1.2", met=True)
+    text = markdown(Report(livetrack="1", machine="m", quick=True, lines=[line]))
+    assert "| a | p50 factor 1.05 | below 1.2 | yes | 3 |" in text
+
+
+def test_a_part_that_is_not_there_is_told(capsys):
+    assert main(["bench", "window", "--only", "nothing"]) == 2
+    assert ", ".join(PARTS) in capsys.readouterr().err

@@ -1,0 +1,94 @@
+"""When the last frame is gone through once more, and that this changes nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from livetrack.camera import load_driver
+from livetrack.config import load_config
+from livetrack.session.cache_warmer import Rehearsal
+from livetrack.tracker import Tracker
+
+MS = 1_000_000
+
+
+class Clock:
+    """Stands in for the module `time`."""
+
+    now_ns = 10**15
+
+    def perf_counter_ns(self) -> int:
+        return self.now_ns
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("livetrack.session.cache_warmer.time", clock)
+    return clock
+
+
+def after(clock: Clock, intervals_ms: np.ndarray, work_ms: float) -> Rehearsal:
+    """Return what has seen such frames, the last of them just now."""
+    rehearsal = Rehearsal()
+    for interval_ms in intervals_ms:
+        clock.now_ns += int(interval_ms * MS)
+        rehearsal.note(clock.now_ns, clock.now_ns, clock.now_ns + int(work_ms * MS))
+    return rehearsal
+
+
+def test_even_frames_are_rehearsed_shortly_before_the_next_is_due(clock: Clock) -> None:
+    rehearsal = after(clock, np.full(200, 40.0), work_ms=2.0)
+    wait_s = rehearsal.wait_s(10.0)
+    assert 0.0375 < wait_s < 0.038  # 2 ms of work, and over 0.2 ms before the frame
+    clock.now_ns += int(wait_s * 1e9) - MS
+    assert not rehearsal.is_due()
+    clock.now_ns += MS + 1000
+    assert rehearsal.wait_s(10.0) == 0
+    assert rehearsal.is_due()
+    assert not rehearsal.is_due()  # once a frame
+    assert rehearsal.wait_s(10.0) == 10.0
+
+
+def test_one_that_would_keep_the_next_frame_waiting_is_left_out(clock: Clock) -> None:
+    rehearsal = after(clock, np.full(200, 40.0), work_ms=2.0)
+    clock.now_ns += 39 * MS
+    assert not rehearsal.is_due()
+    assert rehearsal.wait_s(10.0) == 10.0
+
+
+@pytest.mark.parametrize(
+    ("intervals_ms", "work_ms"),
+    [
+        (np.full(200, 10.0), 4.0),
+        (np.random.default_rng(0).exponential(10.0, 200), 0.1),
+        (np.full(10, 10.0), 0.1),
+    ],
+    ids=["no time for it", "nobody knows when the next comes", "too few were seen"],
+)
+def test_others_are_not(clock: Clock, intervals_ms: np.ndarray, work_ms: float) -> None:
+    rehearsal = after(clock, intervals_ms, work_ms)
+    for _ in range(100):
+        assert rehearsal.wait_s(1.0) == 1.0
+        assert not rehearsal.is_due()
+        clock.now_ns += MS // 10
+
+
+@pytest.mark.parametrize("search", ["full", "follow"])
+def test_a_rehearsal_changes_nothing(search: str) -> None:
+    simulated = load_driver("simulated")
+    settings = simulated.Settings(width=256, height=256, count=10, lockstep=True, diffusion_um2_s=2.0)
+
+    def session(rehearsed: bool) -> list[bytes]:
+        tracker = Tracker.of(load_config(None, [f"localizer.search={search}"]))
+        camera = simulated(settings)
+        camera.open()
+        rows = []
+        for number, picture in zip(range(30), camera.pictures(), strict=False):
+            rows.append(tracker.update(picture.pixels, 0.01 * number).tobytes())
+            if rehearsed:
+                tracker.rehearse(picture.pixels)
+        return rows
+
+    assert session(rehearsed=True) == session(rehearsed=False)

@@ -1,0 +1,168 @@
+"""Who is let in: nobody from other machines without keys, and with them whoever has one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import zmq
+
+from livetrack.cli import main
+from livetrack.client import EventSubscriber, PreviewSubscriber, Remote, StatusSubscriber, Subscriber
+from livetrack.client.address import reachable
+from livetrack.config import PublishSettings, load_config
+from livetrack.curve_keys import ENVIRONMENT, make_keys
+from livetrack.errors import CommandError, ConfigError, UsageError
+from livetrack.session.engine import Engine
+from livetrack.session.sockets import Sockets
+
+SMALL = [f"camera.simulated.{each}" for each in ("width=128", "height=96", "count=8", "exposure_ms=2")]
+ADDRESSES = ("address", "preview_address", "command_address")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    make_keys(tmp_path / "keys")
+    return tmp_path / "keys"
+
+
+@contextmanager
+def engine_open_to_all(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Run an engine at all addresses of this machine; yield where it is reached from here."""
+    settings = [f"publish.{key}=tcp://*:*" for key in ADDRESSES]
+    with Engine(load_config(None, [*settings, f"publish.curve_keys={str(folder)!r}", *SMALL])) as engine:
+        stop = threading.Event()
+        thread = threading.Thread(target=engine.run, kwargs={"stop": stop}, daemon=True)
+        thread.start()
+        try:
+            given = engine.publisher.address, engine.publisher.preview_address, engine.command_address
+            assert all(address.startswith("tcp://0.0.0.0:") for address in given)
+            positions, pictures, commands = (reachable(address, "tcp://127.0.0.1:1") for address in given)
+            yield positions, pictures, commands
+        finally:
+            stop.set()
+            thread.join(20)
+
+
+@pytest.mark.parametrize("key", ADDRESSES)
+@pytest.mark.parametrize("address", ["tcp://0.0.0.0:5555", "tcp://*:5555", "tcp://192.168.1.2:5555", "tcp://[::]:5555"])
+def test_no_address_is_open_to_other_machines_without_keys(key: str, address: str) -> None:
+    with pytest.raises(ConfigError, match=rf"\[publish.{key}\] = .* is open to other machines: make keys with"):
+        load_config(None, [f"publish.{key}={address}"])
+    with pytest.raises(UsageError, match="is open to other machines, for anybody"):  # whoever made the settings
+        Sockets(PublishSettings()).bind(zmq.PUB, address, f"publish.{key}", 10)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:*", "tcp://localhost:*", "tcp://127.1.2.3:*", "inproc://here"])
+def test_addresses_of_this_machine_need_no_keys(address: str) -> None:
+    Sockets(load_config(None, [f"publish.address={address}"]).publish).bind(
+        zmq.PUB, address, "publish.address", 10
+    ).close(linger=0)
+
+
+def test_who_has_a_key_is_let_in_and_nobody_else_gets_anything(folder: Path, tmp_path: Path) -> None:
+    make_keys(tmp_path / "others")
+    mixed = tmp_path / "mixed"  # the engine's right public key, and a key of their own that nobody trusts
+    mixed.mkdir()
+    for name, origin in (("engine.key", folder), ("client.key_secret", tmp_path / "others")):
+        (mixed / name).write_bytes((origin / "client" / name).read_bytes())
+    with engine_open_to_all(folder) as (positions, pictures, commands):
+        with (
+            Subscriber(positions, keys=folder) as update,
+            StatusSubscriber(positions, keys=folder / "client") as status,
+            EventSubscriber(positions, keys=folder) as events,
+            PreviewSubscriber(pictures, keys=folder) as preview,
+            Remote(positions, keys=folder) as remote,
+        ):
+            assert update.receive(10) is not None
+            assert status.receive(10) is not None
+            assert events.receive(10) is not None
+            assert preview.receive(10) is not None
+            assert remote.address == commands
+            assert remote.pause() == "paused"
+            assert remote.resume() == "running"
+        wrong = ("", tmp_path / "others", mixed)
+        strangers = [kind(positions, keys=keys) for keys in wrong for kind in (Subscriber, EventSubscriber)]
+        strangers += [PreviewSubscriber(pictures, keys=keys) for keys in wrong]
+        time.sleep(1.2)  # more than a heartbeat
+        assert all(each.receive(0) is None for each in strangers)
+        for each in strangers:
+            each.close()
+        for keys in wrong:
+            for address in (positions, commands):
+                with pytest.raises(CommandError, match="no engine has answered"):
+                    Remote(address, timeout_s=0.3, keys=keys)
+
+
+def test_keys_are_found_by_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENVIRONMENT, str(folder / "client"))
+    with engine_open_to_all(folder) as (_, _, commands), Remote(commands) as remote:
+        assert remote.state().state
+
+
+def test_keys_are_made_and_used_on_the_command_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "keys"
+    assert main(["keys", str(folder)]) == 0
+    assert "curve_keys" in capfd.readouterr().err
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {
+        "engine/engine.key_secret", "engine/clients/client.key", "client/client.key_secret", "client/engine.key",
+    }  # fmt: skip
+    assert main(["keys", str(folder)]) == 2
+    assert "is there already: take another folder" in capfd.readouterr().err
+    with engine_open_to_all(folder) as (positions, _, _):
+        command = [sys.executable, "-m", "livetrack", "listen", positions, "--quiet", "--seconds=1"]
+        with_key = subprocess.run([*command, f"--keys={folder}"], capture_output=True, text=True, timeout=60)
+        without = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert with_key.returncode == 0, with_key.stderr
+    assert without.returncode == 1
+    assert "0 messages" in without.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows ignores the mode")
+def test_a_secret_key_is_never_open_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes, opened = [], os.open
+
+    def noted(path: Path, flags: int, mode: int) -> int:
+        handle = opened(path, flags, mode)
+        modes.append(os.fstat(handle).st_mode & 0o777)
+        return handle
+
+    before = os.umask(0)
+    try:
+        monkeypatch.setattr(os, "open", noted)
+        make_keys(tmp_path / "keys")
+    finally:
+        os.umask(before)
+    assert modes == [0o600, 0o600]  # before there is a byte in them
+    secrets = list(tmp_path.rglob("*.key_secret"))
+    assert [path.stat().st_mode & 0o777 for path in secrets] == [0o600, 0o600]
+    assert not [path for path in tmp_path.rglob("*.key") if "secret" in path.read_text()]
+
+
+def test_keys_that_are_not_there_are_told(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"there is no .*engine\.key_secret: make keys with `livetrack keys FOLDER`"):
+        Engine(load_config(None, [f"publish.curve_keys={str(tmp_path / 'no')!r}", *SMALL]))
+    with pytest.raises(UsageError, match=r"there is no .*client\.key_secret"):
+        Subscriber(keys=tmp_path / "no")
+    ports = [f"publish.{key}=tcp://127.0.0.1:*" for key in ADDRESSES]
+    locked = load_config(None, [f"publish.curve_keys={str(folder)!r}", *ports, *SMALL])
+    with Engine(locked), pytest.raises(UsageError, match="another engine of this process has keys"):
+        Engine(locked)
+    client = folder / "engine" / "clients" / "client.key"
+    client.write_text(client.read_text().replace('"', '"too long', 1))
+    with pytest.raises(UsageError, match=r"client\.key: the key cannot be read: a key has 40 characters"):
+        Engine(locked)
+    shutil.rmtree(client.parent)
+    with pytest.raises(UsageError, match=r"there is no .*clients: make keys"):
+        Engine(locked)
+    (folder / "client" / "engine.key").write_text("nonsense")
+    with pytest.raises(UsageError, match="key"):
+        Subscriber(keys=folder)

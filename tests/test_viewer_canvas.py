@@ -1,0 +1,376 @@
+"""The view: keys, contrast and colours, uncertainty, choosing a particle, whole pictures when zoomed in."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from fake_engine import refresh_until, rows_of, shown_frame, shown_picture, subscription
+
+from livetrack import wire
+from livetrack.config import ViewSettings
+from livetrack.viewer.actions import Doings
+from livetrack.viewer.canvas.uncertainty import DEVIATIONS, ellipse_of
+from livetrack.viewer.qt import QtCore, QtGui
+from livetrack.viewer.shortcuts import KEYS, MOUSE
+from livetrack.viewer.theme import LOOKUPS, PALETTES, lookup_table
+from livetrack.viewer.window import Window
+
+LEFT = QtCore.Qt.MouseButton.LeftButton
+
+
+def colours(window):
+    """Return the view as seen on the screen, (H, W, 3), 0..255."""
+    image = window.body.view.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_RGB888)
+    pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return pixels[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).astype(int)
+
+
+def place(window, x, y):
+    """Return where x, y of the picture is in the view's widget."""
+    view = window.body.view
+    return view.mapFromScene(view.view_box.mapViewToScene(QtCore.QPointF(x, y)))
+
+
+def press(qtbot, window, sequence):
+    combination = QtGui.QKeySequence(sequence)[0]
+    qtbot.keyClick(window, combination.key(), combination.keyboardModifiers())
+
+
+# ---- keys
+
+
+def test_keys_are_unique_and_every_one_has_its_method():
+    keys = [each for key in KEYS for each in key.key.split()]
+    assert len(set(keys)) == len(keys)
+    assert len({key.name for key in KEYS}) == len(KEYS)
+    assert all(callable(getattr(Doings, key.name)) for key in KEYS)
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.name)
+def test_each_key_does_what_its_action_does(playing, qtbot, key):
+    action = playing.bar.keys[key.name]
+    action.setEnabled(True)  # that of the region is only while a rectangle is shown
+    for sequence in key.key.split():
+        signal = action.toggled if key.switch else action.triggered
+        with qtbot.waitSignal(signal, timeout=2000):
+            press(qtbot, playing, sequence)
+        playing.refresh()
+    assert key.tip in action.toolTip()
+
+
+def test_every_button_of_the_bar_does_what_its_key_does(playing, qtbot):
+    for button in playing.bar._buttons:
+        action = button.defaultAction()
+        with qtbot.waitSignal(action.toggled if action.isCheckable() else action.triggered, timeout=2000):
+            qtbot.mouseClick(button, LEFT)
+        playing.refresh()
+        if playing.body.help.isVisible():
+            qtbot.mouseClick(playing.body.help, LEFT)
+            assert not playing.bar.keys["help"].isChecked()
+
+
+def test_the_help_sheet_tells_every_key_and_gesture(playing, qtbot):
+    press(qtbot, playing, "?")
+    assert playing.body.help.isVisible()
+    text = playing.body.help._text.text()
+    for key in KEYS:
+        assert key.tip in text
+        assert all(f"<b>{each}</b>" in text for each in key.key.split())
+    assert all(gesture in text for gesture, _ in MOUSE)
+    press(qtbot, playing, "Esc")
+    assert not playing.body.help.isVisible()
+
+
+def test_plus_minus_and_1_zoom_and_stay(engine, playing, qtbot):
+    view = playing.body.view
+    whole = view.view_box.viewRect().width()
+    press(qtbot, playing, "+")
+    assert view.view_box.viewRect().width() == pytest.approx(whole / 2)
+    engine.positions(4, rows_of((3, 14, 10)))
+    engine.picture(4, np.zeros((30, 40), np.uint16))
+    refresh_until(playing, lambda: shown_frame(playing) == 4)
+    assert view.view_box.viewRect().width() == pytest.approx(whole / 2)
+    press(qtbot, playing, "-")
+    assert view.view_box.viewRect().width() == pytest.approx(whole)
+    press(qtbot, playing, "1")
+    assert view.view_box.viewPixelSize()[0] == pytest.approx(view.devicePixelRatioF())
+
+
+def test_d_changes_every_colour_and_back(playing, qtbot):
+    dark = colours(playing)
+    press(qtbot, playing, "D")
+    light = colours(playing)
+    assert tuple(light[2, 2]) == QtGui.QColor(PALETTES["light"].canvas).getRgb()[:3]
+    assert PALETTES["light"].panel in playing.styleSheet()
+    press(qtbot, playing, "D")
+    assert (colours(playing) == dark).all()
+
+
+def test_shift_s_saves_the_picture_alone_pixel_by_pixel(playing, qtbot, tmp_path):
+    press(qtbot, playing, "Shift+S")
+    (path,) = tmp_path.glob("*-picture.png")
+    saved = QtGui.QImage(str(path))
+    assert (saved.width(), saved.height()) == (40, 30)
+    greys = [saved.pixelColor(x, y).red() for y in range(30) for x in range(40)]
+    assert (np.diff(greys) >= 0).all()
+    assert (greys[0], greys[-1]) == (0, 255)
+    assert "saved" in playing.statusBar().currentMessage()
+
+
+# ---- levels, gamma, colours
+
+
+def test_a_lookup_table_goes_from_black_to_white_as_gamma_says():
+    for name in LOOKUPS:
+        assert lookup_table(name).shape == (256, 3)
+    assert lookup_table("grey")[[0, 128, 255], 0].tolist() == [0, 128, 255]
+    assert lookup_table("inverted")[[0, 255], 0].tolist() == [255, 0]
+    assert lookup_table("grey", 0.5)[64, 0] == pytest.approx(128, abs=1)
+    assert lookup_table("grey", 2.0)[128, 0] == pytest.approx(64, abs=1)
+    blue, red = lookup_table("limits")[[0, -1]]
+    assert blue.argmax() == 2
+    assert red.argmax() == 0
+    assert (lookup_table("limits")[1:-1] == lookup_table("grey")[1:-1]).all()
+    viridis = lookup_table("viridis").astype(int)
+    assert (viridis[:, 1][1:] >= viridis[:, 1][:-1]).all()  # green rises all the way
+
+
+def grey_of(window, x, y):
+    at = place(window, x, y)
+    return colours(window)[at.y(), at.x()].tolist()
+
+
+def test_levels_gamma_and_colours_are_those_of_the_screen(playing):
+    panel, view = playing.body.picture, playing.body.view
+    for item in (view.markers, view.tails, view.scale_bar):
+        item.hide()
+    panel.black.setValue(200)
+    panel.white.setValue(1000)
+    assert not playing.bar.keys["contrast"].isChecked()  # levels set by hand are kept
+    assert grey_of(playing, 39, 4)[0] == 0  # grey 199
+    assert grey_of(playing, 0, 15)[0] == pytest.approx(255 * 400 / 800, abs=3)
+    assert grey_of(playing, 0, 26)[0] == 255
+    panel.gamma_slider.setValue(panel.gamma_slider.value() // 2)
+    assert panel.gamma < 1
+    assert grey_of(playing, 0, 15)[0] == pytest.approx(255 * 0.5**panel.gamma, abs=3)
+    panel.reset_gamma()
+    assert panel.gamma == 1
+    panel.lookup.setCurrentText("limits")
+    assert np.argmax(grey_of(playing, 0, 0)) == 2
+    assert np.argmax(grey_of(playing, 0, 29)) == 0
+
+
+def test_contrast_by_hand_works_while_the_picture_is_frozen(playing, qtbot):
+    press(qtbot, playing, "Space")
+    playing.body.picture.black.setValue(1000)
+    assert grey_of(playing, 20, 2)[0] == 0
+
+
+def test_the_histograms_marks_are_dragged_and_a_double_click_follows_again(engine, playing, qtbot):
+    histogram = playing.body.picture.histogram
+    playing.refresh()
+    levels = playing.scene.levels._levels
+    start = QtCore.QPoint(round(histogram.place_of(levels[0])), 100)
+    qtbot.mousePress(histogram, LEFT, pos=start)
+    qtbot.mouseMove(histogram, start + QtCore.QPoint(40, 0))
+    qtbot.mouseRelease(histogram, LEFT, pos=start + QtCore.QPoint(40, 0))
+    black, white = playing.scene.levels._levels
+    assert black > levels[0] + 50
+    assert white == levels[1]
+    assert not playing.bar.keys["contrast"].isChecked()
+    qtbot.mouseDClick(histogram, LEFT, pos=start)
+    assert playing.bar.keys["contrast"].isChecked()
+    for frame in range(4, 20):
+        playing.scene.levels._looked_s = -1.0
+        engine.picture(frame, np.arange(1200, dtype=np.uint16).reshape(30, 40))
+        refresh_until(playing, lambda frame=frame: shown_picture(playing) == frame)
+    assert playing.scene.levels._levels == pytest.approx(levels, abs=1)
+
+
+def test_white_cannot_be_dragged_below_black(playing, qtbot):
+    histogram = playing.body.picture.histogram
+    levels = playing.scene.levels._levels
+    start = QtCore.QPoint(round(histogram.place_of(levels[1])), 100)
+    qtbot.mousePress(histogram, LEFT, pos=start)
+    qtbot.mouseMove(histogram, QtCore.QPoint(1, 100))
+    qtbot.mouseRelease(histogram, LEFT, pos=QtCore.QPoint(1, 100))
+    black, white = playing.scene.levels._levels
+    assert black == levels[0]
+    assert white > black
+
+
+def test_cut_off_sets_the_share_of_pixels_that_contrast_makes_black(engine, playing):
+    playing.body.picture.dark_cut.setValue(20)
+    assert playing.bar.keys["contrast"].isChecked()
+    for frame in range(4, 20):
+        playing.scene.levels._looked_s = -1.0
+        engine.picture(frame, np.arange(1200, dtype=np.uint16).reshape(30, 40))
+        refresh_until(playing, lambda frame=frame: shown_picture(playing) == frame)
+    assert playing.scene.levels._levels[0] == pytest.approx(0.2 * 1200, abs=3)
+
+
+def test_8_bits_are_shown_and_read_as_the_grey_levels_that_they_stand_for(engine, window, qtbot):
+    ramp = np.tile(np.arange(40, dtype=np.uint8) * 6, (30, 1))
+    engine.positions(1, rows_of())
+    engine._previews.send(wire.encode_preview(wire.Preview(7, 1, 1, ramp, 1000.0, 50.0)))
+    refresh_until(window, lambda: (shown_frame(window), shown_picture(window)) == (1, 1))
+    assert window.body.picture.black.value() == pytest.approx(1000, abs=5)
+    assert window.body.picture.white.value() == pytest.approx(1000 + 50 * 6 * 39, abs=5)
+    seen = [grey_of(window, x, 12)[0] for x in range(40)]
+    assert (np.diff(seen) > 0).all()
+    qtbot.mouseMove(window.body.view.viewport(), place(window, 20, 20))
+    qtbot.mouseMove(window.body.view.viewport(), place(window, 10, 12))
+    qtbot.waitUntil(lambda: f"grey ≈ {1000 + 50 * 60}" in window.body.view.readout())
+
+
+# ---- zoomed in
+
+
+def test_an_uncertainty_ellipse_has_the_axes_of_the_covariance():
+    assert ellipse_of(0.3, 0.1, 0.0) == pytest.approx((0.3, 0.1, 0.0))
+    assert ellipse_of(0.1, 0.3, np.nan) == pytest.approx((0.3, 0.1, np.pi / 2))
+    turn = np.array([[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]])
+    covariance = turn @ np.diag([0.5**2, 0.2**2]) @ turn.T
+    long, short, angle = ellipse_of(*np.sqrt(np.diag(covariance)), covariance[0, 1])
+    assert (long, short, angle) == pytest.approx((0.5, 0.2, 0.4))
+
+
+def test_uncertainty_is_drawn_when_zoomed_in_and_only_then(engine, window, qtbot):
+    rows = rows_of((2, 20, 15))
+    rows["x_std"] = rows["y_std"] = 0.4
+    engine.positions(1, rows)
+    engine.picture(1, np.zeros((30, 40), np.uint8))
+    refresh_until(window, lambda: (shown_frame(window), shown_picture(window)) == (1, 1))
+    view = window.body.view
+    for item in (view.markers, view.scale_bar):
+        item.hide()
+    view.view_box.setRange(QtCore.QRectF(-200, -200, 400, 400))
+    assert colours(window)[:, :, 0].max() < 30  # two standard deviations are one screen pixel: nothing
+    view.view_box.setRange(QtCore.QRectF(18, 13, 4, 4))
+    lit = np.argwhere(colours(window).max(axis=2) > 120)
+    size_px = 2 * DEVIATIONS * 0.4 / view.view_box.viewPixelSize()[0]
+    assert np.ptp(lit, axis=0) == pytest.approx([size_px, size_px], abs=4)
+    press(qtbot, window, "U")
+    assert colours(window)[:, :, 0].max() < 30
+
+
+def test_a_thinned_picture_zoomed_in_is_asked_for_whole(engine, window, qtbot):
+    engine.positions(1, rows_of(), width=2400, height=1800)
+    engine.picture(1, np.zeros((600, 800), np.uint8), step=3)
+    refresh_until(window, lambda: (shown_frame(window), shown_picture(window)) == (1, 1))
+    window.refresh()
+    assert not engine._previews.poll(100)  # all of it is in view: small ones will do
+    window.body.view.zoom(8)
+    window.refresh()
+    assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.PREVIEW, b"\1" + wire.WHOLE]
+    whole = np.full((1800, 2400), 777, np.uint16)
+    engine.raw(wire.encode_preview(wire.Preview(7, 2, 1, whole), whole=True), preview=True)
+    refresh_until(window, lambda: shown_picture(window) == 2)
+    assert window.scene.shown[0].pixels.shape == (1800, 2400)
+    for _ in range(3):
+        window.refresh()
+    assert not engine._previews.poll(100)  # it goes on asking for whole ones
+    press(qtbot, window, "F")
+    window.refresh()
+    assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.WHOLE, b"\1" + wire.PREVIEW]
+
+
+def test_every_pixel_is_asked_for_by_its_box(engine, playing):
+    playing.body.picture.whole.setChecked(True)
+    playing.refresh()
+    assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.PREVIEW, b"\1" + wire.WHOLE]
+    playing.body.picture.whole.setChecked(False)
+    playing.refresh()
+    assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.WHOLE, b"\1" + wire.PREVIEW]
+
+
+def test_zooming_has_ends(playing):
+    view = playing.body.view
+    for _ in range(40):
+        view.zoom(2)
+    assert view.view_box.viewRect().width() >= 4
+    for _ in range(40):
+        view.zoom(0.5)
+    assert view.view_box.viewRect().width() <= 20 * 40 * 2
+
+
+# ---- choosing a particle
+
+
+def test_a_click_chooses_the_nearest_particle_and_escape_lets_go(engine, playing, qtbot):
+    view = playing.body.view
+    qtbot.mouseClick(view.viewport(), LEFT, pos=place(playing, 13.1, 10.2))
+    assert playing.body.pane.trace.number == 3
+    assert playing.body.pane.trace.points["x"].tolist() == [11, 12, 13]  # with what was there before the click
+    assert view.selection.isVisible()
+    assert (view.selection.pos().x(), view.selection.pos().y()) == (13, 10)
+    engine.positions(4, rows_of((3, 15, 11), (8, 1, 1)))
+    engine.picture(4, np.zeros((30, 40), np.uint16))
+    refresh_until(playing, lambda: shown_frame(playing) == 4)
+    assert view.selection.pos().x() == 15
+    assert playing.body.pane.trace.points["x"].tolist() == [11, 12, 13, 15]
+    qtbot.mouseClick(view.viewport(), LEFT, pos=place(playing, 35, 25))  # nothing is near: the choice stays
+    assert playing.body.pane.trace.number == 3
+    engine.positions(5, rows_of((8, 1, 1)))
+    engine.picture(5, np.zeros((30, 40), np.uint16))
+    refresh_until(playing, lambda: shown_frame(playing) == 5)
+    assert not view.selection.isVisible()
+    assert "not seen for 1 frames" in playing.body.pane._facts.text()
+    press(qtbot, playing, "Esc")
+    assert playing.body.pane.trace is None
+
+
+def test_another_engines_ids_are_not_taken_for_the_chosen_one(engine, playing):
+    playing.choose(3)
+    engine.session = 9
+    engine.heartbeat()
+    refresh_until(playing, lambda: playing.received.session == 9)
+    assert playing.body.pane.trace is None
+
+
+def test_ids_are_written_where_the_particles_are(playing, qtbot):
+    before = colours(playing)
+    press(qtbot, playing, "L")
+    changed = np.argwhere((colours(playing) != before).any(axis=2)).mean(axis=0)
+    at = place(playing, 13, 10)
+    assert np.abs(changed - [at.y(), at.x()]).max() < 20
+
+
+# ---- what is remembered
+
+
+def test_the_window_opens_as_it_was_left(engine, playing, qtbot, store):
+    press(qtbot, playing, "V")
+    press(qtbot, playing, "G")
+    playing.close()
+    again = Window(engine.address, ViewSettings(fps=0.01), store=store)
+    qtbot.addWidget(again)
+    assert not again.bar.keys["panels"].isChecked()
+    assert not again.body.sidebar.isVisibleTo(again)
+    assert not again.body.pane.isVisibleTo(again)
+
+
+def test_twice_the_pixels_are_drawn_on_a_fine_screen(engine, tmp_path, monkeypatch):
+    import subprocess
+    import sys
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("QT_SCALE_FACTOR", "2")
+    path = tmp_path / "fine.png"
+    code = (
+        "import sys; from pathlib import Path; from livetrack.config import ViewSettings\n"
+        "from livetrack.viewer import main\n"
+        f"sys.exit(main({engine.address!r}, ViewSettings(), seconds=0.5, screenshot=Path({str(path)!r})))"
+    )
+    subprocess.run([sys.executable, "-c", code], timeout=60, check=True, capture_output=True)
+    assert QtGui.QImage(str(path)).width() >= 1600  # the screen of the test is 800 wide
+
+
+def test_refreshing_draws_nothing_twice(engine, playing):
+    playing.scene.drawn_s.clear()
+    for _ in range(5):
+        playing.refresh()
+        time.sleep(0.01)
+    assert len(playing.scene.drawn_s) == 0

@@ -1,0 +1,261 @@
+"""The panels: instruments, graphs of the chosen particle, banner, guide."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from fake_engine import refresh_until, rows_of, shown_frame, status_of
+
+from livetrack.config import ViewSettings
+from livetrack.viewer.data.status_text import Banner, clash, recording_line, skipping, typical_distance
+from livetrack.viewer.panels.banner import BannerBar
+from livetrack.viewer.panels.latency_chart import STAGES, milliseconds
+from livetrack.viewer.panels.tour import STEPS
+from livetrack.viewer.qt import QtCore
+from livetrack.viewer.window import Window
+from livetrack.wire import Latency, RecordingStatus
+
+LEFT = QtCore.Qt.MouseButton.LeftButton
+
+
+def latency(p50):
+    return Latency(p50=p50, p90=1.2 * p50, p99=2 * p50, p999=3 * p50, max=4 * p50)
+
+
+def tell(window):
+    window.teller.told_s = 0.0
+    window.refresh()
+
+
+# ---- instruments
+
+
+def test_the_instruments_show_what_the_heartbeat_says(engine, playing):
+    recording = RecordingStatus(folder="/r", seconds=3723.0, frames=1234, dropped=5, bytes=1_900_000_000)
+    status = status_of(
+        engine, camera_fps=99.96, tracked_fps=98.4, skipped=1234, lost=7, particles=57, born=321, recording=recording,
+        latency_us={stage: latency(1000.0 * (n + 1)) for n, stage in enumerate(STAGES)},
+    )  # fmt: skip
+    engine.status(status)
+    refresh_until(playing, lambda: playing.received.status.lost == 7)
+    tell(playing)
+    panel = playing.body.instruments
+    assert {name: label.text() for name, label in panel.figures.items() if name != "display"} == {
+        "camera": "100", "tracked": "98",
+    }  # fmt: skip
+    assert {name: label.text() for name, label in panel.counts.items()} == {
+        "particles": "57", "skipped": "1,234", "lost": "7", "born": "321",
+    }  # fmt: skip
+    assert panel.recording.text() == "● 01:02:03, 1.9 GB, 1,234 frames, 5 dropped"
+    assert list(panel.stages._latency) == list(STAGES)
+    before = panel.stages.grab().toImage()
+    engine.status(status_of(engine, latency_us={"wait": latency(9000.0), "total": latency(9500.0)}, lost=8))
+    refresh_until(playing, lambda: playing.received.status.lost == 8)
+    tell(playing)
+    assert list(panel.stages._latency) == ["wait", "total"]
+    assert panel.stages.grab().toImage() != before
+    assert panel.recording.text() == "off"
+
+
+def test_instruments_that_nobody_sees_are_not_drawn(engine, playing, qtbot):
+    playing.bar.keys["panels"].trigger()
+    engine.status(status_of(engine, lost=99))
+    refresh_until(playing, lambda: playing.received.status.lost == 99)
+    tell(playing)
+    assert playing.body.instruments.counts["lost"].text() != "99"
+    playing.bar.keys["panels"].trigger()
+    tell(playing)
+    assert playing.body.instruments.counts["lost"].text() == "99"
+
+
+def test_the_display_rate_is_what_was_drawn_in_the_last_second(engine, playing):
+    for frame in range(4, 10):
+        engine.positions(frame, rows_of((3, 1, 1)))
+        engine.picture(frame, np.zeros((30, 40), np.uint8))
+        refresh_until(playing, lambda frame=frame: shown_frame(playing) == frame)
+    playing.scene.drawn_s.extendleft([playing.scene.drawn_s[0] - 5.0] * 3)  # long ago
+    tell(playing)
+    assert 6 <= int(playing.body.instruments.figures["display"].text()) <= 9
+
+
+@pytest.mark.parametrize(("us", "text"), [(4.2, "0.004"), (132, "0.13"), (12_340, "12.3"), (123_400, "123")])
+def test_milliseconds(us, text):
+    assert milliseconds(us) == text
+
+
+def test_a_recording_that_stopped_by_itself_says_why():
+    recording = RecordingStatus(folder="/r", seconds=1, frames=1, dropped=0, bytes=1, problem="the disk is full")
+    assert recording_line(recording) == "the disk is full"
+
+
+def test_sub_pixel_phases_are_counted_from_the_stream(engine, playing):
+    counted = playing.body.instruments.phases.positions
+    engine.positions(4, rows_of((1, 5.25, 5), (2, 6.25, 6)))
+    refresh_until(playing, lambda: playing.received.history.at(None).frame == 4)
+    assert playing.body.instruments.phases.positions == counted + 2
+    engine.session = 8
+    engine.heartbeat()
+    refresh_until(playing, lambda: playing.received.session == 8)
+    assert playing.body.instruments.phases.positions == 0
+
+
+# ---- the chosen particle's graphs
+
+
+def test_the_graphs_show_the_chosen_particle(engine, playing):
+    rng = np.random.default_rng(4)
+    x, y = 20 + rng.normal(0, 0.1, 400).cumsum(), 15 + rng.normal(0, 0.1, 400).cumsum()
+    for n in range(400):
+        rows = rows_of((5, x[n], y[n]))
+        rows["x_std"] = rows["y_std"] = 0.02
+        engine.positions(10 + n, rows, t_s=n / 100, pixel_size_um=0.5)
+    refresh_until(playing, lambda: playing.received.history.at(None).frame == 409)
+    playing.choose(5)
+    engine.positions(410, rows_of((5, x[-1], y[-1])), t_s=4.0, pixel_size_um=0.5)
+    engine.picture(410, np.zeros((30, 40), np.uint8))
+    refresh_until(playing, lambda: shown_frame(playing) == 410)
+    plots = playing.body.pane.plots
+    plots._looked_s = 0.0  # as if it were long ago
+    playing.refresh()
+    t_s, shown = plots.curves["x"].getData()
+    assert t_s[-1] == pytest.approx(0)
+    assert t_s[0] == pytest.approx(-4.0)
+    assert shown * 2 == pytest.approx(np.r_[x, x[-1]] - np.r_[x, x[-1]].mean(), abs=1e-4)  # px of 0.5 µm
+    edges, counts = plots.curves["histogram_y"].getData()
+    assert counts.sum() == 401
+    assert len(edges) == len(counts) + 1
+    lags, squares = plots.curves["displacement"].getOriginalDataset()
+    assert squares[0] == pytest.approx(0.25 * 2 * 0.1**2, rel=0.3)
+    assert lags[0] == pytest.approx(0.01, rel=0.01)
+    frequency, density = plots.curves["spectrum_x"].getOriginalDataset()
+    assert frequency[-1] == pytest.approx(50, rel=0.1)
+    assert density[0] > density[-1]
+    assert plots.trace.getAxis("left").labelText.endswith("µm")
+
+
+def test_graphs_are_drawn_three_times_a_second_at_most_and_only_when_seen(playing, monkeypatch):
+    plots, drawn = playing.body.pane.plots, []
+    monkeypatch.setattr(plots, "_draw", drawn.append)
+    playing.choose(3)
+    drawn.clear()
+    points = playing.body.pane.trace.points
+    for later_s in np.arange(10, 12, 0.01):
+        plots.look(points, None, time.perf_counter() + later_s)
+    assert 5 <= len(drawn) <= 7
+    playing.bar.keys["plots"].trigger()
+    plots.look(points, None, time.perf_counter() + 99)
+    assert len(drawn) <= 7
+
+
+def test_graphs_of_a_particle_that_was_hardly_seen_are_empty_not_wrong(playing):
+    playing.choose(77)
+    playing.refresh()
+    assert playing.body.pane._facts.text() == "not seen yet"
+    assert len(playing.body.pane.plots.curves["spectrum_x"].getOriginalDataset()[0] or ()) == 0
+    playing.grab()
+
+
+# ---- the banner
+
+
+def test_skipping_is_told_with_its_reason():
+    stages = {"localize": latency(15_000.0), "link": latency(100.0), "publish": latency(5.0), "total": latency(16e3)}
+    status = status_of(camera_fps=100.0, tracked_fps=60.0, latency_us=stages)
+    assert skipping(status).startswith(
+        "40% of the frames are skipped: tracking takes 15.1 ms, and one comes every 10.0 ms"
+    )
+    told = skipping(status_of(camera_fps=50.0, tracked_fps=30.0, latency_us=stages))
+    assert "other programs keep the processor. By itself, tracking takes 15.1 ms, and one comes every 20.0 ms" in told
+    assert skipping(status_of(camera_fps=100.0, tracked_fps=96.0, latency_us=stages)) == ""
+    assert skipping(status_of(camera_fps=100.0, tracked_fps=0.0, latency_us=stages, state="paused")) == ""
+    assert skipping(status_of(camera_fps=0.0, tracked_fps=0.0, tracked=0)) == ""
+
+
+def crowd(apart_px):
+    return rows_of(*((n, n % 8 * apart_px, n // 8 * apart_px) for n in range(64)))
+
+
+def test_clashing_settings_are_told():
+    status = status_of(latency_us={"wait": latency(500_000.0)})
+    assert clash({}, status, crowd(4)) == ""
+    assert "preview_fps" in clash({"publish": {"preview_fps": 0}}, status, crowd(4))
+    assert "frames wait 500 ms" in clash({"camera": {"every_frame": True}}, status, crowd(4))
+    told = clash({"linker": {"search_radius_px": 5.0}}, status, crowd(4))
+    assert "The search radius, 5 px, is more than the 4.0 px between neighbours" in told
+    assert clash({"linker": {"search_radius_px": 3.9}}, status, crowd(4)) == ""
+
+
+def test_the_typical_distance_is_that_of_neighbours():
+    assert typical_distance(crowd(7)) == pytest.approx(7)
+    assert typical_distance(rows_of((1, 0, 0), (2, 1, 1))) == np.inf
+    rows = crowd(7)
+    rows["x"][:60] = np.nan
+    assert typical_distance(rows) == np.inf
+
+
+def test_advice_can_be_sent_away_and_alarms_cannot(qtbot):
+    bar = BannerBar()
+    qtbot.addWidget(bar)
+    bar.tell(Banner("many skipped", alarm=False, kind="skipping"))
+    assert bar.isVisibleTo(bar.parentWidget())
+    assert bar.dismiss.isVisibleTo(bar)
+    qtbot.mouseClick(bar.dismiss, LEFT)
+    bar.tell(Banner("more skipped", alarm=False, kind="skipping"))
+    assert bar.isHidden()
+    bar.tell(Banner("The camera is stalled", alarm=True))
+    assert not bar.isHidden()
+    assert not bar.dismiss.isVisibleTo(bar)
+    assert bar.property("alarm") is True
+    bar.tell(None)
+    bar.forget()
+    bar.tell(Banner("many skipped", alarm=False, kind="skipping"))
+    assert not bar.isHidden()
+    assert bar.property("alarm") is False
+
+
+# ---- the guide
+
+
+@pytest.fixture
+def newcomer(engine, qtbot, tmp_path):
+    store = QtCore.QSettings(str(tmp_path / "new.ini"), QtCore.QSettings.Format.IniFormat)
+    window = Window(engine.address, ViewSettings(fps=0.01), folder=tmp_path, store=store)
+    qtbot.addWidget(window)
+    with qtbot.waitExposed(window):
+        window.show()
+    engine.wait_for_window(window)
+    return window
+
+
+def test_the_guide_takes_three_steps_and_does_not_come_again(engine, newcomer, qtbot):
+    guide = newcomer.body.guide
+    assert guide.isVisible()
+    assert len(STEPS) == 3
+    for title, _ in STEPS:
+        assert guide._title.text() == title
+        assert newcomer.body.view.rect().contains(guide.geometry())
+        qtbot.mouseClick(guide.next, LEFT)
+    assert not guide.isVisible()
+    again = Window(engine.address, ViewSettings(fps=0.01), store=newcomer._store)
+    qtbot.addWidget(again)
+    assert not again.body.guide.isVisibleTo(again)
+
+
+def test_doing_what_a_step_tells_goes_on(engine, newcomer, qtbot):
+    guide = newcomer.body.guide
+    newcomer.choose(3)  # it is not yet the step for that
+    assert guide.step == 0
+    newcomer.body.view.view_box.sigRangeChangedManually.emit((True, True))
+    assert guide.step == 1
+    newcomer.choose(3)
+    assert guide.step == 2
+    qtbot.mouseClick(guide.next, LEFT)
+    assert not guide.isVisible()
+
+
+def test_the_guide_can_be_skipped(newcomer, qtbot):
+    qtbot.mouseClick(newcomer.body.guide.skip, LEFT)
+    assert not newcomer.body.guide.isVisible()
+    assert newcomer._store.value("guide/seen", type=bool)
