@@ -122,6 +122,7 @@ def test_shapes_are_round_and_1_at_the_centre(shape: Callable[..., Floats]) -> N
 # the other methods
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("snr", [10.0, 50.0])
 @pytest.mark.parametrize("noise", ["additive", "Poisson"])
 def test_the_gaussian_fit_reaches_the_bound_where_its_model_is_right(noise: str, snr: float) -> None:
@@ -140,6 +141,7 @@ def test_the_gaussian_fit_reaches_the_bound_where_its_model_is_right(noise: str,
     assert 0.92 < figures.coverage < 0.98
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(("snr", "unweighted"), [(20, 1.16), (100, 1.30)])
 def test_weights_are_worth_what_is_known_of_them(snr: float, unweighted: float) -> None:
     """Least squares without weights, under Poisson noise: it says that SNR means here what it means elsewhere."""
@@ -156,6 +158,7 @@ def test_weights_are_worth_what_is_known_of_them(snr: float, unweighted: float) 
     assert equal.ratio == pytest.approx(unweighted, abs=0.06)
 
 
+@pytest.mark.measured
 def test_the_yardsticks_give_what_is_known_of_them_on_deeptracks_images() -> None:
     """The columns of radial symmetry and of the bound; 400 images a row, a fifth of the full run."""
     radial = {"radial symmetry": peers(load_localizer("centroid"))["radial symmetry"]}
@@ -365,6 +368,7 @@ def test_differences_are_compared_with_what_is_stated() -> None:
     assert (differences.met, differences.n) == (True, 20 * 96)
 
 
+@pytest.mark.measured
 def test_a_users_model_is_measured_on_its_own_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FAMILIES, "spot", "recipe")
     mine, recipe = network("spot"), load_recipe(models_folder() / "spot.toml")

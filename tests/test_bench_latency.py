@@ -66,6 +66,7 @@ def test_every_case_of_the_target_is_there() -> None:
     assert {(case.side_px, case.particles) for case in cases()} == {(s, n) for s in (64, 128, 512) for n in (1, 5, 100)}
 
 
+@pytest.mark.measured
 def test_trackpy_and_livetrack_see_the_same_beads() -> None:
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:128, :128]
@@ -107,6 +108,7 @@ def test_without_the_recording_its_target_is_not_measured() -> None:
     assert "not measured" in markdown(report)
 
 
+@pytest.mark.measured
 def test_a_short_soak_is_listened_to_from_another_process() -> None:
     shares: list[float] = []
     line, samples = soak(0.1, shares.append)

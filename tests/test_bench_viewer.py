@@ -43,6 +43,7 @@ def test_a_refresh_is_measured_beside_the_bare_technique(app, monkeypatch):
     assert (line.met is True) == (line.figures["ratio"] <= 1.3)
 
 
+@pytest.mark.measured
 def test_a_busy_machine_is_measured(app, monkeypatch):
     monkeypatch.setattr(cpu_load, "_SETTLE_S", 0.5)
     monkeypatch.setattr(cpu_load, "give_way", lambda: None)  # the other tests are to be as quick as ever

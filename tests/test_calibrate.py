@@ -91,7 +91,9 @@ def test_positions_move_as_their_passage_says() -> None:
 # stiffness
 
 
-@pytest.mark.parametrize("corner_hz", [10, 50, 200])
+@pytest.mark.parametrize(
+    "corner_hz", [pytest.param(10, marks=pytest.mark.measured), 50, pytest.param(200, marks=pytest.mark.measured)]
+)
 def test_both_stiffnesses_are_right_and_know_how_right_they_are(corner_hz: int) -> None:
     """100 runs of 60 s at 1 kHz: the mean within 3 % of the truth, 95 % intervals that cover it in 90 to 99."""
     truth = BEAD.stiffness(corner_hz)

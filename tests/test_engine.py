@@ -53,6 +53,7 @@ def told_when_ready(engine: subprocess.Popen[str]) -> str:
     return told
 
 
+@pytest.mark.measured
 def test_at_peak_snr_10_particles_are_found_precisely_and_keep_their_ids() -> None:
     """50 particles, 1,000 frames; peak SNR: the signal over the noise's standard deviation, sqrt(100 + 1.5²) = 10.1."""
     scene = simulated(

@@ -27,7 +27,11 @@ def agrees(point: Point) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("name", "gain"), [("free bead, exposed all the time", 1.2), ("trapped bead, 25 Hz, no delay", 3.0)]
+    ("name", "gain"),
+    [
+        ("free bead, exposed all the time", 1.2),
+        pytest.param("trapped bead, 25 Hz, no delay", 3.0, marks=pytest.mark.measured),
+    ],
 )
 def test_variance_against_gain_agrees_with_theory(name: str, gain: float) -> None:
     """`livetrack bench feedback` has the full figures, to 5 %."""
@@ -36,6 +40,7 @@ def test_variance_against_gain_agrees_with_theory(name: str, gain: float) -> Non
     assert agrees(point), point
 
 
+@pytest.mark.measured
 def test_with_a_frame_of_delay_it_agrees_with_that_theory_and_no_other() -> None:
     chosen = case("free bead, one frame of delay", 0.7)
     (point,) = run_case(chosen, FRAMES)
@@ -44,6 +49,7 @@ def test_with_a_frame_of_delay_it_agrees_with_that_theory_and_no_other() -> None
     assert not agrees(point._replace(expected=undelayed.variances(0.7).measured))
 
 
+@pytest.mark.measured
 def test_the_loop_is_unstable_where_theory_says() -> None:
     line = edge_line(case("free bead, one frame of delay"))
     assert line.met, line.figures

@@ -200,6 +200,7 @@ def test_the_stage_is_calibrated_kept_and_used(tmp_path: Path, capsys: pytest.Ca
         Engine(load_config(None, [*PORTS, f"calibration.file={str(tmp_path / 'calibration.json')!r}"]))
 
 
+@pytest.mark.measured
 def test_a_particle_is_followed_and_steered_by_the_stage(tmp_path: Path) -> None:
     """The sample drifts at 20 px/s; then one particle is led round a circle."""
     with running(tmp_path, *STILL, "camera.simulated.drift_um_s=[2.0, 0.0]") as (engine, remote):
@@ -216,6 +217,7 @@ def test_a_particle_is_followed_and_steered_by_the_stage(tmp_path: Path) -> None
         assert np.median(np.hypot(rows["x"], rows["y"])) < 2 * lag
 
 
+@pytest.mark.measured
 def test_a_trap_is_calibrated_gauged_and_made_stiffer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with running(tmp_path, *TRAPPED) as (engine, remote):
         address = engine.publisher.address
@@ -258,6 +260,7 @@ def test_a_gauge_reads_what_comes_and_says_what_is_missing() -> None:
 # the real MMCore
 
 
+@pytest.mark.measured
 def test_democameras_affine_and_a_bead_that_is_followed_through_its_drift(tmp_path: Path) -> None:
     """1 µm of the stage is -1 px, along both axes; then the stage is moved under the program, at 2 px/s."""
     with running(tmp_path, *DEMO) as (engine, remote):

@@ -448,6 +448,7 @@ def test_warmup_compiles_for_all_that_can_come_and_leaves_the_state_alone() -> N
     assert {kernel: len(kernel.signatures) for kernel in kernels} == before
 
 
+@pytest.mark.measured
 def test_links_where_no_cache_folder_can_be_written(tmp_path: Path) -> None:
     program = """
 import numba

@@ -118,6 +118,7 @@ def test_spots_at_snr_10_are_found_and_placed(spot: Localizer) -> None:
     assert result.false_share < 0.02
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(("snr", "gradient"), [(3, 0.0), (4, 0.0), (5, 0.0), (4, 40.0), (10, 100.0)])
 def test_the_network_beats_the_classical_methods(spot: Localizer, snr: float, gradient: float) -> None:
     """More precise on the particles that both find, no fewer found, hardly more invented.

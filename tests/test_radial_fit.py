@@ -69,7 +69,7 @@ def deeptrack_image(
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("slope", [0.0, 0.5])
+@pytest.mark.parametrize("slope", [0.0, pytest.param(0.5, marks=pytest.mark.measured)])
 @pytest.mark.parametrize("shape", [spot(1.0), spot(2.0), deeptrack_bead(2.0, 1), deeptrack_bead(2.0, 2)])
 def test_the_bound_is_reached_and_the_uncertainty_known(shape: Shape, slope: float, sign: int) -> None:
     """Height over noise 10 and 100, from a start two standard errors off; `slope` of the background, noise per px."""

@@ -181,6 +181,7 @@ def test_a_mixed_sample_has_signals_and_sizes_of_the_spread_wanted() -> None:
     assert np.std(peaks) / np.mean(peaks) == pytest.approx(0.3, rel=0.3)
 
 
+@pytest.mark.measured
 def test_fifty_well_separated_particles_stay_so_for_a_thousand_frames() -> None:
     calm = {"count": 50, "min_distance_um": 5.0, "diffusion_um2_s": 0.01, "drift_um_s": (0.0, 0.0), "spread": 0.0}
     camera = lockstep(loop_frames=1000, **calm)

@@ -125,6 +125,7 @@ def test_the_model_does_what_the_network_does(tiny: Path, tmp_path: Path) -> Non
     np.testing.assert_allclose(maps, expected, atol=1e-4)
 
 
+@pytest.mark.measured
 @pytest.mark.usefixtures("unmeasured")
 def test_a_training_stops_in_time_and_repeats_with_its_seed(tiny: Path, tmp_path: Path) -> None:
     first = train(tiny, tmp_path / "a.onnx", steps=3, seed=5)
@@ -158,6 +159,7 @@ train(sys.argv[1], sys.argv[2], steps=6, progress=die)
 """
 
 
+@pytest.mark.measured
 @pytest.mark.usefixtures("unmeasured")
 def test_a_killed_training_goes_on_to_the_model_that_it_would_have_become(tiny: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole.onnx", tmp_path / "killed.onnx"
@@ -444,6 +446,7 @@ def test_recipes_to_start_from_are_listed_and_asked_for(capsys: pytest.CaptureFi
     assert "--list" in capsys.readouterr().err
 
 
+@pytest.mark.measured
 def test_a_training_tells_how_good_it_is_on_the_way_and_that_it_goes_on(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
