@@ -27,7 +27,7 @@ from rich.console import Console
 
 from livetrack.camera import Frame, Geometry
 from livetrack.cli import main
-from livetrack.cli.terminal import Bars, shown, terminal
+from livetrack.cli.terminal import ProgressBars, make_console, spinner
 from livetrack.cli.window import WindowProcess
 from livetrack.config import ViewSettings
 from livetrack.particles import empty_rows
@@ -174,11 +174,11 @@ def test_without_a_terminal_progress_is_told_in_plain_lines(monkeypatch: pytest.
     monkeypatch.setattr("livetrack.cli.terminal._LINE_S", 0.05)
     log = Console(file=io.StringIO())
     assert isinstance(log.file, io.StringIO)
-    with shown(log, "looking") as tell:
+    with spinner(log, "looking") as tell:
         time.sleep(0.3)  # told once
         tell("seen")
         time.sleep(0.3)
-    with Bars(console=log) as bars:
+    with ProgressBars(console=log) as bars:
         task = bars.add_task("counting", total=4)
         time.sleep(0.06)
         bars.update(task, advance=1)
@@ -301,17 +301,17 @@ def test_a_window_hears_no_ctrl_c_and_ends_with_its_session(capfd: pytest.Captur
     status: Any = None
     with (
         contextlib.suppress(KeyboardInterrupt),
-        WindowProcess("tcp://127.0.0.1:5999", ViewSettings(), terminal()) as window,
+        WindowProcess("tcp://127.0.0.1:5999", ViewSettings(), make_console()) as window,
     ):
         process = window._process
-        window.look(status)
+        window.on_status(status)
         assert capfd.readouterr().err == ""
         if sys.platform != "win32":
             assert os.getpgid(process.pid) != os.getpgid(0)
         raise KeyboardInterrupt
     assert process.returncode is not None
     for _ in range(2):
-        window.look(status)
+        window.on_status(status)
     assert capfd.readouterr().err.count("; tracking goes on: Ctrl-C ends it") == 1
 
 
@@ -334,10 +334,10 @@ def test_how_a_window_ended_is_told(
     monkeypatch.setattr(
         subprocess, "Popen", lambda _, **apart: start([sys.executable, "-c", f"import os; {end}"], **apart)
     )
-    with WindowProcess("tcp://127.0.0.1:5999", ViewSettings(), terminal()) as window:
+    with WindowProcess("tcp://127.0.0.1:5999", ViewSettings(), make_console()) as window:
         window._process.wait(30)
         for _ in range(2):
-            window.look(status)
+            window.on_status(status)
     assert capfd.readouterr().err.count(told) == 1
 
 

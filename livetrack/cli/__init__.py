@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from livetrack import __version__
-from livetrack.cli.signals import plain_ctrl_c
+from livetrack.cli.signals import default_sigint
 from livetrack.errors import LivetrackError, reason
 
 __all__ = ["main"]
@@ -27,7 +27,7 @@ _ACCURACY_PARTS = "spot, bead, light, size, detection, empty, density, training,
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
-        with plain_ctrl_c():
+        with default_sigint():
             parser = _parser()
         _check_text(parser, sys.argv[1:] if argv is None else argv)
         return _run(parser.parse_args(argv))
@@ -82,7 +82,7 @@ def _call(command: str, args: argparse.Namespace) -> int:
     module, function = command.split(":")
     if getattr(args, "keys", None):
         os.environ["LIVETRACK_KEYS"] = args.keys  # for this process, and the window's
-    with plain_ctrl_c():
+    with default_sigint():
         call: Callable[[argparse.Namespace], int] = getattr(import_module(f"livetrack.cli.{module}"), function)
     return call(args)
 

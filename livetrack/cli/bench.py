@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
-from livetrack.cli.terminal import Bars, terminal, write_json
+from livetrack.cli.terminal import ProgressBars, make_console, write_json
 from livetrack.errors import UsageError, reason
 
 __all__ = ["accuracy", "feedback", "latency", "linking", "window"]
@@ -41,7 +41,7 @@ def accuracy(args: argparse.Namespace) -> int:
             recording=args.recording,
             progress=show,
         )
-    return _tell(report, "accuracy", args)
+    return _report(report, "accuracy", args)
 
 
 def linking(args: argparse.Namespace) -> int:
@@ -51,7 +51,7 @@ def linking(args: argparse.Namespace) -> int:
 
     with _progress("warming up") as show:
         report = run_linking(quick=args.quick, progress=show)
-    return _tell(report, "linking", args)
+    return _report(report, "linking", args)
 
 
 def latency(args: argparse.Namespace) -> int:
@@ -66,7 +66,7 @@ def latency(args: argparse.Namespace) -> int:
         report = run_latency(
             only=only, quick=args.quick, recording=args.recording, soak_minutes=args.soak, progress=show
         )
-    return _tell(report, "latency", args)
+    return _report(report, "latency", args)
 
 
 def window(args: argparse.Namespace) -> int:
@@ -76,7 +76,7 @@ def window(args: argparse.Namespace) -> int:
     only = args.only.split(",") if args.only else PARTS
     with _progress("warming up") as show:
         report = run_window(only=only, quick=args.quick, progress=show)
-    return _tell(report, "window", args)
+    return _report(report, "window", args)
 
 
 def feedback(args: argparse.Namespace) -> int:
@@ -86,7 +86,7 @@ def feedback(args: argparse.Namespace) -> int:
     only = args.only.split(",") if args.only else PARTS
     with _progress("warming up") as show:
         report = run_feedback(only=only, quick=args.quick, progress=show)
-    return _tell(report, "feedback", args)
+    return _report(report, "feedback", args)
 
 
 def _check_installed(args: argparse.Namespace, *more: str) -> None:
@@ -105,17 +105,17 @@ def _check_installed(args: argparse.Namespace, *more: str) -> None:
 @contextmanager
 def _progress(first: str) -> Iterator[_Show]:
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Bars(*columns, console=terminal(), transient=True) as bars:
+    with ProgressBars(*columns, console=make_console(), transient=True) as bars:
         task = bars.add_task(first, total=1.0)
         yield lambda share, what: bars.update(task, completed=share, description=what)
 
 
-def _tell(report: Any, bench: str, args: argparse.Namespace) -> int:
+def _report(report: Any, bench: str, args: argparse.Namespace) -> int:
     """Write the report as JSON, as Markdown and as a figure, as it was wanted."""
     write_json(args.json, report)
     text = import_module(f"livetrack.bench.{bench}.report").markdown(report)
     if args.markdown is None:
-        terminal(stderr=False).print(text)
+        make_console(stderr=False).print(text)
     else:
         _write(args.markdown, text)
     if getattr(args, "figure", None):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from livetrack.cli.position_stream import Stream
+from livetrack.cli.position_stream import PositionStream
 from livetrack.client import Update
 from livetrack.errors import LivetrackError, UsageError
 
@@ -22,7 +22,7 @@ _LINES = 400  # of particles to a datagram: some 40 kB, UDP takes 65
 def bridge(args: argparse.Namespace) -> int:
     """Send the newest frame on as it comes, until Ctrl-C, `--seconds`, or silence."""
     place = _place(args.to)
-    stream = Stream(args.address, newest=True)
+    stream = PositionStream(args.address, newest=True)
     frames = 0
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         try:
@@ -36,7 +36,7 @@ def bridge(args: argparse.Namespace) -> int:
             raise LivetrackError(f"{args.to}: cannot be sent to: {error}") from None
         else:
             if not frames and args.seconds is None:
-                raise LivetrackError(f"{args.address}: no positions for {args.timeout:g} s; {stream.why()}")
+                raise LivetrackError(f"{args.address}: no positions for {args.timeout:g} s; {stream.explain_silence()}")
         finally:
             stream.close()
     print(f"{frames} frames sent to {args.to}", file=sys.stderr)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 
 from livetrack.calibrate.affine import Affine
-from livetrack.cli.terminal import Bars, terminal, write_json
+from livetrack.cli.terminal import ProgressBars, make_console, write_json
 from livetrack.client import Remote
 from livetrack.control.actuator_calibration import calibrate_actuator
 from livetrack.devices import ActuatorCalibration
@@ -27,13 +27,13 @@ _MANY_ROUNDS = 25
 
 def calibrate(args: argparse.Namespace) -> int:
     """Move an actuator by known steps, tell how the picture answers, and have the engine keep it."""
-    console = terminal()
+    console = make_console()
     with Remote(args.address) as remote, _bar(f"moving {args.actuator}", console) as show:
         calibration, affine = calibrate_actuator(
             remote, args.actuator, step=args.step, rounds=args.rounds, settle_s=args.settle, progress=show
         )
         remote.store_calibration(calibration)
-    terminal(stderr=False).print(_in_words(calibration, affine))
+    make_console(stderr=False).print(_in_words(calibration, affine))
     if affine.std.max() > _UNSURE * affine.scale:
         console.print(advice(calibration, affine, args.settle, args.rounds))
     write_json(args.json, calibration)
@@ -71,6 +71,6 @@ def _in_words(calibration: ActuatorCalibration, affine: Affine) -> str:
 @contextmanager
 def _bar(what: str, console: Console) -> Iterator[Callable[[float], None]]:
     columns = (TextColumn("{task.description}"), BarColumn())
-    with Bars(*columns, console=console, transient=True) as bars:
+    with ProgressBars(*columns, console=console, transient=True) as bars:
         task = bars.add_task(what, total=1.0)
         yield lambda share: bars.update(task, completed=share)

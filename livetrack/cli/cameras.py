@@ -8,7 +8,7 @@ import msgspec
 from rich.table import Table
 
 from livetrack.camera import camera_drivers, load_driver
-from livetrack.cli.terminal import terminal, write_json
+from livetrack.cli.terminal import make_console, write_json
 from livetrack.errors import ConfigError
 
 __all__ = ["cameras"]
@@ -16,7 +16,7 @@ __all__ = ["cameras"]
 
 def cameras(args: argparse.Namespace) -> int:
     """List the drivers with their settings and defaults."""
-    console = terminal(stderr=False)
+    console = make_console(stderr=False)
     figures = {}
     for name in camera_drivers():
         try:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from livetrack.camera import Frame, load_driver
-from livetrack.cli.inputs import recordings_told, settings_of
-from livetrack.cli.terminal import terminal, warming_up, write_json
+from livetrack.cli.inputs import load_command_config, recording_hints
+from livetrack.cli.terminal import make_console, warmup, write_json
 from livetrack.config import Config
 from livetrack.errors import LivetrackError, UsageError
 from livetrack.session.acquisition import Acquisition
@@ -24,7 +24,7 @@ def check(args: argparse.Namespace) -> int:
     """Check a movie; or, for a settings file, that the camera and the model do what it says."""
     if args.target is None or args.target.suffix.lower() == ".toml":
         return _check_settings(args)
-    with recordings_told(args.target):
+    with recording_hints(args.target):
         return _check_movie(args.target, args)
 
 
@@ -33,9 +33,9 @@ def _check_movie(movie: Path, args: argparse.Namespace) -> int:
 
     if args.overrides:
         raise UsageError("--set belongs to the check of a settings file; a movie is looked at without settings")
-    with warming_up(terminal(), "looking at a few frames"):
+    with warmup(make_console(), "looking at a few frames"):
         report = check_movie(movie, args.picture or Path(f"{movie.stem}-check.png"), channel=args.channel)
-    terminal(stderr=False).print(report_text(report))
+    make_console(stderr=False).print(report_text(report))
     write_json(args.json, report)
     return 0
 
@@ -43,8 +43,8 @@ def _check_movie(movie: Path, args: argparse.Namespace) -> int:
 def _check_settings(args: argparse.Namespace) -> int:
     from livetrack.tracker import Tracker
 
-    config, name = settings_of(args.target, args.overrides)
-    with warming_up(terminal(), "trying model and camera"):
+    config, name = load_command_config(args.target, args.overrides)
+    with warmup(make_console(), "trying model and camera"):
         tracker = Tracker.of(config)
         frame, rate, acquisition = _watch(config)
         rows = tracker.update(frame.pixels)
@@ -59,7 +59,7 @@ def _check_settings(args: argparse.Namespace) -> int:
         f"grey levels {np.min(frame.pixels):g} to {np.max(frame.pixels):g}, median {np.median(frame.pixels):g}",
         f"model       {localizer.name} on {localizer.provider}: {len(rows)} particles in the last frame",
     ]
-    terminal(stderr=False).print("\n".join(told))
+    make_console(stderr=False).print("\n".join(told))
     figures = {"settings": name, "geometry": geometry, "dtype": str(frame.pixels.dtype)}
     counts = {"frames": acquisition.received, "lost": acquisition.lost, "particles": len(rows)}
     write_json(args.json, {**figures, "fps": rate, **counts})

@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from livetrack.cli.terminal import terminal
+from livetrack.cli.terminal import make_console
 from livetrack.client import StatusSubscriber, Subscriber, Update
 from livetrack.errors import LivetrackError
 from livetrack.wire import Status
@@ -50,7 +50,7 @@ class ConsoleView:
 
     def _show_map(self, positions: Subscriber, beats: StatusSubscriber) -> None:
         status: Status | None = None
-        console = terminal(fold=True)  # a line that is folded is counted as the two that it takes, and erased as such
+        console = make_console(wrap=True)  # rich then counts, and erases, every line that a long one occupies
         with Live(console=console, auto_refresh=False, transient=True) as live:
             while not self._stop.wait(_REFRESH_S):
                 try:

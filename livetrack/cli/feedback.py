@@ -14,8 +14,8 @@ from msgspec import structs
 from rich.console import Console
 
 from livetrack.calibrate import Gauge, Medium
-from livetrack.cli.signals import stopped_by_signals
-from livetrack.cli.terminal import shown, terminal, write_json
+from livetrack.cli.signals import stop_event
+from livetrack.cli.terminal import make_console, spinner, write_json
 from livetrack.client import Remote
 from livetrack.control import LoopModel, Seen, Target, effective_delay
 from livetrack.control.feedback_trap import circle, hold, still, watch
@@ -37,7 +37,7 @@ _OFTEN = 0.25
 
 def follow(args: argparse.Namespace) -> int:
     """Keep a particle in place by moving the stage; tell how well."""
-    console = terminal()
+    console = make_console()
     with _target(args) as target, Remote(args.address) as remote:
         remote.calibration(args.actuator)  # refused before anything moves
         limit_px = longest_move_px(remote)
@@ -62,7 +62,7 @@ def follow(args: argparse.Namespace) -> int:
 
 def trap(args: argparse.Namespace) -> int:
     """Hold or steer a particle, with an answer to every frame; tell how well, and what theory says."""
-    console = terminal()
+    console = make_console()
     with _target(args) as target, Remote(args.address) as remote:
         calibration = remote.calibration(args.actuator)
         welcome = remote.hello()
@@ -74,7 +74,7 @@ def trap(args: argparse.Namespace) -> int:
                 raise InputError("--at: an optical trap holds the particle where the trap is; move that instead")
             if pixel_um is None:
                 raise InputError("the pixel size is not known: set calibration.pixel_size_um")
-            with shown(console, f"looking at the trapped particle for {_WATCH_S:g} s"):
+            with spinner(console, f"looking at the trapped particle for {_WATCH_S:g} s"):
                 at_px, corner_hz = _look_first(target, model, pixel_um, medium)
             console.print(f"trap at {at_px[0]:.2f}, {at_px[1]:.2f} px, corner frequency {corner_hz:.3g} Hz as it is")
             model = structs.replace(model, corner_hz=corner_hz, action="trap")
@@ -217,7 +217,7 @@ def _beside_theory(
 def _watched(console: Console, target: Target) -> Iterator[Callable[[Seen], bool]]:
     """Show where the particle is, twice a second; Ctrl-C ends the loop, and what it came to is told."""
     told = -math.inf
-    with stopped_by_signals() as stop, shown(console, "waiting for the particle") as tell:
+    with stop_event() as stop, spinner(console, "waiting for the particle") as tell:
 
         def show(seen: Seen) -> bool:
             nonlocal told

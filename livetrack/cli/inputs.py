@@ -9,12 +9,12 @@ from pathlib import Path
 from livetrack.config import Config, load_config
 from livetrack.errors import InputError, UsageError
 
-__all__ = ["recordings_told", "settings_of"]
+__all__ = ["load_command_config", "recording_hints"]
 
 _HERE = Path("config.toml")
 
 
-def settings_of(path: Path | None, overrides: Iterable[str]) -> tuple[Config, str]:
+def load_command_config(path: Path | None, overrides: Iterable[str]) -> tuple[Config, str]:
     """Return the settings, and what they are called. Raises `UsageError`."""
     if path is None and _HERE.exists():
         path = _HERE
@@ -30,7 +30,7 @@ _SHOWN = 3
 
 
 @contextmanager
-def recordings_told(path: Path) -> Iterator[None]:
+def recording_hints(path: Path) -> Iterator[None]:
     """Where `path` cannot be read as a movie, but is a recorded session or holds some, say so as an `InputError`."""
     try:
         yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from livetrack.cli.terminal import terminal
+from livetrack.cli.terminal import make_console
 from livetrack.curve_keys import ENVIRONMENT, make_keys
 
 __all__ = ["keys"]
@@ -13,7 +13,7 @@ __all__ = ["keys"]
 def keys(args: argparse.Namespace) -> int:
     """Make a folder of keys, and say what belongs where."""
     make_keys(args.folder)
-    terminal().print(
+    make_console().print(
         f"keys made in {args.folder}\n"
         f"here, in config.toml: [publish] curve_keys = '{args.folder}', address = 'tcp://*:5555', so the other two\n"
         f"there: copy {args.folder / 'client'}, by a way that nobody listens to; then `livetrack view tcp://HOST:5555 "

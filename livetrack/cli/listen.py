@@ -6,9 +6,9 @@ import argparse
 import math
 import sys
 
-from livetrack.cli.position_stream import Stream
+from livetrack.cli.position_stream import PositionStream
 from livetrack.cli.terminal import write_json
-from livetrack.cli.trap_monitor import TrapGauge
+from livetrack.cli.trap_monitor import TrapReadout
 from livetrack.client import Update
 from livetrack.errors import LivetrackError
 from livetrack.session.stage_latency import Histogram
@@ -22,8 +22,8 @@ def listen(args: argparse.Namespace) -> int:
     """Print messages until Ctrl-C, `--seconds`, or silence; then what was received, missed, and how late."""
     messages = missed = particles = 0
     latency = Histogram()
-    gauge = TrapGauge(args.address) if args.trap else None
-    stream = Stream(args.address, args.newest)
+    readout = TrapReadout(args.address) if args.trap else None
+    stream = PositionStream(args.address, args.newest)
     if args.csv:
         print("frame,t_s,id,x,y,x_std,y_std,intensity,score")
     try:
@@ -32,8 +32,8 @@ def listen(args: argparse.Namespace) -> int:
             missed += update.gap
             particles += len(update.particles)
             latency.record(update.t_client_ns - update.t_received_ns)
-            if gauge is not None:
-                if line := gauge.look(update):
+            if readout is not None:
+                if line := readout.update(update):
                     print(line)
             elif args.csv:
                 _print_csv(update)
@@ -43,7 +43,7 @@ def listen(args: argparse.Namespace) -> int:
         pass
     else:
         if not messages and args.seconds is None:
-            raise LivetrackError(f"{args.address}: no positions for {args.timeout:g} s; {stream.why()}")
+            raise LivetrackError(f"{args.address}: no positions for {args.timeout:g} s; {stream.explain_silence()}")
     finally:
         stream.close()
     spread = latency.latency()
@@ -53,8 +53,8 @@ def listen(args: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     figures = {"messages": messages, "missed": missed, "particles": particles, "latency_us": spread}
-    if gauge is not None:
-        figures["trap"] = gauge.reading
+    if readout is not None:
+        figures["trap"] = readout.reading
     write_json(args.json, figures)
     return 0 if messages else 1
 

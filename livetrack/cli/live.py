@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 from rich.console import Console
 
-from livetrack.cli.inputs import settings_of
-from livetrack.cli.signals import plain_ctrl_c, stopped_by_signals
-from livetrack.cli.terminal import shown, terminal, warming_up, write_json
+from livetrack.cli.inputs import load_command_config
+from livetrack.cli.signals import default_sigint, stop_event
+from livetrack.cli.terminal import make_console, spinner, warmup, write_json
 from livetrack.client.address import DEFAULT_ADDRESS, reachable
 from livetrack.config import Config, load_config
 from livetrack.curve_keys import ENVIRONMENT
@@ -44,8 +44,8 @@ _TRAP = tuple(
 
 def run(args: argparse.Namespace) -> int:
     """Track the camera of the settings."""
-    config, name = settings_of(args.config, _overrides(args))
-    terminal().print(f"settings: {name}")
+    config, name = load_command_config(args.config, _overrides(args))
+    make_console().print(f"settings: {name}")
     return _session(config, args)
 
 
@@ -53,8 +53,8 @@ def view(args: argparse.Namespace) -> int:
     """Open the window on an engine."""
     from livetrack import viewer
 
-    config = load_config(None, args.overrides) if args.no_config else settings_of(None, args.overrides)[0]
-    with plain_ctrl_c():
+    config = load_config(None, args.overrides) if args.no_config else load_command_config(None, args.overrides)[0]
+    with default_sigint():
         return viewer.main(args.address, config.view, seconds=args.seconds, screenshot=args.screenshot)
 
 
@@ -64,12 +64,12 @@ def _overrides(args: argparse.Namespace) -> list[str]:
 
 
 def _session(config: Config, args: argparse.Namespace) -> int:
-    with plain_ctrl_c():
+    with default_sigint():
         from livetrack.session.engine import Engine
 
-    console = terminal()
-    with stopped_by_signals() as stop, ExitStack() as opened:
-        with warming_up(console, "warming up: camera, network"):
+    console = make_console()
+    with stop_event() as stop, ExitStack() as opened:
+        with warmup(console, "warming up: camera, network"):
             engine = opened.enter_context(Engine(config))
         status = _run_engine(engine, args, console, stop)
     _print_summary(status, console)
@@ -93,12 +93,12 @@ def _run_engine(engine: Engine, args: argparse.Namespace, console: Console, stop
     )
     if _window_wanted(config, args, console):
         with WindowProcess(address, config.view, console) as window:
-            status = engine.run(seconds=args.seconds, stop=stop, on_status=window.look)
+            status = engine.run(seconds=args.seconds, stop=stop, on_status=window.on_status)
     else:
         with ConsoleView(address, console):
             status = engine.run(seconds=args.seconds, stop=stop)
     if engine.recorder is not None:
-        with shown(console, "writing what is recorded"):
+        with spinner(console, "writing what is recorded"):
             engine.close()
         status = structs.replace(status, recording=engine.recorder.status())
     return status

@@ -9,7 +9,7 @@ import msgspec
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from livetrack.cli.terminal import Bars, terminal, write_json
+from livetrack.cli.terminal import ProgressBars, make_console, write_json
 from livetrack.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def models(args: argparse.Namespace) -> int:
         table.add_row(card.name, f"{card.diameter_px:g} px", card.contrast, card.description)
     table.add_row("centroid", "set it", "set it", "yardstick: the intensity's centre, no network")
     table.add_row("radial_symmetry", "set it", "set it", "yardstick: where the gradients meet, no network")
-    terminal(stderr=False).print(table)
+    make_console(stderr=False).print(table)
     write_json(args.json, [msgspec.to_builtins(card) for card in cards])
     return 0
 
@@ -55,9 +55,9 @@ def train(args: argparse.Namespace) -> int:
             f"training needs {error.name or 'PyTorch'}, which is not installed: python -m pip install torch onnx"
         ) from None
 
-    console = terminal()
+    console = make_console()
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
-    with Bars(*columns, console=console) as bars:
+    with ProgressBars(*columns, console=console) as bars:
         task = bars.add_task("training", total=1.0)
         started = False
 
@@ -99,7 +99,7 @@ def _list_recipes() -> int:
     from livetrack.localize.models import models_folder
     from livetrack.toml_file import TomlDocument
 
-    folder, console = models_folder(), terminal(stderr=False)
+    folder, console = models_folder(), make_console(stderr=False)
     for path in sorted(folder.glob("*.toml")) + sorted(folder.glob("examples/*.toml")):
         console.print(f"{path}\n    {TomlDocument(path).data['description']}")
     console.print("Copy one, change what is not as your particles, and train: livetrack train COPY.toml -o MODEL.onnx")

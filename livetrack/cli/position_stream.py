@@ -12,13 +12,13 @@ from livetrack.client.address import what_to_check
 from livetrack.errors import LivetrackError
 from livetrack.wire import Status
 
-__all__ = ["Stream"]
+__all__ = ["PositionStream"]
 
 _LOOK_S = 0.5  # without positions for so long, it is looked what the engine says
 _SILENCE_S = 2.0  # without even a heartbeat
 
 
-class Stream:
+class PositionStream:
     """The positions, with a word on stderr when the engine is not there, stops, or comes back."""
 
     def __init__(self, address: str, newest: bool) -> None:
@@ -43,10 +43,10 @@ class Stream:
                 alive = time.monotonic()
                 self._status = status
                 if status.state in ("stopped", "ended", "failed"):
-                    self._tell(f"the engine's session is over: {status.state}")
+                    self._report(f"the engine's session is over: {status.state}")
                     alive = math.inf  # no silence to be told
             elif time.monotonic() - alive > _SILENCE_S:
-                self._tell(f"nothing comes from {self._address}, still waiting: {what_to_check(self._address)}")
+                self._report(f"nothing comes from {self._address}, still waiting: {what_to_check(self._address)}")
                 alive = math.inf
                 self._pictures = self._pictures or PreviewSubscriber(self._address)
             elif self._pictures and self._pictures.receive(0):
@@ -55,7 +55,7 @@ class Stream:
                     "positions come from its publish.address"
                 )
 
-    def why(self) -> str:
+    def explain_silence(self) -> str:
         """Say why no positions came."""
         if self._status is None:
             return what_to_check(self._address)
@@ -69,8 +69,8 @@ class Stream:
 
     def _notice_start(self, session: int) -> None:
         if self._session not in (None, session):
-            self._tell("the engine was started anew: frames and ids count from 0 again")
+            self._report("the engine was started anew: frames and ids count from 0 again")
         self._session = session
 
-    def _tell(self, text: str) -> None:
+    def _report(self, text: str) -> None:
         print(text, file=sys.stderr)

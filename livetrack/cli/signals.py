@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["broken_off_by_signals", "plain_ctrl_c", "stopped_by_signals"]
+__all__ = ["default_sigint", "interruptible", "stop_event"]
 
 
 @contextmanager
-def stopped_by_signals() -> Iterator[threading.Event]:
+def stop_event() -> Iterator[threading.Event]:
     """Let Ctrl-C, a polite kill, and the terminal's end do what the session's end does; a second Ctrl-C at once."""
     stop = threading.Event()
 
@@ -26,7 +26,7 @@ def stopped_by_signals() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def broken_off_by_signals(later: Callable[[], bool]) -> Iterator[threading.Event]:
+def interruptible(later: Callable[[], bool]) -> Iterator[threading.Event]:
     """Let each of them raise KeyboardInterrupt; while `later()`, set the event instead."""
     stop = threading.Event()
 
@@ -41,7 +41,7 @@ def broken_off_by_signals(later: Callable[[], bool]) -> Iterator[threading.Event
 
 
 @contextmanager
-def plain_ctrl_c() -> Iterator[None]:
+def default_sigint() -> Iterator[None]:
     """Let Ctrl-C end the process at once and silently: an exception amid the imports of NumPy or Qt crashes them."""
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:

@@ -13,22 +13,22 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn, TaskID
 
-from livetrack.cli.signals import broken_off_by_signals, plain_ctrl_c
+from livetrack.cli.signals import default_sigint, interruptible
 from livetrack.errors import UsageError, reason
 
-__all__ = ["Bars", "shown", "terminal", "warming_up", "write_json"]
+__all__ = ["ProgressBars", "make_console", "spinner", "warmup", "write_json"]
 
 _FIRST_S = 2.0  # what is over sooner is not told where the output is no terminal
 _LINE_S = 5.0  # between two lines there
 
 
-def terminal(*, stderr: bool = True, fold: bool = False) -> Console:
-    """Return a console that prints text as it is, brackets and all; with `fold`, in lines of the terminal's width."""
-    return _Terminal(stderr=stderr, markup=False, highlight=False, soft_wrap=not fold)
+def make_console(*, stderr: bool = True, wrap: bool = False) -> Console:
+    """Return a console that prints text as it is, brackets too; with `wrap`, lines break at the terminal's width."""
+    return _Console(stderr=stderr, markup=False, highlight=False, soft_wrap=not wrap)
 
 
 @contextmanager
-def shown(console: Console, what: str) -> Iterator[Callable[[str], None]]:
+def spinner(console: Console, what: str) -> Iterator[Callable[[str], None]]:
     """Show `what` is being done while it is; yields what puts other words there.
 
     Where the output is no terminal: as a plain line after two seconds, and every five when the words have changed.
@@ -56,7 +56,7 @@ def shown(console: Console, what: str) -> Iterator[Callable[[str], None]]:
         teller.join()
 
 
-class Bars(Progress):
+class ProgressBars(Progress):
     """Rich's bars of progress; where the output is no terminal, a plain line every five seconds instead."""
 
     def __init__(self, *columns: ProgressColumn, console: Console, transient: bool = False) -> None:
@@ -84,7 +84,7 @@ def write_json(path: Path | None, figures: Any) -> None:
         raise UsageError(f"--json {path}: cannot be written: {reason(error)}") from None
 
 
-class _Terminal(Console):
+class _Console(Console):
     """A reader that has gone (`| head`) is `livetrack.cli.main`'s to deal with; rich would end with code 1."""
 
     def on_broken_pipe(self) -> None:
@@ -92,17 +92,17 @@ class _Terminal(Console):
 
 
 @contextmanager
-def warming_up(console: Console, what: str) -> Iterator[None]:
+def warmup(console: Console, what: str) -> Iterator[None]:
     """Show `what` is being done, and that kernels are compiled when they are; Ctrl-C is KeyboardInterrupt.
 
     While Numba compiles, an exception out of a signal's handler may come amid LLVM, and be lost there with half a
     kernel: then it is raised when the next of Numba's passes begins, a fraction of a second later.
     """
-    with plain_ctrl_c():
+    with default_sigint():
         from numba.core.compiler_lock import global_compiler_lock
         from numba.core.event import Event, Listener, install_listener
 
-    with broken_off_by_signals(later=global_compiler_lock.is_locked) as stop, shown(console, what) as show:
+    with interruptible(later=global_compiler_lock.is_locked) as stop, spinner(console, what) as show:
 
         class Passes(Listener):
             def on_start(self, event: Event) -> None:

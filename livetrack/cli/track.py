@@ -15,9 +15,9 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from livetrack.cli.inputs import recordings_told
-from livetrack.cli.signals import plain_ctrl_c
-from livetrack.cli.terminal import Bars, terminal, warming_up, write_json
+from livetrack.cli.inputs import recording_hints
+from livetrack.cli.signals import default_sigint
+from livetrack.cli.terminal import ProgressBars, make_console, warmup, write_json
 from livetrack.config import Config, load_config
 from livetrack.errors import InputError, UsageError
 from livetrack.toml_file import assignment
@@ -48,10 +48,10 @@ class _Found(NamedTuple):
 
 def track(args: argparse.Namespace) -> int:
     """Find and link the particles of every frame, with progress; tell what was found."""
-    with plain_ctrl_c():
+    with default_sigint():
         from livetrack.table import TrackTable
 
-    console = terminal()
+    console = make_console()
     config = _config(args)
     source = _open(args.movie, args.channel)
     table = TrackTable(args.output)
@@ -79,12 +79,12 @@ def track(args: argparse.Namespace) -> int:
 
 def _track_all(source: _Source, config: Config, table: TrackTable, console: Console) -> tuple[str, _Found]:
     """Fill the table; return the model's name and the figures."""
-    with plain_ctrl_c():
+    with default_sigint():
         from livetrack.tracker import Tracker
 
     frames = particles = geometry = 0
     trajectories: set[int] = set()
-    with warming_up(console, "warming up"):
+    with warmup(console, "warming up"):
         tracker = Tracker.of(config)
         if source.movie is not None:
             tracker.warmup(source.movie.shape, (source.movie.dtype,))
@@ -129,15 +129,15 @@ def _open(path: Path, channel: int | None) -> _Source:
         images = ((each.index, each.pixels, each.t_s, each.geometry_number) for each in session.frames())
         problem = f"{path}: {session.problem}" if session.problem else None
         return _Source(images, session.frames_written, lambda: problem, None)
-    with recordings_told(path):
+    with recording_hints(path):
         movie = open_movie(path, channel)
     rate = movie.fps
     numbered = ((index, image, None if rate is None else index / rate, 0) for index, image in enumerate(movie))
     return _Source(numbered, movie.length, lambda: movie.problem, movie)
 
 
-def _progress(console: Console) -> Bars:
-    return Bars(
+def _progress(console: Console) -> ProgressBars:
+    return ProgressBars(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
     )
 

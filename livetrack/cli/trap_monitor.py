@@ -10,14 +10,14 @@ from livetrack.devices import EXPOSURE
 from livetrack.errors import UsageError
 from livetrack.particles import Flag
 
-__all__ = ["TrapGauge"]
+__all__ = ["TrapReadout"]
 
 _TELL_S = 1.0
 _LOOKED_AT = 32  # frames, from which the time between two is taken
 
 
-class TrapGauge:
-    """Follows the engine's target, or the particle that is nearest to the middle; `look` returns a line now and then.
+class TrapReadout:
+    """Follows the engine's target, or the particle that is nearest to the middle; `update` returns a line now and then.
 
     Raises
     ------
@@ -42,7 +42,7 @@ class TrapGauge:
         self.reading: Reading | None = None
         """The last."""
 
-    def look(self, update: Update) -> str:
+    def update(self, update: Update) -> str:
         """Note where the particle is; return a line where it is time for one, else nothing."""
         rows = update.particles[(update.particles["flags"] & Flag.COASTED) == 0]
         if self._particle is None or (update.target is not None and update.target != self._particle):

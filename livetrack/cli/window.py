@@ -34,7 +34,7 @@ class WindowProcess:
         self._process = subprocess.Popen(command, **_apart())
         self._open = True
 
-    def look(self, _: Status) -> None:
+    def on_status(self, _: Status) -> None:
         """Tell once when the window has gone, and how; for `Engine.run(on_status=...)`."""
         if self._open and (code := self._process.poll()) is not None:
             self._open = False
