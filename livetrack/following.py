@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 from livetrack.linking import Linker
-from livetrack.localize.crops import Windows
+from livetrack.localize.crops import Crops
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.particles import Rows, empty_rows
 
@@ -24,7 +24,7 @@ _WHOLE_PX = 1 << 23  # pixels; larger frames are searched tile by tile from the 
 _WORTH = 0.9  # share of the frame's pixels; beyond it a search of the whole frame costs no more
 
 _NONE = np.empty(0, np.int64)
-_NOWHERE = Windows(0, 0, _NONE, _NONE)
+_NOWHERE = Crops(0, 0, _NONE, _NONE)
 
 
 class Follower:
@@ -46,9 +46,9 @@ class Follower:
         self._last = empty_rows()  # rows of the frame before; the linker has written their ids since
         self._ids, self._wide = _NONE, _NOWHERE  # trajectories then, and the wider crop about each
         self._shape: tuple[int, ...] = ()
-        self._tiles: list[Windows] = []
+        self._tiles: list[Crops] = []
         self._worth_below = 0.0  # particles: fewer cost less, looked about each, than a search of the whole frame
-        self._windows: list[Windows] = []  # in the frame before; none: it was searched as a whole
+        self._windows: list[Crops] = []  # in the frame before; none: it was searched as a whole
         self._turn = 0
 
     def localize(self, image: npt.NDArray[Any], t_s: float | None) -> Rows:
@@ -102,30 +102,30 @@ class Follower:
         if len(shape) == 2 and min(shape):  # others are refused by the localizer
             x, y = (_middles(length, side, overlap) for length in reversed(shape))
             middles = _about(np.tile(x, len(y)), np.repeat(y, len(x)))
-            self._tiles = [self._localizer.windows(middles[n : n + 1], side, shape) for n in range(len(middles))]
+            self._tiles = [self._localizer.crops(middles[n : n + 1], side, shape) for n in range(len(middles))]
             left = _WORTH * math.prod(shape) - 2 * _RUN_PX - self._tiles[0].pixels
             self._worth_below = max(0.0, left / self._localizer.card.crop_px**2)
 
     def _starts_whole(self) -> bool:
         return not self._turn and math.prod(self._shape) <= _WHOLE_PX
 
-    def _look_at(self, expected: Rows) -> list[Windows]:
+    def _look_at(self, expected: Rows) -> list[Crops]:
         ids, crops, wide = expected["id"].copy(), self._crops(expected), self._crops(expected, _WIDER)
         ended = self._linker.ended
         windows = [self._tiles[self._turn % len(self._tiles)]]
         if len(ids) > len(self._last) or len(ended):  # else all were seen: who was seen is alive
             seen = _which(ids, self._last["id"].copy())
-            lost = wide.some(~seen).joined(self._wide.some(_which(self._ids, ended)))
+            lost = wide.select(~seen).concatenate(self._wide.select(_which(self._ids, ended)))
             if lost.pixels:
                 windows.append(lost)
-            crops = crops.some(seen)
+            crops = crops.select(seen)
         if crops.pixels:
             windows.append(crops)
         self._ids, self._wide = ids, wide
         return windows
 
-    def _crops(self, rows: Rows, times: int = 1) -> Windows:
-        return self._localizer.windows(rows, times * self._localizer.card.crop_px, self._shape)
+    def _crops(self, rows: Rows, times: int = 1) -> Crops:
+        return self._localizer.crops(rows, times * self._localizer.card.crop_px, self._shape)
 
 
 @njit

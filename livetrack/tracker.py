@@ -13,7 +13,7 @@ from livetrack.config import Config
 from livetrack.errors import ConfigError
 from livetrack.following import Follower
 from livetrack.linking import Linker
-from livetrack.localize import CameraLaw, Localizer, load_localizer
+from livetrack.localize import CameraNoise, Localizer, load_localizer
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.particles import Rows
 
@@ -56,7 +56,7 @@ class Tracker:
         camera = config.camera
         law = None
         if camera.gain_grey is not None and camera.offset_grey is not None and camera.read_noise_e is not None:
-            law = CameraLaw(camera.gain_grey, camera.offset_grey, camera.read_noise_e)
+            law = CameraNoise(camera.gain_grey, camera.offset_grey, camera.read_noise_e)
         options = structs.asdict(config.localizer)
         follow = options.pop("search") == "follow"
         return cls(

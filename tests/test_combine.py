@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from livetrack.localize.refine.combine import blend
+from livetrack.localize.refine.combine import combine_estimates
 from livetrack.particles import empty_rows
 
 
@@ -21,7 +21,7 @@ def test_the_average_is_as_good_as_it_says_and_what_does_not_belong_is_left() ->
     good[0], fitted[1, 0] = False, 9
     fitted[0] = np.nan
     before = rows.copy()
-    blend(rows, fitted, good)
+    combine_estimates(rows, fitted, good)
     errors = np.concatenate([rows["x"][2:] - 5, rows["y"][2:] - 5])
     assert abs(errors.std() / rows["x_std"][2] - 1) < 0.02
     assert errors.std() < 0.12

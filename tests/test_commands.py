@@ -183,7 +183,7 @@ def test_stop_closes_the_camera_and_start_opens_it_again(session: Session) -> No
 
 def test_the_threshold_takes_effect_at_once(session: Session) -> None:
     many = len(next_update(session, lambda update: len(update.particles) > 3).particles)
-    own = session.engine.tracker.localizer.own_threshold
+    own = session.engine.tracker.localizer.default_threshold
     assert session.remote.set_threshold(0.9999999) == 0.9999999
     few = next_update(session, lambda update: len(update.particles) < many)
     assert (few.particles["score"] >= 0.9999999).all()

@@ -13,7 +13,7 @@ from livetrack.config import load_config
 from livetrack.errors import ConfigError, InputError
 from livetrack.linking import Linker
 from livetrack.localize import load_localizer
-from livetrack.localize.crops import Windows
+from livetrack.localize.crops import Crops
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.particles import Flag, Rows, empty_rows
 from livetrack.tracker import Tracker
@@ -178,7 +178,7 @@ def test_the_same_frames_give_the_same_rows(localizer: NetworkLocalizer) -> None
 def test_windows_stay_inside_the_image() -> None:
     rows = empty_rows(3)
     rows["x"], rows["y"] = (-5.0, 100.2, 511.0), (3.0, 511.0, 250.6)
-    windows = Windows.about(rows, 32, 64, (512, 512))
+    windows = Crops.around(rows, 32, 64, (512, 512))
     assert windows.left.tolist() == [0, 85, 480]
     assert windows.top.tolist() == [0, 448, 219]
     assert windows.pixels == 3 * 32 * 64

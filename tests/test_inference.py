@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from livetrack.localize import load_localizer
-from livetrack.localize.inference import Inference, quickest
+from livetrack.localize.inference import Inference, fastest
 from livetrack.localize.models import find_model
 from livetrack.localize.network import NetworkLocalizer
 
@@ -40,8 +40,8 @@ def test_the_quickest_is_kept_and_a_later_one_only_if_it_is_clearly_quicker() ->
     some = [Inference(find_model("spot"), "cpu", threads) for threads in (1, 2, 3)]
     for pauses, best in (([20, 5, 20], 1), ([5, 20, 20], 0), ([20, 20, 5], 2)):
         pause_s = dict(zip(map(id, some), pauses, strict=True))
-        assert quickest(some, lambda each, pause_s=pause_s: time.sleep(pause_s[id(each)] * 1e-3)) is some[best]
-    assert quickest(some, lambda each: time.sleep(0.005)) is some[0]
+        assert fastest(some, lambda each, pause_s=pause_s: time.sleep(pause_s[id(each)] * 1e-3)) is some[best]
+    assert fastest(some, lambda each: time.sleep(0.005)) is some[0]
 
 
 def test_the_choice_of_threads_changes_no_row() -> None:

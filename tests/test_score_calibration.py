@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from livetrack.localize.score_calibration import ScoreLaw, fit_score_law
+from livetrack.localize.score_calibration import ScoreCalibration, fit_score_calibration
 from livetrack.particles import Rows, empty_rows
 
 NOISE = 3.0
 
 
-def judged(law: ScoreLaw, score: np.ndarray, height: np.ndarray, threshold: float = 0.0) -> Rows:
+def judged(law: ScoreCalibration, score: np.ndarray, height: np.ndarray, threshold: float = 0.0) -> Rows:
     """Return rows of `score` and `height`, in units of the noise, with what the law makes of their scores."""
     rows = empty_rows(len(score))
     rows["id"], rows["score"], rows["intensity"] = np.arange(len(score)), score, NOISE * height
-    return law.judge(rows, NOISE, threshold)
+    return law.apply(rows, NOISE, threshold)
 
 
 def drawn(seed: int) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
@@ -22,31 +22,31 @@ def drawn(seed: int) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
 
 
 def test_the_law_is_found_again_from_what_it_makes() -> None:
-    truth = ScoreLaw(slope=1.8, brightness=0.4, shift=-0.9)
+    truth = ScoreCalibration(slope=1.8, brightness=0.4, shift=-0.9)
     score, height, rng = drawn(1)
-    law = fit_score_law(score, height, rng.random(score.size) < judged(truth, score, height)["score"])
+    law = fit_score_calibration(score, height, rng.random(score.size) < judged(truth, score, height)["score"])
     assert law == pytest.approx(truth, abs=0.1)
 
 
 def test_half_of_the_rows_of_score_one_half_are_particles() -> None:
     score, height, rng = drawn(2)
     is_particle = rng.random(score.size) < score**2  # the network is too sure throughout
-    probability = judged(fit_score_law(score, height, is_particle), score, height)["score"]
+    probability = judged(fit_score_calibration(score, height, is_particle), score, height)["score"]
     assert is_particle[abs(probability - 0.5) < 0.1].mean() == pytest.approx(0.5, abs=0.05)
 
 
 @pytest.mark.parametrize("is_particle", [True, False])
 def test_too_few_rows_leave_scores_nearly_as_they_are(is_particle: bool) -> None:
     nothing = np.empty(0, np.float32)
-    assert fit_score_law(nothing, nothing, nothing.astype(bool)) == ScoreLaw()
-    law = fit_score_law(np.full(3, 0.9, np.float32), np.full(3, 5.0), np.full(3, is_particle))
+    assert fit_score_calibration(nothing, nothing, nothing.astype(bool)) == ScoreCalibration()
+    law = fit_score_calibration(np.full(3, 0.9, np.float32), np.full(3, 5.0), np.full(3, is_particle))
     assert np.isfinite(law).all()
     assert (judged(law, np.array([0.9]), np.array([5.0]))["score"] > 0.9) == is_particle
 
 
 def test_rows_below_the_threshold_are_left_out_and_the_others_keep_their_order() -> None:
     score, height, _ = drawn(3)
-    law = ScoreLaw(slope=1.8, brightness=-0.4, shift=-0.9)
+    law = ScoreCalibration(slope=1.8, brightness=-0.4, shift=-0.9)
     every, some = judged(law, score, height), judged(law, score, height, 0.7)
     assert 0 < len(some) < len(every)
     np.testing.assert_array_equal(some["id"], np.flatnonzero(every["score"] >= np.float32(0.7)))

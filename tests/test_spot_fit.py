@@ -11,7 +11,7 @@ from scipy.special import erf
 
 from livetrack import Tracker, load_config
 from livetrack.localize.models import models_folder
-from livetrack.localize.refine.radial import PROFILE_STEP_PX, CameraLaw, ProfilePrior, fit_profiles
+from livetrack.localize.refine.radial import PROFILE_STEP_PX, CameraNoise, ProfilePrior, fit_profiles
 from livetrack.localize.refine.radial.ldl import eliminate, invert, solve
 from livetrack.localize.refine.radial.mean_profile import typical_profile
 from livetrack.localize.refine.radial.neighbours import some_bright
@@ -137,9 +137,9 @@ def test_pixels_are_weighed_by_the_noise_that_is_told_or_found(snr: float, loss:
     rng, noise, gain, offset = np.random.default_rng(2), 5.0, 2.0, 100.0
     x, y, side = grid(900, rng)
     image = offset + gain * rng.poisson(noise**2 + snr * noise * picture(x, y, 1.5, side))
-    even = CameraLaw(gain_grey=1e-6, offset_grey=0.0, read_noise_e=gain * noise / 1e-6)
+    even = CameraNoise(gain_grey=1e-6, offset_grey=0.0, read_noise_e=gain * noise / 1e-6)
     ratios = {}
-    for name, camera in (("even", even), ("told", CameraLaw(gain, offset, 0.0)), ("found", None)):
+    for name, camera in (("even", even), ("told", CameraNoise(gain, offset, 0.0)), ("found", None)):
         rows = seen(x, y, gain * snr * noise, np.random.default_rng(3))
         fit_profiles(image.astype(np.float32), gain * noise, rows, 12.0, prior=PRIOR, camera=camera)
         error = np.stack([rows["x"] - x, rows["y"] - y])
@@ -249,7 +249,7 @@ def test_a_law_that_cannot_be_is_no_disaster(offset: float, read_noise: float) -
     x, y, side = grid(25, rng)
     image = (100 + 60 * picture(x, y, 1.5, side) + rng.normal(0, 2, (side, side))).astype(np.float32)
     rows = seen(x, y, 60.0, rng)
-    fit_profiles(image, 2.0, rows, 12.0, prior=PRIOR, camera=CameraLaw(1.0, offset, read_noise))
+    fit_profiles(image, 2.0, rows, 12.0, prior=PRIOR, camera=CameraNoise(1.0, offset, read_noise))
     assert math.sqrt(np.mean((rows["x"] - x) ** 2)) < 3 * bound(1.5, 30.0, 0.0)
 
 

@@ -144,7 +144,7 @@ def test_threshold_and_search_radius_take_effect_at_once(running, live, qtbot):
     type_in(qtbot, live.body.controls.threshold, "0.77")
     until(qtbot, live, lambda: running.tracker.localizer.threshold == 0.77)
     live.body.controls.threshold.setValue(0)  # the model's own
-    until(qtbot, live, lambda: running.tracker.localizer.threshold == running.tracker.localizer.own_threshold)
+    until(qtbot, live, lambda: running.tracker.localizer.threshold == running.tracker.localizer.default_threshold)
     type_in(qtbot, live.body.controls.radius, "7.5")
     until(qtbot, live, lambda: running.config.linker.search_radius_px == 7.5)
     until(qtbot, live, lambda: live.body.controls.settings["linker"]["search_radius_px"] == 7.5)

@@ -17,14 +17,14 @@ from livetrack.particles import Flag, Rows, empty_rows
 
 __all__ = [
     "METHODS", "ClassicalLocalizer", "Contrast", "blur",
-    "centroids", "heights", "peaks", "radial_symmetry_centres",
+    "centroids", "peak_heights", "peaks", "radial_symmetry_centres",
 ]  # fmt: skip
 
 Contrast = Literal["bright", "dark"]
 
 METHODS = ("centroid", "radial_symmetry")
 
-_OWN_THRESHOLD = 0.5
+_DEFAULT_THRESHOLD = 0.5
 _SIGNIFICANT = 5.0  # standard deviations of the noise where the score is 0.5
 
 
@@ -49,7 +49,12 @@ class ClassicalLocalizer:
     """
 
     def __init__(
-        self, method: str, *, threshold: float = _OWN_THRESHOLD, diameter_px: float = 9.0, contrast: Contrast = "bright"
+        self,
+        method: str,
+        *,
+        threshold: float = _DEFAULT_THRESHOLD,
+        diameter_px: float = 9.0,
+        contrast: Contrast = "bright",
     ) -> None:
         if not 3 <= diameter_px <= 255:
             raise ModelError(f"{method}: diameter_px is {diameter_px}; expected 3 to 255")
@@ -59,7 +64,7 @@ class ClassicalLocalizer:
         self.provider = "numba"
         self.threads = "1 thread"
         self.threshold = threshold
-        self.own_threshold = _OWN_THRESHOLD
+        self.default_threshold = _DEFAULT_THRESHOLD
         self.radius = round((diameter_px - 1) / 2)
         self._sign = 1.0 if contrast == "bright" else -1.0
         self._grey = np.empty((0, 0), np.float32)
@@ -117,7 +122,7 @@ class ClassicalLocalizer:
             centroids(self._band, self._sign, places, self.radius, x, y)
         else:
             radial_symmetry_centres(self._flat, places, self.radius, x, y)
-        heights(self._flat, self._sign, x, y, height)
+        peak_heights(self._flat, self._sign, x, y, height)
         significance = np.maximum(0, self._sign * self._band[places[:, 0], places[:, 1]])
         rows["x"], rows["y"] = x, y
         rows["intensity"] = noise * height
@@ -290,7 +295,7 @@ def _highest(band: Any, sign: float, row: int, column: int, here: float, radius:
 
 
 @njit
-def heights(flat: Any, sign: float, x: Any, y: Any, out: Any) -> None:
+def peak_heights(flat: Any, sign: float, x: Any, y: Any, out: Any) -> None:
     """Write the extreme of the 3x3 pixels about each centre into `out`; `sign` is +1 for bright, -1 for dark."""
     for n in range(x.size):
         row = min(max(round(y[n]), 0), flat.shape[0] - 1)

@@ -10,11 +10,11 @@ import numpy.typing as npt
 from livetrack.jit import njit
 from livetrack.particles import Rows
 
-__all__ = ["Windows"]
+__all__ = ["Crops"]
 
 
-class Windows(NamedTuple):
-    """Windows of one size: `left` and `top`, (N,), are the first pixel of each, inside the image."""
+class Crops(NamedTuple):
+    """Crops of one size: `left` and `top`, (N,), are the first pixel of each, inside the image."""
 
     width: int
     height: int
@@ -22,18 +22,18 @@ class Windows(NamedTuple):
     top: npt.NDArray[np.int64]
 
     @classmethod
-    def about(cls, rows: Rows, width: int, height: int, shape: tuple[int, ...]) -> Windows:
+    def around(cls, rows: Rows, width: int, height: int, shape: tuple[int, ...]) -> Crops:
         """Put a window about the place of each of `rows`, as far as an image of `shape` (H, W) lets it."""
         return cls(width, height, *_first_pixels(rows, width, height, shape[1], shape[0]))
 
-    def some(self, which: npt.NDArray[np.bool_]) -> Windows:
+    def select(self, which: npt.NDArray[np.bool_]) -> Crops:
         """Return those where `which`, (N,), is True."""
-        return Windows(self.width, self.height, self.left[which], self.top[which])
+        return Crops(self.width, self.height, self.left[which], self.top[which])
 
-    def joined(self, others: Windows) -> Windows:
+    def concatenate(self, others: Crops) -> Crops:
         """Return these and then `others`, which are of the same size, or none."""
         left, top = np.append(self.left, others.left), np.append(self.top, others.top)
-        return Windows(self.width, self.height, left, top)
+        return Crops(self.width, self.height, left, top)
 
     @property
     def pixels(self) -> int:

@@ -25,10 +25,10 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.localize.crops import Windows
+from livetrack.localize.crops import Crops
 from livetrack.particles import NO_ID, ROW, Rows
 
-__all__ = ["BLOCK", "CELL", "MAPS", "decode", "decode_near"]
+__all__ = ["BLOCK", "CELL", "MAPS", "decode", "decode_nearest"]
 
 CELL = 2
 """Pixels per cell along each axis."""
@@ -41,14 +41,14 @@ MAPS = 8
 
 _AGREE_PX = 1.5  # a cell whose position lies further from the peak's belongs to another particle
 _SHARED = 4  # cells at most that a centre is shared among
-_NEAR = 2  # cells about the expected one where `decode_near` looks
+_NEAR = 2  # cells about the expected one where `decode_nearest` looks
 _HOPELESS = -7.0  # logits up to this count as probability 0
 _FIELDS = 8
 _APART_PX = 1.5  # of two particles nearer than that, the weaker is the same one seen twice
 
 
 def decode(
-    seen: Iterable[tuple[npt.NDArray[Any], Windows]],
+    seen: Iterable[tuple[npt.NDArray[Any], Crops]],
     width: int,
     height: int,
     margin: float,
@@ -79,7 +79,7 @@ def decode(
     return rows[: _write_each_once(found, noise, oriented, rows)]
 
 
-def decode_near(
+def decode_nearest(
     maps: npt.NDArray[Any],
     left: npt.NDArray[Any],
     top: npt.NDArray[Any],

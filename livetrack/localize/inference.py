@@ -16,7 +16,7 @@ import onnxruntime as ort
 from livetrack.errors import ModelError
 from livetrack.localize.decode import BLOCK, CELL, MAPS
 
-__all__ = ["Inference", "quickest"]
+__all__ = ["Inference", "fastest"]
 
 Batch = npt.NDArray[np.float32]
 
@@ -110,7 +110,7 @@ _REST_S = 0.002  # between runs, as between frames: threads must be woken
 _CLEARLY = 0.9
 
 
-def quickest(some: list[Inference], work: Callable[[Inference], object]) -> Inference:
+def fastest(some: list[Inference], work: Callable[[Inference], object]) -> Inference:
     """Return the one that does `work` in the shortest time (median); one further down only if it is so clearly."""
     times: list[list[float]] = [[] for _ in some]
     for each in some:

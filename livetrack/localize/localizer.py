@@ -11,7 +11,7 @@ from livetrack.errors import ModelError
 from livetrack.localize.classical import METHODS, ClassicalLocalizer, Contrast
 from livetrack.localize.models import find_model
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.localize.refine.radial import CameraLaw
+from livetrack.localize.refine.radial import CameraNoise
 from livetrack.particles import Rows
 
 __all__ = ["Localizer", "load_localizer"]
@@ -30,7 +30,7 @@ class Localizer(Protocol):
     """What runs it: ONNX Runtime's execution provider, or "numba"."""
     threshold: float
     """Least score of a row, 0..1; may be changed between two images."""
-    own_threshold: float
+    default_threshold: float
     """The model's own."""
 
     @property
@@ -63,7 +63,7 @@ def load_localizer(
     profile_fit: bool = True,
     diameter_px: float | None = None,
     contrast: Contrast | None = None,
-    camera: CameraLaw | None = None,
+    camera: CameraNoise | None = None,
 ) -> Localizer:
     """Load a localizer.
 

@@ -42,7 +42,7 @@ class ModelCard(msgspec.Struct, frozen=True):
     profiles: list[list[float]] = []
     """(M, S) radial profiles of particles drawn from the recipe, for `ProfilePrior`; none where they are not round."""
     score_law: tuple[float, float, float] = (1.0, 0.0, 0.0)
-    """`ScoreLaw`: from the network's score to the share of rows that are particles."""
+    """`ScoreCalibration`: from the network's score to the share of rows that are particles."""
     threshold: float = 0.5
     """Least score of a row, unless the user sets another."""
     description: str = ""

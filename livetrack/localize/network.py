@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.localize.crops import Windows
-from livetrack.localize.decode import decode, decode_near
+from livetrack.localize.crops import Crops
+from livetrack.localize.decode import decode, decode_nearest
 from livetrack.localize.edge import flag_edges
-from livetrack.localize.inference import Inference, quickest
+from livetrack.localize.inference import Inference, fastest
 from livetrack.localize.models import ModelCard, read_card
 from livetrack.localize.noise import noise_level
-from livetrack.localize.normalize import fill_inputs, readable, to_float
-from livetrack.localize.parallel import share, thread_count
-from livetrack.localize.refine.point_symmetry import fit_symmetric
-from livetrack.localize.refine.radial import CameraLaw, ProfilePrior, fit_profiles, make_tables
+from livetrack.localize.normalize import as_kernel_input, normalize_into, to_float
+from livetrack.localize.parallel import parallel_for, resolve_thread_count
+from livetrack.localize.refine.point_symmetry import fit_point_symmetry
+from livetrack.localize.refine.radial import CameraNoise, ProfilePrior, fit_profiles, precompute_tables
 from livetrack.localize.refine.template import TemplateFit
-from livetrack.localize.score_calibration import ScoreLaw
+from livetrack.localize.score_calibration import ScoreCalibration
 from livetrack.particles import Flag, Rows, empty_rows
 
 __all__ = ["NetworkLocalizer"]
@@ -51,7 +51,7 @@ class NetworkLocalizer:
         installed and works, else the CPU.
     profile_fit
         Bring the positions to the limit of the noise: see `fit_profiles` for round particles, some 0.02 ms each;
-        `fit_symmetric` for those that look the same after half a turn, 0.3 ms; `TemplateFit` for others, 0.5 ms.
+        `fit_point_symmetry` for those that look the same after half a turn, 0.3 ms; `TemplateFit` for others, 0.5 ms.
     camera
         Its noise, which the profile fit weighs pixels by; None has it found from each image.
 
@@ -69,17 +69,17 @@ class NetworkLocalizer:
         threads: int = 0,
         provider: str = "auto",
         profile_fit: bool = True,
-        camera: CameraLaw | None = None,
+        camera: CameraNoise | None = None,
     ) -> None:
-        self._threads = thread_count(threads)
+        self._threads = resolve_thread_count(threads)
         self._path, self._provider = path, provider
         self.inference = Inference(path, provider, self._threads)
         self.card: ModelCard = read_card(self.inference.session, path)
         self.name = self.card.name
         self.provider = self.inference.provider
-        self.own_threshold = self.card.threshold
-        self.threshold = self.own_threshold if threshold is None else threshold
-        self._law = ScoreLaw(*self.card.score_law)
+        self.default_threshold = self.card.threshold
+        self.threshold = self.default_threshold if threshold is None else threshold
+        self._calibration = ScoreCalibration(*self.card.score_law)
         self._profile_fit = profile_fit
         self._prior = ProfilePrior(self.card.profiles)
         self._camera = camera
@@ -95,7 +95,7 @@ class NetworkLocalizer:
         if noise == 0:
             return empty_rows()
         height, width = image.shape
-        return self._search([Windows(self._padded(width), self._padded(height), _ORIGIN, _ORIGIN)])
+        return self._search([Crops(self._padded(width), self._padded(height), _ORIGIN, _ORIGIN)])
 
     def refine(self, image: npt.NDArray[Any], rows: Rows) -> Rows:
         """Measure again about `rows`. See `Localizer.refine`."""
@@ -105,19 +105,19 @@ class NetworkLocalizer:
             rows["score"] = 0
         if noise == 0 or len(rows) == 0:
             return rows
-        crops = self.windows(rows, self.card.crop_px, image.shape)
-        decode_near(self._look(crops), crops.left, crops.top, noise, rows, self.card.oriented)
-        self._complete(rows, 0.0)
-        self._fit(rows)
+        crops = self.crops(rows, self.card.crop_px, image.shape)
+        decode_nearest(self._run_network(crops), crops.left, crops.top, noise, rows, self.card.oriented)
+        self._calibrate_scores(rows, 0.0)
+        self._refine(rows)
         return rows
 
     def localize(self, image: npt.NDArray[Any]) -> Rows:
         """Find, then fit each particle's profile. See `Localizer.localize`."""
         rows = self.find(image)
-        self._fit(rows)
+        self._refine(rows)
         return rows
 
-    def localize_within(self, image: npt.NDArray[Any], windows: Sequence[Windows]) -> Rows:
+    def localize_within(self, image: npt.NDArray[Any], crops: Sequence[Crops]) -> Rows:
         """Find within `windows` only, then fit each particle's profile; rows have `Flag.PARTIAL_SEARCH`.
 
         A particle so near to a window's border that it is not seen well is left out, by a quarter of a crop; windows
@@ -131,18 +131,18 @@ class NetworkLocalizer:
         _, noise = self._measure(image)
         if noise == 0:
             return empty_rows()
-        rows = self._search(windows)
+        rows = self._search(crops)
         rows["flags"] |= _PARTIAL
-        self._fit(rows)
+        self._refine(rows)
         return rows
 
-    def windows(self, rows: Rows, side_px: int, shape: tuple[int, ...]) -> Windows:
+    def crops(self, rows: Rows, side_px: int, shape: tuple[int, ...]) -> Crops:
         """Return a window about each of `rows`, (N,), of a size that the network takes, `side_px` or more.
 
         `shape` is the image's, (H, W); windows are no larger than that.
         """
         height, width = shape
-        return Windows.about(rows, self._padded(min(side_px, width)), self._padded(min(side_px, height)), shape)
+        return Crops.around(rows, self._padded(min(side_px, width)), self._padded(min(side_px, height)), shape)
 
     @property
     def _least_score(self) -> float:
@@ -161,7 +161,7 @@ class NetworkLocalizer:
     def warmup(self, shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
         """Compile and allocate everything for images of `shape` and `dtype`."""
         if self._profile_fit and self.card.symmetry == "round":
-            make_tables(self._prior)
+            precompute_tables(self._prior)
         rng = np.random.default_rng(0)
         image = (100 + 10 * rng.random(shape)).astype(dtype)
         middle = empty_rows(2)  # of several, neighbours are looked for
@@ -184,79 +184,79 @@ class NetworkLocalizer:
         ways = ((1, False), (self._threads, False), (self._threads, True))
         some = [Inference(self._path, self._provider, threads, spinning=spinning) for threads, spinning in ways]
 
-        def with_(inference: Inference) -> None:
+        def run_with(inference: Inference) -> None:
             self.inference = inference
             work()
 
-        self.inference = quickest(some, with_)
+        self.inference = fastest(some, run_with)
 
     def _measure(self, image: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], float]:
-        self._image = readable(image, self._grey)
+        self._image = as_kernel_input(image, self._grey)
         if self._image.dtype == np.float32:
             self._grey = self._image
         self._noise = noise_level(self._image)
         return self._image, self._noise
 
-    def _search(self, windows: Iterable[Windows]) -> Rows:
+    def _search(self, crops: Iterable[Crops]) -> Rows:
         """Find the particles in `windows` of the image that was measured last."""
         height, width = self._image.shape
-        seen = ((self._look(each), each) for each in windows)
-        rows = decode(seen, width, height, self.margin_px, self._noise, self._least_score, self.card.oriented)
-        return self._complete(rows, self.threshold)
+        maps = ((self._run_network(part), part) for part in crops)
+        rows = decode(maps, width, height, self.margin_px, self._noise, self._least_score, self.card.oriented)
+        return self._calibrate_scores(rows, self.threshold)
 
-    def _look(self, windows: Windows) -> npt.NDArray[np.float32]:
-        """Return the network's maps of each window of the image that was measured last."""
-        left, top = windows.left, windows.top
-        batch = self.inference.input(len(left), windows.height, windows.width)
+    def _run_network(self, crops: Crops) -> npt.NDArray[np.float32]:
+        """Return the network's maps of each crop of the image that was measured last."""
+        left, top = crops.left, crops.top
+        batch = self.inference.input(len(left), crops.height, crops.width)
         radius = self.card.background_radius_px
 
         def fill_band(first: int, last: int) -> None:
-            fill_inputs(self._image, self._noise, radius, batch[:, 0, first:last], left, top + first)
+            normalize_into(self._image, self._noise, radius, batch[:, 0, first:last], left, top + first)
 
         def fill_some(first: int, last: int) -> None:
-            fill_inputs(self._image, self._noise, radius, batch[first:last, 0], left[first:last], top[first:last])
+            normalize_into(self._image, self._noise, radius, batch[first:last, 0], left[first:last], top[first:last])
 
         if len(left) == 1:
-            least = max(2 * self.card.multiple, _LEAST_BAND_PX // windows.width)  # enough rows to be mirrored
-            share(fill_band, windows.height, self._threads, least)
+            least = max(2 * self.card.multiple, _LEAST_BAND_PX // crops.width)  # enough rows to be mirrored
+            parallel_for(fill_band, crops.height, self._threads, least)
         else:
-            share(fill_some, len(left), self._threads, -(-_LEAST_BAND_PX // (windows.width * windows.height)))
+            parallel_for(fill_some, len(left), self._threads, -(-_LEAST_BAND_PX // (crops.width * crops.height)))
         return self.inference.run(batch)
 
-    def _complete(self, rows: Rows, threshold: float) -> Rows:
+    def _calibrate_scores(self, rows: Rows, threshold: float) -> Rows:
         """Turn the network's scores into probabilities, in place; return the rows that reach `threshold`.
 
         Those at the edge of the image that was measured last are flagged.
         """
-        rows = self._law.judge(rows, self._noise, threshold)
+        rows = self._calibration.apply(rows, self._noise, threshold)
         height, width = self._image.shape
         flag_edges(rows, width, height, self.card.diameter_px / 2)
         return rows
 
-    def _fit(self, rows: Rows) -> None:
+    def _refine(self, rows: Rows) -> None:
         """Fit the profiles of `rows` in the image that was measured last."""
         if not self._profile_fit or len(rows) == 0:
             return
         if self.card.symmetry == "round":
             fit_profiles(
                 self._image, self._noise, rows, _WINDOW * self.card.crop_px,
-                room=self._room(), prior=self._prior, camera=self._camera, threads=self._threads,
+                buffer=self._float_buffer(), prior=self._prior, camera=self._camera, threads=self._threads,
             )  # fmt: skip
         if self.card.symmetry == "half turn":
             window = _LONG_WINDOW * self.card.crop_px
-            fit_symmetric(self._whole_grey(), self._noise, rows, window, threads=self._threads)
+            fit_point_symmetry(self._float_image(), self._noise, rows, window, threads=self._threads)
         if self._template_fit is not None:
-            self._template_fit(self._whole_grey(), self._noise, rows, threads=self._threads)
+            self._template_fit(self._float_image(), self._noise, rows, threads=self._threads)
 
-    def _room(self) -> npt.NDArray[np.float32]:
+    def _float_buffer(self) -> npt.NDArray[np.float32]:
         """Return memory for the image that was measured last, float32."""
         if self._grey.shape != self._image.shape:
             self._grey = np.empty(self._image.shape, np.float32)
         return self._grey
 
-    def _whole_grey(self) -> npt.NDArray[np.float32]:
+    def _float_image(self) -> npt.NDArray[np.float32]:
         """Return the image that was measured last as float32."""
-        return self._grey if self._image is self._grey else to_float(self._image, self._room())
+        return self._grey if self._image is self._grey else to_float(self._image, self._float_buffer())
 
     def _padded(self, length: int) -> int:
         return -(-length // self.card.multiple) * self.card.multiple

@@ -20,7 +20,7 @@ _RANGE_TO_NOISE = 1000.0  # images cleaner than this are treated as if they had 
 
 
 def noise_level(image: npt.NDArray[Any]) -> float:
-    """Return the standard deviation of the noise of a `readable` image, grey levels; 0 for a constant image.
+    """Return the standard deviation of the noise of a `as_kernel_input` image, grey levels; 0 for a constant image.
 
     The mean of the smaller three quarters of the differences between neighbouring pixels, of a strided sample, scaled
     to Gaussian noise: particles and gradients hardly touch it, and it stays smooth where whole grey levels are larger

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from livetrack.errors import InputError
 from livetrack.jit import njit
 
-__all__ = ["MIN_SIZE_PX", "fill_inputs", "readable", "subtract_background", "to_float"]
+__all__ = ["MIN_SIZE_PX", "as_kernel_input", "normalize_into", "subtract_background", "to_float"]
 
 MIN_SIZE_PX = 16
 """Least width and height of an image."""
@@ -26,8 +26,8 @@ MIN_SIZE_PX = 16
 _AS_THEY_ARE = (np.dtype(np.uint8), np.dtype(np.uint16))
 
 
-def readable(image: npt.NDArray[Any], out: npt.NDArray[np.float32] | None = None) -> npt.NDArray[Any]:
-    """Return `image` (H, W) as `noise_level` and `fill_inputs` read it: itself where it is of 8 or 16 bits.
+def as_kernel_input(image: npt.NDArray[Any], out: npt.NDArray[np.float32] | None = None) -> npt.NDArray[Any]:
+    """Return `image` (H, W) as `noise_level` and `normalize_into` read it: itself where it is of 8 or 16 bits.
 
     Else `to_float(image, out)`, and so where it is not in one piece or may not be written: kernels are compiled for
     the usual layout only.
@@ -70,7 +70,7 @@ def to_float(image: npt.NDArray[Any], out: npt.NDArray[np.float32] | None = None
     return out
 
 
-def fill_inputs(
+def normalize_into(
     image: npt.NDArray[Any],
     noise: float,
     radius: int,
@@ -83,7 +83,7 @@ def fill_inputs(
     Parameters
     ----------
     image
-        (H, W) grey levels, `readable`.
+        (H, W) grey levels, `as_kernel_input`.
     noise
         Of `noise_level`, > 0.
     radius

@@ -10,17 +10,17 @@ from itertools import pairwise
 
 import numpy as np
 
-__all__ = ["share", "thread_count"]
+__all__ = ["parallel_for", "resolve_thread_count"]
 
 _MOST = 8  # a frame is too little work for more
 
 
-def thread_count(wanted: int) -> int:
+def resolve_thread_count(wanted: int) -> int:
     """Return `wanted`, or where that is 0 the number of processors, up to `_MOST`."""
     return wanted or min(os.cpu_count() or 1, _MOST)
 
 
-def share(part: Callable[[int, int], None], count: int, threads: int, least: int) -> None:
+def parallel_for(part: Callable[[int, int], None], count: int, threads: int, least: int) -> None:
     """Call `part(first, last)` for consecutive pieces of 0..count, each on a thread and at least `least` long."""
     pieces = max(1, min(threads, count // least))
     if pieces == 1:

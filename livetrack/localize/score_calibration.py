@@ -11,7 +11,7 @@ import numpy.typing as npt
 from livetrack.jit import njit
 from livetrack.particles import Rows
 
-__all__ = ["ScoreLaw", "fit_score_law"]
+__all__ = ["ScoreCalibration", "fit_score_calibration"]
 
 _LEAST = 1e-6  # from 0 and 1, so that logits are finite
 _HELD = 0.01  # information that holds the law to the network's own scores where too little was seen
@@ -20,7 +20,7 @@ _ROUNDS = 40
 Floats = npt.NDArray[np.floating]
 
 
-class ScoreLaw(NamedTuple):
+class ScoreCalibration(NamedTuple):
     """logit(probability) = slope logit(score) + brightness asinh(|height| / noise) + shift.
 
     As Platt's law (Advances in Large Margin Classifiers, 61 (1999)), which has no height. A bright particle on the
@@ -32,28 +32,28 @@ class ScoreLaw(NamedTuple):
     brightness: float = 0.0
     shift: float = 0.0
 
-    def judge(self, rows: Rows, noise: float, threshold: float = 0.0) -> Rows:
+    def apply(self, rows: Rows, noise: float, threshold: float = 0.0) -> Rows:
         """Turn the scores of `rows`, (N,), into probabilities; return a view of those that reach `threshold`.
 
         The `noise` is in grey levels; `rows` are changed in place.
         """
-        return rows[: _judge(rows, noise, self.slope, self.brightness, self.shift, threshold)]
+        return rows[: _apply(rows, noise, self.slope, self.brightness, self.shift, threshold)]
 
 
-def fit_score_law(score: Floats, height: Floats, is_particle: npt.NDArray[np.bool_]) -> ScoreLaw:
+def fit_score_calibration(score: Floats, height: Floats, is_particle: npt.NDArray[np.bool_]) -> ScoreCalibration:
     """Return the likeliest law of rows of which some are particles, (N,) each, by Newton steps."""
     features = _features(score, height)
-    law = start = np.array(ScoreLaw())
+    law = start = np.array(ScoreCalibration())
     for _ in range(_ROUNDS):
         probability = 1 / (1 + np.exp(-features @ law))
         weight = probability * (1 - probability)
         rise = features.T @ (is_particle - probability) - _HELD * (law - start)
         law = law + np.linalg.solve((features.T * weight) @ features + _HELD * np.eye(3), rise).clip(-1, 1)
-    return ScoreLaw(*law.tolist())
+    return ScoreCalibration(*law.tolist())
 
 
 @njit
-def _judge(rows: Any, noise: float, slope: float, brightness: float, shift: float, threshold: float) -> int:
+def _apply(rows: Any, noise: float, slope: float, brightness: float, shift: float, threshold: float) -> int:
     kept = 0
     for n in range(len(rows)):
         row = rows[n]

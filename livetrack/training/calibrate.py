@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.localize.score_calibration import ScoreLaw, fit_score_law
+from livetrack.localize.score_calibration import ScoreCalibration, fit_score_calibration
 from livetrack.training.recipe import Recipe
 from livetrack.training.scenes import draw_scene
 from livetrack.training.validate import SIDE_PX, match
@@ -19,7 +19,7 @@ _SEED = 30_000  # apart from the training's and the validation's
 _LEAST_SCORE = 0.05
 
 
-def calibrated(model: Path, recipe: Recipe) -> ScoreLaw:
+def calibrated(model: Path, recipe: Recipe) -> ScoreCalibration:
     """Return the law of the scores of `model`, which was written without one."""
     localizer = NetworkLocalizer(model, threshold=_LEAST_SCORE, profile_fit=False)
     rng = np.random.default_rng(recipe.seed + _SEED)
@@ -30,4 +30,4 @@ def calibrated(model: Path, recipe: Recipe) -> ScoreLaw:
         scores.append(rows["score"])
         heights.append(rows["intensity"] / scene.noise)
         particles.append(np.isin(np.arange(len(rows)), match(scene, rows)))
-    return fit_score_law(np.concatenate(scores), np.concatenate(heights), np.concatenate(particles))
+    return fit_score_calibration(np.concatenate(scores), np.concatenate(heights), np.concatenate(particles))

@@ -14,7 +14,7 @@ from torch.nn import functional
 from livetrack.jit import njit
 from livetrack.localize.decode import BLOCK, CELL
 from livetrack.localize.noise import noise_level
-from livetrack.localize.normalize import fill_inputs
+from livetrack.localize.normalize import normalize_into
 from livetrack.training.network import COARSEST
 from livetrack.training.recipe import Recipe
 from livetrack.training.scenes import Scene, draw_scene
@@ -55,7 +55,7 @@ def draw_batch(recipe: Recipe, rng: np.random.Generator) -> Batch:
         scene = _some_scene(recipe, rng)
         height, width = scene.image.shape
         noise = noise_level(scene.image)
-        fill_inputs(scene.image, noise, recipe.network.background_radius_px, inputs[n], _ORIGIN, _ORIGIN)
+        normalize_into(scene.image, noise, recipe.network.background_radius_px, inputs[n], _ORIGIN, _ORIGIN)
         _fill_targets(scene.x, scene.y, np.arcsinh(scene.height / noise), scene.angle, targets[n])
         inside[n, 0, : (height + 1) // CELL, : (width + 1) // CELL] = 1
     return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(inside))

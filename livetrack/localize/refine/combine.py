@@ -7,12 +7,12 @@ import numpy.typing as npt
 
 from livetrack.particles import Rows
 
-__all__ = ["blend"]
+__all__ = ["combine_estimates"]
 
 _FAR = 3.0  # standard deviations between the two: beyond, the fit has found something else
 
 
-def blend(rows: Rows, fitted: npt.NDArray[np.float64], good: npt.NDArray[np.bool_]) -> None:
+def combine_estimates(rows: Rows, fitted: npt.NDArray[np.float64], good: npt.NDArray[np.bool_]) -> None:
     """Average the network's `rows` (N,) with a fit of the same pixels, by their variances, in place.
 
     Both see the same noise, so their errors are alike. Their covariance is taken to be the smaller variance, which is

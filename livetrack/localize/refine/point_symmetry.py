@@ -23,11 +23,11 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.localize.parallel import share
-from livetrack.localize.refine.combine import blend
+from livetrack.localize.parallel import parallel_for
+from livetrack.localize.refine.combine import combine_estimates
 from livetrack.particles import Flag, Rows
 
-__all__ = ["fit_symmetric"]
+__all__ = ["fit_point_symmetry"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,12 +42,12 @@ _LEAST_PIXELS = 30
 _FEW = 4  # particles for which a second thread is not worth its start
 
 
-def fit_symmetric(
+def fit_point_symmetry(
     grey: npt.NDArray[np.float32], noise: float, rows: Rows, radius_px: float, *, threads: int = 1
 ) -> None:
     """Bring `rows` nearer to the bound, in place: x, y, x_std, y_std, xy_cov.
 
-    The fit's position and the network's are averaged, see `blend`.
+    The fit's position and the network's are averaged, see `combine_estimates`.
 
     Parameters
     ----------
@@ -75,8 +75,8 @@ def fit_symmetric(
     def part(first: int, last: int) -> None:
         _fit_some(first, last, grey, noise, places, radius_px, derivative, smooth, product, fitted, good)
 
-    share(part, len(rows), threads, _FEW)
-    blend(rows, fitted, good)
+    parallel_for(part, len(rows), threads, _FEW)
+    combine_estimates(rows, fitted, good)
 
 
 def _kernels() -> tuple[Floats, Floats]:

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.localize.parallel import share
-from livetrack.localize.refine.combine import blend
+from livetrack.localize.parallel import parallel_for
+from livetrack.localize.refine.combine import combine_estimates
 from livetrack.optics.template import FINE, Template, make_template
 from livetrack.particles import Flag, Rows
 
@@ -75,7 +75,7 @@ class TemplateFit:
             Standard deviation of the background's noise, grey levels, > 0 where there are rows.
         rows
             As the network gives them; those at the edge, and those that the fit takes too far, stay as they are.
-            Pixels nearer to another particle are left out. The fit is averaged with the network, see `blend`.
+            Pixels nearer to another particle are left out. See `combine_estimates` for the average with the network.
         threads
             That share the particles; the result is the same whatever their number.
         """
@@ -89,8 +89,8 @@ class TemplateFit:
                 self._free, self._reach, fitted, good,
             )  # fmt: skip
 
-        share(part, len(rows), threads, _FEW)
-        blend(rows, fitted, good)
+        parallel_for(part, len(rows), threads, _FEW)
+        combine_estimates(rows, fitted, good)
 
 
 @njit

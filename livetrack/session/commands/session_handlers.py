@@ -198,7 +198,7 @@ def _pause(engine: Engine, paused: bool) -> str:
 
 
 def _use_threshold(localizer: Localizer, threshold: float | None) -> None:
-    localizer.threshold = localizer.own_threshold if threshold is None else threshold
+    localizer.threshold = localizer.default_threshold if threshold is None else threshold
 
 
 def _note(engine: Engine, section: str, **values: Any) -> None:

@@ -10,17 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.localize.parallel import share
+from livetrack.localize.parallel import parallel_for
 from livetrack.localize.refine.radial.gauss_newton import FURTHEST_PX, noise_about, step
 from livetrack.localize.refine.radial.mean_profile import make_ring_tables, typical_profile
 from livetrack.localize.refine.radial.neighbours import neighbours, some_bright
-from livetrack.localize.refine.radial.noise_model import CameraLaw, estimated_law
+from livetrack.localize.refine.radial.noise_model import CameraNoise, estimated_law
 from livetrack.localize.refine.radial.profile_prior import ProfilePrior
 from livetrack.localize.refine.radial.spline_tables import CORES, Knots, window_of
 from livetrack.localize.refine.radial.window_pixels import Image
 from livetrack.particles import Flag, Rows
 
-__all__ = ["fit_profiles", "make_tables"]
+__all__ = ["fit_profiles", "precompute_tables"]
 
 Doubles = npt.NDArray[np.float64]
 Wanted = npt.NDArray[np.bool_]
@@ -43,9 +43,9 @@ def fit_profiles(
     rows: Rows,
     radius_px: float,
     *,
-    room: npt.NDArray[np.float32] | None = None,
+    buffer: npt.NDArray[np.float32] | None = None,
     prior: ProfilePrior = _SMOOTH,
-    camera: CameraLaw | None = None,
+    camera: CameraNoise | None = None,
     threads: int = 1,
 ) -> None:
     """Bring `rows` to the bound, in place: x, y, x_std, y_std, xy_cov, intensity.
@@ -61,7 +61,7 @@ def fit_profiles(
         far, stay as they are.
     radius_px
         Of the largest core that is fitted, px, though 4.5 at least; where the particles are smaller, so is the core.
-    room
+    buffer
         (H, W) to work in, where the image is not float32; else it is made.
     prior
         What is known of the particles' profiles.
@@ -75,7 +75,7 @@ def fit_profiles(
         return
     seen = Image.of(image, noise, begin, radius_px)
     knots, form = typical_profile(seen, begin, height, wanted, prior, radius_px)
-    fit = _Fit(seen, room, begin, height, wanted, knots, form, prior, threads)
+    fit = _Fit(seen, buffer, begin, height, wanted, knots, form, prior, threads)
     fit.survey(camera)
     fit.step(wanted)
     unsettled = wanted  # weights and neighbours are known only after a step
@@ -89,7 +89,7 @@ class _Fit:
     """The particles of one image, on their way to the bound."""
 
     def __init__(
-        self, image: Image, room: npt.NDArray[np.float32] | None, begin: Doubles, height: Doubles, wanted: Wanted,
+        self, image: Image, buffer: npt.NDArray[np.float32] | None, begin: Doubles, height: Doubles, wanted: Wanted,
         knots: Knots, form: Doubles, prior: ProfilePrior, threads: int,
     ) -> None:  # fmt: skip
         count = len(begin)
@@ -106,7 +106,7 @@ class _Fit:
         self._trust = np.ones((count, self._doubted.size), np.float32)
         side = 2 * window.reach + 1
         self._shown = np.zeros(count, np.int8)
-        grey = image.grey(begin, window.reach + FURTHEST_PX + 1, room)
+        grey = image.grey(begin, window.reach + FURTHEST_PX + 1, buffer)
         near, core = neighbours(begin, begin, 2.0 * window.reach), min(window.reach, math.ceil(knots.core_px))
         self._windows = (
             grey, image.stuck, 1 / image.noise, window.square, window.inside, window.basis, window.derivative,
@@ -137,7 +137,7 @@ class _Fit:
         self._shown ^= wanted & self.good
         return moved
 
-    def survey(self, camera: CameraLaw | None) -> None:
+    def survey(self, camera: CameraNoise | None) -> None:
         """Learn from some bright particles what the image's have in common, and the noise's law.
 
         The law is the camera's where it is given.
@@ -175,10 +175,10 @@ class _Fit:
 
     def _share(self, count: int, part: Callable[[int, int], None]) -> None:
         """Do `part` of the particles first to last, on several threads where there are many."""
-        share(part, count, self._threads, _FEW)
+        parallel_for(part, count, self._threads, _FEW)
 
 
-def make_tables(prior: ProfilePrior) -> None:
+def precompute_tables(prior: ProfilePrior) -> None:
     """Make the tables of particles of usual sizes, which take up to 15 ms, and compile what only crowds need."""
     for knots in CORES:
         if knots.core_px <= _USUAL_PX:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 
-__all__ = ["CameraLaw", "estimated_law"]
+__all__ = ["CameraNoise", "estimated_law"]
 
 Doubles = npt.NDArray[np.float64]
 
@@ -23,7 +23,7 @@ _ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class CameraLaw:
+class CameraNoise:
     """A camera's noise: variance = gain (grey - offset) + (gain read_noise)^2, in grey levels squared.
 
     `gain_grey` is in grey levels per photoelectron, `offset_grey` the grey level without light, `read_noise_e` the
