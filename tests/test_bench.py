@@ -19,16 +19,16 @@ from livetrack.bench.accuracy.bound import position_bound
 from livetrack.bench.accuracy.conditions import Fields, scenes
 from livetrack.bench.accuracy.gaussian_fit import fit_gaussians
 from livetrack.bench.accuracy.grids import grids
-from livetrack.bench.accuracy.measure import Figures, Result, measure
+from livetrack.bench.accuracy.measure import ConditionResult, Figures, measure
 from livetrack.bench.accuracy.methods import Method, peers
-from livetrack.bench.accuracy.new_type import FAMILIES, new_type
-from livetrack.bench.accuracy.recording import make_worse, robustness
-from livetrack.bench.accuracy.reference_values import PUBLISHED, yardstick_lines
-from livetrack.bench.accuracy.report import CellReport, Report
+from livetrack.bench.accuracy.recording import degrade, robustness
+from livetrack.bench.accuracy.reference_values import REFERENCE_VALUES, reference_results
+from livetrack.bench.accuracy.report import ConditionReport, Report
 from livetrack.bench.accuracy.run import PARTS
-from livetrack.bench.accuracy.scene import Particles, Scene, Told
+from livetrack.bench.accuracy.scene import Hints, Particles, Scene
 from livetrack.bench.accuracy.shapes import Floats, airy, bessel, gaussian
-from livetrack.bench.accuracy.targets import target_lines
+from livetrack.bench.accuracy.targets import target_results
+from livetrack.bench.accuracy.trained_particle import FAMILIES, trained_particle
 from livetrack.bench.matching import match, nearest_other
 from livetrack.cli import main
 from livetrack.errors import ModelError
@@ -38,7 +38,7 @@ from livetrack.localize.network import NetworkLocalizer
 from livetrack.particles import Rows, empty_rows
 from livetrack.training import load_recipe
 
-TOLD = Told(diameter_px=9, sigma_px=1.5, bright=True, particles=1, shot=0.0, read=1.0)
+HINTS = Hints(diameter_px=9, sigma_px=1.5, bright=True, particles=1, shot=0.0, read=1.0)
 
 
 def spot(sigma: float, height: float, variance: Callable[[Floats], Floats], side: int = 61) -> Scene:
@@ -47,7 +47,7 @@ def spot(sigma: float, height: float, variance: Callable[[Floats], Floats], side
     steps = np.arange(side) - side // 2
     image = height * gaussian(steps[None, :], steps[:, None], np.array(sigma))
     particles = Particles(gaussian, x, y, np.full(9, height), np.full(9, sigma))
-    return Scene(image, variance(image), np.ones((side, side)), particles, TOLD)
+    return Scene(image, variance(image), np.ones((side, side)), particles, HINTS)
 
 
 def rows_at(x: Floats, y: Floats, std: float = math.nan) -> Rows:
@@ -86,7 +86,7 @@ def test_the_bound_in_poisson_noise_is_that_of_rieger_and_stallinga(background: 
     for x in (0.0, 0.3, 0.5):
         particles = Particles(gaussian, *(np.array([value]) for value in (30 + x, 30 - x, 80.0, sigma)))
         image = 80 * gaussian(steps[None, :] - x, steps[:, None] + x, np.array(sigma))
-        scene = Scene(image, image + background + read, np.ones((61, 61)), particles, TOLD)
+        scene = Scene(image, image + background + read, np.ones((61, 61)), particles, HINTS)
         assert position_bound(scene, 25, ()) == pytest.approx(expected, rel=0.05)
 
 
@@ -126,11 +126,11 @@ def test_shapes_are_round_and_1_at_the_centre(shape: Callable[..., Floats]) -> N
 @pytest.mark.parametrize("snr", [10.0, 50.0])
 @pytest.mark.parametrize("noise", ["additive", "Poisson"])
 def test_the_gaussian_fit_reaches_the_bound_where_its_model_is_right(noise: str, snr: float) -> None:
-    cell = next(
-        cell for cell in grids()["spot"] if f"sigma 1.5 px, SNR {snr:g}, {noise}" in cell.name
+    condition = next(
+        condition for condition in grids()["spot"] if f"sigma 1.5 px, SNR {snr:g}, {noise}" in condition.name
     )  # fmt: skip
     finder = load_localizer("centroid", diameter_px=9)
-    (figures,) = measure(replace(cell, images=3), {"fit": peers(finder)["Gaussian fit"]}).figures
+    (figures,) = measure(replace(condition, images=3), {"fit": peers(finder)["Gaussian fit"]}).figures
     assert figures.particles == 3 * 16**2
     assert figures.recall == 1
     assert figures.ratio is not None
@@ -145,7 +145,11 @@ def test_the_gaussian_fit_reaches_the_bound_where_its_model_is_right(noise: str,
 @pytest.mark.parametrize(("snr", "unweighted"), [(20, 1.16), (100, 1.30)])
 def test_weights_are_worth_what_is_known_of_them(snr: float, unweighted: float) -> None:
     """Least squares without weights, under Poisson noise: it says that SNR means here what it means elsewhere."""
-    (cell,) = (cell for cell in grids()["spot"] if cell.name.endswith(f"sigma 1.5 px, SNR {snr:g}, Poisson noise"))
+    (condition,) = (
+        condition
+        for condition in grids()["spot"]
+        if condition.name.endswith(f"sigma 1.5 px, SNR {snr:g}, Poisson noise")
+    )
     finder = load_localizer("centroid", diameter_px=9)
 
     def fit(shot: float) -> Method:
@@ -153,7 +157,7 @@ def test_weights_are_worth_what_is_known_of_them(snr: float, unweighted: float) 
             scene.image, finder.find(scene.image), sigma_px=1.5, shot=shot, read=1 - shot
         )
 
-    weighted, equal = measure(replace(cell, images=6), {"weighted": fit(1.0), "equal": fit(0.0)}).figures
+    weighted, equal = measure(replace(condition, images=6), {"weighted": fit(1.0), "equal": fit(0.0)}).figures
     assert weighted.ratio == pytest.approx(1, abs=0.05)
     assert equal.ratio == pytest.approx(unweighted, abs=0.06)
 
@@ -162,9 +166,13 @@ def test_weights_are_worth_what_is_known_of_them(snr: float, unweighted: float) 
 def test_the_yardsticks_give_what_is_known_of_them_on_deeptracks_images() -> None:
     """The columns of radial symmetry and of the bound; 400 images a row, a fifth of the full run."""
     radial = {"radial symmetry": peers(load_localizer("centroid"))["radial symmetry"]}
-    cells = [cell for cell in grids()["bead"] if (cell.snr, getattr(cell, "gradient", 0)) in PUBLISHED]
-    lines = list(yardstick_lines([measure(replace(cell, images=400), radial) for cell in cells]))
-    assert len(lines) == 2 * len(PUBLISHED) == 14
+    conditions = [
+        condition
+        for condition in grids()["bead"]
+        if (condition.snr, getattr(condition, "gradient", 0)) in REFERENCE_VALUES
+    ]
+    lines = list(reference_results([measure(replace(condition, images=400), radial) for condition in conditions]))
+    assert len(lines) == 2 * len(REFERENCE_VALUES) == 14
     for line in lines:
         assert line.met, f"{line.name}: {line.figures}"
 
@@ -201,8 +209,8 @@ def test_figures_are_those_of_a_method_whose_errors_are_known() -> None:
         rows["x"][0] += 10  # of 32 to the next: found no more, and false
         return rows
 
-    cell = small()
-    (figures,) = measure(cell, {"ours": method}).figures
+    condition = small()
+    (figures,) = measure(condition, {"ours": method}).figures
     assert (figures.images, figures.particles) == (12, 12 * 64)
     assert figures.recall == pytest.approx(63 / 64)
     assert figures.f1 == pytest.approx(63 / 64)
@@ -249,11 +257,15 @@ def test_a_cells_images_are_the_same_in_every_run_and_its_own() -> None:
     assert sum(1 for _ in scenes(small(images=9), quick=True)) == 2
 
 
-@pytest.mark.parametrize("cell", [cell for cells in grids().values() for cell in cells], ids=lambda cell: cell.name)
-def test_the_images_hold_the_noise_that_they_say(cell: Fields) -> None:
-    scene = cell.draw(np.random.default_rng(0))
-    assert scene.image.shape == (cell.side_px, cell.side_px)
-    assert len(scene.particles.x) * cell.images >= 2000 or cell.grid == "empty"
+@pytest.mark.parametrize(
+    "condition",
+    [condition for conditions in grids().values() for condition in conditions],
+    ids=lambda condition: condition.name,
+)
+def test_the_images_hold_the_noise_that_they_say(condition: Fields) -> None:
+    scene = condition.draw(np.random.default_rng(0))
+    assert scene.image.shape == (condition.side_px, condition.side_px)
+    assert len(scene.particles.x) * condition.images >= 2000 or condition.grid == "empty"
     away = np.ones(scene.image.shape, bool)
     away[np.rint(scene.particles.y).astype(int), np.rint(scene.particles.x).astype(int)] = False
     bare = distance_transform_edt(away) > 6 * scene.particles.size.max(initial=1.0)
@@ -276,8 +288,10 @@ def figures_of(method: str, **values: float) -> Figures:
 
 
 def verdicts(family: str, **values: float) -> dict[str, bool | None]:
-    cells = [cell for some in grids().values() for cell in some if cell.family == family]
-    lines = target_lines([Result(cell, [figures_of("mine", **values)]) for cell in cells], "mine", family)
+    conditions = [condition for some in grids().values() for condition in some if condition.family == family]
+    lines = target_results(
+        [ConditionResult(condition, [figures_of("mine", **values)]) for condition in conditions], "mine", family
+    )
     return {line.name: line.met for line in lines}
 
 
@@ -318,10 +332,15 @@ def test_a_target_is_missed_beyond_its_limit(values: dict[str, float], missed: s
 
 
 def test_cells_in_which_hardly_anything_is_found_are_said_to_be_left_out() -> None:
-    cells = [cell for cell in grids()["spot"] if cell.snr <= 3]
-    results = [Result(cell, [figures_of("mine", recall=0.05 if cell.snr == 2 else 1.0, spread=1.0)]) for cell in cells]
-    lines = [line for line in target_lines(results, "mine", "spot") if "every cell" in line.name]
-    assert [(line.figures["cells"], line.figures["cells_with_too_few_found"]) for line in lines] == 3 * [(6, 6)]
+    conditions = [condition for condition in grids()["spot"] if condition.snr <= 3]
+    results = [
+        ConditionResult(condition, [figures_of("mine", recall=0.05 if condition.snr == 2 else 1.0, spread=1.0)])
+        for condition in conditions
+    ]
+    lines = [line for line in target_results(results, "mine", "spot") if "every condition" in line.name]
+    assert [(line.figures["conditions"], line.figures["conditions_with_too_few_found"]) for line in lines] == 3 * [
+        (6, 6)
+    ]
 
 
 def test_bead_must_be_below_deeptrack_and_near_the_bound() -> None:
@@ -334,7 +353,7 @@ def test_bead_must_be_below_deeptrack_and_near_the_bound() -> None:
 
 def test_a_recording_is_made_worse_as_stated() -> None:
     frame = np.full((200, 400), 128, np.uint8)
-    worse = [make_worse(frame, np.random.default_rng(seed)).astype(float) for seed in range(20)]
+    worse = [degrade(frame, np.random.default_rng(seed)).astype(float) for seed in range(20)]
     light = np.array([each.mean() for each in worse]) / (128 * 30_000 / 255)
     assert 0.5 < light.min() < 0.7
     assert 1.3 < light.max() < 1.5
@@ -342,7 +361,7 @@ def test_a_recording_is_made_worse_as_stated() -> None:
     assert worse[0][:, 100].var() == pytest.approx(worse[0][:, 100].mean(), rel=0.3)
 
 
-class Known:
+class FakeLocalizer:
     """Sees 100 particles to 0.05 px in clean frames, and all but every 25th with 0.12 px more of noise in others."""
 
     def __init__(self) -> None:
@@ -360,7 +379,7 @@ class Known:
 
 def test_differences_are_compared_with_what_is_stated() -> None:
     frames = [np.zeros((64, 64), np.uint8)] * 20
-    kept, differences = robustness(Known(), "known", frames)  # type: ignore[arg-type]
+    kept, differences = robustness(FakeLocalizer(), "known", frames)  # type: ignore[arg-type]
     assert kept.figures["recall"] == pytest.approx(0.96)
     assert kept.met
     assert differences.figures["spread"] == pytest.approx(12 / 13, abs=0.05)
@@ -373,14 +392,14 @@ def test_a_users_model_is_measured_on_its_own_recipe(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(FAMILIES, "spot", "recipe")
     mine, recipe = network("spot"), load_recipe(models_folder() / "spot.toml")
     mine.card = msgspec.structs.replace(mine.card, recipe=msgspec.to_builtins(recipe))
-    line = new_type(mine, "mine", 8)
+    line = trained_particle(mine, "mine", 8)
     assert (line.name, line.n) == ("mine: a new particle type by recipe", 40)
     ratios = [line.figures[f"ratio_{snr}"] for snr in (5, 10, 20, 50, 100)]
     assert line.figures["ratio"] == max(ratios)
     assert 0.4 < min(ratios) < max(ratios) < 5
     mine.card = msgspec.structs.replace(mine.card, recipe={"name": "of old"})
     with pytest.raises(ModelError, match="recipe is one of another livetrack"):
-        new_type(mine, "mine", 8)
+        trained_particle(mine, "mine", 8)
 
 
 def test_the_command_writes_its_report(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -389,7 +408,7 @@ def test_the_command_writes_its_report(tmp_path: Path, capfd: pytest.CaptureFixt
     assert main(["bench", "accuracy", *arguments]) == 0
     report = json.loads(figures.read_text())
     assert report["quick"] is True
-    assert {cell["grid"] for cell in report["cells"]} == {"empty"}
+    assert {condition["grid"] for condition in report["conditions"]} == {"empty"}
     assert [line["n"] for line in report["targets"]] == [7, 7]
     for line in report["targets"]:
         assert line["met"] == (line["figures"]["false_per_frame"] < 0.5)
@@ -433,20 +452,29 @@ def test_a_mistake_gives_one_line_and_exit_code_2(
         tifffile.imwrite("deep.tif", np.zeros((2, 64, 64), np.uint16), photometric="minisblack")
         arguments = [*arguments[:-1], "deep.tif"]
     code = main(["bench", "accuracy", *arguments])
-    told = capfd.readouterr().err.strip().splitlines()
+    lines = capfd.readouterr().err.strip().splitlines()
     assert code == 2
-    assert len(told) == 1, told
-    assert expected in told[0]
+    assert len(lines) == 1, lines
+    assert expected in lines[0]
 
 
 def test_the_figure_is_drawn_from_a_report(tmp_path: Path) -> None:
     from livetrack.bench.accuracy.figure import draw
 
-    cells = [cell for grid in ("spot", "bead") for cell in grids()[grid]]
+    conditions = [condition for grid in ("spot", "bead") for condition in grids()[grid]]
     methods = ("spot", "bead", "centroid", "radial symmetry", "trackpy", "Gaussian fit")
     reached = [
-        CellReport(cell.name, cell.grid, cell.family, "", "", "", cell.snr, [figures_of(each) for each in methods])
-        for cell in cells
+        ConditionReport(
+            condition.name,
+            condition.grid,
+            condition.family,
+            "",
+            "",
+            "",
+            condition.snr,
+            [figures_of(each) for each in methods],
+        )
+        for condition in conditions
     ]
     report = Report("0", "here", False, {}, {}, [], reached)
     draw(report, tmp_path / "figure.png")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from livetrack.bench.latency.comparisons import against_trackpy
-from livetrack.bench.latency.end_to_end import Case, _Network, cases, measure, path_line
+from livetrack.bench.latency.comparisons import compare_with_trackpy
+from livetrack.bench.latency.end_to_end import Case, _NetworkProbe, cases, end_to_end_result, measure_case
 from livetrack.bench.latency.report import Report, markdown
 from livetrack.bench.latency.run import run_latency
-from livetrack.bench.latency.soak import SAMPLES, Sample, soak, soak_line
-from livetrack.bench.result import Line, number
+from livetrack.bench.latency.soak import SAMPLES, SoakSample, soak, soak_result
+from livetrack.bench.result import TargetResult, format_figure
 from livetrack.errors import UsageError
 from livetrack.linking import Linker
 from livetrack.localize import load_localizer
@@ -20,7 +20,7 @@ from livetrack.tracker import Tracker
 @pytest.fixture(scope="module")
 def stamps() -> np.ndarray:
     steps: list[None] = []
-    stamps = measure(Case(64, 1, profile_fit=False), 30, lambda: steps.append(None))
+    stamps = measure_case(Case(64, 1, profile_fit=False), 30, lambda: steps.append(None))
     assert len(steps) >= 35
     return stamps
 
@@ -36,7 +36,7 @@ def test_the_stages_of_each_frame_add_up_to_the_whole(stamps: np.ndarray) -> Non
 
 
 def test_what_is_added_is_the_whole_less_the_floors(stamps: np.ndarray) -> None:
-    line = path_line(Case(64, 1, profile_fit=False), stamps)
+    line = end_to_end_result(Case(64, 1, profile_fit=False), stamps)
     added = np.median(stamps["total"] - stamps["inference"] - stamps["bare"]) / 1e3
     assert line.figures["added_p50_us"] == pytest.approx(added, abs=0.1)
     assert line.name == "64x64 px, 1 particle, without profile fit, 200 frames/s"
@@ -48,7 +48,7 @@ def test_the_floor_is_rehearsed_where_the_frame_was() -> None:
     runs: list[object] = []
     run = tracker.localizer.inference.run
     tracker.localizer.inference.run = lambda batch: runs.append(batch.shape) or run(batch)
-    network = _Network(tracker)
+    network = _NetworkProbe(tracker)
     image = np.random.default_rng(0).normal(100, 5, (64, 64)).astype(np.float32)
     tracker.update(image)
     assert len(runs) == 1
@@ -77,7 +77,7 @@ def test_trackpy_and_livetrack_see_the_same_beads() -> None:
             distance = (x - centre[0] - 0.3 * shift) ** 2 + (y - centre[1]) ** 2
             image -= 60 * np.exp(-distance / (2 * 2.0**2))
         frames.append(image.clip(0, 255).astype(np.uint8))
-    lines = against_trackpy(frames, lambda: None)
+    lines = compare_with_trackpy(frames, lambda: None)
     assert ["without profile fit" in line.name for line in lines] == [False, True]
     for line in lines:
         assert float(line.figures["particles_trackpy"] or 0) >= 3
@@ -86,13 +86,13 @@ def test_trackpy_and_livetrack_see_the_same_beads() -> None:
 
 
 def test_the_report_as_markdown(stamps: np.ndarray) -> None:
-    path = path_line(Case(64, 1, profile_fit=False), stamps)
-    other = Line(
+    path = end_to_end_result(Case(64, 1, profile_fit=False), stamps)
+    other = TargetResult(
         name="following", definition="", n=3, figures={"faster": 9.1234, "full_ms": 1234.5}, target="8 x", met=True
     )
     report = Report(livetrack="1", machine="m", provider="CPU", quick=False, path=[path], against=[other], soak=[])
     text = markdown(report)
-    added = number(path.figures["added_p50_us"])
+    added = format_figure(path.figures["added_p50_us"])
     assert f"| 64x64 px, 1 particle, without profile fit, 200 frames/s | {added} |" in text
     assert "| following | faster 9.12, full ms 1,234 | 8 x | yes | 3 |" in text
 
@@ -122,11 +122,11 @@ def test_a_short_soak_is_listened_to_from_another_process() -> None:
     assert 50 < samples[-1].particles < 120
 
 
-def a_sample(rss_mb: float) -> Sample:
+def a_sample(rss_mb: float) -> SoakSample:
     figures = dict.fromkeys(
         ("localize_p50_us", "localize_p99_us", "total_p50_us", "total_p99_us", "total_max_us"), 1000.0
     )
-    return Sample(minutes=30, rss_mb=rss_mb, frames=100, missed=0, skipped=0, particles=100, **figures)
+    return SoakSample(minutes=30, rss_mb=rss_mb, frames=100, missed=0, skipped=0, particles=100, **figures)
 
 
 @pytest.mark.parametrize(("peak_mb", "slower", "met"), [(219.0, 1.2, True), (221.0, 1.2, False), (219.0, 1.4, False)])
@@ -136,7 +136,7 @@ def test_a_soak_is_judged_by_its_peak_after_the_warm_up_and_by_its_ends(
     samples = [a_sample(200.0) for _ in range(SAMPLES)]
     samples[12] = a_sample(peak_mb)
     totals = [np.full(100, 1_000_000 * (slower if n >= SAMPLES - 5 else 1), np.int64) for n in range(SAMPLES)]
-    line = soak_line(samples, totals)
+    line = soak_result(samples, totals)
     assert line.figures["growth_mb"] == pytest.approx(peak_mb - 200)
     assert line.figures["p99_last_over_first"] == pytest.approx(slower)
     assert line.met is met

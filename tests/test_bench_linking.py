@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from livetrack.bench.linking import methods, optimum, speed
-from livetrack.bench.linking.link_accuracy import correct_share, measure_links
-from livetrack.bench.linking.methods import METHODS, OURS, SETTINGS
-from livetrack.bench.linking.optimum import KINDS, count_optimal
-from livetrack.bench.linking.scenes import SeenFrame, brownian, directed
-from livetrack.bench.linking.speed import MOTIONS, MotionCase, measure_speed
+from livetrack.bench.linking.link_accuracy import correct_fraction, measure_link_accuracy
+from livetrack.bench.linking.methods import LIVETRACK, LIVETRACK_VELOCITY, METHODS
+from livetrack.bench.linking.optimum import PATTERNS, count_optimal
+from livetrack.bench.linking.scenes import ObservedFrame, brownian, directed
+from livetrack.bench.linking.speed import MOTIONS, Motion, measure_speed
 from livetrack.cli import main
 
 
@@ -29,7 +29,7 @@ def test_the_scenes_move_as_they_say() -> None:
     assert np.mean([(frame.names < 0).sum() for frame in lossy]) == pytest.approx(100, rel=0.2)
 
 
-def steps_of(scene: list[SeenFrame]) -> list[np.ndarray]:
+def steps_of(scene: list[ObservedFrame]) -> list[np.ndarray]:
     steps = []
     for before, after in pairwise(scene):
         _, i, j = np.intersect1d(before.names, after.names, return_indices=True)
@@ -39,29 +39,29 @@ def steps_of(scene: list[SeenFrame]) -> list[np.ndarray]:
 
 def test_correct_links_are_counted_between_frames_in_succession() -> None:
     names = [[0, 1, 2], [2, 0, -1], [0, 1, 2]]
-    scene = [SeenFrame(np.zeros((3, 2)), np.array(of_frame)) for of_frame in names]
+    scene = [ObservedFrame(np.zeros((3, 2)), np.array(of_frame)) for of_frame in names]
     ids = [np.array(of_frame) for of_frame in ([5, 6, 7], [7, 9, 5], [9, 6, 8])]
-    assert correct_share(scene, ids) == (0.5, 4)  # 2 kept, 0 lost; then 0 kept, 2 lost
+    assert correct_fraction(scene, ids) == (0.5, 4)  # 2 kept, 0 lost; then 0 kept, 2 lost
 
 
 def test_every_method_takes_an_easy_scene_and_links_it_alike() -> None:
     scene = brownian(60, 12, 0.05, seed=2)
-    links = measure_links("easy", 0.05, scene, 0.2, 2)
-    assert {OURS, SETTINGS, "trackpy"} <= set(links.shares)
-    assert all(share is not None and share > 0.99 for share in links.shares.values())
+    links = measure_link_accuracy("easy", 0.05, scene, 0.2, 2)
+    assert {LIVETRACK, LIVETRACK_VELOCITY, "trackpy"} <= set(links.fractions)
+    assert all(share is not None and share > 0.99 for share in links.fractions.values())
 
 
 def test_what_a_peer_raises_is_noted_and_the_others_go_on() -> None:
-    crowded = MotionCase(0.5, missed=0.02, spurious=0.02, memory=2)
+    crowded = Motion(0.5, missed=0.02, spurious=0.02, memory=2)
     measured = measure_speed(crowded, 100, repeats=1, step=lambda: None)
     by_name = {each.method: each for each in measured.times}
     assert by_name["trackpy"].why == "SubnetOversizeException"
     assert by_name["trackpy"].p50_us is None
-    assert 1 < (measured.p50_us(OURS) or 0) < 20_000
+    assert 1 < (measured.p50_us(LIVETRACK) or 0) < 20_000
     assert measured.p50_us("SciPy") is not None
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PATTERNS)
 def test_our_links_cost_the_least(kind: str) -> None:
     assert count_optimal(kind, 10) == 10
 
@@ -110,4 +110,4 @@ def test_laptracks_ids_are_those_of_its_tree() -> None:
     pytest.importorskip("laptrack")
     scene = brownian(30, 6, 0.05, seed=3)
     ids = methods.laptrack_movie([frame.points for frame in scene], 0.2, 0)
-    assert correct_share(scene, ids)[0] == 1
+    assert correct_fraction(scene, ids)[0] == 1

@@ -36,7 +36,7 @@ def test_the_scene_is_what_the_target_says():
 
 def test_a_refresh_is_measured_beside_the_bare_technique(app, monkeypatch):
     monkeypatch.setattr(refresh, "_WARM", 3)
-    line = refresh.refresh_line(app, 512, 5)
+    line = refresh.refresh_time(app, 512, 5)
     assert line.n == 5
     assert 0.2 < line.figures["ratio"] < 20
     assert line.figures["window_ms"] > 0.1
@@ -47,7 +47,7 @@ def test_a_refresh_is_measured_beside_the_bare_technique(app, monkeypatch):
 def test_a_busy_machine_is_measured(app, monkeypatch):
     monkeypatch.setattr(cpu_load, "_SETTLE_S", 0.5)
     monkeypatch.setattr(cpu_load, "give_way", lambda: None)  # the other tests are to be as quick as ever
-    line = cpu_load.busy_line(app, 1.6)
+    line = cpu_load.refresh_under_load(app, 1.6)
     assert 1 <= line.figures["least"] <= line.figures["median"] <= 32
 
 
@@ -59,7 +59,9 @@ def test_an_interval_holds_what_it_was_drawn_from():
 def test_the_report_reads_as_a_table():
     report = run_window(only=())
     assert isinstance(report, Report)
-    line = interference.Line(name="a", definition="b", n=3, figures={"p50_factor": 1.05}, target="below 1.2", met=True)
+    line = interference.TargetResult(
+        name="a", definition="b", n=3, figures={"p50_factor": 1.05}, target="below 1.2", met=True
+    )
     text = markdown(Report(livetrack="1", machine="m", quick=True, lines=[line]))
     assert "| a | p50 factor 1.05 | below 1.2 | yes | 3 |" in text
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from livetrack.bench.feedback.stiffness import trajectories as simulated
+from livetrack.bench.feedback.stiffness import simulate_trajectories
 from livetrack.brownian import passage
 from livetrack.calibrate import (
     Estimate,
@@ -28,7 +28,7 @@ FRAME_S = 1e-3
 def trajectories(
     corner_hz: float, runs: int, frames: int, *, exposure_s: float = FRAME_S, error_um: float = 0.003
 ) -> Floats:
-    return simulated(corner_hz, runs, frames, exposure_s=exposure_s, error_um=error_um)
+    return simulate_trajectories(corner_hz, runs, frames, exposure_s=exposure_s, error_um=error_um)
 
 
 def covers(estimates: list[Estimate], truth: float) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from livetrack.bench.feedback.lockstep import CASES, Case, Point, edge_line, run_case
+from livetrack.bench.feedback.lockstep import CASES, Case, Point, run_case, stability_result
 from livetrack.bench.feedback.run import run_feedback
 from livetrack.bench.feedback.session import closed_loop
 from livetrack.errors import UsageError
@@ -51,7 +51,7 @@ def test_with_a_frame_of_delay_it_agrees_with_that_theory_and_no_other() -> None
 
 @pytest.mark.measured
 def test_the_loop_is_unstable_where_theory_says() -> None:
-    line = edge_line(case("free bead, one frame of delay"))
+    line = stability_result(case("free bead, one frame of delay"))
     assert line.met, line.figures
 
 
@@ -59,7 +59,7 @@ def test_a_loop_in_lockstep_does_not_depend_on_the_machines_speed() -> None:
     """The same to the last bit, with a client that dawdles at random."""
     chosen = case("free bead, one frame of delay", 0.4)
     plan = partial(structs.replace, chosen.plan(chosen.gains, 120))
-    quick, slow = (closed_loop(chosen.overrides, plan(dawdle_s=each)).records[0] for each in (0.0, 0.01))
+    quick, slow = (closed_loop(chosen.overrides, plan(random_delay_s=each)).records[0] for each in (0.0, 0.01))
     assert np.array_equal(quick, slow)
     assert len(quick) == 120
 

@@ -239,10 +239,10 @@ def test_a_trap_is_calibrated_gauged_and_made_stiffer(tmp_path: Path, capsys: py
 
 
 def test_a_gauge_reads_what_comes_and_says_what_is_missing() -> None:
-    from livetrack.bench.feedback.stiffness import trajectories
+    from livetrack.bench.feedback.stiffness import simulate_trajectories
 
     bead = Medium()
-    x, y = trajectories(50, 2, 10_000, exposure_s=1e-3, error_um=0.003)
+    x, y = simulate_trajectories(50, 2, 10_000, exposure_s=1e-3, error_um=0.003)
     gauge = Gauge(1e-3, 1e-3, bead, seconds=8)
     for frame in range(10_000):
         if frame % 100:

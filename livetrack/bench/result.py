@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-__all__ = ["MET", "Line", "number", "target_table"]
+__all__ = ["MET_LABELS", "TargetResult", "format_figure", "target_table"]
 
-MET = {True: "yes", False: "**no**", None: "not measured"}
+MET_LABELS = {True: "yes", False: "**no**", None: "not measured"}
 """What a line's `met` reads as."""
 
 
-class Line(Struct, frozen=True, kw_only=True):
+class TargetResult(Struct, frozen=True, kw_only=True):
     """A target, what was measured, and whether it is met."""
 
     name: str
@@ -26,14 +26,14 @@ class Line(Struct, frozen=True, kw_only=True):
     """None where it was not measured; the definition says what it takes."""
 
 
-def number(value: float | str | None) -> str:
+def format_figure(value: float | str | None) -> str:
     """Return a figure in three digits, or whole from 100 on; words as they are."""
     if value is None or isinstance(value, str):
         return value or "none"
     return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
 
 
-def target_table(lines: list[Line]) -> Iterator[str]:
+def target_table(lines: list[TargetResult]) -> Iterator[str]:
     """Yield the table in Markdown, headed by how many of the targets that were measured are met."""
     known = [line for line in lines if line.met is not None]
     yield f"## Targets: {sum(bool(line.met) for line in known)} of {len(known)} met"
@@ -41,18 +41,18 @@ def target_table(lines: list[Line]) -> Iterator[str]:
     yield "| what | measured | target | met | n |"
     yield "|---|---|---|---|---|"
     for line in lines:
-        yield f"| {line.name} | {_measured(line)} | {line.target} | {MET[line.met]} | {line.n:,} |"
+        yield f"| {line.name} | {_measured(line)} | {line.target} | {MET_LABELS[line.met]} | {line.n:,} |"
     yield ""
 
 
 _ASIDE = "out"  # a figure in words for the JSON file alone
 
 
-def _measured(line: Line) -> str:
+def _measured(line: TargetResult) -> str:
     """Return the figures in a row, numbers first, then words."""
     words = {name: value for name, value in line.figures.items() if isinstance(value, str) and name != _ASIDE}
     numbers = {name: value for name, value in line.figures.items() if not isinstance(value, str)}
-    parts = [f"{_name(name)} {number(value)}" for name, value in numbers.items()]
+    parts = [f"{_name(name)} {format_figure(value)}" for name, value in numbers.items()]
     return ", ".join(parts + [f"{_name(name)}: {value}" for name, value in words.items()])
 
 

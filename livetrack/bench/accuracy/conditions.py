@@ -11,10 +11,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from livetrack.bench.accuracy.scene import Particles, Scene, Told, windows
+from livetrack.bench.accuracy.scene import Hints, Particles, Scene, windows
 from livetrack.bench.accuracy.shapes import Floats, Shape, bessel
 
-__all__ = ["Cell", "DeepTrackImages", "Fields", "Light", "scenes"]
+__all__ = ["Condition", "DeepTrackImages", "Fields", "Light", "scenes"]
 
 Light: TypeAlias = Callable[[int, np.random.Generator], Floats]
 """(side in px, source of chance) -> what background and particles are multiplied by, (side, side)."""
@@ -23,7 +23,7 @@ _REACH_SIGMA = 8.0  # of a drawn particle, in the Gaussian's sigma that is neare
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell(ABC):
+class Condition(ABC):
     """What the grids are made of: images of one kind, `side_px` square.
 
     `name` is their seed too, so that they are the same in every run. `family` says which models it is for, "spot" or
@@ -46,15 +46,15 @@ class Cell(ABC):
         """Return a new image."""
 
 
-def scenes(cell: Cell, quick: bool = False) -> Iterator[Scene]:
-    """Yield the images of `cell`, always the same ones; with `quick` an eighth of them."""
-    rng = np.random.default_rng(zlib.crc32(cell.name.encode()))
-    for _ in range(math.ceil(cell.images / 8) if quick else cell.images):
-        yield cell.draw(rng)
+def scenes(condition: Condition, quick: bool = False) -> Iterator[Scene]:
+    """Yield the images of `condition`, always the same ones; with `quick` an eighth of them."""
+    rng = np.random.default_rng(zlib.crc32(condition.name.encode()))
+    for _ in range(math.ceil(condition.images / 8) if quick else condition.images):
+        yield condition.draw(rng)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fields(Cell):
+class Fields(Condition):
     """Square images of equal particles, in grey levels.
 
     Parameters
@@ -102,8 +102,8 @@ class Fields(Cell):
             variance = np.maximum(expected, 0)
             image = rng.poisson(variance)
         shot, read = (0.0, self.read**2) if self.read else (1.0, 0.0)
-        told = Told(_diameter(self.sigma_px), self.sigma_px, self.height > 0, x.size, shot, read)
-        return Scene(image.clip(0, 65535).astype(np.uint16), variance, light, particles, told)
+        hints = Hints(_diameter(self.sigma_px), self.sigma_px, self.height > 0, x.size, shot, read)
+        return Scene(image.clip(0, 65535).astype(np.uint16), variance, light, particles, hints)
 
     def _on_a_grid(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
         assert self.pitch_px
@@ -119,7 +119,7 @@ class Fields(Cell):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeepTrackImages(Cell):
+class DeepTrackImages(Condition):
     """DeepTrack's image model: one particle in 51x51 px (Helgadottir, Argun, Volpe, Optica 6, 506 (2019)).
 
     Background 0.2-0.8 with a linear gradient, particle 4 n^2.5 (J_n(rho) / rho)^2 of height +-0.2-0.6, n 1 or 2,
@@ -149,8 +149,8 @@ class DeepTrackImages(Cell):
         expected = rng.uniform(0.2, 0.8) + tilt + _image(particles, side, 30)
         image = rng.poisson(expected.clip(0, 1) * self.snr**2) / self.snr**2
         variance = np.where((expected > 0) & (expected < 1), expected / self.snr**2, np.inf)
-        told = Told(13, 3.0, height > 0, 1, 1 / self.snr**2, 0.0, centred=True)
-        return Scene(image, variance, np.ones((side, side)), particles, told)
+        hints = Hints(13, 3.0, height > 0, 1, 1 / self.snr**2, 0.0, centred=True)
+        return Scene(image, variance, np.ones((side, side)), particles, hints)
 
 
 def _ramp(side: int, rng: np.random.Generator) -> Floats:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from livetrack.bench.accuracy.reference_values import PUBLISHED
-from livetrack.bench.accuracy.report import CellReport, Report
+from livetrack.bench.accuracy.reference_values import REFERENCE_VALUES
+from livetrack.bench.accuracy.report import ConditionReport, Report
 from livetrack.errors import UsageError, reason
 
 __all__ = ["draw"]
@@ -17,7 +17,7 @@ class _Panel(NamedTuple):
     title: str
     below: str
     model: str
-    belongs: Callable[[CellReport], bool]
+    belongs: Callable[[ConditionReport], bool]
 
 
 _PANELS = (
@@ -25,13 +25,15 @@ _PANELS = (
         "Fluorescent spots",
         "sigma 1.5 px, additive noise",
         "spot",
-        lambda cell: cell.grid == "spot" and "sigma 1.5 px" in cell.name and "additive" in cell.name,
+        lambda condition: (
+            condition.grid == "spot" and "sigma 1.5 px" in condition.name and "additive" in condition.name
+        ),
     ),
     _Panel(
         "Bright-field particles",
         "DeepTrack's own images",
         "bead",
-        lambda cell: cell.grid == "bead" and cell.name.endswith("gradient 0"),
+        lambda condition: condition.grid == "bead" and condition.name.endswith("gradient 0"),
     ),
 )
 _MODEL = "#c2410c"
@@ -47,7 +49,7 @@ _INK, _FAINT = "#1e293b", "#e2e8f0"
 
 
 def draw(report: Report, path: Path) -> None:
-    """Draw the panels whose cells are in the report.
+    """Draw the panels whose conditions are in the report.
 
     Raises
     ------
@@ -59,13 +61,17 @@ def draw(report: Report, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    panels = [(panel, cells) for panel in _PANELS if len(cells := [c for c in report.cells if panel.belongs(c)]) > 1]
+    panels = [
+        (panel, conditions)
+        for panel in _PANELS
+        if len(conditions := [c for c in report.conditions if panel.belongs(c)]) > 1
+    ]
     if not panels:
         raise UsageError(f"--figure {path}: it shows the parts spot and bead, and neither was run")
     with matplotlib.rc_context({"font.family": "DejaVu Sans", "font.size": 10, "axes.linewidth": 0.8}):
         figure, axes = pyplot.subplots(1, len(panels), figsize=(5.0 * len(panels), 4.7), squeeze=False, sharey=True)
-        for axis, (panel, cells) in zip(axes[0], panels, strict=True):
-            _draw(axis, panel, sorted(cells, key=lambda cell: cell.snr))
+        for axis, (panel, conditions) in zip(axes[0], panels, strict=True):
+            _draw(axis, panel, sorted(conditions, key=lambda condition: condition.snr))
         axes[0][0].set_ylabel("error per axis, px (RMSE)", color=_INK)
         figure.tight_layout(w_pad=2.5)
         try:
@@ -76,19 +82,19 @@ def draw(report: Report, path: Path) -> None:
             pyplot.close(figure)
 
 
-def _draw(axis: Any, panel: _Panel, cells: list[CellReport]) -> None:
-    snrs = [snr for snr, _ in _points(cells, panel.model)]
-    bounds = [bound for _, bound in _points(cells, panel.model, "crlb_px")]
+def _draw(axis: Any, panel: _Panel, conditions: list[ConditionReport]) -> None:
+    snrs = [snr for snr, _ in _points(conditions, panel.model)]
+    bounds = [bound for _, bound in _points(conditions, panel.model, "crlb_px")]
     axis.fill_between(snrs, bounds, _ERRORS_PX[0], color=_FAINT, linewidth=0, zorder=1)
     axis.plot(snrs, bounds, color=_INK, linewidth=1.2, linestyle=(0, (4, 2)), zorder=4, label="Cramér-Rao bound")
     for name, (colour, marker) in _OTHERS.items():
-        points = _published() if name == "DeepTrack" and panel.model == "bead" else _points(cells, name)
+        points = _published() if name == "DeepTrack" and panel.model == "bead" else _points(conditions, name)
         if points:
             label = "DeepTrack (as published)" if name == "DeepTrack" else name
             axis.plot(
                 *zip(*points, strict=True), color=colour, marker=marker, markersize=4.5, linewidth=1.3, label=label
             )
-    ours = _points(cells, panel.model)
+    ours = _points(conditions, panel.model)
     axis.plot(
         *zip(*ours, strict=True), color=_MODEL, marker="o", markersize=6.5, linewidth=2.4, zorder=5,
         label=f"livetrack: {panel.model}",
@@ -96,18 +102,18 @@ def _draw(axis: Any, panel: _Panel, cells: list[CellReport]) -> None:
     _dress(axis, panel, snrs)
 
 
-def _points(cells: list[CellReport], method: str, what: str = "rmse_px") -> list[tuple[float, float]]:
+def _points(conditions: list[ConditionReport], method: str, what: str = "rmse_px") -> list[tuple[float, float]]:
     """Return (SNR, error), where at least half of the particles were found: the others' error says little."""
     return [
-        (cell.snr, getattr(figures, what))
-        for cell in cells
-        for figures in cell.figures
+        (condition.snr, getattr(figures, what))
+        for condition in conditions
+        for figures in condition.figures
         if figures.method == method and (figures.recall or 0) >= 0.5
     ]
 
 
 def _published() -> list[tuple[float, float]]:
-    return [(snr, deeptrack) for (snr, gradient), (deeptrack, _, _) in PUBLISHED.items() if not gradient]
+    return [(snr, deeptrack) for (snr, gradient), (deeptrack, _, _) in REFERENCE_VALUES.items() if not gradient]
 
 
 def _dress(axis: Any, panel: _Panel, snrs: list[float]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from livetrack.bench.accuracy.conditions import Cell, DeepTrackImages, Fields
+from livetrack.bench.accuracy.conditions import Condition, DeepTrackImages, Fields
 from livetrack.bench.accuracy.shapes import Floats, Shape, airy, bessel, gaussian
 
 __all__ = ["SPOT_SIGMAS", "grids"]
@@ -36,8 +36,8 @@ _SNR_WORDS: dict[Noise, str] = {
 }
 
 
-def grids() -> dict[str, list[Cell]]:
-    """Return the cells of each grid; 2,000 particles a cell at least."""
+def grids() -> dict[str, list[Condition]]:
+    """Return the conditions of each grid; 2,000 particles a condition at least."""
     return {
         "spot": [
             _spots("spot", sigma, snr, noise)
@@ -46,7 +46,7 @@ def grids() -> dict[str, list[Cell]]:
             for snr in _SPOT_SNRS
         ],
         "bead": [_deeptrack(snr, 0.0) for snr in _DEEPTRACK_SNRS] + [_deeptrack(50, g) for g in _GRADIENTS],
-        "light": _light_cells(),
+        "light": _light_conditions(),
         "size": [_spots("size", sigma, 10, "additive") for sigma in _SIZES]
         + [_spots("size", sigma, snr, "additive", airy) for sigma in (1.0, 2.0) for snr in (10, 100)],
         "detection": [_crowd("detection", 100, snr, noise) for noise in _SNR_WORDS for snr in _DETECTION_SNRS],
@@ -55,7 +55,7 @@ def grids() -> dict[str, list[Cell]]:
     }
 
 
-def _spots(grid: str, sigma: float, snr: float, noise: Noise, shape: Shape = gaussian) -> Cell:
+def _spots(grid: str, sigma: float, snr: float, noise: Noise, shape: Shape = gaussian) -> Condition:
     what = "" if shape is gaussian else "Airy, "
     return Fields(
         name=f"{grid}: {what}sigma {sigma:g} px, SNR {snr:g}, {noise} noise",
@@ -72,7 +72,7 @@ def _spots(grid: str, sigma: float, snr: float, noise: Noise, shape: Shape = gau
     )
 
 
-def _crowd(grid: str, count: int, snr: float, noise: Noise) -> Cell:
+def _crowd(grid: str, count: int, snr: float, noise: Noise) -> Condition:
     what = f"{count} particles of sigma 1.3 px, SNR {snr:g}" if count else "plain noise"
     words = (
         f", anywhere but for 3 px of margin, however near to each other; {_SNR_WORDS[noise]}; the bound is that of "
@@ -102,7 +102,7 @@ def _levels(snr: float, noise: Noise) -> dict[str, Any]:
     return {"height": height, "background": _BACKGROUND_E}
 
 
-def _deeptrack(snr: float, gradient: float) -> Cell:
+def _deeptrack(snr: float, gradient: float) -> Condition:
     return DeepTrackImages(
         name=f"bead: DeepTrack's images, SNR {snr:g}, gradient {gradient:g}",
         grid="bead",
@@ -113,13 +113,13 @@ def _deeptrack(snr: float, gradient: float) -> Cell:
     )
 
 
-def _light_cells() -> list[Cell]:
+def _light_conditions() -> list[Condition]:
     """Return uneven light on particles of SNR 20, and even light on the same ones."""
     one: dict[str, Any] = {"side_px": 64, "count": 1, "margin_px": 26.0, "images": 2000}
     many: dict[str, dict[str, Any]] = {"spot": {"pitch_px": 32, "images": 9}, "bead": {"pitch_px": 64, "images": 32}}
-    cells: list[Cell] = []
+    conditions: list[Condition] = []
     for family in ("spot", "bead"):
-        cells += [
+        conditions += [
             _lit(family, "even, 64x64 px", "even light", **one),
             _lit(
                 family,
@@ -144,10 +144,10 @@ def _light_cells() -> list[Cell]:
                 **many[family],
             ),
         ]
-    return cells
+    return conditions
 
 
-def _lit(family: str, name: str, words: str, **options: Any) -> Cell:
+def _lit(family: str, name: str, words: str, **options: Any) -> Condition:
     if family == "spot":
         what = f"spots of sigma 1.5 px; {_SNR_WORDS['Poisson']}"
         options |= {"shape": gaussian, "size_px": 1.5, "sigma_px": 1.5, **_levels(20, "Poisson")}

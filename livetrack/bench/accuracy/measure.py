@@ -1,4 +1,4 @@
-"""A cell's figures: every method on the same images."""
+"""A condition's figures: every method on the same images."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from msgspec import Struct
 
 from livetrack.bench.accuracy.bound import position_bound
-from livetrack.bench.accuracy.conditions import Cell, scenes
+from livetrack.bench.accuracy.conditions import Condition, scenes
 from livetrack.bench.accuracy.methods import Method
 from livetrack.bench.accuracy.scene import Scene
 from livetrack.bench.accuracy.shapes import Floats
 from livetrack.bench.matching import match, nearest_other
 from livetrack.particles import Rows
 
-__all__ = ["ISOLATED_PX", "Figures", "Result", "measure"]
+__all__ = ["ISOLATED_PX", "ConditionResult", "Figures", "measure"]
 
 ISOLATED_PX = 4.0
 """A particle whose neighbours are further away than this is isolated."""
@@ -28,7 +28,7 @@ _NINETY_FIVE = 1.959964  # standard deviations to each side
 
 
 class Figures(Struct, frozen=True):
-    """What one method reaches in one cell; errors are those of the particles that it found, bias included.
+    """What one method reaches in one condition; errors are those of the particles that it found, bias included.
 
     None where it cannot be said: nothing was found, or the method does not state its uncertainty.
     """
@@ -61,10 +61,10 @@ class Figures(Struct, frozen=True):
     """Largest mean error of ten bins of sub-pixel phase / CRLB, either axis."""
 
 
-class Result(NamedTuple):
-    """A cell and what each method reached in it."""
+class ConditionResult(NamedTuple):
+    """A condition and what each method reached in it."""
 
-    cell: Cell
+    condition: Condition
     figures: list[Figures]
 
     def of(self, method: str) -> Figures | None:
@@ -73,16 +73,16 @@ class Result(NamedTuple):
 
 
 def measure(
-    cell: Cell, methods: Mapping[str, Method], *, quick: bool = False, step: Callable[[], None] = lambda: None
-) -> Result:
+    condition: Condition, methods: Mapping[str, Method], *, quick: bool = False, step: Callable[[], None] = lambda: None
+) -> ConditionResult:
     """Measure each method, all on the same images; `step` is called after each image."""
     tallies = {name: _Tally() for name in methods}
-    for scene in scenes(cell, quick):
-        bound = position_bound(scene, cell.reach_px)
+    for scene in scenes(condition, quick):
+        bound = position_bound(scene, condition.reach_px)
         for name, method in methods.items():
             tallies[name].add(scene, method(scene), bound)
         step()
-    return Result(cell, [tally.figures(name) for name, tally in tallies.items()])
+    return ConditionResult(condition, [tally.figures(name) for name, tally in tallies.items()])
 
 
 class _Tally:

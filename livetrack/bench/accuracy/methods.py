@@ -53,15 +53,15 @@ def peers(finder: Localizer) -> dict[str, Method]:
         "Gaussian fit": lambda scene: fit_gaussians(
             scene.image,
             finder.find(scene.image),
-            sigma_px=scene.told.sigma_px,
-            shot=scene.told.shot,
-            read=scene.told.read,
+            sigma_px=scene.hints.sigma_px,
+            shot=scene.hints.shot,
+            read=scene.hints.read,
         ),
     }
 
 
 def _classical(method: str, scene: Scene) -> Localizer:
-    return _loaded(method, scene.told.diameter_px, scene.told.bright)
+    return _loaded(method, scene.hints.diameter_px, scene.hints.bright)
 
 
 @cache
@@ -70,7 +70,7 @@ def _loaded(method: str, diameter_px: int, bright: bool) -> Localizer:
 
 
 def _radial_symmetry(scene: Scene) -> Rows:
-    if not scene.told.centred:
+    if not scene.hints.centred:
         return _classical("radial_symmetry", scene).localize(scene.image)
     middle = scene.image.shape[0] // 2
     rows = empty_rows(1)
@@ -86,9 +86,9 @@ def _trackpy(scene: Scene) -> Rows:
     logging.getLogger("trackpy").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        told = scene.told
+        hints = scene.hints
         found = trackpy.locate(
-            scene.image, told.diameter_px, invert=not told.bright, topn=told.particles, characterize=False
+            scene.image, hints.diameter_px, invert=not hints.bright, topn=hints.particles, characterize=False
         )
     rows = empty_rows(len(found))
     rows["x"], rows["y"], rows["score"] = found["x"], found["y"], 1

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.bench.matching import GATE_PX, match
-from livetrack.bench.result import Line
+from livetrack.bench.result import TargetResult
 from livetrack.errors import InputError
 from livetrack.localize.localizer import Localizer
 from livetrack.movies import open_movie
 
-__all__ = ["make_worse", "read_frames", "robustness"]
+__all__ = ["degrade", "read_frames", "robustness"]
 
 FULL_WELL_E = 30_000
 """Photoelectrons that the recording's white stands for."""
@@ -40,7 +40,7 @@ def read_frames(path: Path, count: int) -> list[npt.NDArray[Any]]:
     return list(islice(movie, 0, step * count, step))
 
 
-def make_worse(frame: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint16]:
+def degrade(frame: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint16]:
     """Return the frame, (H, W), under flickering, slanting light, with the shot noise of a camera.
 
     The light is 0.5-1.5 of its mean from frame to frame, and falls by as much again from one side of the frame
@@ -52,14 +52,14 @@ def make_worse(frame: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.ND
 
 def robustness(
     localizer: Localizer, name: str, frames: Sequence[npt.NDArray[Any]], step: Callable[[], None] = lambda: None
-) -> list[Line]:
+) -> list[TargetResult]:
     """Return how many particles are kept, and how their places differ, over what is stated."""
     rng = np.random.default_rng(0)
     differences, stated, clean = [], [], []
     particles = extra = 0
     for frame in frames:
         before = localizer.localize(frame)
-        after = localizer.localize(make_worse(frame, rng))
+        after = localizer.localize(degrade(frame, rng))
         owner = match(after, before["x"].astype(np.float64), before["y"].astype(np.float64))
         kept = owner >= 0
         particles += len(before)
@@ -79,7 +79,7 @@ def robustness(
         f"the shot noise of {FULL_WELL_E:,} photoelectrons at grey 255; same settings"
     )
     return [
-        Line(
+        TargetResult(
             name=f"{name}: the recording made worse, particles kept",
             definition=f"{made}; share of the clean frames' rows with one within {GATE_PX:g} px",
             n=particles,
@@ -87,7 +87,7 @@ def robustness(
             target="at least 0.95",
             met=recall >= 0.95,
         ),
-        Line(
+        TargetResult(
             name=f"{name}: the recording made worse, differences",
             definition=f"{made}; 1.4826 x median of |difference| / x_std, that of the frame made worse; beside it over "
             "the root of the sum of both frames' squares, and over that of their difference, which would be right if "

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from livetrack.bench.accuracy.measure import Figures
-from livetrack.bench.result import Line, number, target_table
+from livetrack.bench.result import TargetResult, format_figure, target_table
 
-__all__ = ["CellReport", "Report", "markdown"]
+__all__ = ["ConditionReport", "Report", "markdown"]
 
 
-class CellReport(Struct, frozen=True):
-    """A cell in words and figures."""
+class ConditionReport(Struct, frozen=True):
+    """A condition in words and figures."""
 
     name: str
     grid: str
@@ -36,13 +36,13 @@ class Report(Struct, frozen=True):
     """Name: what it is for."""
     methods: dict[str, str]
     """The other methods: what they are, and what they are told."""
-    targets: list[Line]
-    cells: list[CellReport]
+    targets: list[TargetResult]
+    conditions: list[ConditionReport]
 
 
 def markdown(report: Report) -> str:
     """Return the report as Markdown."""
-    return "\n".join([*_head(report), *target_table(report.targets), *_grids(report.cells)]) + "\n"
+    return "\n".join([*_head(report), *target_table(report.targets), *_grids(report.conditions)]) + "\n"
 
 
 def _head(report: Report) -> Iterator[str]:
@@ -58,9 +58,9 @@ def _head(report: Report) -> Iterator[str]:
     yield ""
 
 
-def _grids(cells: list[CellReport]) -> Iterator[str]:
-    for grid in dict.fromkeys((cell.grid, cell.family) for cell in cells):
-        some = [cell for cell in cells if (cell.grid, cell.family) == grid]
+def _grids(conditions: list[ConditionReport]) -> Iterator[str]:
+    for grid in dict.fromkeys((condition.grid, condition.family) for condition in conditions):
+        some = [condition for condition in conditions if (condition.grid, condition.family) == grid]
         methods = [figures.method for figures in some[0].figures]
         yield f"## {grid[0]}" + (f", {grid[1]}" if grid[0] == "light" else "")
         yield ""
@@ -71,30 +71,30 @@ def _grids(cells: list[CellReport]) -> Iterator[str]:
         yield ""
         yield f"| images | CRLB, px | {' | '.join(methods)} |"
         yield "|---" * (2 + len(methods)) + "|"
-        for cell in some:
-            shown = _found if cell.grid in ("empty", "detection", "density") else _precise
-            values = " | ".join(shown(figures) for figures in cell.figures)
-            yield f"| {cell.name.partition(': ')[2]} | {number(cell.figures[0].crlb_px)} | {values} |"
+        for condition in some:
+            shown = _found if condition.grid in ("empty", "detection", "density") else _precise
+            values = " | ".join(shown(figures) for figures in condition.figures)
+            yield f"| {condition.name.partition(': ')[2]} | {format_figure(condition.figures[0].crlb_px)} | {values} |"
         yield ""
         yield from _honesty(some)
 
 
-def _honesty(cells: list[CellReport]) -> Iterator[str]:
+def _honesty(conditions: list[ConditionReport]) -> Iterator[str]:
     """Yield how well each method that states an uncertainty knows it, and its bias against sub-pixel phase."""
-    methods = [figures.method for figures in cells[0].figures if figures.spread is not None]
+    methods = [figures.method for figures in conditions[0].figures if figures.spread is not None]
     if not methods:
         return
     yield "Spread of error / x_std; coverage of the 95 % interval; bias against sub-pixel phase over the bound"
     yield ""
     yield f"| images | {' | '.join(methods)} |"
     yield "|---" * (1 + len(methods)) + "|"
-    for cell in cells:
+    for condition in conditions:
         values = [
-            f"{number(each.spread)}; {number(each.coverage)}; {number(each.phase_bias)}"
-            for each in cell.figures
+            f"{format_figure(each.spread)}; {format_figure(each.coverage)}; {format_figure(each.phase_bias)}"
+            for each in condition.figures
             if each.method in methods
         ]
-        yield f"| {cell.name.partition(': ')[2]} | {' | '.join(values)} |"
+        yield f"| {condition.name.partition(': ')[2]} | {' | '.join(values)} |"
     yield ""
 
 
@@ -102,7 +102,7 @@ def _precise(figures: Figures) -> str:
     if figures.rmse_px is None or figures.recall is None or figures.ratio is None:
         return "none found"
     missed = f", found {figures.recall:.2f}" if figures.recall < 0.995 else ""
-    return f"{number(figures.rmse_px)} ({figures.ratio:.2f}){missed}"
+    return f"{format_figure(figures.rmse_px)} ({figures.ratio:.2f}){missed}"
 
 
 def _found(figures: Figures) -> str:

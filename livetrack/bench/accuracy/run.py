@@ -10,17 +10,17 @@ import numpy.typing as npt
 
 from livetrack import __version__
 from livetrack.bench.accuracy.bound import NUISANCES
-from livetrack.bench.accuracy.conditions import Cell
+from livetrack.bench.accuracy.conditions import Condition
 from livetrack.bench.accuracy.grids import grids
-from livetrack.bench.accuracy.measure import Result, measure
+from livetrack.bench.accuracy.measure import ConditionResult, measure
 from livetrack.bench.accuracy.methods import PEERS, THREADS, Method, network_methods, peers
-from livetrack.bench.accuracy.new_type import FAMILIES, new_type
 from livetrack.bench.accuracy.recording import read_frames, robustness
-from livetrack.bench.accuracy.reference_values import yardstick_lines
-from livetrack.bench.accuracy.report import CellReport, Report
-from livetrack.bench.accuracy.speed import against_trackpy, small_image
-from livetrack.bench.accuracy.targets import target_lines
-from livetrack.bench.result import Line
+from livetrack.bench.accuracy.reference_values import reference_results
+from livetrack.bench.accuracy.report import ConditionReport, Report
+from livetrack.bench.accuracy.speed import against_trackpy, small_image_speed
+from livetrack.bench.accuracy.targets import target_results
+from livetrack.bench.accuracy.trained_particle import FAMILIES, trained_particle
+from livetrack.bench.result import TargetResult
 from livetrack.bench.runner import check_parts, machine
 from livetrack.localize.network import NetworkLocalizer
 
@@ -71,16 +71,18 @@ def run_accuracy(
     """
     check_parts(only, PARTS)
     frames = read_frames(recording, _FRAMES) if recording else []
-    cells = [cell for grid, some in grids().items() if grid in only for cell in some if _for(cell, models)]
-    bar = _Bar(cells, progress)
+    conditions = [
+        condition for grid, some in grids().items() if grid in only for condition in some if _for(condition, models)
+    ]
+    bar = _Bar(conditions, progress)
     results = []
-    for cell in cells:
-        methods = _methods(cell, models, with_peers)
-        results.append(measure(cell, methods, quick=quick, step=bar.step_of(cell, quick)))
-    lines = list(yardstick_lines(results))
+    for condition in conditions:
+        methods = _methods(condition, models, with_peers)
+        results.append(measure(condition, methods, quick=quick, step=bar.step_of(condition, quick)))
+    lines = list(reference_results(results))
     for name, localizer in models.items():
         if localizer.card.family not in FAMILIES:
-            lines += target_lines(results, name, localizer.card.family)
+            lines += target_results(results, name, localizer.card.family)
     share = 8 if quick else 1
     if "training" in only:
         progress(1.0, "particles of users' own")
@@ -98,37 +100,37 @@ def run_accuracy(
         models={name: localizer.card.description for name, localizer in models.items()},
         methods=dict(PEERS) if with_peers else {},
         targets=lines,
-        cells=[_cell_report(result) for result in results],
+        conditions=[_condition_report(result) for result in results],
     )
 
 
-def _for(cell: Cell, models: Mapping[str, NetworkLocalizer]) -> bool:
-    return any(localizer.card.family == cell.family for localizer in models.values())
+def _for(condition: Condition, models: Mapping[str, NetworkLocalizer]) -> bool:
+    return any(localizer.card.family == condition.family for localizer in models.values())
 
 
-def _methods(cell: Cell, models: Mapping[str, NetworkLocalizer], with_peers: bool) -> dict[str, Method]:
-    """Return the methods for one cell: the models of its family, then their peers."""
-    mine = {name: localizer for name, localizer in models.items() if localizer.card.family == cell.family}
+def _methods(condition: Condition, models: Mapping[str, NetworkLocalizer], with_peers: bool) -> dict[str, Method]:
+    """Return the methods for one condition: the models of its family, then their peers."""
+    mine = {name: localizer for name, localizer in models.items() if localizer.card.family == condition.family}
     methods: dict[str, Method] = {}
     for name, localizer in mine.items():
         methods |= network_methods(localizer, name)
     if with_peers:
         others = peers(next(iter(mine.values())))
-        methods |= {name: others[name] for name in (_SEARCHERS if cell.grid == "empty" else others)}
+        methods |= {name: others[name] for name in (_SEARCHERS if condition.grid == "empty" else others)}
     return methods
 
 
-def _training(models: Mapping[str, NetworkLocalizer], count: int) -> list[Line]:
+def _training(models: Mapping[str, NetworkLocalizer], count: int) -> list[TargetResult]:
     lines = []
     for family, way in FAMILIES.items():
-        mine = [new_type(each, name, count) for name, each in models.items() if each.card.family == family]
+        mine = [trained_particle(each, name, count) for name, each in models.items() if each.card.family == family]
         target = "at most 1.3 x CRLB after at most 30 minutes"
         missing = _unmeasured(f"a new particle type by {way}", f"--model FILE, of the family {family}", target)
         lines += mine or [missing]
     return lines
 
 
-def _recording(models: Mapping[str, NetworkLocalizer], frames: Sequence[npt.NDArray[Any]]) -> list[Line]:
+def _recording(models: Mapping[str, NetworkLocalizer], frames: Sequence[npt.NDArray[Any]]) -> list[TargetResult]:
     if not frames:
         return [
             _unmeasured("the recording made worse, particles kept", _RECORDING, "at least 0.95"),
@@ -137,9 +139,9 @@ def _recording(models: Mapping[str, NetworkLocalizer], frames: Sequence[npt.NDAr
     return [line for name, localizer in _beads(models).items() for line in robustness(localizer, name, frames)]
 
 
-def _speed(models: Mapping[str, NetworkLocalizer], frames: Sequence[npt.NDArray[Any]], runs: int) -> list[Line]:
+def _speed(models: Mapping[str, NetworkLocalizer], frames: Sequence[npt.NDArray[Any]], runs: int) -> list[TargetResult]:
     compared = {name: localizer for name, localizer in models.items() if localizer.card.family not in FAMILIES}
-    lines = [small_image(localizer, name, runs) for name, localizer in compared.items()]
+    lines = [small_image_speed(localizer, name, runs) for name, localizer in compared.items()]
     if not frames:
         return [*lines, _unmeasured("speed on the recording against trackpy", _RECORDING, "at least 3.5 x faster")]
     return lines + [against_trackpy(localizer, name, list(frames)) for name, localizer in _beads(models).items()]
@@ -150,20 +152,20 @@ def _beads(models: Mapping[str, NetworkLocalizer]) -> dict[str, NetworkLocalizer
     return {name: localizer for name, localizer in models.items() if localizer.card.family == "bead"}
 
 
-def _unmeasured(name: str, needs: str, target: str) -> Line:
-    return Line(name=name, definition=f"needs {needs}", n=0, figures={}, target=target, met=None)
+def _unmeasured(name: str, needs: str, target: str) -> TargetResult:
+    return TargetResult(name=name, definition=f"needs {needs}", n=0, figures={}, target=target, met=None)
 
 
-def _cell_report(result: Result) -> CellReport:
-    cell = result.cell
-    return CellReport(
-        name=cell.name,
-        grid=cell.grid,
-        family=cell.family,
-        definition=cell.definition,
-        generator=cell.generator,
+def _condition_report(result: ConditionResult) -> ConditionReport:
+    condition = result.condition
+    return ConditionReport(
+        name=condition.name,
+        grid=condition.grid,
+        family=condition.family,
+        definition=condition.definition,
+        generator=condition.generator,
         nuisances=", ".join(NUISANCES),
-        snr=cell.snr,
+        snr=condition.snr,
         figures=result.figures,
     )
 
@@ -171,17 +173,17 @@ def _cell_report(result: Result) -> CellReport:
 class _Bar:
     """The share done, weighed by the pixels that were looked at."""
 
-    def __init__(self, cells: Sequence[Cell], progress: Callable[[float, str], None]) -> None:
-        self._total = sum(cell.images * cell.side_px**2 for cell in cells) or 1
+    def __init__(self, conditions: Sequence[Condition], progress: Callable[[float, str], None]) -> None:
+        self._total = sum(condition.images * condition.side_px**2 for condition in conditions) or 1
         self._progress = progress
         self._done = 0.0
 
-    def step_of(self, cell: Cell, quick: bool) -> Callable[[], None]:
-        weight = cell.side_px**2 * (8 if quick else 1) / self._total
+    def step_of(self, condition: Condition, quick: bool) -> Callable[[], None]:
+        weight = condition.side_px**2 * (8 if quick else 1) / self._total
 
         def step() -> None:
             self._done += weight
-            self._progress(min(self._done, 1.0), cell.name)
+            self._progress(min(self._done, 1.0), condition.name)
 
-        self._progress(min(self._done, 1.0), cell.name)
+        self._progress(min(self._done, 1.0), condition.name)
         return step

@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 from livetrack.bench.accuracy.shapes import Floats, Shape
 
-__all__ = ["Particles", "Places", "Scene", "Told", "windows"]
+__all__ = ["Hints", "Particles", "Places", "Scene", "windows"]
 
 
 Places: TypeAlias = npt.NDArray[np.int64]
 
 
-class Told(NamedTuple):
+class Hints(NamedTuple):
     """What somebody who knows the sample would set; never where the particles are. Networks are told nothing."""
 
     diameter_px: int
@@ -50,7 +50,7 @@ class Scene(NamedTuple):
     light: Floats
     """What the particles are multiplied by."""
     particles: Particles
-    told: Told
+    hints: Hints
 
 
 def windows(x: Floats, y: Floats, reach: int) -> tuple[Places, Places]:

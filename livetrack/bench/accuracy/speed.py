@@ -15,24 +15,24 @@ import numpy.typing as npt
 from livetrack.bench.accuracy.conditions import Fields
 from livetrack.bench.accuracy.methods import THREADS
 from livetrack.bench.accuracy.shapes import gaussian
-from livetrack.bench.result import Line
+from livetrack.bench.result import TargetResult
 from livetrack.localize.localizer import Localizer
 
-__all__ = ["against_trackpy", "small_image"]
+__all__ = ["against_trackpy", "small_image_speed"]
 
 
-def small_image(localizer: Localizer, name: str, runs: int) -> Line:
+def small_image_speed(localizer: Localizer, name: str, runs: int) -> TargetResult:
     """Return the median time of 64x64 px with one spot of SNR 10."""
-    cell = Fields(
+    condition = Fields(
         name="speed", grid="speed", family="spot", definition="", generator="", snr=10, shape=gaussian, size_px=1.3,
         sigma_px=1.3, height=200, background=1000, read=20, side_px=64, count=1, margin_px=16,
     )  # fmt: skip
     rng = np.random.default_rng(0)
-    images = [cell.draw(rng).image for _ in range(16)]
+    images = [condition.draw(rng).image for _ in range(16)]
     localizer.warmup(images[0].shape, images[0].dtype)
     times = [_milliseconds(localizer.localize, images[n % len(images)]) for n in range(runs)]
     found = sum(len(localizer.localize(image)) for image in images) / len(images)
-    return Line(
+    return TargetResult(
         name=f"{name}: speed, 64x64 px with one particle",
         definition=f"whole `localize` on {localizer.provider}, {THREADS} threads, median of the runs; other work on "
         "the machine lengthens it",
@@ -48,7 +48,7 @@ def small_image(localizer: Localizer, name: str, runs: int) -> Line:
     )
 
 
-def against_trackpy(localizer: Localizer, name: str, frames: list[npt.NDArray[Any]]) -> Line:
+def against_trackpy(localizer: Localizer, name: str, frames: list[npt.NDArray[Any]]) -> TargetResult:
     """Return how many times faster than trackpy's `locate` the frames of the recording are localised, in turns."""
     import trackpy
 
@@ -66,7 +66,7 @@ def against_trackpy(localizer: Localizer, name: str, frames: list[npt.NDArray[An
             ours.append(_milliseconds(localizer.localize, frame))
             theirs.append(_milliseconds(locate, frame))
     ratio = statistics.median(each / own for each, own in zip(theirs, ours, strict=True))
-    return Line(
+    return TargetResult(
         name=f"{name}: speed on the recording against trackpy",
         definition=f"whole `localize`, {THREADS} threads, against trackpy.locate(frame, 11, invert=True, minmass=20), "
         "frame by frame in turns; median of the ratios",

@@ -16,19 +16,19 @@ from livetrack.client import Remote
 from livetrack.control import Controller, Target
 from livetrack.errors import LivetrackError, TargetLostError
 
-__all__ = ["RECORD", "Plan", "Played", "play"]
+__all__ = ["LOOP_RECORD", "LoopPlan", "LoopRun", "run_client"]
 
-RECORD = np.dtype([("frame", "<i8"), ("x", "<f8"), ("y", "<f8"), ("u", "<f8"), ("v", "<f8"), ("std", "<f8")])
+LOOP_RECORD = np.dtype([("frame", "<i8"), ("x", "<f8"), ("y", "<f8"), ("u", "<f8"), ("v", "<f8"), ("std", "<f8")])
 """Of one frame: the position from the middle of the image and the order that answered it, px (a frame)."""
 
 _PATIENCE_S = 20.0  # on a machine that does much else; in lock-step nothing is lost by it
 
 
-class Plan(Struct, frozen=True, kw_only=True):
+class LoopPlan(Struct, frozen=True, kw_only=True):
     """What the client is to do."""
 
     actuator: str
-    per_px: float
+    units_per_px: float
     """Units of the actuator for an order of 1 px (a frame)."""
     relative: bool = False
     """The actuator is moved by the order, not to it."""
@@ -40,29 +40,29 @@ class Plan(Struct, frozen=True, kw_only=True):
     lockstep: bool = True
     release: int = 0
     """Let the bead out of the simulated camera's trap after so many frames; 0: there is none."""
-    dawdle_s: float = 0.0
+    random_delay_s: float = 0.0
     """Wait for up to so long at each frame, at random."""
 
 
-class Played(NamedTuple):
+class LoopRun(NamedTuple):
     """What came of it."""
 
     records: list[npt.NDArray[np.void]]
-    """For each gain, (N,) of `RECORD`; a loop that has lost its particle has fewer frames, or no more gains."""
+    """For each gain, (N,) of `LOOP_RECORD`; a loop that has lost its particle has fewer frames, or no more gains."""
     escaped: bool
     passed: int
     """Frames that went by unread."""
 
 
-def play(address: str, plan: Plan, results: Connection) -> None:
+def run_client(address: str, plan: LoopPlan, results: Connection) -> None:
     """Close the loop as planned, and send what came of it, or a text that says what went wrong."""
     try:
-        results.send(_play(address, plan))
+        results.send(_close_loop(address, plan))
     except LivetrackError as error:
         results.send(str(error))
 
 
-def _play(address: str, plan: Plan) -> Played:
+def _close_loop(address: str, plan: LoopPlan) -> LoopRun:
     records: list[npt.NDArray[np.void]] = []
     target = Target(address, lost_after_s=_PATIENCE_S, stale_after_s=_PATIENCE_S)
     with target, Remote(address) as remote:  # in this order: once Remote has heard the engine, Target hears it too
@@ -76,16 +76,16 @@ def _play(address: str, plan: Plan) -> Played:
                 if plan.lockstep and not records and not rows and seen.frame != 0:
                     raise TargetLostError(f"the first frame seen is {seen.frame}: not from the start")
                 place = seen.x - (seen.update.width - 1) / 2, seen.y - (seen.update.height - 1) / 2
-                if plan.dawdle_s:
-                    time.sleep(random.uniform(0, plan.dawdle_s))
+                if plan.random_delay_s:
+                    time.sleep(random.uniform(0, plan.random_delay_s))
                 order = controller.update(place, seen.dt_s)
-                move(plan.actuator, *(plan.per_px * order))
+                move(plan.actuator, *(plan.units_per_px * order))
                 rows.append((seen.frame, *place, *order, seen.x_std))
                 if len(rows) == plan.release:
                     remote.set_property("trap_stiffness_pn_um", 0.0)
                 if max(map(abs, place)) > plan.far_px or len(rows) == plan.frames:
                     break
-            records.append(np.array(rows, RECORD))
+            records.append(np.array(rows, LOOP_RECORD))
             if len(rows) < plan.frames:
-                return Played(records, True, target.passed)
-        return Played(records, False, target.passed)
+                return LoopRun(records, True, target.passed)
+        return LoopRun(records, False, target.passed)

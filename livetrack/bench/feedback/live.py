@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.bench.feedback.client import Plan, Played
-from livetrack.bench.feedback.session import PIXEL_UM, closed_loop, settings
-from livetrack.bench.result import Line
+from livetrack.bench.feedback.client import LoopPlan, LoopRun
+from livetrack.bench.feedback.session import PIXEL_UM, closed_loop, loop_settings
+from livetrack.bench.result import TargetResult
 from livetrack.calibrate import Medium
 from livetrack.control import Delay, LoopModel, effective_delay
 
-__all__ = ["hold", "live_lines"]
+__all__ = ["hold_bead", "live_results"]
 
 _FPS, _EXPOSURE_S = 500.0, 0.5e-3
 _BEAD = Medium()
@@ -24,8 +24,8 @@ _SETTLED = 250  # frames
 _TOLERANCE = 0.15
 
 
-def hold(seconds: float) -> npt.NDArray[np.void]:
-    """Hold a free bead for so long by moving the stage each frame; return the (N,) of `RECORD`.
+def hold_bead(seconds: float) -> npt.NDArray[np.void]:
+    """Hold a free bead for so long by moving the stage each frame; return the (N,) of `LOOP_RECORD`.
 
     Raises
     ------
@@ -36,15 +36,15 @@ def hold(seconds: float) -> npt.NDArray[np.void]:
         "fps": _FPS, "exposure_ms": 1e3 * _EXPOSURE_S, "diffusion_um2_s": _BEAD.diffusion_um2_s,
         "trap_stiffness_pn_um": _CATCH_PN_UM,
     }  # fmt: skip
-    plan = Plan(
-        actuator="stage", per_px=PIXEL_UM, relative=True, gains=[_GAIN], frames=round(seconds * _FPS) + _SETTLED,
+    plan = LoopPlan(
+        actuator="stage", units_per_px=PIXEL_UM, relative=True, gains=[_GAIN], frames=round(seconds * _FPS) + _SETTLED,
         lockstep=False, release=_SETTLED // 2,
     )  # fmt: skip
-    played: Played = closed_loop(settings(**simulated), plan)
-    return played.records[0][_SETTLED:]
+    run: LoopRun = closed_loop(loop_settings(**simulated), plan)
+    return run.records[0][_SETTLED:]
 
 
-def live_lines(record: npt.NDArray[np.void], seconds: float) -> list[Line]:
+def live_results(record: npt.NDArray[np.void], seconds: float) -> list[TargetResult]:
     """Return the lines of the table of targets."""
     place = np.stack([record["x"], record["y"]], axis=1)
     order = np.stack([record["u"], record["v"]], axis=1)
@@ -54,7 +54,7 @@ def live_lines(record: npt.NDArray[np.void], seconds: float) -> list[Line]:
     found, expected = sqrt(float(np.mean(place**2))), _expected(delay, error)
     passed = 1 - len(record) / float(record["frame"][-1] - record["frame"][0] + 1)
     return [
-        Line(
+        TargetResult(
             name=f"real time, {_FPS:g} frames/s: the loop's delay",
             definition="from the answer to a frame until a frame shows it, in frames, found from the loop's own record;"
             " at 0 the next frame shows it. The simulated camera makes each frame as the last one ends: 1 at best",
@@ -68,7 +68,7 @@ def live_lines(record: npt.NDArray[np.void], seconds: float) -> list[Line]:
             target="measured",
             met=True,
         ),
-        Line(
+        TargetResult(
             name=f"real time: a free 1 µm bead held for {seconds:g} s",
             definition=f"standard deviation along an axis, as measured, gain {_GAIN}, beside that of theory for the "
             "delay above",

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import structs
 
-from livetrack.bench.feedback.client import Plan
-from livetrack.bench.feedback.session import PIXEL_UM, closed_loop, settings
-from livetrack.bench.result import Line
+from livetrack.bench.feedback.client import LoopPlan
+from livetrack.bench.feedback.session import PIXEL_UM, closed_loop, loop_settings
+from livetrack.bench.result import TargetResult
 from livetrack.calibrate import Medium
 from livetrack.control import LoopModel
 
-__all__ = ["CASES", "Case", "Point", "edge_line", "lockstep_line", "run_case", "variance_error"]
+__all__ = ["CASES", "Case", "Point", "run_case", "stability_result", "variance_error", "variance_result"]
 
 _FPS = 500.0
 _BEAD = Medium()
@@ -44,14 +44,14 @@ class Case(NamedTuple):
             "diffusion_um2_s": model.diffusion * PIXEL_UM**2, "actuation_delay_frames": int(model.delay_frames),
             "trap_stiffness_pn_um": _BEAD.stiffness(model.corner_hz),
         }  # fmt: skip
-        return settings(**simulated)
+        return loop_settings(**simulated)
 
-    def plan(self, gains: Sequence[float], frames: int) -> Plan:
+    def plan(self, gains: Sequence[float], frames: int) -> LoopPlan:
         """Return what the client is to do."""
         action = self.model.action
-        return Plan(
+        return LoopPlan(
             actuator={"push": "flow", "step": "stage", "trap": "trap"}[action],
-            per_px=PIXEL_UM * _FPS if action == "push" else PIXEL_UM,
+            units_per_px=PIXEL_UM * _FPS if action == "push" else PIXEL_UM,
             relative=action == "step",
             gains=gains,
             frames=frames,
@@ -98,19 +98,17 @@ def run_case(case: Case, frames: int) -> list[Point]:
     LivetrackError
         The client has failed.
     """
-    played = closed_loop(case.overrides, case.plan(case.gains, frames + _SETTLED))
-    return [
-        _point(case.model, gain, record[_SETTLED:]) for gain, record in zip(case.gains, played.records, strict=False)
-    ]
+    run = closed_loop(case.overrides, case.plan(case.gains, frames + _SETTLED))
+    return [_point(case.model, gain, record[_SETTLED:]) for gain, record in zip(case.gains, run.records, strict=False)]
 
 
-def lockstep_line(case: Case, points: list[Point]) -> Line:
+def variance_result(case: Case, points: list[Point]) -> TargetResult:
     """Return the line of the table of targets."""
     worst = max((abs(point.ratio - 1) for point in points), default=inf)
     figures: dict[str, float | str | None] = {
         f"at {point.gain:g}": f"{point.ratio:.3f} ± {point.standard_error:.3f}" for point in points
     }
-    return Line(
+    return TargetResult(
         name=f"{case.name}: variance / formula {case.formula}",
         definition="measured variance of the raw positions in the loop over that of theory, by gain; lock-step at "
         f"{_FPS:g} frames/s, 1 µm bead in water, the localisation error that the rows state",
@@ -121,14 +119,14 @@ def lockstep_line(case: Case, points: list[Point]) -> Line:
     )
 
 
-def edge_line(case: Case) -> Line:
+def stability_result(case: Case) -> TargetResult:
     """Close the loop below and above the largest gain of theory: the first holds the bead, the second loses it."""
     edge = case.model.largest_gain()
     below, above = (
         closed_loop(case.overrides, case.plan([share * edge], _AT_EDGE)) for share in (1 - _EDGE, 1 + _EDGE)
     )
     lost_after = len(above.records[0]) if above.escaped else None
-    return Line(
+    return TargetResult(
         name=f"{case.name}: where it becomes unstable",
         definition=f"a loop 10 % below the largest stable gain of theory holds the bead for {_AT_EDGE} frames, one "
         "10 % above it swings until the bead is 10 px from the middle",

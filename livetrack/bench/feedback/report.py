@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from livetrack.bench.result import Line, target_table
+from livetrack.bench.result import TargetResult, target_table
 
 __all__ = ["Report", "markdown"]
 
@@ -15,7 +15,7 @@ class Report(Struct, frozen=True, kw_only=True):
     livetrack: str
     machine: str
     quick: bool
-    lines: list[Line]
+    lines: list[TargetResult]
 
 
 def markdown(report: Report) -> str:

@@ -7,11 +7,11 @@ from functools import partial
 from typing import NamedTuple
 
 from livetrack import __version__
-from livetrack.bench.feedback.live import hold, live_lines
-from livetrack.bench.feedback.lockstep import CASES, Case, edge_line, lockstep_line, run_case
+from livetrack.bench.feedback.live import hold_bead, live_results
+from livetrack.bench.feedback.lockstep import CASES, Case, run_case, stability_result, variance_result
 from livetrack.bench.feedback.report import Report
-from livetrack.bench.feedback.stiffness import CORNERS_HZ, stiffness_lines
-from livetrack.bench.result import Line
+from livetrack.bench.feedback.stiffness import CORNERS_HZ, stiffness_results
+from livetrack.bench.result import TargetResult
 from livetrack.bench.runner import check_parts, machine
 
 __all__ = ["PARTS", "run_feedback"]
@@ -56,11 +56,11 @@ def run_feedback(
         "edge": [_Piece(f"{case.name}, its edge", 0.5, partial(_edge, case)) for case in _EDGES],
         "live": [_Piece("real time", 3, partial(_live, _LIVE_S / share))],
         "stiffness": [
-            _Piece(f"stiffness, {corner} Hz", 0.2, partial(stiffness_lines, corner)) for corner in CORNERS_HZ
+            _Piece(f"stiffness, {corner} Hz", 0.2, partial(stiffness_results, corner)) for corner in CORNERS_HZ
         ],
     }
     pieces = [piece for part in PARTS if part in only for piece in parts[part]]
-    lines: list[Line] = []
+    lines: list[TargetResult] = []
     total, done = sum(piece.weight for piece in pieces), 0.0
     for piece in pieces:
         progress(done / total, piece.name)
@@ -78,16 +78,16 @@ class _Piece(NamedTuple):
     name: str
     weight: float
     """How long it takes beside the others."""
-    measure: Callable[[], list[Line]]
+    measure: Callable[[], list[TargetResult]]
 
 
-def _theory(case: Case, frames: int) -> list[Line]:
-    return [lockstep_line(case, run_case(case, frames))]
+def _theory(case: Case, frames: int) -> list[TargetResult]:
+    return [variance_result(case, run_case(case, frames))]
 
 
-def _edge(case: Case) -> list[Line]:
-    return [edge_line(case)]
+def _edge(case: Case) -> list[TargetResult]:
+    return [stability_result(case)]
 
 
-def _live(seconds: float) -> list[Line]:
-    return live_lines(hold(seconds), seconds)
+def _live(seconds: float) -> list[TargetResult]:
+    return live_results(hold_bead(seconds), seconds)

@@ -6,18 +6,18 @@ import multiprocessing
 import threading
 from typing import Any
 
-from livetrack.bench.feedback.client import Plan, Played, play
+from livetrack.bench.feedback.client import LoopPlan, LoopRun, run_client
 from livetrack.config import load_config
 from livetrack.errors import LivetrackError
 from livetrack.session.engine import Engine
 
-__all__ = ["PIXEL_UM", "SIDE_PX", "closed_loop", "settings"]
+__all__ = ["PIXEL_UM", "SIDE_PX", "closed_loop", "loop_settings"]
 
 SIDE_PX, PIXEL_UM = 32, 0.1
 _ADDRESSES = ("address", "preview_address", "command_address")
 
 
-def settings(**simulated: Any) -> list[str]:
+def loop_settings(**simulated: Any) -> list[str]:
     """Return overrides: one 1 µm bead in water, seen as a spot in the middle of a small image."""
     fixed: dict[str, Any] = {
         "width": SIDE_PX, "height": SIDE_PX, "pixel_size_um": PIXEL_UM, "count": 1, "spread": 0.0, "gradient": 0.0,
@@ -32,7 +32,7 @@ def settings(**simulated: Any) -> list[str]:
     ]
 
 
-def closed_loop(overrides: list[str], plan: Plan) -> Played:
+def closed_loop(overrides: list[str], plan: LoopPlan) -> LoopRun:
     """Run an engine here and the client in a process of its own, until the plan is fulfilled.
 
     Raises
@@ -44,7 +44,7 @@ def closed_loop(overrides: list[str], plan: Plan) -> Played:
     with Engine(load_config(None, overrides)) as engine:
         here, there = multiprocessing.get_context("spawn").Pipe()
         client = multiprocessing.get_context("spawn").Process(
-            target=play, args=(engine.publisher.address, plan, there), daemon=True
+            target=run_client, args=(engine.publisher.address, plan, there), daemon=True
         )
         client.start()
         there.close()
@@ -65,8 +65,8 @@ def closed_loop(overrides: list[str], plan: Plan) -> Played:
     (answer,) = answers
     if isinstance(answer, str):
         raise LivetrackError(f"the feedback client: {answer}")
-    played: Played = answer
-    return played
+    run: LoopRun = answer
+    return run
 
 
 def _toml(value: Any) -> str:

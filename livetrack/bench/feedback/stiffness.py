@@ -7,11 +7,11 @@ from math import pi, sqrt
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.bench.result import Line
+from livetrack.bench.result import TargetResult
 from livetrack.brownian import passage
 from livetrack.calibrate import Estimate, Medium, stiffness_from_spectrum, stiffness_from_variance
 
-__all__ = ["CORNERS_HZ", "stiffness_lines", "trajectories"]
+__all__ = ["CORNERS_HZ", "simulate_trajectories", "stiffness_results"]
 
 CORNERS_HZ = (10, 50, 200)
 
@@ -20,7 +20,7 @@ _INTERVAL_S, _ERROR_UM = 1e-3, 0.003
 _FRAMES = 60_000
 
 
-def trajectories(
+def simulate_trajectories(
     corner_hz: float, runs: int, frames: int, *, exposure_s: float, error_um: float, seed: int = 1
 ) -> npt.NDArray[np.float64]:
     """Return (runs, frames) positions along one axis of a bead in a trap, or a free one where the corner is 0, µm.
@@ -41,9 +41,9 @@ def trajectories(
     return seen.T + error_um * rng.standard_normal((runs, frames))
 
 
-def stiffness_lines(corner_hz: float, runs: int = 100) -> list[Line]:
+def stiffness_results(corner_hz: float, runs: int = 100) -> list[TargetResult]:
     """Return a line of the table of targets for each estimator, from `runs` traps of 60 s at 1 kHz."""
-    positions = trajectories(corner_hz, runs, _FRAMES, exposure_s=_INTERVAL_S, error_um=_ERROR_UM)
+    positions = simulate_trajectories(corner_hz, runs, _FRAMES, exposure_s=_INTERVAL_S, error_um=_ERROR_UM)
 
     def by_variance(x: npt.NDArray[np.float64]) -> Estimate:
         return stiffness_from_variance(x, _INTERVAL_S, _INTERVAL_S, _ERROR_UM, _BEAD)
@@ -57,12 +57,12 @@ def stiffness_lines(corner_hz: float, runs: int = 100) -> list[Line]:
     ]
 
 
-def _line(name: str, estimates: list[Estimate], truth: float) -> Line:
+def _line(name: str, estimates: list[Estimate], truth: float) -> TargetResult:
     values = np.array([each.value for each in estimates])
     covered = sum(each.interval[0] < truth < each.interval[1] for each in estimates)
     bias = float(values.mean() / truth - 1)
     share = covered / len(estimates)
-    return Line(
+    return TargetResult(
         name=f"trap stiffness: {name}",
         definition="1 µm bead in water, 60 s at 1 kHz, exposed all the time, localisation error 3 nm, 95 % intervals",
         n=len(estimates),

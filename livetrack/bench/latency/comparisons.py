@@ -14,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.bench.matching import GATE_PX
-from livetrack.bench.result import Line
+from livetrack.bench.result import TargetResult
 from livetrack.camera import load_driver
 from livetrack.linking import Linker
 from livetrack.localize import load_localizer
 from livetrack.particles import Rows
 from livetrack.tracker import Tracker
 
-__all__ = ["against_full_search", "against_trackpy"]
+__all__ = ["compare_with_full_search", "compare_with_trackpy"]
 
 _SIDE_PX, _COUNT, _FPS = 2048, 200, 100
 _LOOP = 12  # frames that are played to and fro
@@ -29,7 +29,7 @@ _ROUND = 90  # frames, after which all particles must be known
 _SEARCH_EVERY = 4  # frames
 
 
-def against_full_search(frames: int, step: Callable[[], None]) -> Line:
+def compare_with_full_search(frames: int, step: Callable[[], None]) -> TargetResult:
     """Return how much quicker following is than a full search of the same frames, and how their places differ."""
     following, searching = (
         Tracker(load_localizer(), Linker(5.0, 2, "velocity"), follow=follow) for follow in (True, False)
@@ -54,7 +54,7 @@ def against_full_search(frames: int, step: Callable[[], None]) -> Line:
     ratio = float(np.median(slow) / np.median(quick))
     difference = np.concatenate(differences)
     rms, rate = float(np.sqrt(np.mean(difference**2))), 1e3 / float(np.median(quick))
-    return Line(
+    return TargetResult(
         name=f"following against full search, {_SIDE_PX}x{_SIDE_PX} px, {_COUNT} particles",
         definition=f"find, fit and link the simulated camera's frames of 16 bits, {os.cpu_count()} cores, threads "
         f"chosen as in a session ({following.localizer.threads} and {searching.localizer.threads}); ratio of the "
@@ -77,7 +77,7 @@ def against_full_search(frames: int, step: Callable[[], None]) -> Line:
     )
 
 
-def against_trackpy(frames: Sequence[npt.NDArray[Any]], step: Callable[[], None]) -> list[Line]:
+def compare_with_trackpy(frames: Sequence[npt.NDArray[Any]], step: Callable[[], None]) -> list[TargetResult]:
     """Return how many times trackpy's frame rate the tracker reaches on the recording, with profile fit and without."""
     import trackpy
 
@@ -110,9 +110,9 @@ def against_trackpy(frames: Sequence[npt.NDArray[Any]], step: Callable[[], None]
 
 def _against_trackpy(
     what: str, ours_ms: npt.NDArray[np.float64], theirs_ms: npt.NDArray[np.float64], found: npt.NDArray[np.float64]
-) -> Line:
+) -> TargetResult:
     ratio = float(np.median(theirs_ms / ours_ms))
-    return Line(
+    return TargetResult(
         name=f"full frame, the recording: find and link against trackpy{what}",
         definition="model bead, full search, search radius 5 px, memory 3, against trackpy.locate(frame, 11, "
         "invert=True, minmass=20) and link_iter(search_range=5, memory=3); frame by frame in turns, median of the "

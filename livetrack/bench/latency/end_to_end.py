@@ -13,8 +13,8 @@ import numpy.typing as npt
 import zmq
 
 from livetrack.bench.latency.listener import END, FIRST, HOP, STAMPS, listen
-from livetrack.bench.latency.process import other_process
-from livetrack.bench.result import Line
+from livetrack.bench.latency.process import started_process
+from livetrack.bench.result import TargetResult
 from livetrack.camera import Frame
 from livetrack.config import load_config
 from livetrack.errors import LivetrackError
@@ -24,7 +24,7 @@ from livetrack.session.engine import Engine
 from livetrack.tracker import Tracker
 from livetrack.wire import HEADER
 
-__all__ = ["Case", "cases", "measure", "path_line"]
+__all__ = ["Case", "cases", "end_to_end_result", "measure_case"]
 
 _SLOW_FPS, _FAST_FPS = 25, 200
 _HEARD_S = 60.0  # that the other process may take to hear the first message
@@ -59,7 +59,7 @@ def cases() -> list[Case]:
     return [Case(side, count, fit) for fit in (True, False) for side in (64, 128, 512) for count in (1, 5, 100)]
 
 
-def measure(case: Case, frames: int, step: Callable[[], None]) -> npt.NDArray[np.void]:
+def measure_case(case: Case, frames: int, step: Callable[[], None]) -> npt.NDArray[np.void]:
     """Return (N,) of `STAMPS`, with the duration of bare inference in a field `inference` more.
 
     Half a frame time after each frame, so that both come upon a machine as idle, the network is run once more on the
@@ -67,7 +67,7 @@ def measure(case: Case, frames: int, step: Callable[[], None]) -> npt.NDArray[np
     bare socket. Where the engine had rehearsed the frame, the network is rehearsed too.
     """
     with Engine(load_config(None, _settings(case))) as engine:
-        network = _Network(engine.tracker)
+        network = _NetworkProbe(engine.tracker)
         with _client(engine.publisher.address) as (hops, results):
             inference: dict[int, int] = {}
 
@@ -90,12 +90,12 @@ def measure(case: Case, frames: int, step: Callable[[], None]) -> npt.NDArray[np
     return joined
 
 
-def path_line(case: Case, stamps: npt.NDArray[np.void]) -> Line:
+def end_to_end_result(case: Case, stamps: npt.NDArray[np.void]) -> TargetResult:
     """Return the case's line of the table."""
     floors = stamps["inference"] + stamps["bare"]
     added = _us(stamps["total"] - floors, 50)
     p99, floors_p99 = _us(stamps["total"], 99), _us(floors, 99)
-    return Line(
+    return TargetResult(
         name=case.name,
         definition="following, 16 bits; receipt of a frame to its receipt by a client in another process; added: the "
         "median, frame by frame, of that less bare inference (the same input and session, half a frame time later, "
@@ -141,7 +141,7 @@ def _settings(case: Case) -> list[str]:
     ]
 
 
-class _Network:
+class _NetworkProbe:
     """Listens in on the tracker: what the network is given for each frame, and whether that was rehearsed."""
 
     def __init__(self, tracker: Tracker) -> None:
@@ -184,7 +184,7 @@ def _client(address: str) -> Iterator[tuple[zmq.Socket[bytes], Connection]]:
     bare.bind("tcp://127.0.0.1:*")
     hops = bare.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()  # type: ignore[union-attr]
     try:
-        with other_process(listen, address, hops) as (_, here, _):
+        with started_process(listen, address, hops) as (_, here, _):
             until_s = time.monotonic() + _HEARD_S
             while not here.poll(0.02):
                 if time.monotonic() > until_s:

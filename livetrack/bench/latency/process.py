@@ -10,13 +10,13 @@ from multiprocessing.process import BaseProcess
 
 from livetrack.errors import LivetrackError
 
-__all__ = ["other_process"]
+__all__ = ["started_process"]
 
 _START_S = 120.0
 
 
 @contextmanager
-def other_process(target: Callable[..., None], *args: str) -> Iterator[tuple[BaseProcess, Connection, str]]:
+def started_process(target: Callable[..., None], *args: str) -> Iterator[tuple[BaseProcess, Connection, str]]:
     """Start another process with a pipe to here; yield it once it is ready, and its first word."""
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe()

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
-from livetrack.bench.latency.soak import Sample
-from livetrack.bench.result import Line, number, target_table
+from livetrack.bench.latency.soak import SoakSample
+from livetrack.bench.result import TargetResult, format_figure, target_table
 
 __all__ = ["Report", "markdown"]
 
@@ -20,11 +20,11 @@ class Report(Struct, frozen=True, kw_only=True):
     machine: str
     provider: str
     quick: bool
-    path: list[Line]
+    path: list[TargetResult]
     """The whole path, a line for each size and number of particles."""
-    against: list[Line]
+    against: list[TargetResult]
     """Beside full search and trackpy, and the soak."""
-    soak: list[Sample]
+    soak: list[SoakSample]
     """What became of it, piece by piece."""
 
 
@@ -53,12 +53,12 @@ def _head(report: Report) -> Iterator[str]:
     yield ""
 
 
-def _in_short(line: Line) -> Line:
+def _in_short(line: TargetResult) -> TargetResult:
     """Return a line of the path with the figures that its target is about."""
     return replace(line, figures={name: line.figures[name] for name in ("added_p50_us", "p99_us", "floors_p99_us")})
 
 
-def _path(lines: list[Line]) -> Iterator[str]:
+def _path(lines: list[TargetResult]) -> Iterator[str]:
     if not lines:
         return
     yield "## From receipt of a frame to a client in another process, µs"
@@ -69,8 +69,8 @@ def _path(lines: list[Line]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|"
     for line in lines:
         names = ("added_p50", "p50", "p99", "inference_p50", "bare_hop_p50", "floors_p99")
-        stages = ", ".join(number(line.figures[f"{each}_p50_us"]) for each in _STAGES)
-        values = " | ".join(number(line.figures[f"{each}_us"]) for each in names)
+        stages = ", ".join(format_figure(line.figures[f"{each}_p50_us"]) for each in _STAGES)
+        values = " | ".join(format_figure(line.figures[f"{each}_us"]) for each in names)
         yield f"| {line.name} | {values} | {stages} |"
     yield ""
 
@@ -78,7 +78,7 @@ def _path(lines: list[Line]) -> Iterator[str]:
 _STAGES = ("wait", "localize", "link", "publish", "hop")
 
 
-def _soak(samples: list[Sample]) -> Iterator[str]:
+def _soak(samples: list[SoakSample]) -> Iterator[str]:
     if not samples:
         return
     yield "## The soak, piece by piece"
@@ -86,8 +86,8 @@ def _soak(samples: list[Sample]) -> Iterator[str]:
     yield "| minutes | memory, MB | frames | missed | skipped | find p50, p99, ms | to the client p50, p99, most, ms |"
     yield "|---|---|---|---|---|---|---|"
     for each in samples:
-        find = ", ".join(number(us / 1e3) for us in (each.localize_p50_us, each.localize_p99_us))
-        total = ", ".join(number(us / 1e3) for us in (each.total_p50_us, each.total_p99_us, each.total_max_us))
+        find = ", ".join(format_figure(us / 1e3) for us in (each.localize_p50_us, each.localize_p99_us))
+        total = ", ".join(format_figure(us / 1e3) for us in (each.total_p50_us, each.total_p99_us, each.total_max_us))
         counts = f"{each.frames} | {each.missed} | {each.skipped}"
         yield f"| {each.minutes:.3g} | {each.rss_mb:.1f} | {counts} | {find} | {total} |"
     yield ""

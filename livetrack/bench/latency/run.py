@@ -7,12 +7,12 @@ from itertools import islice
 from pathlib import Path
 
 from livetrack import __version__
-from livetrack.bench.latency.comparisons import against_full_search, against_trackpy
-from livetrack.bench.latency.end_to_end import cases, measure, path_line
+from livetrack.bench.latency.comparisons import compare_with_full_search, compare_with_trackpy
+from livetrack.bench.latency.end_to_end import cases, end_to_end_result, measure_case
 from livetrack.bench.latency.report import Report
-from livetrack.bench.latency.soak import Sample, soak
-from livetrack.bench.latency.subscriber_load import readers
-from livetrack.bench.result import Line
+from livetrack.bench.latency.soak import SoakSample, soak
+from livetrack.bench.latency.subscriber_load import measure_subscriber_load
+from livetrack.bench.result import TargetResult
 from livetrack.bench.runner import check_parts, machine
 from livetrack.localize import load_localizer
 from livetrack.movies import open_movie
@@ -64,15 +64,15 @@ def run_latency(
     pairs = ("readers" in only) * _PAIRS // share
     total = len(some) * _PATH_FRAMES // share + ("following" in only) * _FOLLOWED // share + len(frames)
     bar = _Bar(progress, total + pairs * _PAIR_FRAMES)
-    path = [path_line(case, measure(case, _PATH_FRAMES // share, bar.step_of(case.name))) for case in some]
+    path = [end_to_end_result(case, measure_case(case, _PATH_FRAMES // share, bar.step_of(case.name))) for case in some]
     against = []
     if "following" in only:
-        against.append(against_full_search(_FOLLOWED // share, bar.step_of("following")))
+        against.append(compare_with_full_search(_FOLLOWED // share, bar.step_of("following")))
     if "recording" in only:
-        against += against_trackpy(frames, bar.step_of("the recording")) if frames else [_NOT_RECORDED]
+        against += compare_with_trackpy(frames, bar.step_of("the recording")) if frames else [_NOT_RECORDED]
     if pairs:
-        against.append(readers(pairs, bar.step_of("readers", _PAIR_FRAMES)))
-    samples: list[Sample] = []
+        against.append(measure_subscriber_load(pairs, bar.step_of("readers", _PAIR_FRAMES)))
+    samples: list[SoakSample] = []
     if soak_minutes:
         line, samples = soak(soak_minutes, lambda share: progress(share, f"soak, {soak_minutes:g} minutes"))
         against.append(line)
@@ -87,7 +87,7 @@ def run_latency(
     )
 
 
-_NOT_RECORDED = Line(
+_NOT_RECORDED = TargetResult(
     name="full frame, the recording: find and link against trackpy", definition="needs --recording bulk_water.tif",
     n=0, figures={}, target="at least 4 x the frame rate", met=None,
 )  # fmt: skip

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from livetrack.bench.latency.process import other_process
-from livetrack.bench.result import Line
+from livetrack.bench.latency.process import started_process
+from livetrack.bench.result import TargetResult
 from livetrack.client import Subscriber, Update
 from livetrack.config import load_config
 from livetrack.errors import LivetrackError
 from livetrack.session.engine import Engine
 
-__all__ = ["SAMPLES", "Sample", "soak", "soak_line"]
+__all__ = ["SAMPLES", "SoakSample", "soak", "soak_result"]
 
 SAMPLES = 30
 """Pieces that a soak is cut into; the first is the warm-up. Of half an hour each is a minute."""
@@ -30,7 +30,7 @@ _SILENCE_S = 10.0
 _TOLD = 100  # frames from one sign of progress to the next
 
 
-class Sample(Struct, frozen=True, kw_only=True):
+class SoakSample(Struct, frozen=True, kw_only=True):
     """One piece of a soak."""
 
     minutes: float
@@ -53,7 +53,7 @@ class Sample(Struct, frozen=True, kw_only=True):
     total_max_us: float
 
 
-def soak(minutes: float, progress: Callable[[float], None]) -> tuple[Line, list[Sample]]:
+def soak(minutes: float, progress: Callable[[float], None]) -> tuple[TargetResult, list[SoakSample]]:
     """Let a session run for so long in a process of its own, and listen to it from this one.
 
     Parameters
@@ -71,7 +71,7 @@ def soak(minutes: float, progress: Callable[[float], None]) -> tuple[Line, list[
     import psutil
 
     samples, totals = [], []
-    with other_process(_run) as (process, _, address), Subscriber(address, newest=False) as positions:
+    with started_process(_run) as (process, _, address), Subscriber(address, newest=False) as positions:
         memory = psutil.Process(process.pid).memory_info
         update, begin_s = _next(positions), time.monotonic()
         for number in range(1, SAMPLES + 1):
@@ -86,7 +86,7 @@ def soak(minutes: float, progress: Callable[[float], None]) -> tuple[Line, list[
             total, localize, particles, gap = np.array(noted).T
             totals.append(total)
             samples.append(
-                Sample(
+                SoakSample(
                     minutes=round((time.monotonic() - begin_s) / 60, 3),
                     rss_mb=round(memory().rss / 1e6, 1),
                     frames=len(noted),
@@ -100,15 +100,15 @@ def soak(minutes: float, progress: Callable[[float], None]) -> tuple[Line, list[
                     total_max_us=_us(total, 100),
                 )
             )
-    return soak_line(samples, totals), samples
+    return soak_result(samples, totals), samples
 
 
-def soak_line(samples: list[Sample], totals: list[npt.NDArray[np.int64]]) -> Line:
+def soak_result(samples: list[SoakSample], totals: list[npt.NDArray[np.int64]]) -> TargetResult:
     """Return the line of the table of targets; `totals` are the frames' durations of each piece, ns."""
     growth_mb = max(sample.rss_mb for sample in samples[1:]) - samples[0].rss_mb
     first, last = (_us(np.concatenate(some), 99) for some in (totals[:_ENDS], totals[-_ENDS:]))
     minutes = samples[-1].minutes
-    return Line(
+    return TargetResult(
         name=f"soak, {minutes:.3g} minutes, {_SIDE_PX}x{_SIDE_PX} px at {_FPS} frames/s, {_PARTICLES} particles, "
         "following",
         definition=f"growth: the most resident memory of the session's process after the first of {SAMPLES} pieces, "

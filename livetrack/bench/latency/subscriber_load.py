@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from livetrack.bench.latency.process import other_process
-from livetrack.bench.result import Line
+from livetrack.bench.latency.process import started_process
+from livetrack.bench.result import TargetResult
 from livetrack.client import Subscriber
 from livetrack.config import load_config
 from livetrack.errors import LivetrackError
 from livetrack.session.engine import Engine
 
-__all__ = ["readers"]
+__all__ = ["measure_subscriber_load"]
 
 _SIDE_PX, _PARTICLES, _FPS, _LOOP = 128, 5, 500, 16
 _BLOCK_S, _SETTLE_S = 3.0, 0.5
@@ -25,7 +25,7 @@ _MOST = 1.2
 _RESAMPLES = 10_000
 
 
-class Pair(NamedTuple):
+class SubscriberLoad(NamedTuple):
     """The p99 of one block with the readers, over that of one without, and what the stopped one said afterwards."""
 
     ratio: float
@@ -33,7 +33,7 @@ class Pair(NamedTuple):
     missed: int
 
 
-def readers(pairs: int, step: Callable[[], None]) -> Line:
+def measure_subscriber_load(pairs: int, step: Callable[[], None]) -> TargetResult:
     """Measure so many pairs of blocks, in either order by chance; `step` is called after each.
 
     Raises
@@ -42,21 +42,21 @@ def readers(pairs: int, step: Callable[[], None]) -> Line:
         The session does not start, or falls silent.
     """
     rng = np.random.default_rng(1)
-    done: list[Pair] = []
-    with other_process(_run) as (_, _, address), Subscriber(address, newest=False) as positions:
+    done: list[SubscriberLoad] = []
+    with started_process(_run) as (_, _, address), Subscriber(address, newest=False) as positions:
         for _ in range(pairs):
             done.append(_pair(address, positions, with_first=bool(rng.integers(2))))
             step()
     return _line(done, rng)
 
 
-def _pair(address: str, positions: Subscriber, *, with_first: bool) -> Pair:
+def _pair(address: str, positions: Subscriber, *, with_first: bool) -> SubscriberLoad:
     import psutil
 
     with (
-        other_process(_read, address) as (stopped, to_stopped, _),
-        other_process(_read, address) as (killed, to_killed, _),
-        other_process(_read, address) as (_, to_late, _),
+        started_process(_read, address) as (stopped, to_stopped, _),
+        started_process(_read, address) as (killed, to_killed, _),
+        started_process(_read, address) as (_, to_late, _),
     ):
         alone = 0.0 if with_first else _p99(positions, [])
         for each in (to_stopped, to_killed):
@@ -68,7 +68,7 @@ def _pair(address: str, positions: Subscriber, *, with_first: bool) -> Pair:
         for each in (to_stopped, to_late):
             each.send(time.perf_counter_ns())
         received, missed = to_stopped.recv()
-    return Pair(crowded / (alone or _p99(positions, [])), received, missed)
+    return SubscriberLoad(crowded / (alone or _p99(positions, [])), received, missed)
 
 
 def _p99(positions: Subscriber, deeds: list[tuple[float, Callable[[], None]]]) -> float:
@@ -89,11 +89,11 @@ def _p99(positions: Subscriber, deeds: list[tuple[float, Callable[[], None]]]) -
     return float(np.percentile(noted, 99))
 
 
-def _line(pairs: list[Pair], rng: np.random.Generator) -> Line:
+def _line(pairs: list[SubscriberLoad], rng: np.random.Generator) -> TargetResult:
     logs = np.log([pair.ratio for pair in pairs])
     means = rng.choice(logs, (_RESAMPLES, len(logs))).mean(axis=1)
     low, high = np.exp(np.percentile(means, (2.5, 97.5)))
-    return Line(
+    return TargetResult(
         name=f"readers stopped, killed and late: {_SIDE_PX}x{_SIDE_PX} px, {_PARTICLES} particles, {_FPS} frames/s",
         definition=f"paired blocks of {_BLOCK_S:g} s in either order: p99 from receipt of a frame to published, while "
         "of three readers of every message one is stopped, one is killed and one joins, over that with none of them; "

@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from livetrack.bench.linking.methods import OURS, SETTINGS
+from livetrack.bench.linking.methods import LIVETRACK, LIVETRACK_VELOCITY
 from livetrack.bench.linking.run import LinkingReport
-from livetrack.bench.linking.speed import MOTIONS, MotionCase
+from livetrack.bench.linking.speed import MOTIONS, Motion
 from livetrack.errors import UsageError, reason
 
 __all__ = ["draw"]
 
 _LOOKS = {
-    OURS: ("#c2410c", "o", 2.4),
-    SETTINGS: ("#ea8a5a", "o", 1.6),
+    LIVETRACK: ("#c2410c", "o", 2.4),
+    LIVETRACK_VELOCITY: ("#ea8a5a", "o", 1.6),
     "trackpy": ("#64748b", "v", 1.3),
     "laptrack": ("#6d28d9", "D", 1.3),
     "SciPy": ("#0e7490", "s", 1.3),
@@ -44,7 +44,7 @@ def draw(report: LinkingReport, path: Path) -> None:
             pyplot.close(figure)
 
 
-def _draw(axis: Any, report: LinkingReport, motion: MotionCase) -> None:
+def _draw(axis: Any, report: LinkingReport, motion: Motion) -> None:
     cases = [case for case in report.speed if case.motion == motion]
     for name, (colour, marker, width) in _LOOKS.items():
         points = [(case.count, us * 1e-3) for case in cases if (us := case.p50_us(name)) is not None]

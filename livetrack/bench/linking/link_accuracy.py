@@ -6,41 +6,43 @@ import warnings
 
 from msgspec import Struct
 
-from livetrack.bench.linking.methods import METHODS, OURS, SETTINGS, Ids, laptrack_movie, method_names
-from livetrack.bench.linking.scenes import SeenFrame
+from livetrack.bench.linking.methods import LIVETRACK, LIVETRACK_VELOCITY, METHODS, Ids, laptrack_movie, method_names
+from livetrack.bench.linking.scenes import ObservedFrame
 
-__all__ = ["Links", "correct_share", "measure_links"]
+__all__ = ["LinkAccuracy", "correct_fraction", "measure_link_accuracy"]
 
 
-class Links(Struct, frozen=True):
+class LinkAccuracy(Struct, frozen=True):
     """The share of correct links in one scene, by method; None where one gave up."""
 
     scene: str
     step: float
     memory: int
     pairs: int
-    shares: dict[str, float | None]
+    fractions: dict[str, float | None]
 
 
-def measure_links(name: str, step: float, scene: list[SeenFrame], radius: float, memory: int) -> Links:
+def measure_link_accuracy(
+    name: str, step: float, scene: list[ObservedFrame], radius: float, memory: int
+) -> LinkAccuracy:
     """Return the share for each method that gives ids."""
-    shares: dict[str, float | None] = {}
-    for method in (OURS, SETTINGS, "trackpy"):
+    fractions: dict[str, float | None] = {}
+    for method in (LIVETRACK, LIVETRACK_VELOCITY, "trackpy"):
         link = METHODS[method][1](radius, memory)
         try:
-            shares[method] = correct_share(scene, [_ids(link(frame.points)) for frame in scene])[0]
+            fractions[method] = correct_fraction(scene, [_ids(link(frame.points)) for frame in scene])[0]
         except Exception:  # noqa: BLE001  whatever a peer may raise
-            shares[method] = None
+            fractions[method] = None
     if "laptrack" in method_names():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             ids = laptrack_movie([frame.points for frame in scene], radius, memory)
-        shares["laptrack"] = correct_share(scene, ids)[0]
-    pairs = correct_share(scene, [frame.names for frame in scene])[1]
-    return Links(name, step, memory, pairs, shares)
+        fractions["laptrack"] = correct_fraction(scene, ids)[0]
+    pairs = correct_fraction(scene, [frame.names for frame in scene])[1]
+    return LinkAccuracy(name, step, memory, pairs, fractions)
 
 
-def correct_share(scene: list[SeenFrame], ids: list[Ids]) -> tuple[float, int]:
+def correct_fraction(scene: list[ObservedFrame], ids: list[Ids]) -> tuple[float, int]:
     """Return the share of particles seen in two frames in succession that kept their id, and how many those are."""
     before: dict[int, int] = {}
     kept = pairs = 0

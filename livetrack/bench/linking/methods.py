@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 from livetrack.linking import Linker
 
-__all__ = ["METHODS", "OURS", "SETTINGS", "Ids", "Link", "laptrack_movie", "method_names"]
+__all__ = ["LIVETRACK", "LIVETRACK_VELOCITY", "METHODS", "Ids", "Link", "laptrack_movie", "method_names"]
 
 Points = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
 Link = Callable[[Points], Ids | None]
 """Takes the points of the next frame; returns their ids, None where a method gives none."""
 
-OURS, SETTINGS = "livetrack", "livetrack, velocity"
+LIVETRACK, LIVETRACK_VELOCITY = "livetrack", "livetrack, velocity"
 
 
 def _linker(radius: float, memory: int) -> Link:
@@ -72,8 +72,8 @@ def _scipy(radius: float, memory: int) -> Link:
 
 
 METHODS: dict[str, tuple[str, Callable[[float, int], Link]]] = {
-    OURS: ("Linker(radius, memory), the defaults", _linker),
-    SETTINGS: ('Linker(radius, memory, "velocity"), as the settings have it', _velocity),
+    LIVETRACK: ("Linker(radius, memory), the defaults", _linker),
+    LIVETRACK_VELOCITY: ('Linker(radius, memory, "velocity"), as the settings have it', _velocity),
     "trackpy": ("trackpy.linking.link_iter with its defaults", _trackpy),
     "SciPy": ("linear_sum_assignment of all squared distances, cut at the squared radius; no ids, no memory", _scipy),
 }

@@ -7,11 +7,11 @@ import numpy.typing as npt
 
 from livetrack.linking import Linker
 
-__all__ = ["KINDS", "count_optimal"]
+__all__ = ["PATTERNS", "count_optimal"]
 
 Points = npt.NDArray[np.float64]
 
-KINDS = ("scattered", "jittered", "contracting grid", "rigid drift", "whole numbers")
+PATTERNS = ("scattered", "jittered", "contracting grid", "rigid drift", "whole numbers")
 
 
 def count_optimal(kind: str, cases: int, seed: int = 7) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from livetrack.bench.linking.run import LinkingReport
-from livetrack.bench.linking.speed import MOTIONS, Times
-from livetrack.bench.result import number, target_table
+from livetrack.bench.linking.speed import MOTIONS, MethodTime
+from livetrack.bench.result import format_figure, target_table
 
 __all__ = ["markdown"]
 
@@ -46,20 +46,20 @@ def _times(report: LinkingReport) -> Iterator[str]:
 
 
 def _links(report: LinkingReport) -> Iterator[str]:
-    methods = list(report.links[0].shares)
+    methods = list(report.links[0].fractions)
     yield "## Share of correct links, 500 particles, 5 % missed"
     yield ""
     yield f"| particles | spacings a frame | {' | '.join(methods)} |"
     yield "|---" * (2 + len(methods)) + "|"
     for each in report.links:
-        values = " | ".join("raises" if share is None else f"{share:.3f}" for share in each.shares.values())
+        values = " | ".join("raises" if share is None else f"{share:.3f}" for share in each.fractions.values())
         yield f"| {each.scene} | {each.step:g} | {values} |"
     yield ""
 
 
-def _time(times: Times | None) -> str:
+def _time(times: MethodTime | None) -> str:
     if times is None:
         return "not tried"
     if times.p50_us is None or times.p99_us is None:
         return f"raises {times.why}"
-    return f"{number(times.p50_us)} / {number(times.p99_us)}"
+    return f"{format_figure(times.p50_us)} / {format_figure(times.p99_us)}"

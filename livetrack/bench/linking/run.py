@@ -8,12 +8,12 @@ from importlib.metadata import PackageNotFoundError, version
 from msgspec import Struct
 
 from livetrack import __version__
-from livetrack.bench.linking.link_accuracy import Links, measure_links
-from livetrack.bench.linking.methods import OURS, SETTINGS, method_names
-from livetrack.bench.linking.optimum import KINDS, count_optimal
+from livetrack.bench.linking.link_accuracy import LinkAccuracy, measure_link_accuracy
+from livetrack.bench.linking.methods import LIVETRACK, LIVETRACK_VELOCITY, method_names
+from livetrack.bench.linking.optimum import PATTERNS, count_optimal
 from livetrack.bench.linking.scenes import brownian, directed
-from livetrack.bench.linking.speed import COUNTS, MOTIONS, RADIUS_STEPS, Speed, measure_speed
-from livetrack.bench.result import Line
+from livetrack.bench.linking.speed import COUNTS, MOTIONS, RADIUS_STEPS, FrameTimes, measure_speed
+from livetrack.bench.result import TargetResult
 from livetrack.bench.runner import machine
 
 __all__ = ["LinkingReport", "run_linking"]
@@ -30,9 +30,9 @@ class LinkingReport(Struct, frozen=True):
     versions: dict[str, str]
     quick: bool
     methods: dict[str, str]
-    targets: list[Line]
-    speed: list[Speed]
-    links: list[Links]
+    targets: list[TargetResult]
+    speed: list[FrameTimes]
+    links: list[LinkAccuracy]
 
 
 def run_linking(
@@ -60,42 +60,42 @@ def run_linking(
     progress(done / total, "correct links")
     links = [*_all_links()]
     progress(1 - 1 / total, "the least cost")
-    optimal = {kind: count_optimal(kind, cases // len(KINDS)) for kind in KINDS}
+    optimal = {kind: count_optimal(kind, cases // len(PATTERNS)) for kind in PATTERNS}
     return LinkingReport(
         livetrack=__version__,
         machine=machine(),
         versions=_versions("numpy", "numba", "scipy", "trackpy", "laptrack"),
         quick=quick,
         methods=method_names(),
-        targets=[*_speed_lines(speed), _optimal_line(optimal, cases // len(KINDS)), *_link_lines(links)],
+        targets=[*_speed_lines(speed), _optimal_line(optimal, cases // len(PATTERNS)), *_link_lines(links)],
         speed=speed,
         links=links,
     )
 
 
-def _all_links() -> Iterator[Links]:
+def _all_links() -> Iterator[LinkAccuracy]:
     for step in (0.3, 0.6):
         scene = directed(_PARTICLES, _FRAMES, step, missed=_MISSED, seed=1)
-        yield measure_links("directed", step, scene, _RADIUS, _MEMORY)
+        yield measure_link_accuracy("directed", step, scene, _RADIUS, _MEMORY)
     for step in (0.2, 0.5):
         scene = brownian(_PARTICLES, _FRAMES, step, missed=_MISSED, spurious=_MISSED, seed=1)
-        yield measure_links("Brownian, 5 % spurious", step, scene, _RADIUS, _MEMORY)
+        yield measure_link_accuracy("Brownian, 5 % spurious", step, scene, _RADIUS, _MEMORY)
 
 
 _TURNS = f"search radius {RADIUS_STEPS:g} rms steps, all methods in turns on each scene, median over their frames"
 
 
-def _speed_lines(speed: list[Speed]) -> Iterator[Line]:
+def _speed_lines(speed: list[FrameTimes]) -> Iterator[TargetResult]:
     for case in speed:
         motion, count = case.motion, case.count
-        ours, settings = case.p50_us(OURS), case.p50_us(SETTINGS)
+        ours, settings = case.p50_us(LIVETRACK), case.p50_us(LIVETRACK_VELOCITY)
         frames = case.times[0].frames
         if ours is None or count < 100:
             continue
         if not motion.memory and count <= 1000:
             theirs = case.p50_us("trackpy")
             faster = None if theirs is None else theirs / ours
-            yield Line(
+            yield TargetResult(
                 name=f"Brownian, step {motion.step:g}, {count:,} particles, against trackpy",
                 definition=_TURNS, n=frames,
                 figures={"faster": faster, "us": ours, "trackpy_us": theirs, "velocity_us": settings},
@@ -104,15 +104,15 @@ def _speed_lines(speed: list[Speed]) -> Iterator[Line]:
             continue
         most = float(count) if motion.memory else 3000.0
         lossy = ", 2 % missed, 2 % spurious, memory 2" if motion.memory else ""
-        yield Line(
+        yield TargetResult(
             name=f"Brownian, step {motion.step:g}{lossy}, {count:,} particles",
             definition=_TURNS, n=frames, figures={"us": ours, "velocity_us": settings},
             target=f"at most {most:,.0f} µs", met=ours <= most,
         )  # fmt: skip
 
 
-def _optimal_line(optimal: dict[str, int], cases: int) -> Line:
-    return Line(
+def _optimal_line(optimal: dict[str, int], cases: int) -> TargetResult:
+    return TargetResult(
         name="the least cost",
         definition="cost of the links of random pairs of frames against SciPy's optimum of the augmented matrix",
         n=cases * len(optimal),
@@ -122,18 +122,18 @@ def _optimal_line(optimal: dict[str, int], cases: int) -> Line:
     )
 
 
-def _link_lines(links: list[Links]) -> Iterator[Line]:
+def _link_lines(links: list[LinkAccuracy]) -> Iterator[TargetResult]:
     least = {("directed", 0.3): 0.96, ("directed", 0.6): 0.85}
     for each in links:
         if (target := least.get((each.scene, each.step))) is None:
             continue
-        share = each.shares[SETTINGS]
-        yield Line(
+        share = each.fractions[LIVETRACK_VELOCITY]
+        yield TargetResult(
             name=f"correct links, directed, {each.step:g} spacings a frame",
             definition=f"{_PARTICLES} particles, {_FRAMES} frames, {_MISSED:.0%} missed, search radius {_RADIUS:g} "
             f"spacings, memory {_MEMORY}; of particles seen in two frames in succession, the share that kept their id",
             n=each.pairs,
-            figures={"velocity": share, "Brownian": each.shares[OURS]},
+            figures={"velocity": share, "Brownian": each.fractions[LIVETRACK]},
             target=f"at least {target:.2f}",
             met=share is not None and share >= target,
         )

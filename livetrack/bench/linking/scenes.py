@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SeenFrame", "brownian", "directed"]
+__all__ = ["ObservedFrame", "brownian", "directed"]
 
 
-class SeenFrame(NamedTuple):
+class ObservedFrame(NamedTuple):
     """What is seen in one frame, in random order."""
 
     points: npt.NDArray[np.float64]
@@ -21,7 +21,7 @@ class SeenFrame(NamedTuple):
 
 def brownian(
     count: int, frames: int, step: float, *, missed: float = 0.0, spurious: float = 0.0, seed: int
-) -> list[SeenFrame]:
+) -> list[ObservedFrame]:
     """Return Brownian particles whose displacements have the rms length `step`.
 
     A share `missed` of them is not seen in a frame, and a share `spurious` more are seen that are none.
@@ -31,7 +31,7 @@ def brownian(
     return _seen(steps, missed, spurious, rng)
 
 
-def directed(count: int, frames: int, step: float, *, missed: float = 0.0, seed: int) -> list[SeenFrame]:
+def directed(count: int, frames: int, step: float, *, missed: float = 0.0, seed: int) -> list[ObservedFrame]:
     """Return particles that each go `step` a frame, straight on, in a direction of their own."""
     rng = np.random.default_rng(seed)
     angle = rng.random(count) * 2 * np.pi
@@ -39,7 +39,9 @@ def directed(count: int, frames: int, step: float, *, missed: float = 0.0, seed:
     return _seen(steps, missed, 0.0, rng)
 
 
-def _seen(steps: npt.NDArray[np.float64], missed: float, spurious: float, rng: np.random.Generator) -> list[SeenFrame]:
+def _seen(
+    steps: npt.NDArray[np.float64], missed: float, spurious: float, rng: np.random.Generator
+) -> list[ObservedFrame]:
     """Let particles go from random places; one that leaves comes in at the other side, under a new name."""
     count = steps.shape[1]
     side = count**0.5
@@ -56,5 +58,5 @@ def _seen(steps: npt.NDArray[np.float64], missed: float, spurious: float, rng: n
         points = np.concatenate([place[seen], false])
         known = np.concatenate([names[seen], np.full(len(false), -1)])
         order = rng.permutation(len(points))
-        scene.append(SeenFrame(points[order], known[order]))
+        scene.append(ObservedFrame(points[order], known[order]))
     return scene

@@ -10,9 +10,9 @@ import numpy as np
 from msgspec import Struct
 
 from livetrack.bench.linking.methods import METHODS, laptrack_movie, method_names
-from livetrack.bench.linking.scenes import SeenFrame, brownian
+from livetrack.bench.linking.scenes import ObservedFrame, brownian
 
-__all__ = ["COUNTS", "MOTIONS", "RADIUS_STEPS", "MotionCase", "Speed", "Times", "measure_speed"]
+__all__ = ["COUNTS", "MOTIONS", "RADIUS_STEPS", "FrameTimes", "MethodTime", "Motion", "measure_speed"]
 
 COUNTS = (10, 100, 1000, 10_000)
 RADIUS_STEPS = 2.5  # two in a thousand go farther
@@ -22,7 +22,7 @@ _LAPTRACK_FRAMES = 8
 _MOST = {"SciPy": 1000, "laptrack": 1000}  # particles: beyond, a frame takes seconds
 
 
-class MotionCase(Struct, frozen=True):
+class Motion(Struct, frozen=True):
     """What the particles do."""
 
     step: float
@@ -32,10 +32,10 @@ class MotionCase(Struct, frozen=True):
     memory: int = 0
 
 
-MOTIONS = (MotionCase(0.2), MotionCase(0.5, missed=0.02, spurious=0.02, memory=2))
+MOTIONS = (Motion(0.2), Motion(0.5, missed=0.02, spurious=0.02, memory=2))
 
 
-class Times(Struct, frozen=True):
+class MethodTime(Struct, frozen=True):
     """Of one method; None where it gave up."""
 
     method: str
@@ -45,19 +45,19 @@ class Times(Struct, frozen=True):
     why: str = ""
 
 
-class Speed(Struct, frozen=True):
+class FrameTimes(Struct, frozen=True):
     """All methods at one number of particles."""
 
-    motion: MotionCase
+    motion: Motion
     count: int
-    times: list[Times]
+    times: list[MethodTime]
 
     def p50_us(self, method: str) -> float | None:
         """Return the median time of a frame."""
         return next((each.p50_us for each in self.times if each.method == method), None)
 
 
-def measure_speed(motion: MotionCase, count: int, *, repeats: int, step: Callable[[], None]) -> Speed:
+def measure_speed(motion: Motion, count: int, *, repeats: int, step: Callable[[], None]) -> FrameTimes:
     """Return the times of all methods that are here, over `repeats` scenes; `step` is called after each."""
     methods = {name: list[float]() for name in method_names() if count <= _MOST.get(name, count)}
     gave_up: dict[str, str] = {}
@@ -69,11 +69,11 @@ def measure_speed(motion: MotionCase, count: int, *, repeats: int, step: Callabl
         if "laptrack" in methods:
             methods["laptrack"].append(_laptrack_us(scene[:_LAPTRACK_FRAMES], motion))
         step()
-    return Speed(motion, count, [_times(name, us, gave_up.get(name, "")) for name, us in methods.items()])
+    return FrameTimes(motion, count, [_times(name, us, gave_up.get(name, "")) for name, us in methods.items()])
 
 
 def _take_turns(
-    scene: list[SeenFrame], motion: MotionCase, methods: dict[str, list[float]], gave_up: dict[str, str]
+    scene: list[ObservedFrame], motion: Motion, methods: dict[str, list[float]], gave_up: dict[str, str]
 ) -> None:
     """Add the time of each frame, in µs, to `methods`; note which `gave_up`, and why."""
     for name, (_, make) in METHODS.items():
@@ -91,7 +91,7 @@ def _take_turns(
                 methods[name].append((time.perf_counter_ns() - started) * 1e-3)
 
 
-def _laptrack_us(scene: list[SeenFrame], motion: MotionCase) -> float:
+def _laptrack_us(scene: list[ObservedFrame], motion: Motion) -> float:
     movie = [frame.points for frame in scene]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -101,7 +101,7 @@ def _laptrack_us(scene: list[SeenFrame], motion: MotionCase) -> float:
     return (time.perf_counter_ns() - started) * 1e-3 / len(movie)
 
 
-def _times(method: str, us: list[float], why: str) -> Times:
+def _times(method: str, us: list[float], why: str) -> MethodTime:
     if why or not us:
-        return Times(method, len(us), None, None, why)
-    return Times(method, len(us), float(np.median(us)), float(np.percentile(us, 99)))
+        return MethodTime(method, len(us), None, None, why)
+    return MethodTime(method, len(us), float(np.median(us)), float(np.percentile(us, 99)))

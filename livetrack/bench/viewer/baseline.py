@@ -11,13 +11,13 @@ from pyqtgraph.Qt import QtCore, QtGui, QtWidgets
 
 from livetrack.bench.viewer.scene import TAILS, Frame
 
-__all__ = ["Bare"]
+__all__ = ["BaselineView"]
 
 _COLOURS = 12
 _LEVELS = 150.0, 320.0
 
 
-class Bare(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
+class BaselineView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no types
     """One image item, one scatter item whose pens are made once, one item for all tails with a connect array.
 
     `whole`: draw the picture with all its pixels and bits; else the small one of 8 bits that the engine sends.

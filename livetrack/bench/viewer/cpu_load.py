@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from livetrack.bench.result import Line
-from livetrack.bench.viewer.harness import SIDE, stand
+from livetrack.bench.result import TargetResult
+from livetrack.bench.viewer.harness import SIDE, window_harness
 from livetrack.bench.viewer.scene import MARKERS, TAILS, Scene
 from livetrack.viewer.app import give_way
 from livetrack.viewer.qt import QtCore
 
-__all__ = ["busy_line"]
+__all__ = ["refresh_under_load"]
 
 _FPS = 30
 _SIDE_PX = 512
 _SETTLE_S = 2.0
 
 
-def busy_line(app: Any, seconds: float) -> Line:
+def refresh_under_load(app: Any, seconds: float) -> TargetResult:
     """Return the refreshes of each second with a process that never rests on each core."""
     spawn = multiprocessing.get_context("spawn")
     others = [spawn.Process(target=_spin, daemon=True) for _ in range(os.cpu_count() or 1)]
@@ -31,7 +31,7 @@ def busy_line(app: Any, seconds: float) -> Line:
     give_way()  # as the window's own process does
     rates: list[int] = []
     try:
-        with stand(app, fps=_FPS) as window:
+        with window_harness(app, fps=_FPS) as window:
             window.feed(Scene(_SIDE_PX).next)
             look = QtCore.QTimer()
             look.timeout.connect(lambda: rates.append(window.window.scene.fps(time.perf_counter())))
@@ -45,7 +45,7 @@ def busy_line(app: Any, seconds: float) -> Line:
             other.kill()
             other.join()
     rates = rates[round(_SETTLE_S) :]
-    return Line(
+    return TargetResult(
         name=f"refreshes a second, {len(others)} busy processes on {os.cpu_count()} cores",
         definition=f"{_SIDE_PX}x{_SIDE_PX} px, {MARKERS:,} markers, {TAILS} tails, viewport {SIDE}x{SIDE}, all panels "
         f"open, a new frame for each of {_FPS} refreshes a second; counted second by second",

@@ -14,13 +14,13 @@ from livetrack.viewer.data.streams import News
 from livetrack.viewer.qt import QtCore
 from livetrack.viewer.window import Window
 
-__all__ = ["SIDE", "Stand", "stand"]
+__all__ = ["SIDE", "WindowHarness", "window_harness"]
 
 SIDE = 1000
 """Of the viewport, px."""
 
 
-class Stand:
+class WindowHarness:
     """A window, and what it is fed with."""
 
     def __init__(self, window: Window, feed: _Feed) -> None:
@@ -33,7 +33,7 @@ class Stand:
 
 
 @contextmanager
-def stand(app: Any, fps: float) -> Iterator[Stand]:
+def window_harness(app: Any, fps: float) -> Iterator[WindowHarness]:
     """Open a window whose picture is `SIDE` x `SIDE` px, with all its panels; it refreshes `fps` times a second."""
     with tempfile.TemporaryDirectory() as folder:
         store = QtCore.QSettings(str(Path(folder) / "store.ini"), QtCore.QSettings.Format.IniFormat)
@@ -48,7 +48,7 @@ def stand(app: Any, fps: float) -> Iterator[Stand]:
             window.resize(window.width() + SIDE - view.width(), window.height() + SIDE - view.height())
             app.processEvents()
         try:
-            yield Stand(window, feed)
+            yield WindowHarness(window, feed)
         finally:
             window.close()
 

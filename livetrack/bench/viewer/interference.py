@@ -14,13 +14,13 @@ from contextlib import contextmanager
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.bench.result import Line
+from livetrack.bench.result import TargetResult
 from livetrack.camera import Frame
 from livetrack.config import load_config
 from livetrack.particles import Rows
 from livetrack.session.engine import Engine
 
-__all__ = ["beside_line"]
+__all__ = ["engine_interference"]
 
 _SIDE_PX, _FPS, _COUNT = 512, 30, 60
 _SETTLE_S = 4.0  # until the window is open, or gone
@@ -28,7 +28,7 @@ _MOST = 1.2
 _DRAWS = 2000  # of the bootstrap
 
 
-def beside_line(pairs: int, seconds: float) -> Line:
+def engine_interference(pairs: int, seconds: float) -> TargetResult:
     """Return the factors by which p50 and p99 rise, with their 95 % intervals over the pairs."""
     latencies: list[float] = []
     lock = threading.Lock()
@@ -74,7 +74,7 @@ def beside_line(pairs: int, seconds: float) -> Line:
             f"p{percent}_low": low,
             f"p{percent}_high": high,
         }
-    return Line(
+    return TargetResult(
         name="the engine's latency with the window open",
         definition=f"receipt to published, simulated camera {_SIDE_PX}x{_SIDE_PX}, {_COUNT} particles, {_FPS} frames a "
         f"second, full search; pairs of {seconds:g} s with a window and without one in turns; 95 % bootstrap interval "

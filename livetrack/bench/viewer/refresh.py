@@ -9,28 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from livetrack.bench.result import Line
-from livetrack.bench.viewer.baseline import Bare
-from livetrack.bench.viewer.harness import SIDE, stand
+from livetrack.bench.result import TargetResult
+from livetrack.bench.viewer.baseline import BaselineView
+from livetrack.bench.viewer.harness import SIDE, window_harness
 from livetrack.bench.viewer.scene import MARKERS, TAIL_POINTS, TAILS, Frame, Scene
 from livetrack.viewer.window import Window
 
-__all__ = ["refresh_line"]
+__all__ = ["refresh_time"]
 
 _WARM = TAIL_POINTS + 5  # until the tails have their length
 _MOST = 1.3
 
 
-def refresh_line(app: Any, side_px: int, frames: int) -> Line:
+def refresh_time(app: Any, side_px: int, frames: int) -> TargetResult:
     """Return how long a refresh takes, by the processor's clock and on the wall, beside two bare ones."""
     scene = Scene(side_px)
-    peers = [Bare(whole=False), Bare(whole=True)]
+    peers = [BaselineView(whole=False), BaselineView(whole=True)]
     for peer in peers:
         peer.resize(SIDE, SIDE)
         peer.show()
     app.processEvents()
     times: dict[str, list[tuple[float, float]]] = {"window": [], "bare": [], "bare_whole": []}
-    with stand(app, fps=0.01) as window:
+    with window_harness(app, fps=0.01) as window:
         for _ in range(_WARM + frames):
             frame = scene.next()
             window.feed(partial(_same, frame))
@@ -51,7 +51,7 @@ def refresh_line(app: Any, side_px: int, frames: int) -> Line:
         "ratio_whole": float(np.median(spent["window"][:, 0] / spent["bare_whole"][:, 0])),
         "ratio_wall": float(np.median(spent["window"][:, 1] / spent["bare"][:, 1])),
     }
-    return Line(
+    return TargetResult(
         name=f"refresh, {side_px}x{side_px} px, {MARKERS:,} markers, {TAILS} tails of {TAIL_POINTS}",
         definition=f"from a message's content to painted pixels, viewport {SIDE}x{SIDE}, processor time of the "
         "thread, in turns with the bare technique on the same frame: one image item with the same 8-bit picture, one "
@@ -72,7 +72,7 @@ def _refresh(window: Window) -> None:
     window.body.view.viewport().repaint()
 
 
-def _draw(peer: Bare, frame: Frame) -> None:
+def _draw(peer: BaselineView, frame: Frame) -> None:
     peer.show_frame(frame)
     peer.viewport().repaint()
 

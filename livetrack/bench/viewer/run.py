@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection
 
 from livetrack import __version__
-from livetrack.bench.result import Line
+from livetrack.bench.result import TargetResult
 from livetrack.bench.runner import check_parts, machine
 from livetrack.bench.viewer.report import Report
 
@@ -49,22 +49,22 @@ def run_window(
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     import pyqtgraph
 
-    from livetrack.bench.viewer.cpu_load import busy_line
-    from livetrack.bench.viewer.interference import beside_line
-    from livetrack.bench.viewer.refresh import refresh_line
+    from livetrack.bench.viewer.cpu_load import refresh_under_load
+    from livetrack.bench.viewer.interference import engine_interference
+    from livetrack.bench.viewer.refresh import refresh_time
 
     app = pyqtgraph.mkQApp("livetrack")
     app.setStyle("Fusion")
     share = _QUICK if quick else 1
-    lines: list[Line] = []
+    lines: list[TargetResult] = []
     for number, part in enumerate(only):
         progress(number / len(only), part)
         if part == "refresh":
-            lines += [refresh_line(app, side, _FRAMES // share) for side in _SIDES_PX]
+            lines += [refresh_time(app, side, _FRAMES // share) for side in _SIDES_PX]
         elif part == "busy":
-            lines.append(busy_line(app, _BUSY_S / share))
+            lines.append(refresh_under_load(app, _BUSY_S / share))
         else:
-            lines.append(beside_line(max(2, _PAIRS // share), _PAIR_S / share))
+            lines.append(engine_interference(max(2, _PAIRS // share), _PAIR_S / share))
     return Report(
         livetrack=__version__,
         machine=machine(),

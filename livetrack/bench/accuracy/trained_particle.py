@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from livetrack.bench.result import Line
+from livetrack.bench.result import TargetResult
 from livetrack.errors import ModelError
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.training.isolated_accuracy import measure_isolated
 from livetrack.training.recipe import Recipe
 
-__all__ = ["FAMILIES", "new_type"]
+__all__ = ["FAMILIES", "trained_particle"]
 
 FAMILIES = {"rod": "recipe", "template": "template"}
 """Families that are trained by users, and what from."""
@@ -19,7 +19,7 @@ _SNRS = (5.0, 10.0, 20.0, 50.0, 100.0)
 _MOST, _MINUTES = 1.3, 30.0
 
 
-def new_type(localizer: NetworkLocalizer, name: str, count: int) -> Line:
+def trained_particle(localizer: NetworkLocalizer, name: str, count: int) -> TargetResult:
     """Return the largest error over the bound, for `count` isolated particles an SNR, and the minutes of training.
 
     Raises
@@ -34,7 +34,7 @@ def new_type(localizer: NetworkLocalizer, name: str, count: int) -> Line:
         raise ModelError(f"model {name}: its recipe is one of another livetrack: {error}; train it again") from None
     reached = measure_isolated(localizer, recipe, _SNRS, count)
     worst = max(reached, key=lambda each: each.over_bound)
-    return Line(
+    return TargetResult(
         name=f"{name}: a new particle type by {FAMILIES[card.family]}",
         definition="one particle of the model's recipe in 64x64 px, drawn by livetrack.optics; additive white noise, "
         "SNR = extreme / its standard deviation; RMSE per axis of error / bound, gate 3 px; bound with height and "
