@@ -1,6 +1,6 @@
 """Keys with which an engine is reached from other machines, by those who have one: ZeroMQ's CURVE.
 
-`make_keys` fills a folder: `engine/` stays on the engine's machine, a copy of `client/` goes to each of the others.
+`generate_keys` fills a folder: `engine/` stays on the engine's machine, a copy of `client/` goes to each of the others.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import zmq
 
 from livetrack.errors import LivetrackError, UsageError, reason
 
-__all__ = ["ENVIRONMENT", "lock", "make_keys", "trusted_clients", "unlock"]
+__all__ = ["ENVIRONMENT", "generate_keys", "secure_client", "secure_server", "trusted_clients"]
 
 ENVIRONMENT = "LIVETRACK_KEYS"
 """Names the folder of a client's keys, for programs that are not told otherwise."""
@@ -20,7 +20,7 @@ ENVIRONMENT = "LIVETRACK_KEYS"
 _KEY_LENGTH = 40  # characters, in ZeroMQ's Z85
 
 
-def make_keys(folder: str | Path) -> None:
+def generate_keys(folder: str | Path) -> None:
     """Make a pair of keys for the engine and one for its clients.
 
     Raises
@@ -45,7 +45,7 @@ def make_keys(folder: str | Path) -> None:
         raise UsageError(f"{folder}: keys cannot be written there: {reason(error)}") from None
 
 
-def lock(socket: zmq.Socket[bytes], folder: str | Path) -> None:
+def secure_server(socket: zmq.Socket[bytes], folder: str | Path) -> None:
     """Let nobody in at `socket`, which is yet to be bound, but with the engine's key of `folder` and one of their own.
 
     Raises
@@ -76,7 +76,7 @@ def trusted_clients(folder: str | Path) -> Path:
     return clients
 
 
-def unlock(socket: zmq.Socket[bytes], folder: str | Path | None) -> None:
+def secure_client(socket: zmq.Socket[bytes], folder: str | Path | None) -> None:
     """Give `socket`, which is yet to be connected, the client's keys of `folder`; None: of `ENVIRONMENT`, or none.
 
     Raises

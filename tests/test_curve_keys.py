@@ -17,9 +17,9 @@ import zmq
 
 from livetrack.cli import main
 from livetrack.client import EventSubscriber, PreviewSubscriber, Remote, StatusSubscriber, Subscriber
-from livetrack.client.address import reachable
+from livetrack.client.address import resolve_address
 from livetrack.config import PublishSettings, load_config
-from livetrack.curve_keys import ENVIRONMENT, make_keys
+from livetrack.curve_keys import ENVIRONMENT, generate_keys
 from livetrack.errors import CommandError, ConfigError, UsageError
 from livetrack.session.engine import Engine
 from livetrack.session.sockets import Sockets
@@ -30,7 +30,7 @@ ADDRESSES = ("address", "preview_address", "command_address")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    make_keys(tmp_path / "keys")
+    generate_keys(tmp_path / "keys")
     return tmp_path / "keys"
 
 
@@ -45,7 +45,7 @@ def engine_open_to_all(folder: Path) -> Iterator[tuple[str, str, str]]:
         try:
             given = engine.publisher.address, engine.publisher.preview_address, engine.command_address
             assert all(address.startswith("tcp://0.0.0.0:") for address in given)
-            positions, pictures, commands = (reachable(address, "tcp://127.0.0.1:1") for address in given)
+            positions, pictures, commands = (resolve_address(address, "tcp://127.0.0.1:1") for address in given)
             yield positions, pictures, commands
         finally:
             stop.set()
@@ -69,7 +69,7 @@ def test_addresses_of_this_machine_need_no_keys(address: str) -> None:
 
 
 def test_who_has_a_key_is_let_in_and_nobody_else_gets_anything(folder: Path, tmp_path: Path) -> None:
-    make_keys(tmp_path / "others")
+    generate_keys(tmp_path / "others")
     mixed = tmp_path / "mixed"  # the engine's right public key, and a key of their own that nobody trusts
     mixed.mkdir()
     for name, origin in (("engine.key", folder), ("client.key_secret", tmp_path / "others")):
@@ -138,7 +138,7 @@ def test_a_secret_key_is_never_open_to_others(tmp_path: Path, monkeypatch: pytes
     before = os.umask(0)
     try:
         monkeypatch.setattr(os, "open", noted)
-        make_keys(tmp_path / "keys")
+        generate_keys(tmp_path / "keys")
     finally:
         os.umask(before)
     assert modes == [0o600, 0o600]  # before there is a byte in them

@@ -427,7 +427,7 @@ def test_a_crowd_beyond_all_bounds_is_flagged_and_linked_the_same_in_every_run(g
             linker.update(rows, number * 0.1)
             flagged = (rows["flags"] & Flag.HURRIED) != 0
             assert flagged.all() if number else not flagged.any()
-        assert linker.hurried == 2
+        assert linker.approximate_frames == 2
         assert len(set(rows["id"].tolist())) == 3000
         runs.append(rows["id"].copy())
     np.testing.assert_array_equal(*runs)
@@ -441,7 +441,7 @@ def test_thousands_at_one_place_are_linked_too() -> None:
     for _ in range(2):
         ids = linker.link_points(np.ones((3000, 2)))
     assert len(set(ids.tolist())) == 3000
-    assert linker.hurried == 1
+    assert linker.approximate_frames == 1
 
 
 def test_a_solution_in_a_hurry_is_still_a_set_of_links() -> None:

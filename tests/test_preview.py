@@ -94,7 +94,7 @@ def received(subscriber: PreviewSubscriber) -> Preview:
 def test_a_window_gets_8_bits_or_every_pixel_as_it_asks(sender: PreviewSender) -> None:
     pixels = RNG.integers(0, 60000, (60, 80)).astype(np.uint16)
     sender.show(frame_of(pixels))
-    with PreviewSubscriber(sender.address) as small, PreviewSubscriber(sender.address, whole=True) as whole:
+    with PreviewSubscriber(sender.address) as small, PreviewSubscriber(sender.address, full_resolution=True) as whole:
         thinned, every = received(small), received(whole)
     assert (thinned.session, thinned.frame, thinned.step, thinned.pixels.dtype) == (7, 5, 2, np.uint8)
     greys = thinned.offset + thinned.scale * thinned.pixels.astype(float)
@@ -129,7 +129,7 @@ def test_nothing_is_made_while_nobody_asks(sender: PreviewSender, monkeypatch: p
 
 def test_large_whole_pictures_come_less_often(sender: PreviewSender, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preview, "_WHOLE_BYTES_S", 100_000)
-    with PreviewSubscriber(sender.address, whole=True) as whole:
+    with PreviewSubscriber(sender.address, full_resolution=True) as whole:
         count, start = 0, time.monotonic()
         while (now := time.monotonic()) - start < 1.0:
             sender.show(frame_of(np.zeros((100, 200), np.uint8), round(now * 1000)))

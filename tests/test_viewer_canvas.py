@@ -264,9 +264,9 @@ def test_a_thinned_picture_zoomed_in_is_asked_for_whole(engine, window, qtbot):
     assert not engine._previews.poll(100)  # all of it is in view: small ones will do
     window.body.view.zoom(8)
     window.refresh()
-    assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.PREVIEW, b"\1" + wire.WHOLE]
+    assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.PREVIEW, b"\1" + wire.FULL_PREVIEW]
     whole = np.full((1800, 2400), 777, np.uint16)
-    engine.raw(wire.encode_preview(wire.Preview(7, 2, 1, whole), whole=True), preview=True)
+    engine.raw(wire.encode_preview(wire.Preview(7, 2, 1, whole), full_resolution=True), preview=True)
     refresh_until(window, lambda: shown_picture(window) == 2)
     assert window.scene.shown[0].pixels.shape == (1800, 2400)
     for _ in range(3):
@@ -274,16 +274,16 @@ def test_a_thinned_picture_zoomed_in_is_asked_for_whole(engine, window, qtbot):
     assert not engine._previews.poll(100)  # it goes on asking for whole ones
     press(qtbot, window, "F")
     window.refresh()
-    assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.WHOLE, b"\1" + wire.PREVIEW]
+    assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.FULL_PREVIEW, b"\1" + wire.PREVIEW]
 
 
 def test_every_pixel_is_asked_for_by_its_box(engine, playing):
     playing.body.picture.whole.setChecked(True)
     playing.refresh()
-    assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.PREVIEW, b"\1" + wire.WHOLE]
+    assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.PREVIEW, b"\1" + wire.FULL_PREVIEW]
     playing.body.picture.whole.setChecked(False)
     playing.refresh()
-    assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.WHOLE, b"\1" + wire.PREVIEW]
+    assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.FULL_PREVIEW, b"\1" + wire.PREVIEW]
 
 
 def test_zooming_has_ends(playing):

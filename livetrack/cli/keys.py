@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 
 from livetrack.cli.terminal import make_console
-from livetrack.curve_keys import ENVIRONMENT, make_keys
+from livetrack.curve_keys import ENVIRONMENT, generate_keys
 
 __all__ = ["keys"]
 
 
 def keys(args: argparse.Namespace) -> int:
     """Make a folder of keys, and say what belongs where."""
-    make_keys(args.folder)
+    generate_keys(args.folder)
     make_console().print(
         f"keys made in {args.folder}\n"
         f"here, in config.toml: [publish] curve_keys = '{args.folder}', address = 'tcp://*:5555', so the other two\n"

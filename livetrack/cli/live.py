@@ -8,13 +8,14 @@ import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import structs
 from rich.console import Console
 
 from livetrack.cli.inputs import load_command_config
 from livetrack.cli.signals import default_sigint, stop_event
 from livetrack.cli.terminal import make_console, spinner, warmup, write_json
-from livetrack.client.address import DEFAULT_ADDRESS, reachable
+from livetrack.client.address import DEFAULT_ADDRESS, resolve_address
 from livetrack.config import Config, load_config
 from livetrack.curve_keys import ENVIRONMENT
 from livetrack.toml_file import assignment
@@ -74,7 +75,7 @@ def _session(config: Config, args: argparse.Namespace) -> int:
         status = _run_engine(engine, args, console, stop)
     _print_summary(status, console)
     schema = ("header", "rows")  # the heartbeat's alone
-    write_json(args.json, {key: value for key, value in structs.asdict(status).items() if key not in schema})
+    write_json(args.json, {key: value for key, value in msgspec.to_builtins(status).items() if key not in schema})
     return 1 if status.recording and status.recording.problem else 0
 
 
@@ -85,7 +86,7 @@ def _run_engine(engine: Engine, args: argparse.Namespace, console: Console, stop
     config = engine.config
     if config.publish.curve_keys:
         os.environ.setdefault(ENVIRONMENT, config.publish.curve_keys)  # for this console, and the window's process
-    address = reachable(engine.publisher.address, seen_at=DEFAULT_ADDRESS)
+    address = resolve_address(engine.publisher.address, seen_at=DEFAULT_ADDRESS)
     localizer = engine.tracker.localizer
     console.print(
         f"ready, Ctrl-C stops: camera {config.camera.driver}, model {localizer.name} on "
@@ -127,8 +128,9 @@ def _print_summary(status: Status, console: Console) -> None:
     )
     console.print(counts + _of_the_camera(status))
     if status.tracked:
-        hurried = f", {status.hurried} frames too crowded for the best links" if status.hurried else ""
-        console.print(f"{status.born} trajectories, {status.ended} of them ended{hurried}")
+        crowded = status.approximate_frames
+        note = f", {crowded} frames too crowded for the best links" if crowded else ""
+        console.print(f"{status.born} trajectories, {status.ended} of them ended{note}")
     if status.tracked:
         _print_latency(status.latency_us, console)
     if why := _why_skipped(status):

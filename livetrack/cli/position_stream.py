@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 from livetrack.client import PreviewSubscriber, StatusSubscriber, Subscriber, Update
-from livetrack.client.address import what_to_check
+from livetrack.client.address import connection_hint
 from livetrack.errors import LivetrackError
 from livetrack.wire import Status
 
@@ -46,7 +46,7 @@ class PositionStream:
                     self._report(f"the engine's session is over: {status.state}")
                     alive = math.inf  # no silence to be told
             elif time.monotonic() - alive > _SILENCE_S:
-                self._report(f"nothing comes from {self._address}, still waiting: {what_to_check(self._address)}")
+                self._report(f"nothing comes from {self._address}, still waiting: {connection_hint(self._address)}")
                 alive = math.inf
                 self._pictures = self._pictures or PreviewSubscriber(self._address)
             elif self._pictures and self._pictures.receive(0):
@@ -58,7 +58,7 @@ class PositionStream:
     def explain_silence(self) -> str:
         """Say why no positions came."""
         if self._status is None:
-            return what_to_check(self._address)
+            return connection_hint(self._address)
         return f"the engine there says: {self._status.state}. {self._status.message}".rstrip(". ")
 
     def close(self) -> None:

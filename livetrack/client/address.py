@@ -9,10 +9,10 @@ from typing import TypeAlias
 
 import zmq
 
-from livetrack.curve_keys import unlock
+from livetrack.curve_keys import secure_client
 from livetrack.errors import UsageError
 
-__all__ = ["DEFAULT_ADDRESS", "Keys", "connect", "reachable", "what_to_check"]
+__all__ = ["DEFAULT_ADDRESS", "Keys", "connect", "connection_hint", "resolve_address"]
 
 DEFAULT_ADDRESS = "tcp://127.0.0.1:5555"
 
@@ -25,7 +25,7 @@ _EVERYWHERE = ("0.0.0.0", "[::]", "*")
 _HERE = re.compile(r"tcp://(127\.|localhost:|\[::1\])|(ipc|inproc)://")
 
 
-def reachable(address: str, seen_at: str) -> str:
+def resolve_address(address: str, seen_at: str) -> str:
     """Return `address`, which an engine that was reached at `seen_at` has given, with a host that can be connected to.
 
     An engine that listens on all of its machine's addresses says 0.0.0.0: then the host of `seen_at` is taken.
@@ -36,7 +36,7 @@ def reachable(address: str, seen_at: str) -> str:
     return address
 
 
-def what_to_check(address: str) -> str:
+def connection_hint(address: str) -> str:
     """Say what to look at when nothing comes from `address`."""
     if _HERE.match(address):
         return "is an engine running there? Start one with `livetrack demo`"
@@ -52,7 +52,7 @@ def connect(socket: zmq.Socket[bytes], address: str, keys: Keys) -> None:
         Not an address, no machine of that name, or no keys in the folder.
     """
     try:
-        unlock(socket, keys)
+        secure_client(socket, keys)
         _check(address)
         socket.connect(address)
     except zmq.ZMQError as error:

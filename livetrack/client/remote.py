@@ -13,7 +13,7 @@ import zmq
 from msgspec import structs
 
 from livetrack.camera import Geometry
-from livetrack.client.address import DEFAULT_ADDRESS, Keys, connect, reachable, what_to_check
+from livetrack.client.address import DEFAULT_ADDRESS, Keys, connect, connection_hint, resolve_address
 from livetrack.client.streams import StatusSubscriber
 from livetrack.devices import ActuatorCalibration, Property, Value
 from livetrack.errors import CommandError
@@ -58,7 +58,7 @@ class Remote:
 
     def __init__(self, address: str = DEFAULT_ADDRESS, timeout_s: float = 5.0, keys: Keys = None) -> None:
         self.timeout_s = timeout_s
-        self.last = Reply()
+        self.last_reply = Reply()
         """The answer to the last command: how long it took, and for how long it kept frames from coming."""
         self.calibrations: dict[str, ActuatorCalibration] = {}
         self._number = 0
@@ -66,10 +66,10 @@ class Remote:
 
     # who is there
 
-    def hello(self) -> ask.Welcome:
+    def hello(self) -> ask.HelloReply:
         """Return addresses, schema, geometry, calibration, settings in force, state, and the engine's clock."""
         sent_ns = time.perf_counter_ns()
-        welcome: ask.Welcome = self._ask(ask.Hello(t_client_ns=sent_ns))
+        welcome: ask.HelloReply = self._ask(ask.Hello(t_client_ns=sent_ns))
         back_ns = time.perf_counter_ns()
         offset_ns = (welcome.t_received_ns - sent_ns + welcome.t_sent_ns - back_ns) // 2
         round_trip_ns = (back_ns - sent_ns) - (welcome.t_sent_ns - welcome.t_received_ns)
@@ -184,32 +184,32 @@ class Remote:
         actuators: list[ask.ActuatorState] = self._ask(ask.Actuators())
         return actuators
 
-    def move_to(self, actuator: str, *position: float, wait: bool = False) -> ask.Moved:
+    def move_to(self, actuator: str, *position: float, wait: bool = False) -> ask.MoveResult:
         """Move an actuator to a position, one number for each axis, in its own unit.
 
         Returns once it has the order; with `wait`, once it has arrived.
         """
-        moved: ask.Moved = self._ask(
+        moved: ask.MoveResult = self._ask(
             ask.MoveTo(actuator=actuator, position=_numbers(position), wait=wait), self._patience(wait)
         )
         return moved
 
-    def move_by(self, actuator: str, *step: float, wait: bool = False) -> ask.Moved:
+    def move_by(self, actuator: str, *step: float, wait: bool = False) -> ask.MoveResult:
         """Move an actuator by a step; see `move_to`."""
-        moved: ask.Moved = self._ask(
+        moved: ask.MoveResult = self._ask(
             ask.MoveBy(actuator=actuator, step=_numbers(step), wait=wait), self._patience(wait)
         )
         return moved
 
-    def move_stage(self, dx_um: float, dy_um: float, *, wait: bool = False) -> ask.Moved:
+    def move_stage(self, dx_um: float, dy_um: float, *, wait: bool = False) -> ask.MoveResult:
         """Move the stage by a step, µm along its own axes."""
         return self.move_by("stage", dx_um, dy_um, wait=wait)
 
-    def set_galvo(self, x: float, y: float, *, wait: bool = False) -> ask.Moved:
+    def set_galvo(self, x: float, y: float, *, wait: bool = False) -> ask.MoveResult:
         """Point the galvo, in its own unit."""
         return self.move_to("galvo", x, y, wait=wait)
 
-    def move(self, actuator: str, dx_px: float, dy_px: float, *, wait: bool = False) -> ask.Moved:
+    def move(self, actuator: str, dx_px: float, dy_px: float, *, wait: bool = False) -> ask.MoveResult:
         """Move an actuator so that the particles move by so many px in the picture; needs `livetrack calibrate`."""
         return self.move_by(actuator, *self.calibration(actuator).move(float(dx_px), float(dy_px)), wait=wait)
 
@@ -262,7 +262,7 @@ class Remote:
             if self._socket.poll(math.ceil(left_s * 1000)):
                 reply = decode_reply(self._socket.recv())
                 if reply.id in (self._number, 0):
-                    self.last = reply
+                    self.last_reply = reply
                     return _result(reply, REQUESTS[type(request)])
         name = request.__struct_config__.tag
         raise CommandError(f"{self.address}: no answer to {name} within {timeout_s:g} s; it may still be done")
@@ -294,14 +294,14 @@ def _find(address: str, timeout_s: float, keys: Keys) -> tuple[str, zmq.Socket[b
                 status = _beat(beats)
                 if status is not None and status.command_address:
                     socket.close()
-                    address = reachable(status.command_address, address)
+                    address = resolve_address(status.command_address, address)
                     socket = _connect(address, keys)
                     return address, socket
     except BaseException:
         socket.close()
         raise
     socket.close()
-    raise CommandError(f"{address}: no engine has answered for {timeout_s:g} s: {what_to_check(address)}")
+    raise CommandError(f"{address}: no engine has answered for {timeout_s:g} s: {connection_hint(address)}")
 
 
 def _beat(beats: StatusSubscriber) -> Status | None:

@@ -10,14 +10,14 @@ from typing import Generic, Self, TypeVar
 import msgspec
 import zmq
 
-from livetrack.client.address import DEFAULT_ADDRESS, Keys, connect, what_to_check
+from livetrack.client.address import DEFAULT_ADDRESS, Keys, connect, connection_hint
 from livetrack.particles import Rows
 from livetrack.wire import (
     EVENT,
+    FULL_PREVIEW,
     HEARTBEAT,
     POSITIONS,
     PREVIEW,
-    WHOLE,
     EventMessage,
     Preview,
     Status,
@@ -113,7 +113,7 @@ class _Topic(Generic[T]):
         self._quiet = True
         return self._decode(self._socket.recv())
 
-    def waits(self) -> bool:
+    def has_message(self) -> bool:
         """Whether a message has come that was not received yet."""
         return bool(self._socket.poll(0))
 
@@ -136,7 +136,7 @@ class _Topic(Generic[T]):
         while not self._socket.poll(_CTRL_C_MS):
             if not self._quiet and time.monotonic() - started_s > _SILENCE_S:
                 self._quiet = True
-                _log.warning("%s: nothing has come from there yet: %s", self.address, what_to_check(self.address))
+                _log.warning("%s: nothing has come from there yet: %s", self.address, connection_hint(self.address))
 
 
 class Subscriber(_Topic[Update]):
@@ -181,12 +181,14 @@ class PreviewSubscriber(_Topic[Preview]):
     ----------
     address
         Of the pictures.
-    whole
+    full_resolution
         True: every pixel as the camera delivered it; False: thinned out to `publish.preview_max_px`, in 8 bits.
     """
 
-    def __init__(self, address: str, whole: bool = False, keys: Keys = None) -> None:
-        super().__init__(address, WHOLE if whole else PREVIEW, decode_preview, keys, newest=True, queue=1)
+    def __init__(self, address: str, full_resolution: bool = False, keys: Keys = None) -> None:
+        super().__init__(
+            address, FULL_PREVIEW if full_resolution else PREVIEW, decode_preview, keys, newest=True, queue=1
+        )
 
 
 class EventSubscriber(_Topic[EventMessage]):

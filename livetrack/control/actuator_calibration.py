@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from livetrack.calibrate.affine import Affine, common_motion, fit_affine
 from livetrack.client import Remote, Subscriber, Update
-from livetrack.client.address import reachable
+from livetrack.client.address import resolve_address
 from livetrack.devices import ActuatorCalibration
 from livetrack.errors import InputError, TargetLostError
 from livetrack.particles import Flag
-from livetrack.wire.commands import Welcome
+from livetrack.wire.commands import HelloReply
 
 __all__ = ["calibrate_actuator"]
 
@@ -85,7 +85,7 @@ def calibrate_actuator(
     welcome = remote.hello()
     unit, step = _step(remote, welcome, actuator, step)
     count, done = len(_WAYS) * rounds, []
-    with Subscriber(reachable(welcome.addresses.positions, remote.address), newest=False) as positions:
+    with Subscriber(resolve_address(welcome.addresses.positions, remote.address), newest=False) as positions:
         look = _Look(positions, whole=actuator in _WHOLE_PICTURE)
         away = (0.0, 0.0)
 
@@ -192,7 +192,7 @@ def _target(update: Update) -> Floats:
     return np.array([(update.width - 1) / 2, (update.height - 1) / 2])
 
 
-def _step(remote: Remote, welcome: Welcome, actuator: str, step: float | None) -> tuple[str, float]:
+def _step(remote: Remote, welcome: HelloReply, actuator: str, step: float | None) -> tuple[str, float]:
     """Return the actuator's unit and the step."""
     known = {each.name: each for each in remote.actuators()}
     if actuator not in known:

@@ -64,7 +64,7 @@ class Linker:
 
     Attributes
     ----------
-    hurried
+    approximate_frames
         Frames so crowded that not all possible links could be weighed in some tens of milliseconds: hundreds of
         particles all within each other's reach. Their links are good, not the best, and their rows have
         `Flag.HURRIED`. What counts is the number of operations, not the clock: the result is the same in every run.
@@ -103,7 +103,7 @@ class Linker:
             "confirm_after": validation.whole("confirm_after", confirm_after, 1),
             "trap_centres_px": centres_px.tolist(),
         }
-        self.hurried = 0
+        self.approximate_frames = 0
         self._radius_px = radius_px * _INCLUSIVE
         self._clock = Clock()
         self._motion = MOTIONS[motion]()
@@ -263,7 +263,7 @@ class Linker:
         UsageError
             The file cannot be written.
         """
-        figures = {"settings": self.settings, "hurried": self.hurried, "next_id": self._tracks.next_id}
+        figures = {"settings": self.settings, "hurried": self.approximate_frames, "next_id": self._tracks.next_id}
         serialization.write(path, {**figures, "clock": self._clock.state()}, self._tracks.alive, self._moments.sums)
 
     @classmethod
@@ -281,7 +281,7 @@ class Linker:
             linker._clock.restore(figures["clock"])
         except (TypeError, ValueError, KeyError, ConfigError):
             raise InputError(f"{path}: not the state of a linker") from None
-        linker.hurried = figures["hurried"]
+        linker.approximate_frames = figures["hurried"]
         linker._moments.restore(sums)
         linker._tracks.restore(alive, figures["next_id"])
         linker._first_born = figures["next_id"]
@@ -316,7 +316,7 @@ class Linker:
             kalman.correct(tracks, link, found)
             start = self._motion.start(self._moments, interval_s)
         flags = 0 if whole and self._assignment.exact else _HURRIED
-        self.hurried += flags == _HURRIED
+        self.approximate_frames += flags == _HURRIED
         self._first_born = self._tracks.next_id
         return self._tracks.follow(link, found, time_s, start, flags)
 

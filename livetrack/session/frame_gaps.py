@@ -26,7 +26,7 @@ class Watch:
         self._longest_ns = max(self._longest_ns, now_ns - since_ns)
 
     @property
-    def holdup_ms(self) -> float:
+    def stall_ms(self) -> float:
         """How much longer than usual no frame came; 0 where that is less than one usual interval."""
         beyond_ns = self._longest_ns - self._usual_ns
         return round(beyond_ns * 1e-6, 3) if self._usual_ns and beyond_ns > self._usual_ns else 0.0

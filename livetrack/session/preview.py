@@ -14,7 +14,7 @@ import zmq
 from livetrack.camera import Frame
 from livetrack.config import PublishSettings
 from livetrack.jit import njit
-from livetrack.wire import PREVIEW, WHOLE, Preview, encode_preview
+from livetrack.wire import FULL_PREVIEW, PREVIEW, Preview, encode_preview
 
 __all__ = ["GreyRange", "PreviewSender", "in_8_bits"]
 
@@ -44,8 +44,8 @@ class PreviewSender:
     picture takes here and, as it is drawn at once, in the window.
 
     `socket` is an XPUB socket and belongs to the thread from now on: which topics are subscribed to says what is
-    made. `PREVIEW` is thinned out to `settings.preview_max_px` and in 8 bits; `WHOLE` has every pixel as the camera
-    delivered it, fewer a second where they are large.
+    made. `PREVIEW` is thinned out to `settings.preview_max_px` and in 8 bits; `FULL_PREVIEW` has every pixel as the
+    camera delivered it, fewer a second where they are large.
     """
 
     def __init__(self, socket: zmq.Socket[bytes], settings: PublishSettings, session: int) -> None:
@@ -90,7 +90,9 @@ class PreviewSender:
                 continue
             for topic in self._wanted:
                 last, then_s = sent.get(topic, (None, 0.0))
-                least_s = _REPEAT_S if frame is last else frame.pixels.nbytes / _WHOLE_BYTES_S if topic == WHOLE else 0
+                least_s = (
+                    _REPEAT_S if frame is last else frame.pixels.nbytes / _WHOLE_BYTES_S if topic == FULL_PREVIEW else 0
+                )
                 if now_s - then_s >= least_s:
                     sent[topic] = frame, now_s
                     # without a copy: one of some MB holds Python's lock, and the loop waits for it
@@ -100,7 +102,7 @@ class PreviewSender:
         """Learn who asks for what; whoever is new gets the newest picture at once."""
         while self._socket.poll(0):
             message = self._socket.recv()
-            topics = {topic for topic in (PREVIEW, WHOLE) if topic.startswith(message[1:])}
+            topics = {topic for topic in (PREVIEW, FULL_PREVIEW) if topic.startswith(message[1:])}
             if message[:1] == b"\1":
                 self._wanted |= topics
                 for topic in topics:
@@ -109,8 +111,8 @@ class PreviewSender:
                 self._wanted -= topics
 
     def _message(self, topic: bytes, frame: Frame, now_s: float) -> bytearray:
-        if topic == WHOLE:
-            return encode_preview(Preview(self._session, frame.index, 1, frame.pixels), whole=True)
+        if topic == FULL_PREVIEW:
+            return encode_preview(Preview(self._session, frame.index, 1, frame.pixels), full_resolution=True)
         step = -(-max(frame.pixels.shape) // self._settings.preview_max_px)
         pixels = frame.pixels[::step, ::step]
         if pixels.dtype == np.uint8:

@@ -7,7 +7,7 @@ from typing import Any
 import zmq
 
 from livetrack.config import PublishSettings, is_open
-from livetrack.curve_keys import lock, trusted_clients
+from livetrack.curve_keys import secure_server, trusted_clients
 from livetrack.errors import UsageError
 
 __all__ = ["Sockets"]
@@ -52,7 +52,7 @@ class Sockets:
             socket.setsockopt(zmq.RCVHWM, _WAITING)
             socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST_FRAME)
             if self._keys:
-                lock(socket, self._keys)
+                secure_server(socket, self._keys)
             socket.bind(address)
         except zmq.ZMQError as error:
             socket.close(linger=0)

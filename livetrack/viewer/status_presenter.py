@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from livetrack.calibrate import Medium
-from livetrack.client.address import reachable
+from livetrack.client.address import resolve_address
 from livetrack.particles import empty_rows
 from livetrack.viewer.data.async_remote import Line
 from livetrack.viewer.data.session_data import Received
@@ -75,7 +75,7 @@ class Teller:
 
     def _tell_state(self, status: Status) -> None:
         """Show what is on and off at the engine, whoever has switched it."""
-        self._line.address = reachable(status.command_address, self._address)
+        self._line.address = resolve_address(status.command_address, self._address)
         self._bar.show_state("pause", status.state == "paused")
         self._bar.show_state("record", status.recording is not None and not status.recording.problem)
         self._body.controls.show_status(status)

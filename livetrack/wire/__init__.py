@@ -3,8 +3,8 @@
 Every message that is published is one part (so that subscribers may conflate) and starts with an 8-byte topic:
 
 - `POSITIONS`: topic, `HEADER`, then the rows (`livetrack.particles.ROW`);
-- `PREVIEW`, a picture for windows: topic, `PREVIEW_HEADER`, then the pixels, row by row; `WHOLE`, the same with every
-  pixel as the camera delivered it;
+- `PREVIEW`, a picture for windows: topic, `PREVIEW_HEADER`, then the pixels, row by row; `FULL_PREVIEW`, the same
+  with every pixel as the camera delivered it;
 - `HEARTBEAT`, the state of the engine about once a second: topic, then `Status` as JSON;
 - `EVENT`, what happens: topic, then `EventMessage` as JSON.
 
@@ -18,18 +18,18 @@ row, so that fields can be added behind the last one without a new version: a re
 from livetrack.wire.common import VERSION, WireError
 from livetrack.wire.events import EVENT, EventMessage, decode_event, encode_event
 from livetrack.wire.positions import HEADER, POSITIONS, PositionsEncoder, decode_positions
-from livetrack.wire.preview import PREVIEW, PREVIEW_HEADER, WHOLE, Preview, decode_preview, encode_preview
+from livetrack.wire.preview import FULL_PREVIEW, PREVIEW, PREVIEW_HEADER, Preview, decode_preview, encode_preview
 from livetrack.wire.status import HEARTBEAT, Latency, RecordingStatus, Status, decode_status, encode_status
 
 __all__ = [
     "EVENT",
+    "FULL_PREVIEW",
     "HEADER",
     "HEARTBEAT",
     "POSITIONS",
     "PREVIEW",
     "PREVIEW_HEADER",
     "VERSION",
-    "WHOLE",
     "EventMessage",
     "Latency",
     "PositionsEncoder",

@@ -17,10 +17,34 @@ from livetrack.devices import ActuatorCalibration, Property, Value
 from livetrack.wire.status import RecordingStatus, Status
 
 __all__ = [
-    "REQUESTS", "ActuatorState", "Actuators", "Addresses", "ChooseTarget", "ClearRoi", "ClearTarget", "Hello",
-    "MoveBy", "MoveTo", "Moved", "Pause", "Properties", "Request", "Resume", "SetExposure", "SetProperty", "SetRoi",
-    "SetSearchRadius", "SetThreshold", "Start", "StartRecording", "State", "Stop", "StopRecording", "StoreCalibration",
-    "SwapModel", "Welcome",
+    "REQUESTS",
+    "ActuatorState",
+    "Actuators",
+    "Addresses",
+    "ChooseTarget",
+    "ClearRoi",
+    "ClearTarget",
+    "Hello",
+    "HelloReply",
+    "MoveBy",
+    "MoveResult",
+    "MoveTo",
+    "Pause",
+    "Properties",
+    "Request",
+    "Resume",
+    "SetExposure",
+    "SetProperty",
+    "SetRoi",
+    "SetSearchRadius",
+    "SetThreshold",
+    "Start",
+    "StartRecording",
+    "State",
+    "Stop",
+    "StopRecording",
+    "StoreCalibration",
+    "SwapModel",
 ]  # fmt: skip
 
 Id = Annotated[int, Meta(ge=0, le=2**53)]  # JSON's numbers are exact so far
@@ -181,7 +205,7 @@ class Addresses(Struct, frozen=True, kw_only=True):
     commands: str
 
 
-class Welcome(Struct, frozen=True, kw_only=True):
+class HelloReply(Struct, frozen=True, kw_only=True):
     """The answer to `Hello`: all that somebody who joins late has to know."""
 
     session: int
@@ -224,7 +248,7 @@ class ActuatorState(Struct, frozen=True, kw_only=True):
     position: tuple[float, ...]
 
 
-class Moved(Struct, frozen=True, kw_only=True):
+class MoveResult(Struct, frozen=True, kw_only=True):
     """What a move did."""
 
     t_begun_ns: int
@@ -235,7 +259,7 @@ class Moved(Struct, frozen=True, kw_only=True):
 
 
 REQUESTS: dict[type[Request], Any] = {
-    Hello: Welcome,
+    Hello: HelloReply,
     State: Status,
     Start: str,
     Stop: str,
@@ -254,8 +278,8 @@ REQUESTS: dict[type[Request], Any] = {
     SetRoi: Geometry,
     ClearRoi: Geometry,
     Actuators: list[ActuatorState],
-    MoveTo: Moved,
-    MoveBy: Moved,
+    MoveTo: MoveResult,
+    MoveBy: MoveResult,
     StoreCalibration: None,
 }
 """Every command, and the type of its `Reply.result`: the value in force. `str` is the state, or the model's name."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from livetrack.errors import LivetrackError
 
-__all__ = ["TOPIC_SIZE", "VERSION", "WireError", "decode_header", "schema"]
+__all__ = ["TOPIC_SIZE", "VERSION", "WireError", "decode_header", "dtype_schema"]
 
 VERSION = 1
 TOPIC_SIZE = 8
@@ -38,6 +38,6 @@ def decode_header(message: bytes, topic: bytes, header: np.dtype[np.void]) -> di
     return fields
 
 
-def schema(kind: np.dtype[np.void]) -> list[tuple[str, str, int]]:
+def dtype_schema(kind: np.dtype[np.void]) -> list[tuple[str, str, int]]:
     """Return name, NumPy type and offset of each field of `kind`."""
     return [(name, field[0].str, field[1]) for name, field in (kind.fields or {}).items()]

@@ -10,7 +10,7 @@ from msgspec import Struct
 from livetrack.errors import CommandError
 from livetrack.wire.commands import REQUESTS, Id, Request
 
-__all__ = ["LARGEST_REQUEST", "Reply", "decode_reply", "decode_request", "encode", "id_of"]
+__all__ = ["LARGEST_REQUEST", "Reply", "decode_reply", "decode_request", "encode", "request_id"]
 
 LARGEST_REQUEST = 65_536
 """Bytes; what is larger is refused unread."""
@@ -26,7 +26,7 @@ class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why it was refused or failed; empty when it was done."""
     took_ms: float = 0.0
     """In the engine."""
-    holdup_ms: float = 0.0
+    stall_ms: float = msgspec.field(default=0.0, name="holdup_ms")
     """For how long, beyond the usual time between two, no frame came while a device was told."""
 
 
@@ -52,7 +52,7 @@ def decode_request(payload: bytes) -> Request:
     return request
 
 
-def id_of(payload: bytes) -> int:
+def request_id(payload: bytes) -> int:
     """Return the id of a request that cannot be read otherwise, 0 where it has none."""
     if len(payload) > LARGEST_REQUEST:
         return 0

@@ -1,7 +1,7 @@
 """A picture for windows: topic, `PREVIEW_HEADER`, then the pixels, row by row.
 
-Topic `PREVIEW` is thinned out and in 8 bits, `WHOLE` has every pixel as the camera delivered it; each is made only
-while somebody subscribes to it.
+Topic `PREVIEW` is thinned out and in 8 bits, `FULL_PREVIEW` has every pixel as the camera delivered it; each is made
+only while somebody subscribes to it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from livetrack.wire.common import TOPIC_SIZE, VERSION, WireError, decode_header
 
-__all__ = ["PREVIEW", "PREVIEW_HEADER", "WHOLE", "Preview", "decode_preview", "encode_preview"]
+__all__ = ["FULL_PREVIEW", "PREVIEW", "PREVIEW_HEADER", "Preview", "decode_preview", "encode_preview"]
 
 PREVIEW = b"lt.img\0\0"
-WHOLE = b"lt.whole"
+FULL_PREVIEW = b"lt.whole"
 
 PREVIEW_HEADER = np.dtype(
     [
@@ -52,8 +52,8 @@ class Preview(NamedTuple):
     scale: float = 1.0
 
 
-def encode_preview(preview: Preview, *, whole: bool = False) -> bytearray:
-    """Return the message of a picture: of topic `WHOLE`, or of `PREVIEW`."""
+def encode_preview(preview: Preview, *, full_resolution: bool = False) -> bytearray:
+    """Return the message of a picture: of topic `FULL_PREVIEW`, or of `PREVIEW`."""
     pixels = preview.pixels
     kind = pixels.dtype.newbyteorder("<")
     height, width = pixels.shape
@@ -73,14 +73,14 @@ def encode_preview(preview: Preview, *, whole: bool = False) -> bytearray:
     )
     start = TOPIC_SIZE + PREVIEW_HEADER.itemsize
     message = bytearray(start + pixels.size * kind.itemsize)
-    message[:start] = (WHOLE if whole else PREVIEW) + header.tobytes()
+    message[:start] = (FULL_PREVIEW if full_resolution else PREVIEW) + header.tobytes()
     np.copyto(np.frombuffer(message, kind, offset=start).reshape(pixels.shape), pixels)  # Python's lock is free here
     return message
 
 
 def decode_preview(message: bytes) -> Preview:
     """Return the picture of a preview message; raises `WireError` as `decode_positions` does."""
-    header = decode_header(message, WHOLE if message.startswith(WHOLE) else PREVIEW, PREVIEW_HEADER)
+    header = decode_header(message, FULL_PREVIEW if message.startswith(FULL_PREVIEW) else PREVIEW, PREVIEW_HEADER)
     start, shape, step = TOPIC_SIZE + header["header_size"], (header["height"], header["width"]), header["step"]
     kind = _PIXEL_TYPES.get(header["dtype"])
     if kind is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from livetrack.particles import ROW
-from livetrack.wire.common import TOPIC_SIZE, VERSION, WireError, schema
+from livetrack.wire.common import TOPIC_SIZE, VERSION, WireError, dtype_schema
 from livetrack.wire.positions import HEADER
 
 __all__ = ["HEARTBEAT", "Latency", "RecordingStatus", "Status", "decode_status", "encode_status"]
@@ -75,13 +75,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Trajectories begun so far."""
     ended: int = 0
     """Of these, those that are over."""
-    hurried: int = 0
+    approximate_frames: int = msgspec.field(default=0, name="hurried")
     """Frames too crowded to weigh every possible link; their rows have `Flag.HURRIED`."""
     target: int | None = None
     """The trajectory that was chosen; None where there is none, or it has ended."""
-    holdups: int = 0
+    stalls: int = msgspec.field(default=0, name="holdups")
     """Commands to a device that kept the camera's frames from coming, as where both share one adapter."""
-    holdup_ms: float = 0.0
+    stall_ms: float = msgspec.field(default=0.0, name="holdup_ms")
     """For how long beyond the usual, the sum of all."""
     command_address: str = ""
     """Where `Remote` is answered."""
@@ -95,7 +95,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 def encode_status(status: Status) -> bytes:
     """Return the heartbeat's message, the schema filled in."""
-    status = msgspec.structs.replace(status, header=schema(HEADER), rows=schema(ROW))
+    status = msgspec.structs.replace(status, header=dtype_schema(HEADER), rows=dtype_schema(ROW))
     return HEARTBEAT + msgspec.json.encode(status)
 
 

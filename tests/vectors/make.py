@@ -79,7 +79,7 @@ def messages() -> dict[str, bytes]:
     made["positions-later.bin"] = _later(made["positions.bin"])
     picture = (PIXELS >> 8).astype(np.uint8)
     made["preview.bin"] = bytes(encode_preview(Preview(77, 12, 2, picture, offset=100.0, scale=0.5)))
-    made["whole.bin"] = bytes(encode_preview(Preview(77, 12, 1, PIXELS), whole=True))
+    made["whole.bin"] = bytes(encode_preview(Preview(77, 12, 1, PIXELS), full_resolution=True))
     made["heartbeat.bin"] = encode_status(STATUS)
     return made
 

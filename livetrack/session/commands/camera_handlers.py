@@ -80,12 +80,12 @@ def actuators(engine: Engine, _: ask.Actuators) -> list[ask.ActuatorState]:
     ]
 
 
-def move_to(engine: Engine, request: ask.MoveTo) -> ask.Moved:
+def move_to(engine: Engine, request: ask.MoveTo) -> ask.MoveResult:
     """Move an actuator to a position."""
     return _move(engine, request.actuator, lambda actuator: actuator.move_to, request.position, request.wait)
 
 
-def move_by(engine: Engine, request: ask.MoveBy) -> ask.Moved:
+def move_by(engine: Engine, request: ask.MoveBy) -> ask.MoveResult:
     """Move an actuator by a step."""
     return _move(engine, request.actuator, lambda actuator: actuator.move_by, request.step, request.wait)
 
@@ -113,7 +113,7 @@ def _move(
     way: Callable[[Actuator], Callable[[Sequence[float]], None]],
     numbers: Sequence[float],
     wait: bool,
-) -> ask.Moved:
+) -> ask.MoveResult:
     actuator = _actuator(engine, name)
     if len(numbers) != len(actuator.axes):
         axes = ", ".join(actuator.axes)
@@ -123,7 +123,7 @@ def _move(
     done_ns = time.perf_counter_ns()
     if wait:
         actuator.wait()
-    return ask.Moved(t_begun_ns=begun_ns, t_done_ns=done_ns, position=actuator.position() if wait else None)
+    return ask.MoveResult(t_begun_ns=begun_ns, t_done_ns=done_ns, position=actuator.position() if wait else None)
 
 
 def _actuator(engine: Engine, name: str) -> Actuator:

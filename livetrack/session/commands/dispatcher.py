@@ -63,14 +63,14 @@ class Desk:
     """Carries out the commands of one engine; see `livetrack.session.commands.server.Handler`.
 
     Commands to a device are watched: for how long they keep frames from coming is in the reply, and counted in
-    `holdups` and `holdup_ms`.
+    `stalls` and `stall_ms`.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._counting = threading.Lock()  # several lanes count
-        self.holdups = 0
-        self.holdup_ms = 0.0
+        self.stalls = 0
+        self.stall_ms = 0.0
 
     def lane(self, request: Request) -> str:
         """Return the name of the thread that `request` is for; empty where it takes no time."""
@@ -90,9 +90,9 @@ class Desk:
                 _log.debug("command %r failed", request, exc_info=True)
                 error = f"failed: {failure}"
         took_ms = round((time.perf_counter_ns() - begun_ns) * 1e-6, 3)
-        holdup_ms = watch.holdup_ms if watch else 0.0
-        if holdup_ms:
+        stall_ms = watch.stall_ms if watch else 0.0
+        if stall_ms:
             with self._counting:
-                self.holdups += 1
-                self.holdup_ms += holdup_ms
-        return Reply(id=request.id, result=result, error=error, took_ms=took_ms, holdup_ms=holdup_ms)
+                self.stalls += 1
+                self.stall_ms += stall_ms
+        return Reply(id=request.id, result=result, error=error, took_ms=took_ms, stall_ms=stall_ms)

@@ -10,7 +10,7 @@ import zmq
 from livetrack.errors import CommandError
 from livetrack.session.commands.worker import Lane
 from livetrack.wire.commands import Request
-from livetrack.wire.exchange import Reply, decode_request, encode, id_of
+from livetrack.wire.exchange import Reply, decode_request, encode, request_id
 
 __all__ = ["CommandServer", "Handler"]
 
@@ -105,7 +105,7 @@ class CommandServer:
                 raise CommandError("a request is one frame, this has several")
             request = decode_request(payload)
         except CommandError as error:
-            self._router.send_multipart([*envelope, encode(Reply(id=id_of(payload), error=str(error)))])
+            self._router.send_multipart([*envelope, encode(Reply(id=request_id(payload), error=str(error)))])
             return
 
         def work() -> bytes:

@@ -20,7 +20,7 @@ from livetrack.record import Recorder
 from livetrack.tracker import PIXEL_TYPES, Tracker
 from livetrack.wire import HEADER, VERSION, RecordingStatus, Status
 from livetrack.wire import commands as ask
-from livetrack.wire.common import schema
+from livetrack.wire.common import dtype_schema
 
 if TYPE_CHECKING:
     from livetrack.session.engine import Engine
@@ -31,21 +31,21 @@ __all__ = [
 ]  # fmt: skip
 
 
-def hello(engine: Engine, request: ask.Hello) -> ask.Welcome:
+def hello(engine: Engine, request: ask.Hello) -> ask.HelloReply:
     """Say all that somebody who joins late has to know."""
     received_ns = time.perf_counter_ns()
     settings = msgspec.to_builtins(engine.config, enc_hook=str)
     acquisition, publisher = engine.acquisition, engine.publisher
     status = engine.status()
-    return ask.Welcome(
+    return ask.HelloReply(
         session=engine.session,
         livetrack=livetrack.__version__,
         wire_version=VERSION,
         addresses=ask.Addresses(
             positions=publisher.address, preview=publisher.preview_address, commands=status.command_address
         ),
-        header=schema(HEADER),
-        rows=schema(ROW),
+        header=dtype_schema(HEADER),
+        rows=dtype_schema(ROW),
         geometry=acquisition.geometry,
         geometry_number=acquisition.geometry_number,
         calibration=settings["calibration"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from livetrack.client import PreviewSubscriber, StatusSubscriber, Subscriber, Update
-from livetrack.client.address import reachable
+from livetrack.client.address import resolve_address
 from livetrack.errors import LivetrackError
 from livetrack.wire import Preview, Status, WireError
 
@@ -44,7 +44,7 @@ class Feed:
         self._error = ""
         status: Status | None = self._next(self._status)
         if status:
-            self._follow(reachable(status.preview_address, self._positions.address))
+            self._follow(resolve_address(status.preview_address, self._positions.address))
         # the picture before the positions: those of its own frame have then come as well
         preview = self._next(self._preview) if self._preview else None
         updates: list[Update] = []
@@ -54,7 +54,7 @@ class Feed:
 
     def picture_waits(self) -> bool:
         """Whether a picture has come that was not read yet."""
-        return self._preview is not None and self._preview.waits()
+        return self._preview is not None and self._preview.has_message()
 
     def ask_whole(self, on: bool) -> None:
         """Ask for pictures with every pixel as the camera delivers it, or for small ones in 8 bits."""

@@ -12,7 +12,7 @@ from livetrack.viewer.panels.fields import Choice, Number
 from livetrack.viewer.panels.sidebar import form, note
 from livetrack.viewer.qt import QtCore, QtWidgets
 from livetrack.wire import Status
-from livetrack.wire.commands import Welcome
+from livetrack.wire.commands import HelloReply
 
 __all__ = ["Controls"]
 
@@ -98,13 +98,13 @@ class Controls(QtWidgets.QWidget):
 
     def learn(self) -> None:
         """Ask for the settings in force."""
-        self._line.ask("hello", Remote.hello, self.show_welcome)
+        self._line.ask("hello", Remote.hello, self.show_settings)
 
     def learn_camera(self) -> None:
         """Ask what the camera can be told: seldom, for a device may take its time over that."""
         self._line.ask("properties", Remote.properties, self.show_properties)
 
-    def show_welcome(self, welcome: Welcome) -> None:
+    def show_settings(self, welcome: HelloReply) -> None:
         """Show the settings in force; a field that is typed into is left alone."""
         self.settings = welcome.settings
         localizer, linker, camera = (
@@ -147,7 +147,7 @@ class Controls(QtWidgets.QWidget):
     def _ask(self, what: str, call: Callable[[Remote], Any], words: Callable[[Any], str]) -> None:
         def then(answer: Any) -> None:
             self.done.emit(words(answer))
-            self._line.ask("hello", Remote.hello, self.show_welcome)
+            self._line.ask("hello", Remote.hello, self.show_settings)
 
         self._line.ask(what, call, then)
 
