@@ -83,7 +83,7 @@ class TrackTable:
             self._file = pa.OSFile(str(self.partial_path), "wb")
         except OSError as error:
             raise UsageError(f"{self.partial_path}: cannot be written: {reason(error)}") from None
-        with self._failure_told():
+        with self._report_write_errors():
             self._writer = _WRITERS[ending](self._file)
         self._decimals = _DECIMALS if ending == ".csv" else None
         self._frames: list[int] = []
@@ -98,7 +98,7 @@ class TrackTable:
         self._rows.append(measured)
         self._waiting += len(measured)
         if self._waiting >= _BATCH_ROWS:
-            with self._failure_told():
+            with self._report_write_errors():
                 self._flush()
 
     def __enter__(self) -> TrackTable:
@@ -109,7 +109,7 @@ class TrackTable:
     ) -> None:
         whole = False
         try:
-            with self._failure_told():
+            with self._report_write_errors():
                 with self._file, self._writer:
                     self._flush()
                 if kind is None:
@@ -135,7 +135,7 @@ class TrackTable:
         self._written += waiting
 
     @contextmanager
-    def _failure_told(self) -> Iterator[None]:
+    def _report_write_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

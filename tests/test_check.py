@@ -15,10 +15,10 @@ import tifffile
 from PIL import Image
 
 from livetrack.check import CheckReport, check_movie, report_text
-from livetrack.check.blobs import blobs_of_any_size, blobs_of_size, pixel_noise
-from livetrack.check.measure import measure
+from livetrack.check.annotated_image import save_annotated_image
+from livetrack.check.blobs import find_blobs, find_blobs_of_size, pixel_noise
+from livetrack.check.measure import measure_particles
 from livetrack.check.movie import _suggest_model, _suggest_search_radius
-from livetrack.check.picture import save_picture
 from livetrack.config import load_config
 from livetrack.errors import InputError, UsageError
 
@@ -93,24 +93,24 @@ def test_blobs_are_found_with_their_size_and_sign(s: float, sign: int) -> None:
     size = round(40 * s)
     image = 100 + render(places, (size, size), gaussian, s, sign * 50.0) + rng.standard_normal((size, size))
     assert pixel_noise(image) == pytest.approx(1, abs=0.1)
-    blobs = blobs_of_any_size(image, 1.0)
-    strong = blobs.take(np.abs(blobs.response) > 15)
+    blobs = find_blobs(image, 1.0)
+    strong = blobs.select(np.abs(blobs.response) > 15)
     assert len(strong.x) == 9
     np.testing.assert_allclose(strong.sigma, s, rtol=0.1)
     np.testing.assert_allclose(strong.response, sign * 25, rtol=0.15)  # half the height where sigma fits
     order = np.lexsort((strong.x.round(-1), strong.y.round(-1)))
     expected = places[np.lexsort((places[:, 1].round(-1), places[:, 0].round(-1)))]
     np.testing.assert_allclose(np.stack((strong.y, strong.x), 1)[order], expected, atol=0.25)
-    again = blobs_of_size(image, 1.0, s, sign * 15.0)
+    again = find_blobs_of_size(image, 1.0, s, sign * 15.0)
     assert sorted(again.x.round(1)) == pytest.approx(sorted(strong.x.round(1)), abs=0.3)
-    assert not len(blobs_of_size(image, 1.0, s, -sign * 15.0).x)
+    assert not len(find_blobs_of_size(image, 1.0, s, -sign * 15.0).x)
 
 
 def test_the_response_to_noise_is_as_the_theory_says() -> None:
     rng = np.random.default_rng(2)
-    assert not len(blobs_of_any_size(7 * rng.standard_normal((300, 300)), 7.0).x)
-    assert measure([rng.normal(100, 5, (128, 128)).astype(np.uint8) for _ in range(3)]) is None
-    assert measure([np.full((64, 64), 7, np.uint8)] * 3) is None
+    assert not len(find_blobs(7 * rng.standard_normal((300, 300)), 7.0).x)
+    assert measure_particles([rng.normal(100, 5, (128, 128)).astype(np.uint8) for _ in range(3)]) is None
+    assert measure_particles([np.full((64, 64), 7, np.uint8)] * 3) is None
 
 
 @pytest.mark.parametrize(
@@ -127,11 +127,11 @@ def test_the_response_to_noise_is_as_the_theory_says() -> None:
 def test_the_model_follows_sign_and_rings(
     profile: Any, s: float, height: float, contrast: str, model: str, diameter: float | None
 ) -> None:
-    measured = measure(scene(profile, s, height, spacing=12 * s))
+    measured = measure_particles(scene(profile, s, height, spacing=12 * s))
     assert measured is not None
     found, _ = measured
     assert found.contrast == contrast
-    assert found.ringed == (profile is ringed)
+    assert found.has_ring == (profile is ringed)
     assert _suggest_model(found)[0] == model
     assert found.count == pytest.approx(36, abs=2)
     assert found.noise == pytest.approx(10, rel=0.1)
@@ -146,7 +146,7 @@ def test_spots_on_the_haze_of_a_cell_and_beside_a_bright_clump_are_what_is_measu
     y, x = np.mgrid[: frames[0].shape[0], : frames[0].shape[1]]
     haze = 400 * gaussian((x - 100) ** 2 + (y - 80) ** 2, 35.0)
     clump = 900 * gaussian((x - 30) ** 2 + (y - 150) ** 2, 4.0)
-    measured = measure([(frame + haze + clump).astype(np.uint16) for frame in frames])
+    measured = measure_particles([(frame + haze + clump).astype(np.uint16) for frame in frames])
     assert measured is not None
     assert measured[0].contrast == "bright"
     assert measured[0].diameter_px == pytest.approx(2.83 * 1.5, rel=0.15)
@@ -154,7 +154,7 @@ def test_spots_on_the_haze_of_a_cell_and_beside_a_bright_clump_are_what_is_measu
 
 
 def test_crowded_spots_have_no_ring() -> None:
-    measured = measure(scene(s=1.5, count=225, spacing=9))
+    measured = measure_particles(scene(s=1.5, count=225, spacing=9))
     assert measured is not None
     assert _suggest_model(measured[0])[0] == "spot"
 
@@ -162,7 +162,7 @@ def test_crowded_spots_have_no_ring() -> None:
 def test_bright_and_dark_beads_together_are_beads() -> None:
     bright, dark = scene(s=2, height=200, seed=1), scene(s=2, height=-200, seed=2)
     mixed = [np.hstack((one, other)) for one, other in zip(bright, dark, strict=True)]
-    measured = measure(mixed)
+    measured = measure_particles(mixed)
     assert measured is not None
     assert measured[0].contrast == "both"
     assert _suggest_model(measured[0])[0] == "bead"
@@ -170,7 +170,7 @@ def test_bright_and_dark_beads_together_are_beads() -> None:
 
 @pytest.mark.parametrize("step", [0.5, 1.0])
 def test_motion_and_spacing_are_measured(step: float) -> None:
-    measured = measure(scene(step=step, spacing=24, count=49, noise=4))
+    measured = measure_particles(scene(step=step, spacing=24, count=49, noise=4))
     assert measured is not None
     found, _ = measured
     assert found.step_px == pytest.approx(step, rel=0.2)
@@ -182,13 +182,13 @@ def test_motion_and_spacing_are_measured(step: float) -> None:
 
 def test_doubled_frames_do_not_hide_the_motion() -> None:
     frames = scene(step=1.0, spacing=24, noise=4)
-    measured = measure([frame for frame in frames for _ in range(2)])
+    measured = measure_particles([frame for frame in frames for _ in range(2)])
     assert measured is not None
     assert measured[0].step_px == pytest.approx(1 / math.sqrt(2), rel=0.3)
 
 
 def test_the_search_radius_keeps_to_half_of_what_parts_neighbours() -> None:
-    measured = measure(scene(step=1.0, spacing=12, s=1.2, count=100))
+    measured = measure_particles(scene(step=1.0, spacing=12, s=1.2, count=100))
     assert measured is not None
     radius, reason = _suggest_search_radius(measured[0], memory=2)
     assert measured[0].spacing_px is not None
@@ -208,10 +208,10 @@ def test_a_check_says_all_of_it_and_draws(tmp_path: Path) -> None:
     movie = write(tmp_path / "my cells.tif", scene(frames=12, noise=4))
     report = check_movie(movie, tmp_path / "look.png")
     assert report.model == "spot"
-    assert report.looked_at == 12
+    assert report.frames_checked == 12
     assert [trial.model for trial in report.trials] == ["spot", "bead"]
     assert all(trial.count > 0 or trial.problem for trial in report.trials)
-    assert report.doubts == []
+    assert report.warnings == []
     text = report_text(report)
     for word in ("my cells.tif", "12 frames", "bright", "uint16", "spot", report.command):
         assert word in text
@@ -229,7 +229,7 @@ def test_a_check_says_all_of_it_and_draws(tmp_path: Path) -> None:
 def test_the_picture_shows_circles_where_the_particles_are(tmp_path: Path) -> None:
     frame = np.full((100, 140), 50, np.uint8)
     x, y, score = np.array([30.0, 90.0]), np.array([40.0, 60.0]), np.array([0.5, 1.0])
-    save_picture(tmp_path / "a.png", frame, x, y, score, 8.0, 0.1, "two particles")
+    save_annotated_image(tmp_path / "a.png", frame, x, y, score, 8.0, 0.1, "two particles")
     with Image.open(tmp_path / "a.png") as picture:
         pixels = np.asarray(picture).astype(int)
     zoom = 10
@@ -248,7 +248,7 @@ def test_the_picture_shows_circles_where_the_particles_are(tmp_path: Path) -> No
     bar = np.argwhere((pixels[100 * zoom :] == (225, 230, 235)).all(axis=2).sum(axis=1) >= 190)
     assert len(bar)  # 2 µm at 0.1 µm per px and 10 picture px per px: 200 px
     with pytest.raises(UsageError, match="the picture cannot be written"):
-        save_picture(tmp_path / "none" / "a.png", frame, x, y, None, 8.0, None, "")
+        save_annotated_image(tmp_path / "none" / "a.png", frame, x, y, None, 8.0, None, "")
 
 
 @pytest.mark.parametrize(
@@ -265,13 +265,13 @@ def test_the_picture_shows_circles_where_the_particles_are(tmp_path: Path) -> No
 )
 def test_what_stands_in_the_way_is_said(tmp_path: Path, settings: dict[str, Any], words: str) -> None:
     report = check_movie(write(tmp_path / "movie.tif", scene(**settings)))
-    assert words in " ".join(report.doubts)
+    assert words in " ".join(report.warnings)
 
 
 def test_frames_written_twice_are_told(tmp_path: Path) -> None:
     frames = scene(frames=6)
     report = check_movie(write(tmp_path / "movie.tif", [frame for frame in frames for _ in range(2)]))
-    assert any("exact copies of the frame before: 6 of 12" in doubt for doubt in report.doubts)
+    assert any("exact copies of the frame before: 6 of 12" in warning for warning in report.warnings)
 
 
 def test_a_movie_of_nothing_gets_no_suggestion(tmp_path: Path) -> None:
@@ -314,12 +314,12 @@ def test_masks_empty_and_still_pictures_are_looked_at(tmp_path: Path) -> None:
     assert mask.particles is not None
     assert mask.particles.contrast == "bright"
     empty = check_movie(write(tmp_path / "empty.tif", [np.zeros((40, 40), np.uint16)] * 3))
-    assert empty.doubts[0].startswith("all pixels are 0:")
+    assert empty.warnings[0].startswith("all pixels are 0:")
     faint = np.zeros((500, 500), np.uint16)
     faint[0, 0] = 7
-    doubts = check_movie(write(tmp_path / "one.tif", [faint])).doubts
-    assert doubts[0].startswith("99.9 % of the pixels are 0")
-    assert doubts[1].startswith("a single frame:")
+    warnings = check_movie(write(tmp_path / "one.tif", [faint])).warnings
+    assert warnings[0].startswith("99.9 % of the pixels are 0")
+    assert warnings[1].startswith("a single frame:")
 
 
 @pytest.mark.parametrize("name", ["bulk_water.tif", "brownian_beads.mp4", "trapped_good.mp4", "trapped_bad.mp4"])

@@ -15,7 +15,7 @@ from livetrack.localize.models import shipped_models
 from livetrack.localize.noise import noise_level
 from livetrack.localize.normalize import to_float
 from livetrack.optics.bead import add_beads
-from livetrack.optics.noise import CameraNoise
+from livetrack.optics.sensor import Sensor
 from livetrack.particles import NO_ID, Flag, Rows, empty_rows
 
 GATE_PX = 3.0
@@ -171,7 +171,7 @@ def bead_image(rng: np.random.Generator, contrast: float, radius: float, weights
     photons = np.full((200, 240), 4000, np.float32)
     count = x.size
     add_beads(photons, x, y, np.full(count, radius), np.tile(weights, (count, 1)), np.full(count, contrast * 1500.0))
-    return CameraNoise(gain=0.5, read_noise=5.0).expose(photons, rng), x, y
+    return Sensor(gain=0.5, read_noise=5.0).expose(photons, rng), x, y
 
 
 @pytest.mark.parametrize("contrast", [1.0, -1.0], ids=["bright", "dark"])

@@ -11,9 +11,9 @@ from scipy.special import jv
 from livetrack.optics.background import add_texture, add_tilt, vignette
 from livetrack.optics.bead import add_beads
 from livetrack.optics.compression import compress
-from livetrack.optics.noise import CameraNoise
 from livetrack.optics.rod import add_rods
-from livetrack.optics.spot import add_spots, spot_height
+from livetrack.optics.sensor import Sensor
+from livetrack.optics.spot import add_spots, unit_spot_peak
 from livetrack.optics.template import add_templates, make_template
 
 
@@ -46,7 +46,7 @@ def test_spots_are_cut_at_the_edge_and_add_up() -> None:
 def test_spot_height_is_the_pixel_under_a_centred_spot() -> None:
     image, sigma = blank(), np.array([0.9])
     add_spots(image, np.array([20.0]), np.array([10.0]), sigma, np.array([1.0]))
-    assert image.max() == image[10, 20] == pytest.approx(spot_height(sigma)[0], rel=1e-6)
+    assert image.max() == image[10, 20] == pytest.approx(unit_spot_peak(sigma)[0], rel=1e-6)
 
 
 @pytest.mark.parametrize("weights", [[1.0], [0.0, 1.0], [1.0, -0.6, 0.3]])
@@ -145,7 +145,7 @@ def test_a_picture_without_a_particle_is_refused(picture: np.ndarray) -> None:
 
 
 def test_the_camera_follows_its_mean_variance_law() -> None:
-    camera = CameraNoise(gain=2.0, offset=100, read_noise=3.0)
+    camera = Sensor(gain=2.0, offset=100, read_noise=3.0)
     grey = camera.expose(np.full((400, 400), 50, np.float32), np.random.default_rng(1))
     assert grey.dtype == np.uint16
     assert grey.mean() == pytest.approx(100 + 2 * 50, abs=0.2)
@@ -154,13 +154,13 @@ def test_the_camera_follows_its_mean_variance_law() -> None:
 
 def test_the_camera_saturates_rounds_and_repeats() -> None:
     photons = np.full((16, 16), 300, np.float32)
-    camera = CameraNoise(gain=1.0, offset=0, read_noise=0.0, bit_depth=8)
+    camera = Sensor(gain=1.0, offset=0, read_noise=0.0, bit_depth=8)
     grey = camera.expose(photons, np.random.default_rng(1))
     assert grey.dtype == np.uint8
     assert grey.max() == 255
     np.testing.assert_array_equal(grey, camera.expose(photons, np.random.default_rng(1)))
     with pytest.raises(ValueError, match="bit_depth"):
-        CameraNoise(bit_depth=17)
+        Sensor(bit_depth=17)
 
 
 def test_a_tilt_rises_by_its_change_and_adds_nothing_on_average() -> None:

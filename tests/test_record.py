@@ -94,7 +94,7 @@ def test_everything_that_was_offered_is_read_back(tmp_path: Path) -> None:
     assert table.schema.field("x").metadata == {b"unit": b"px"}
     assert table.schema.metadata[b"pixel_size_um"] == b"0.125"
 
-    delivered = session.delivered()
+    delivered = session.received()
     assert delivered["frame"].to_pylist() == list(range(50))
     assert delivered["page"].to_pylist() == list(range(50))
     assert set(delivered["file"].to_pylist()) == {"frames_0000.tif"}
@@ -151,7 +151,7 @@ def test_frames_that_the_disk_cannot_take_are_dropped_and_counted(
     recorder.close()
     session = read_session(recorder.folder)
     assert [frame.index for frame in session.frames()] == [0, 1]
-    assert session.delivered()["page"].to_pylist() == [0, 1] + [None] * 8
+    assert session.received()["page"].to_pylist() == [0, 1] + [None] * 8
     assert session.tracked().num_rows == 10
     assert session.info["frames_dropped"] == 8
 
@@ -165,7 +165,7 @@ def test_without_frames_the_tables_are_whole(tmp_path: Path) -> None:
     assert recorder.status().dropped == 0
     session = read_session(recorder.folder)
     assert not list(session.frames())
-    assert session.delivered()["frame"].to_pylist() == list(range(5))
+    assert session.received()["frame"].to_pylist() == list(range(5))
     assert session.trajectories().num_rows == 0 + 1 + 2 + 3 + 0
 
 
@@ -212,7 +212,7 @@ def test_a_killed_process_loses_its_last_second_at_most(tmp_path: Path) -> None:
     frames = list(session.frames())
     assert len(frames) >= must_have
     assert all(same(frame, frame_of(index)) for index, frame in enumerate(frames))
-    for table in (session.delivered(), session.tracked()):
+    for table in (session.received(), session.tracked()):
         numbers = table["frame"].to_pylist()
         assert len(numbers) >= must_have
         assert numbers == list(range(len(numbers)))

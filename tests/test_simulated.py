@@ -12,9 +12,9 @@ from livetrack_drivers.simulated import SimulatedCamera, SimulatedSettings
 
 from livetrack.camera import Picture, load_driver
 from livetrack.errors import CameraError, CameraLostError
-from livetrack.optics.fast_noise import expose_fast
-from livetrack.optics.noise import CameraNoise
-from livetrack.optics.scene import Scene, scatter
+from livetrack.optics.fast_exposure import expose_fast
+from livetrack.optics.sample import BrownianSample, random_positions
+from livetrack.optics.sensor import Sensor
 
 STILL = {"diffusion_um2_s": 0.0, "drift_um_s": (0.0, 0.0), "spread": 0.0}
 NO_LIGHT = {"background": 0.0, "gradient": 0.0, "offset": 0.0, "read_noise": 0.0}
@@ -32,9 +32,9 @@ def take(camera: SimulatedCamera, count: int) -> list[Picture]:
     return list(itertools.islice(pictures, count))
 
 
-def scene(count: int, diffusion: float, drift: tuple[float, float], half_um: float = 1e6) -> Scene:
+def scene(count: int, diffusion: float, drift: tuple[float, float], half_um: float = 1e6) -> BrownianSample:
     box = (-half_um, -half_um), (half_um, half_um)
-    return Scene(np.zeros((count, 2)), *box, np.full(count, diffusion), drift, np.random.default_rng(3))
+    return BrownianSample(np.zeros((count, 2)), *box, np.full(count, diffusion), drift, np.random.default_rng(3))
 
 
 # the sample
@@ -43,7 +43,7 @@ def scene(count: int, diffusion: float, drift: tuple[float, float], half_um: flo
 @pytest.mark.parametrize("lag", [1, 7])
 def test_mean_squared_displacement_is_4_d_t(lag: int) -> None:
     diffusion, dt_s = 0.7, 0.01
-    path, _ = scene(400, diffusion, (0, 0)).walk(np.full(210, dt_s))
+    path, _ = scene(400, diffusion, (0, 0)).advance(np.full(210, dt_s))
     steps = np.diff(path[::lag], axis=0)  # without overlap: independent
     squared = np.sum(steps**2, axis=-1).ravel()
     error = squared.std() / np.sqrt(squared.size)
@@ -52,26 +52,26 @@ def test_mean_squared_displacement_is_4_d_t(lag: int) -> None:
 
 
 def test_drift_moves_all_particles_alike_and_is_no_diffusion() -> None:
-    ends, means = scene(3, 0.0, (2.0, -0.5)).walk(np.array([0.1, 0.3]))
+    ends, means = scene(3, 0.0, (2.0, -0.5)).advance(np.array([0.1, 0.3]))
     np.testing.assert_allclose(ends, [[[0.2, -0.05]] * 3, [[0.8, -0.2]] * 3])
     np.testing.assert_allclose(means, [[[0.1, -0.025]] * 3, [[0.5, -0.125]] * 3])
 
 
 def test_particles_enter_at_the_other_side_after_the_walk_is_over() -> None:
     sample = scene(1, 0.0, (3.0, 0.0), half_um=1.0)
-    path, _ = sample.walk(np.array([0.2, 0.2]))
+    path, _ = sample.advance(np.array([0.2, 0.2]))
     np.testing.assert_allclose(path[:, 0, 0], [0.6, 1.2])
     np.testing.assert_allclose(sample.positions_um, [[-0.8, 0.0]])
 
 
 def test_scattered_particles_keep_their_distance() -> None:
-    points = scatter(50, (0, 10), (20, 30), 1.5, np.random.default_rng(0))
+    points = random_positions(50, (0, 10), (20, 30), 1.5, np.random.default_rng(0))
     distance = np.linalg.norm(points[:, None] - points, axis=-1)[~np.eye(50, dtype=bool)]
     assert distance.min() >= 1.5
     assert (points >= [0, 10]).all()
     assert (points <= [20, 30]).all()
     with pytest.raises(ValueError, match="do not fit"):
-        scatter(50, (0, 0), (5, 5), 1.5, np.random.default_rng(0))
+        random_positions(50, (0, 0), (5, 5), 1.5, np.random.default_rng(0))
 
 
 # noise
@@ -79,7 +79,7 @@ def test_scattered_particles_keep_their_distance() -> None:
 
 @pytest.mark.parametrize("photons", [0.0, 3.0, 20.0, 100.0, 5000.0])
 def test_fast_noise_has_the_moments_of_shot_and_read_noise(photons: float) -> None:
-    noise = CameraNoise(gain=2.0, offset=100.0, read_noise=3.0)
+    noise = Sensor(gain=2.0, offset=100.0, read_noise=3.0)
     grey = expose_fast(noise, np.full((512, 512), photons, np.float32), np.random.default_rng(1))
     variance = 4 * (photons + 9) + 1 / 12
     skewness = 8 * photons / variance**1.5
@@ -90,7 +90,7 @@ def test_fast_noise_has_the_moments_of_shot_and_read_noise(photons: float) -> No
 
 
 def test_fast_noise_has_the_quantiles_of_the_exact_noise() -> None:
-    noise = CameraNoise(gain=5.0, read_noise=1.0)
+    noise = Sensor(gain=5.0, read_noise=1.0)
     photons = np.full((1000, 1000), 20.0, np.float32)  # the dimmest that it draws at once, so the least normal
     q = [0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999]
     fast = np.quantile(expose_fast(noise, photons, np.random.default_rng(1)), q)
@@ -100,7 +100,7 @@ def test_fast_noise_has_the_quantiles_of_the_exact_noise() -> None:
 
 def test_fast_noise_saturates_and_takes_dim_and_bright_pixels_together() -> None:
     photons = np.array([[-5.0, 0.0, 300.0, 1e9]], np.float32)
-    grey = expose_fast(CameraNoise(offset=10.0, read_noise=0.0, bit_depth=8), photons, np.random.default_rng(0))
+    grey = expose_fast(Sensor(offset=10.0, read_noise=0.0, bit_depth=8), photons, np.random.default_rng(0))
     assert grey.dtype == np.uint8
     assert grey.tolist() == [[10, 10, 255, 255]]
 

@@ -29,12 +29,12 @@ from livetrack.localize.models import models_folder
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.optics.spot import add_spots
 from livetrack.training import Progress, load_recipe, train
-from livetrack.training.families import draw_particles
+from livetrack.training.families import draw_appearance
 from livetrack.training.network import Network
-from livetrack.training.prefetch import draw_ahead
+from livetrack.training.prefetch import prefetch_batches
 from livetrack.training.recipe import Recipe
 from livetrack.training.scenes import draw_scene
-from livetrack.training.targets import draw_batch, loss_of
+from livetrack.training.targets import compute_loss, draw_batch
 
 RECIPES = {path.stem: path for path in models_folder().glob("*.toml")}
 
@@ -82,7 +82,7 @@ def test_a_short_training_learns_and_its_model_finds_spots(tiny: Path, tmp_path:
     seen: list[Progress] = []
     report = train(tiny, tmp_path / "tiny.onnx", progress=seen.append)
     assert report.steps == len(seen) == 120
-    assert seen[-1].share == 1
+    assert seen[-1].fraction == 1
     assert seen[-1].loss < seen[10].loss - 2
     measured = [progress.accuracy.recall for progress in seen if progress.accuracy and progress.isolated]
     assert len(measured) == 9
@@ -138,7 +138,7 @@ def test_a_training_stops_in_time_and_repeats_with_its_seed(tiny: Path, tmp_path
 
 def test_batches_do_not_depend_on_where_one_starts_and_how_many_threads_draw(tiny: Path) -> None:
     recipe = load_recipe(tiny)
-    with closing(draw_ahead(recipe, 7)) as one, closing(draw_ahead(recipe, 7, 2, threads=3)) as later:
+    with closing(prefetch_batches(recipe, 7)) as one, closing(prefetch_batches(recipe, 7, 2, threads=3)) as later:
         batches = [next(one) for _ in range(6)]
         for n in range(2, 6):
             again = next(later)
@@ -237,7 +237,7 @@ def test_the_loss_is_least_for_the_truth(tiny: Path) -> None:
     cells[:, 5:] = batch.targets[:, 3:6]
 
     def loss(cells: torch.Tensor) -> torch.Tensor:
-        return loss_of(torch.nn.functional.pixel_unshuffle(cells, BLOCK // CELL), batch)
+        return compute_loss(torch.nn.functional.pixel_unshuffle(cells, BLOCK // CELL), batch)
 
     best = loss(cells)
     for change in ((0, -8.0), (1, 0.3), (2, -0.3), (3, 2.0), (5, 1.0), (6, -0.5), (7, 0.5)):
@@ -256,9 +256,9 @@ def test_shipped_recipes_make_scenes_with_particles_where_they_say(name: str) ->
         assert scene.image.shape == (56, 64)
         assert np.array_equal(scene.image, np.rint(scene.image))
         assert np.all((scene.x > -0.5) & (scene.x < 63.5) & (scene.y > -0.5) & (scene.y < 55.5))
-        snr = np.abs(scene.height) / scene.noise
+        snr = np.abs(scene.intensity) / scene.noise
         assert np.all((snr > 0.99 * recipe.particles.snr[0]) & (snr < 1.01 * recipe.particles.snr[1]))
-        bright.extend(scene.height > 0)
+        bright.extend(scene.intensity > 0)
         noises.append(scene.noise)
     assert np.mean(bright) == 1 if recipe.particles.contrast == "bright" else 0.1 < np.mean(bright) < 0.9
     assert max(noises) > 5 * min(noises)
@@ -289,8 +289,8 @@ def test_airy_spots_have_the_core_of_the_gaussians_that_they_replace() -> None:
         for particles in (gauss, airy):
             image = np.zeros((81, 81), np.float32)
             one = msgspec.structs.replace(recipe, particles=particles)
-            look = draw_particles(one, np.random.default_rng(1), np.array([sigma]))
-            look.paint(image, np.array([40.0]), np.array([40.0]), np.array([100.0]))
+            appearance = draw_appearance(one, np.random.default_rng(1), np.array([sigma]))
+            appearance.render(image, np.array([40.0]), np.array([40.0]), np.array([100.0]))
             images.append(image)
         assert images[0][40, 40] == pytest.approx(100, rel=1e-5)
         core = np.hypot(*np.mgrid[-40:41, -40:41]) < 1.5 * sigma
@@ -304,7 +304,7 @@ def test_saturation_cuts_bright_pixels_off_and_what_is_said_of_their_height(tiny
     lower = flat = 0
     for seed in range(20):
         whole, cut = (draw_scene(each, np.random.default_rng(seed), 64, 64) for each in (recipe, full))
-        lower += cut.height.max(initial=0) < whole.height.max(initial=0)
+        lower += cut.intensity.max(initial=0) < whole.intensity.max(initial=0)
         flat += (cut.image == cut.image.max()).sum() > 3
     assert lower > 15  # in the others the brightest is outside the image
     assert flat > 10
@@ -317,7 +317,7 @@ def test_example_recipes_make_scenes(tmp_path: Path) -> None:
     for name, signs, symmetry in (("rod", {-1, 1}, "half turn"), ("template", {-1}, "none")):
         recipe = load_recipe(tmp_path / f"{name}.toml")
         scenes = [draw_scene(recipe, np.random.default_rng([3, n]), 64, 64) for n in range(20)]
-        assert set(np.sign(np.concatenate([scene.height for scene in scenes]))) == signs
+        assert set(np.sign(np.concatenate([scene.intensity for scene in scenes]))) == signs
         angles = np.concatenate([scene.angle for scene in scenes])
         assert np.isfinite(angles).mean() > 0.8 if name == "rod" else np.isnan(angles).all()
         assert recipe.symmetry == symmetry

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Blobs", "blobs_of_any_size", "blobs_of_size", "pixel_noise"]
+__all__ = ["Blobs", "find_blobs", "find_blobs_of_size", "pixel_noise"]
 
 Array = npt.NDArray[np.float64]
 
@@ -30,7 +30,7 @@ class Blobs(NamedTuple):
     sigma: Array
     response: Array
 
-    def take(self, which: Any) -> Blobs:
+    def select(self, which: Any) -> Blobs:
         """Return the blobs that an array of indices or a mask names."""
         return Blobs(*(column[which] for column in self))
 
@@ -46,7 +46,7 @@ def pixel_noise(image: Array) -> float:
     return float(np.median(np.abs(both)) / (0.6745 * 6))
 
 
-def blobs_of_any_size(image: Array, noise: float) -> Blobs:
+def find_blobs(image: Array, noise: float) -> Blobs:
     """Return the significant blobs, bright and dark, from about 2 px across to a quarter of the image."""
     count = 1 + max(2, round(math.log(min(image.shape) / 10 / _FIRST) / math.log(_STEP)))
     sigmas: Array = _FIRST * _STEP ** np.arange(count, dtype=np.float64)
@@ -60,7 +60,7 @@ def blobs_of_any_size(image: Array, noise: float) -> Blobs:
     return _uncut(Blobs(x, y, _FIRST * _STEP**scale, maps[peaks]), image.shape)
 
 
-def blobs_of_size(image: Array, noise: float, sigma: float, least_response: float) -> Blobs:
+def find_blobs_of_size(image: Array, noise: float, sigma: float, least_response: float) -> Blobs:
     """Return the blobs that fit `sigma`, of the sign of `least_response` and at least as strong."""
     sign = math.copysign(1.0, least_response)
     scale = np.array([sigma])
@@ -95,7 +95,7 @@ def _least_response(sigma: Array, noise: float) -> Array:
 def _uncut(blobs: Blobs, shape: tuple[int, ...]) -> Blobs:
     """Leave out blobs that the image's edge cuts: there the mirrored noise counts twice."""
     room = np.minimum.reduce([blobs.x, blobs.y, shape[1] - 1 - blobs.x, shape[0] - 1 - blobs.y])
-    return blobs.take(room > blobs.sigma)
+    return blobs.select(room > blobs.sigma)
 
 
 def _highest_neighbour(maps: Array) -> Array:

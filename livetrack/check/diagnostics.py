@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.check.measure import Measures
+from livetrack.check.measure import ParticleProperties
 
-__all__ = ["doubts_about_frames", "doubts_about_particles"]
+__all__ = ["frame_diagnostics", "particle_diagnostics"]
 
 _FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 11, 12, 14, 16))
 _SATURATED = 1e-5  # of all pixels: a few hot ones are no matter
@@ -19,7 +19,7 @@ _BLACK = 0.01
 _FEW_FRAMES = 10
 
 
-def doubts_about_frames(frames: Sequence[npt.NDArray[Any]]) -> list[str]:
+def frame_diagnostics(frames: Sequence[npt.NDArray[Any]]) -> list[str]:
     """Return a sentence for each thing that is wrong with the pixels, whatever the particles are."""
     stack = np.stack(frames)
     if stack.min() == stack.max():
@@ -48,7 +48,7 @@ def doubts_about_frames(frames: Sequence[npt.NDArray[Any]]) -> list[str]:
     return said
 
 
-def doubts_about_particles(measures: Measures, dtype: np.dtype[Any]) -> list[str]:
+def particle_diagnostics(measures: ParticleProperties, dtype: np.dtype[Any]) -> list[str]:
     """Return a sentence for each thing that makes these particles hard to find or to link."""
     said = []
     if dtype.kind in "ui" and measures.peak < 10:

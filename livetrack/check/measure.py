@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.check.blobs import Blobs, blobs_of_any_size, blobs_of_size, pixel_noise
+from livetrack.check.blobs import Blobs, find_blobs, find_blobs_of_size, pixel_noise
 
-__all__ = ["Measures", "measure"]
+__all__ = ["ParticleProperties", "measure_particles"]
 
 Array = npt.NDArray[np.float64]
 
@@ -30,7 +30,7 @@ _MOST = 2000  # blobs of a frame that are looked at
 _WEAKEST = 0.3  # of the typical particle's response: weaker ones are not counted
 
 
-class Measures(msgspec.Struct, frozen=True, kw_only=True):
+class ParticleProperties(msgspec.Struct, frozen=True, kw_only=True):
     """Lengths are in px, heights in grey levels; medians over the strong particles of the frames looked at."""
 
     contrast: str
@@ -54,12 +54,12 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     """Root mean square displacement along one axis in one frame; None where none could be matched."""
 
     @property
-    def ringed(self) -> bool:
+    def has_ring(self) -> bool:
         """True for a ring of opposite sign, as bright-field beads have it and fluorescent spots never do."""
         return self.ring > _RING
 
 
-def measure(frames: Sequence[npt.NDArray[Any]]) -> tuple[Measures, Blobs] | None:
+def measure_particles(frames: Sequence[npt.NDArray[Any]]) -> tuple[ParticleProperties, Blobs] | None:
     """Measure the particles in consecutive frames, each (H, W), and return them with the first frame's blobs.
 
     None when nothing stands out of the noise.
@@ -73,14 +73,14 @@ def measure(frames: Sequence[npt.NDArray[Any]]) -> tuple[Measures, Blobs] | None
         return None
     strong, mixed = particles
     sigma, response = _typical(strong.sigma, _rank(strong)), _typical(strong.response, _rank(strong))
-    found = [blobs_of_size(image, noise, sigma, _WEAKEST * response) for image in images]
+    found = [find_blobs_of_size(image, noise, sigma, _WEAKEST * response) for image in images]
     if np.median([blobs.x.size for blobs in found]) < 1:
         return None
     spacing = _spacing(found)
     peak, ring = _core_and_ring(images, found, sigma, math.copysign(1.0, response))
     if math.isnan(peak):  # too crowded for a profile: a Gaussian's height is twice its response
         peak = 2 * abs(response)
-    measures = Measures(
+    measures = ParticleProperties(
         contrast="both" if mixed else "bright" if response > 0 else "dark",
         ring=ring,
         diameter_px=2 * math.sqrt(2) * sigma,
@@ -98,12 +98,12 @@ def measure(frames: Sequence[npt.NDArray[Any]]) -> tuple[Measures, Blobs] | None
 def _particles(images: Sequence[Array], noise: float) -> tuple[Blobs, bool] | None:
     """Return blobs that are particles beyond doubt, of one sign, from a few frames; and whether both signs occur."""
     chosen = np.unique(np.linspace(0, len(images) - 1, _SIZED_FRAMES).round().astype(int))
-    parts = [_without_halos(blobs_of_any_size(_middle(images[index]), noise)) for index in chosen]
+    parts = [_without_halos(find_blobs(_middle(images[index]), noise)) for index in chosen]
     blobs = Blobs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
     if not blobs.x.size:
         return None
     best = max((_of_sign(blobs, sign) for sign in (1, -1)), key=lambda some: np.square(_rank(some)).sum())
-    comparable = blobs.take(_rank(blobs) >= _typical(_rank(best), _rank(best)) / 2)
+    comparable = blobs.select(_rank(blobs) >= _typical(_rank(best), _rank(best)) / 2)
     others = np.sign(comparable.response) != np.sign(best.response[0])
     return best, bool(others.mean() > _MIXED)
 
@@ -117,7 +117,7 @@ def _of_sign(blobs: Blobs, sign: int) -> Blobs:
     wanted = np.sign(blobs.response[order]) == sign
     pure = np.flatnonzero(np.cumsum(~wanted) <= _IMPURITY * np.cumsum(wanted))
     end = pure[-1] + 1 if pure.size else 0
-    return blobs.take(order[:end][wanted[:end]])
+    return blobs.select(order[:end][wanted[:end]])
 
 
 def _rank(blobs: Blobs) -> Array:
@@ -145,7 +145,7 @@ def _without_halos(blobs: Blobs) -> Blobs:
         if free[n]:
             kept.append(n)
             free &= np.hypot(blobs.x - blobs.x[n], blobs.y - blobs.y[n]) > 3 * blobs.sigma[n]
-    return blobs.take(np.array(kept, int))
+    return blobs.select(np.array(kept, int))
 
 
 def _middle(image: Array) -> Array:

@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from livetrack.check.annotated_image import save_annotated_image
 from livetrack.check.blobs import Blobs
-from livetrack.check.diagnostics import doubts_about_frames, doubts_about_particles
-from livetrack.check.measure import Measures, measure
+from livetrack.check.diagnostics import frame_diagnostics, particle_diagnostics
+from livetrack.check.measure import ParticleProperties, measure_particles
 from livetrack.check.model_trial import try_model
-from livetrack.check.picture import save_picture
 from livetrack.check.report import CheckReport
 from livetrack.config import LinkerSettings
 from livetrack.errors import InputError, UsageError
@@ -58,8 +58,8 @@ def check_movie(
         raise UsageError(f"{picture}: the picture is a PNG file; give it a name that ends in .png")
     movie = open_movie(path, channel)
     images = _first_images(movie, frames)
-    doubts = [movie.problem] if movie.problem else []
-    doubts += doubts_about_frames(images)
+    warnings = [movie.problem] if movie.problem else []
+    warnings += frame_diagnostics(images)
     report = CheckReport(
         movie=str(path),
         channel=channel,
@@ -69,22 +69,22 @@ def check_movie(
         length=movie.length,
         fps=movie.fps,
         pixel_size_um=movie.pixel_size_um,
-        looked_at=len(images),
-        doubts=doubts,
+        frames_checked=len(images),
+        warnings=warnings,
     )
-    measured = measure(images)
+    measured = measure_particles(images)
     if measured is None:
-        doubts.append("nothing stands out of the noise in these frames")
+        warnings.append("nothing stands out of the noise in these frames")
         return report
     particles, blobs = measured
-    doubts += doubts_about_particles(particles, movie.dtype)
+    warnings += particle_diagnostics(particles, movie.dtype)
     model, model_reason = _suggest_model(particles)
     radius, radius_reason = _suggest_search_radius(particles, LinkerSettings().memory)
     tried = images[:: math.ceil(len(images) / _TRIED_FRAMES)]
     trials = {name: try_model(name, tried) for name in _MODELS}
     trial, rows = trials[model]
     if rows and not particles.count / 2 <= trial.count <= 2 * particles.count:
-        doubts.append(
+        warnings.append(
             f"{model} finds {trial.count:.0f} particles a frame where about {particles.count:.0f} stand out: look at "
             "the picture; another localizer.threshold may help, or a model trained on such particles"
         )
@@ -116,7 +116,7 @@ def _first_images(movie: Movie, count: int) -> list[npt.NDArray[Any]]:
     return images
 
 
-def _suggest_model(particles: Measures) -> tuple[str, str]:
+def _suggest_model(particles: ParticleProperties) -> tuple[str, str]:
     """Fluorescence adds light, and its image has no ring of opposite sign; scattered light has both.
 
     Bright beads without a dark ring look like spots: they are told by their width alone.
@@ -124,14 +124,14 @@ def _suggest_model(particles: Measures) -> tuple[str, str]:
     if particles.contrast != "bright":
         sign = "bright and dark" if particles.contrast == "both" else "dark"
         return "bead", f"{sign} particles are seen in bright field, not in fluorescence"
-    if particles.ringed:
+    if particles.has_ring:
         return "bead", "bright cores with a dark ring are seen in bright field, not in fluorescence"
     if particles.diameter_px > _WIDEST_SPOT_PX:
         return "bead", f"wider than the spots that spot was trained on, which end at about {_WIDEST_SPOT_PX:.0f} px"
     return "spot", "bright, with no dark ring, as fluorescent particles are"
 
 
-def _suggest_search_radius(particles: Measures, memory: int) -> tuple[float, str]:
+def _suggest_search_radius(particles: ParticleProperties, memory: int) -> tuple[float, str]:
     """Hold four rms steps over the longest gap, or half a diameter, within which no other particle can be.
 
     Half the distance of neighbours is the limit. Above a quarter of it a step is no more than chance would give:
@@ -158,7 +158,7 @@ def _draw(
     path: Path,
     image: npt.NDArray[Any],
     pixel_size_um: float | None,
-    particles: Measures,
+    particles: ParticleProperties,
     model: str,
     found: Rows | Blobs,
 ) -> None:
@@ -167,4 +167,4 @@ def _draw(
     else:
         x, y, score, how = found["x"], found["y"], found["score"], f"found by {model}"
     caption = f"first frame: {len(x)} particles {how}; diameter about {particles.diameter_px:.1f} px"
-    save_picture(path, image, x, y, score, particles.diameter_px, pixel_size_um, caption)
+    save_annotated_image(path, image, x, y, score, particles.diameter_px, pixel_size_um, caption)

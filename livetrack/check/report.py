@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from livetrack.check.measure import Measures
+from livetrack.check.measure import ParticleProperties
 from livetrack.check.model_trial import ModelTrial
 
 __all__ = ["CheckReport", "report_text"]
@@ -25,11 +25,11 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     """Frames in the movie; None where only reading to its end tells."""
     fps: float | None
     pixel_size_um: float | None
-    looked_at: int
+    frames_checked: int
     """Frames that were read, from the first one on."""
-    doubts: list[str]
+    warnings: list[str]
     """What a person should know before trusting the movie or the suggestions."""
-    particles: Measures | None = None
+    particles: ParticleProperties | None = None
     """None when nothing stands out of the noise; then nothing is suggested."""
     model: str = ""
     model_reason: str = ""
@@ -64,8 +64,8 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def report_text(report: CheckReport) -> str:
     """Return the report as lines of text."""
-    looked_at = "one frame" if report.looked_at == 1 else f"the first {report.looked_at} frames"
-    lines = [_movie_line(report), f"looked at   {looked_at}"]
+    frames_checked = "one frame" if report.frames_checked == 1 else f"the first {report.frames_checked} frames"
+    lines = [_movie_line(report), f"looked at   {frames_checked}"]
     if report.particles is not None:
         lines += [
             *_particle_lines(report.particles, report.pixel_size_um),
@@ -73,7 +73,7 @@ def report_text(report: CheckReport) -> str:
             f"model       {report.model}: {report.model_reason}",
             f"search      {report.search_radius_px:g} px: {report.search_radius_reason}",
         ]
-    lines += [f"careful     {doubt}" for doubt in report.doubts]
+    lines += [f"careful     {warning}" for warning in report.warnings]
     if report.picture:
         lines.append(f"picture     {report.picture}")
     if report.particles is not None:
@@ -94,8 +94,8 @@ def _movie_line(report: CheckReport) -> str:
     return f"{report.movie}: {', '.join(parts)}"
 
 
-def _particle_lines(found: Measures, pixel_size_um: float | None) -> list[str]:
-    ring = f", with a ring of opposite sign ({100 * found.ring:.0f} % of the core)" if found.ringed else ""
+def _particle_lines(found: ParticleProperties, pixel_size_um: float | None) -> list[str]:
+    ring = f", with a ring of opposite sign ({100 * found.ring:.0f} % of the core)" if found.has_ring else ""
     sign = "bright and dark" if found.contrast == "both" else found.contrast
     spacing = "" if found.spacing_px is None else f", nearest neighbours {found.spacing_px:.1f} px apart (median)"
     motion = (

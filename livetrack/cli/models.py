@@ -69,7 +69,7 @@ def train(args: argparse.Namespace) -> int:
                 )
             started = True
             description = f"training, step {progress.step}, loss {progress.loss:.3f}"
-            bars.update(task, completed=progress.share, description=description)
+            bars.update(task, completed=progress.fraction, description=description)
             if progress.accuracy is not None and progress.isolated is not None:
                 figures = f"{accuracy_line(progress.accuracy)} {precision_line(progress.isolated)}"
                 bars.print(f"{progress.elapsed_s / 60:.1f} min, step {progress.step}: {figures}")

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from livetrack.errors import InputError
-from livetrack.movies.movie import Damaged, Image, Movie, to_grey
+from livetrack.movies.movie import DamagedMovieError, Image, Movie, to_grey
 from livetrack.movies.tiff import open_tiff
 
 __all__ = ["open_folder"]
@@ -42,7 +42,7 @@ def open_folder(path: Path, channel: int | None) -> Movie:
         fps, pixel_size_um = first.fps, first.pixel_size_um
     try:
         image = _load(files[0], channel)
-    except Damaged as damage:
+    except DamagedMovieError as damage:
         raise InputError(str(damage)) from damage
     height, width = image.shape
 
@@ -59,14 +59,14 @@ def _load(file: Path, channel: int | None) -> Image:
             movie = open_tiff(file, channel)
             for image in movie:
                 return image
-            raise Damaged(movie.problem or f"{file.name} holds no image")
+            raise DamagedMovieError(movie.problem or f"{file.name} holds no image")
         with Pillow.open(file) as picture:
             plain = picture.convert(_PLAIN[picture.mode]) if picture.mode in _PLAIN else picture
             return to_grey(np.asarray(plain), channel, file)
     except InputError as error:
-        raise Damaged(str(error)) from error
+        raise DamagedMovieError(str(error)) from error
     except (OSError, ValueError, SyntaxError) as error:  # Pillow raises these three for a file cut short
-        raise Damaged(f"{file.name} cannot be read ({_first_line(error)})") from error
+        raise DamagedMovieError(f"{file.name} cannot be read ({_first_line(error)})") from error
 
 
 def _first_line(error: Exception) -> str:

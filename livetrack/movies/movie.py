@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from livetrack.errors import InputError
 
-__all__ = ["Damaged", "Image", "Movie", "to_grey"]
+__all__ = ["DamagedMovieError", "Image", "Movie", "to_grey"]
 
 Image: TypeAlias = npt.NDArray[Any]
 """One frame: (H, W), any integer or float type."""
@@ -21,7 +21,7 @@ Image: TypeAlias = npt.NDArray[Any]
 _log = logging.getLogger(__name__)
 
 
-class Damaged(Exception):  # noqa: N818 a state of the file, told to `Movie` alone
+class DamagedMovieError(Exception):
     """Raised by a reader where the frames end before they should; its text says why."""
 
 
@@ -63,12 +63,14 @@ class Movie:
         try:
             for image in self.read():
                 if image.shape != self.shape:
-                    raise Damaged(f"frame {count} is {_size(image.shape)} px, the first is {_size(self.shape)}")
+                    raise DamagedMovieError(
+                        f"frame {count} is {_size(image.shape)} px, the first is {_size(self.shape)}"
+                    )
                 yield image
                 count += 1
             if self.length is not None and count < self.length:
-                raise Damaged("the file ends early")
-        except Damaged as damage:
+                raise DamagedMovieError("the file ends early")
+        except DamagedMovieError as damage:
             expected = "" if self.length is None else f" of {self.length}"
             self.problem = f"{self.path}: {damage}; read the {count}{expected} frames before that"
             _log.warning(self.problem)

@@ -14,7 +14,7 @@ import numpy as np
 import tifffile
 
 from livetrack.errors import InputError
-from livetrack.movies.movie import Damaged, Image, Movie, to_grey
+from livetrack.movies.movie import DamagedMovieError, Image, Movie, to_grey
 from livetrack.movies.scales import tiff_scales
 
 __all__ = ["open_tiff"]
@@ -47,7 +47,7 @@ def open_tiff(path: Path, channel: int | None) -> Movie:
             length, images = _frames(tif, channel, path)
             first = next(images)
             fps, pixel_size_um = tiff_scales(tif)
-    except (Damaged, StopIteration, *_BROKEN) as error:
+    except (DamagedMovieError, StopIteration, *_BROKEN) as error:
         raise InputError(f"{path}: cannot be read as TIFF: {_reason(error)}; {_cure(error)}") from error
 
     def read() -> Iterator[Image]:
@@ -55,7 +55,7 @@ def open_tiff(path: Path, channel: int | None) -> Movie:
             with _opened(path) as tif:
                 yield from _frames(tif, channel, path)[1]
         except _BROKEN as error:
-            raise Damaged(f"the next frame cannot be read ({_reason(error)})") from error
+            raise DamagedMovieError(f"the next frame cannot be read ({_reason(error)})") from error
 
     height, width = first.shape
     return Movie(path, (height, width), first.dtype, length, fps, pixel_size_um, read)
@@ -95,7 +95,7 @@ def _frames(tif: tifffile.TiffFile, channel: int | None, path: Path) -> tuple[in
         for index in order[0]:
             yield to_grey(planes(index), inner, path)
         if broken_at is not None:
-            raise Damaged("the file is cut short")
+            raise DamagedMovieError("the file is cut short")
 
     return length, read()
 
@@ -157,7 +157,7 @@ def _by_directory(pages: Any, axes: str) -> Planes:
     def plane(index: int) -> Image:
         page = pages[index]
         if page is None:
-            raise Damaged(f"image {index} is missing")
+            raise DamagedMovieError(f"image {index} is missing")
         return _samples_last(page.asarray(), axes)
 
     return plane
@@ -171,7 +171,7 @@ def _back_to_back(tif: tifffile.TiffFile, first: Any) -> Planes:
         tif.filehandle.seek(first.dataoffsets[0] + index * first.nbytes)
         data = tif.filehandle.read(first.nbytes)
         if len(data) < first.nbytes:
-            raise Damaged("the file is cut short")
+            raise DamagedMovieError("the file is cut short")
         return _samples_last(np.frombuffer(data, dtype).reshape(first.shape).astype(first.dtype), first.axes)
 
     return plane

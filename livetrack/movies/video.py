@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from livetrack.errors import InputError
-from livetrack.movies.movie import Damaged, Image, Movie, to_grey
+from livetrack.movies.movie import DamagedMovieError, Image, Movie, to_grey
 
 __all__ = ["open_video"]
 
@@ -49,13 +49,13 @@ def open_video(path: Path, channel: int | None) -> Movie:
                 last_s = 0.0
                 for frame in container.decode(video):
                     if frame.is_corrupt:  # the decoder fills in what is missing: not a measurement
-                        raise Damaged("a frame is damaged")
+                        raise DamagedMovieError("a frame is damaged")
                     yield _pixels(frame, channel, path)
                     last_s = frame.time or 0.0
                 if last_s + 2 / (fps or 1) < _duration_s(container):
-                    raise Damaged("the file ends early")
+                    raise DamagedMovieError("the file ends early")
         except av.FFmpegError as error:
-            raise Damaged(f"the video cannot be decoded further ({_reason(error)})") from error
+            raise DamagedMovieError(f"the video cannot be decoded further ({_reason(error)})") from error
 
     height, width = image.shape
     return Movie(path, (height, width), image.dtype, length, fps, None, read)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 
-__all__ = ["add_spots", "spot_height"]
+__all__ = ["add_spots", "unit_spot_peak"]
 
 _REACH = 6.0  # in sigma; what lies beyond is below 1e-8 of the peak
 
@@ -42,7 +42,7 @@ def add_spots(
     _add_spots(image, x, y, sigma, amount)
 
 
-def spot_height(sigma: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def unit_spot_peak(sigma: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the brightest pixel of a spot of amount 1 that is centred on a pixel, for each `sigma` in px."""
     height = np.empty(len(sigma))
     _fill_heights(np.ascontiguousarray(sigma, np.float64), height)

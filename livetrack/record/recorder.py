@@ -23,8 +23,8 @@ from livetrack.camera import Frame
 from livetrack.errors import UsageError, reason
 from livetrack.particles import Rows
 from livetrack.record.pages import PageWriter
-from livetrack.record.session import new_folder, write_info
-from livetrack.record.streams import DELIVERED, TRACKED, TRAJECTORIES, DeliveredLines, TableStream, TrackedLines
+from livetrack.record.session import make_session_folder, write_session_info
+from livetrack.record.streams import RECEIVED, TRACKED, TRAJECTORIES, ReceivedFrames, TableStream, TrackedFrames
 from livetrack.wire import RecordingStatus
 
 __all__ = ["Recorder"]
@@ -81,10 +81,10 @@ class Recorder:
             "computer": platform.platform(),
             "settings": settings,
         }
-        self.folder = new_folder(Path(folder), started)
+        self.folder = make_session_folder(Path(folder), started)
         self.problem = ""
         """Why the recording stopped by itself; empty while all is well."""
-        write_info(self.folder, self._info)
+        write_session_info(self.folder, self._info)
         self._with_pixels = frames
         self._queue: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
         self._queue_bytes = queue_mb * 1_000_000
@@ -94,8 +94,8 @@ class Recorder:
         self._written = self._failed = self._bytes = 0  # writer
         self._pages = PageWriter(self.folder, file_mb * 1_000_000)
         self._streams: dict[str, TableStream] = {}
-        self._delivered = DeliveredLines()
-        self._tracked = TrackedLines()
+        self._received = ReceivedFrames()
+        self._tracked = TrackedFrames()
         self._running = True  # until the writer meets the None that `close` puts in the queue
         self._abandoned = False
         self._thread = threading.Thread(target=self._run, name="livetrack-recorder", daemon=True)
@@ -188,7 +188,7 @@ class Recorder:
             self._written += 1
             self._bytes += frame.pixels.nbytes
             self._pixels_out += frame.pixels.nbytes
-        self._delivered.add(frame, page)
+        self._received.add(frame, page)
 
     def _open_streams(self, pixel_size_um: float | None) -> None:
         """Begin the tables with the first frame, which knows the pixel size."""
@@ -197,14 +197,14 @@ class Recorder:
             "session": msgspec.json.encode(self._info, enc_hook=str).decode(),
             "pixel_size_um": "" if pixel_size_um is None else repr(pixel_size_um),
         }
-        for name, schema in (("frames", DELIVERED), ("tracked", TRACKED), ("trajectories", TRAJECTORIES)):
+        for name, schema in (("frames", RECEIVED), ("tracked", TRACKED), ("trajectories", TRAJECTORIES)):
             self._streams[name] = TableStream(self.folder / f"{name}.arrow", schema, metadata)
 
     def _flush(self) -> None:
         if not self._streams:  # no frame has come yet
             return
         before = sum(stream.tell() for stream in self._streams.values())
-        self._delivered.flush(self._streams["frames"])
+        self._received.flush(self._streams["frames"])
         self._tracked.flush(self._streams["tracked"], self._streams["trajectories"])
         self._bytes += sum(stream.tell() for stream in self._streams.values()) - before
 
@@ -232,7 +232,7 @@ class Recorder:
             "problem": self.problem,
         }
         with suppress(UsageError):  # a full disk: the counts are in `status`, the tables show what is there
-            write_info(self.folder, self._info)
+            write_session_info(self.folder, self._info)
 
 
 def _why(error: Exception, folder: Path) -> str:

@@ -14,9 +14,9 @@ import msgspec
 from livetrack.camera import Frame
 from livetrack.errors import InputError, UsageError, reason
 from livetrack.record.pages import page_files, read_pages
-from livetrack.record.streams import DELIVERED, TRACKED, TRAJECTORIES, read_stream
+from livetrack.record.streams import RECEIVED, TRACKED, TRAJECTORIES, read_stream
 
-__all__ = ["Session", "new_folder", "read_session", "write_info"]
+__all__ = ["Session", "make_session_folder", "read_session", "write_session_info"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Session:
         for path in page_files(self.folder):
             yield from read_pages(path)
 
-    def delivered(self) -> Any:
+    def received(self) -> Any:
         """Return the pyarrow Table of all delivered frames: numbers, times, geometry, file and page."""
-        return read_stream(self.folder / "frames.arrow", DELIVERED)
+        return read_stream(self.folder / "frames.arrow", RECEIVED)
 
     def tracked(self) -> Any:
         """Return the pyarrow Table of all tracked frames: number, time, and how many particles."""
@@ -79,7 +79,7 @@ def read_session(folder: str | Path) -> Session:
     return Session(folder, info)
 
 
-def new_folder(parent: Path, started: datetime) -> Path:
+def make_session_folder(parent: Path, started: datetime) -> Path:
     """Make and return a folder named by the time, `_2`, `_3`, ... behind it when that is taken.
 
     Raises
@@ -104,7 +104,7 @@ def new_folder(parent: Path, started: datetime) -> Path:
         raise UsageError(f"{str(parent)!a}: cannot hold a recording: its name is no text in UTF-8") from None
 
 
-def write_info(folder: Path, info: dict[str, Any]) -> None:
+def write_session_info(folder: Path, info: dict[str, Any]) -> None:
     """Write `session.json`, whole or not at all.
 
     Raises

@@ -13,7 +13,7 @@ import pyarrow as pa
 from livetrack.camera import Frame
 from livetrack.particles import ROW, Rows
 
-__all__ = ["DELIVERED", "TRACKED", "TRAJECTORIES", "DeliveredLines", "TableStream", "TrackedLines", "read_stream"]
+__all__ = ["RECEIVED", "TRACKED", "TRAJECTORIES", "ReceivedFrames", "TableStream", "TrackedFrames", "read_stream"]
 
 
 _LINE_BYTES = 200  # about what a tracked frame's line takes while it waits, its rows apart
@@ -38,7 +38,7 @@ _ROW_UNITS = {
     "flags": "bits of livetrack.particles.Flag",
 }
 
-DELIVERED = pa.schema(
+RECEIVED = pa.schema(
     [
         _field("frame", pa.int64(), "1"),
         _field("camera_number", pa.int64(), "1", nullable=True),
@@ -103,7 +103,7 @@ class TableStream:
             self._writer.close()
 
 
-class DeliveredLines:
+class ReceivedFrames:
     """The lines of `frames.arrow` that wait to be written."""
 
     def __init__(self) -> None:
@@ -137,7 +137,7 @@ class DeliveredLines:
             self._lines.clear()
 
 
-class TrackedLines:
+class TrackedFrames:
     """The lines of `tracked.arrow` and the rows of `trajectories.arrow` that wait to be written.
 
     One thread adds while another one flushes; neither waits for the other.

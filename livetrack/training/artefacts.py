@@ -8,12 +8,12 @@ import numpy.typing as npt
 from livetrack.optics.compression import compress
 from livetrack.training.recipe import Scenes, log_uniform
 
-__all__ = ["add_flaws"]
+__all__ = ["add_camera_artefacts"]
 
 Image = npt.NDArray[np.float32]
 
 
-def add_flaws(image: Image, rng: np.random.Generator, scenes: Scenes, noise: float, full: float) -> None:
+def add_camera_artefacts(image: Image, rng: np.random.Generator, scenes: Scenes, noise: float, full: float) -> None:
     """Spoil a read-out `image` (H, W) in place.
 
     Parameters

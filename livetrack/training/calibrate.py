@@ -10,24 +10,24 @@ from livetrack.localize.network import NetworkLocalizer
 from livetrack.localize.score_calibration import ScoreCalibration, fit_score_calibration
 from livetrack.training.recipe import Recipe
 from livetrack.training.scenes import draw_scene
-from livetrack.training.validate import SIDE_PX, match
+from livetrack.training.validate import IMAGE_SIDE_PX, match_rows
 
-__all__ = ["calibrated"]
+__all__ = ["calibrate_scores"]
 
 _SCENES = 200
 _SEED = 30_000  # apart from the training's and the validation's
 _LEAST_SCORE = 0.05
 
 
-def calibrated(model: Path, recipe: Recipe) -> ScoreCalibration:
+def calibrate_scores(model: Path, recipe: Recipe) -> ScoreCalibration:
     """Return the law of the scores of `model`, which was written without one."""
     localizer = NetworkLocalizer(model, threshold=_LEAST_SCORE, profile_fit=False)
     rng = np.random.default_rng(recipe.seed + _SEED)
     scores, heights, particles = [], [], []
     for _ in range(_SCENES):
-        scene = draw_scene(recipe, rng, SIDE_PX, SIDE_PX)
+        scene = draw_scene(recipe, rng, IMAGE_SIDE_PX, IMAGE_SIDE_PX)
         rows = localizer.find(scene.image)
         scores.append(rows["score"])
         heights.append(rows["intensity"] / scene.noise)
-        particles.append(np.isin(np.arange(len(rows)), match(scene, rows)))
+        particles.append(np.isin(np.arange(len(rows)), match_rows(scene, rows)))
     return fit_score_calibration(np.concatenate(scores), np.concatenate(heights), np.concatenate(particles))

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.training.isolated_accuracy import Isolated
+from livetrack.training.isolated_accuracy import IsolatedAccuracy
 from livetrack.training.recipe import FAMILIES_OF, Recipe
 from livetrack.training.speed import speed_line
-from livetrack.training.validate import GATE_PX, SIDE_PX, Accuracy, Validation
+from livetrack.training.validate import IMAGE_SIDE_PX, MATCH_RADIUS_PX, Accuracy, Validation
 
 __all__ = ["accuracy_line", "accuracy_table", "isolated_table", "precision_line", "write_card"]
 
@@ -21,7 +21,7 @@ _LEAST_RECALL = 0.1  # below it a model has learnt too little to be of use
 
 
 def write_card(
-    localizer: NetworkLocalizer, recipe: Recipe, model: Path, validation: Validation, isolated: list[Isolated]
+    localizer: NetworkLocalizer, recipe: Recipe, model: Path, validation: Validation, isolated: list[IsolatedAccuracy]
 ) -> Path:
     """Write the card as Markdown beside `model`; return its path."""
     card = localizer.card
@@ -42,8 +42,8 @@ Precision of `localize` for one particle at a time in white noise, against the C
 background; SNR is the particle's height over the background / standard deviation of the noise:
 
 {isolated_table(isolated)}
-Accuracy of `find` on new scenes of the recipe, {SIDE_PX}x{SIDE_PX} px, crowding, edges and flaws included; found means
-a row within {GATE_PX:g} px.
+Accuracy of `find` on new scenes of the recipe, {IMAGE_SIDE_PX}x{IMAGE_SIDE_PX} px, including crowding, edges and camera
+artefacts; found means a row within {MATCH_RADIUS_PX:g} px.
 
 {accuracy_line(validation.overall)}
 
@@ -53,7 +53,7 @@ a row within {GATE_PX:g} px.
     return path
 
 
-def isolated_table(isolated: list[Isolated]) -> str:
+def isolated_table(isolated: list[IsolatedAccuracy]) -> str:
     """Return the precision for isolated particles as a Markdown table."""
     lines = ["| SNR | found | RMSE per axis, px | bound, px | error / bound |", "|---|---|---|---|---|"]
     lines += [
@@ -72,12 +72,12 @@ def accuracy_line(overall: Accuracy) -> str:
         return f"Nothing was found of {overall.particles} particles in new scenes: it needs more training."
     line = (
         f"Finds {100 * overall.recall:.1f} % of the particles in new scenes, RMSE {overall.rmse_px:.2f} px per axis; "
-        f"{100 * overall.false_share:.1f} % of what it finds is false."
+        f"{100 * overall.false_fraction:.1f} % of what it finds is false."
     )
     return line + (" It needs more training." if overall.recall < _LEAST_RECALL else "")
 
 
-def precision_line(isolated: Isolated) -> str:
+def precision_line(isolated: IsolatedAccuracy) -> str:
     """Return the precision for isolated particles in one line."""
     if not isolated.recall:
         return f"None of SNR {isolated.snr:g} was found alone."
@@ -95,7 +95,7 @@ def accuracy_table(accuracy: list[Accuracy]) -> str:
     for cell in accuracy:
         snr = f"{cell.snr_from:g}-{cell.snr_to:g}" if np.isfinite(cell.snr_to) else f"from {cell.snr_from:g}"
         lines.append(
-            f"| {snr} | {cell.particles} | {cell.recall:.3f} | {cell.false_share:.3f} | {_known(cell.rmse_px)} "
+            f"| {snr} | {cell.particles} | {cell.recall:.3f} | {cell.false_fraction:.3f} | {_known(cell.rmse_px)} "
             f"| {_known(cell.median_px)} | {_known(cell.bias_px)} | {_known(cell.spread, 2)} |"
         )
     return "\n".join(lines) + "\n"

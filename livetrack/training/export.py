@@ -84,8 +84,8 @@ class _Graph:
         """Add one `Mixer` after the other."""
         for n, mixer in enumerate(mixers):
             assert isinstance(mixer, Mixer)
-            seen = self.conv(f"{name}.{n}.look", mixer.look, image, relu=False)
-            image = self.conv(f"{name}.{n}.weigh", mixer.weigh, seen, add=image)
+            seen = self.conv(f"{name}.{n}.depthwise", mixer.depthwise, image, relu=False)
+            image = self.conv(f"{name}.{n}.pointwise", mixer.pointwise, seen, add=image)
         return image
 
     def add_doubled(self, name: str, image: str, other: str) -> str:

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from livetrack.localize.localizer import Localizer
-from livetrack.training.families import Look, draw_particles
+from livetrack.training.families import Appearance, draw_appearance
 from livetrack.training.recipe import Recipe, log_uniform
 
-__all__ = ["SNRS", "Isolated", "measure_isolated"]
+__all__ = ["SNRS", "IsolatedAccuracy", "measure_isolated"]
 
 SNRS = (3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 """That a card tells."""
@@ -25,7 +25,7 @@ _STEP_PX = 0.05  # of the numerical derivatives
 _GREY = 10.0  # standard deviation of the noise, grey levels
 
 
-class Isolated(Struct, frozen=True):
+class IsolatedAccuracy(Struct, frozen=True):
     """Precision for isolated particles of one SNR: height over the background / standard deviation of the noise.
 
     What is said of the particles found is NaN where none was.
@@ -44,29 +44,29 @@ class Isolated(Struct, frozen=True):
 
 def measure_isolated(
     localizer: Localizer, recipe: Recipe, snrs: Sequence[float] = SNRS, count: int = 200
-) -> list[Isolated]:
+) -> list[IsolatedAccuracy]:
     """Return the precision of `localize` at each SNR, on `count` images that are always the same."""
     return [_measure(localizer, recipe, snr, count) for snr in snrs]
 
 
-def _measure(localizer: Localizer, recipe: Recipe, snr: float, count: int) -> Isolated:
+def _measure(localizer: Localizer, recipe: Recipe, snr: float, count: int) -> IsolatedAccuracy:
     kind, side = recipe.particles, _SIDE_PX
     errors, bounds = np.full((count, 2), math.nan), np.empty((count, 2))
     for n in range(count):
         rng = np.random.default_rng([recipe.seed + _SEED, n])
-        look = draw_particles(recipe, rng, np.array([log_uniform(rng, kind.size_px)]))
+        appearance = draw_appearance(recipe, rng, np.array([log_uniform(rng, kind.size_px)]))
         sign = -1 if kind.contrast == "dark" or (kind.contrast == "either" and n % 2) else 1
         place = side / 2 + rng.uniform(-0.5, 0.5, 2)
-        image = sign * snr * _paint(look, *place) + rng.standard_normal((side, side), np.float32)
+        image = sign * snr * _render(appearance, *place) + rng.standard_normal((side, side), np.float32)
         rows = localizer.localize(1000 + _GREY * image)
         distance = np.hypot(rows["x"] - place[0], rows["y"] - place[1])
         if distance.size and distance.min() < _GATE_PX:
             nearest = rows[distance.argmin()]
             errors[n] = nearest["x"] - place[0], nearest["y"] - place[1]
-        bounds[n] = _bound(look, *place) / snr
+        bounds[n] = _bound(appearance, *place) / snr
     found = ~np.isnan(errors[:, 0])
     errors, bounds = errors[found], bounds[found]
-    return Isolated(
+    return IsolatedAccuracy(
         snr=snr,
         particles=count,
         recall=float(found.mean()),
@@ -76,13 +76,13 @@ def _measure(localizer: Localizer, recipe: Recipe, snr: float, count: int) -> Is
     )
 
 
-def _bound(look: Look, x: float, y: float) -> npt.NDArray[np.float64]:
+def _bound(appearance: Appearance, x: float, y: float) -> npt.NDArray[np.float64]:
     """Return the least standard deviation of x and y, px, at an SNR of 1: the root of the inverse Fisher matrix."""
     h = _STEP_PX
     slopes = [
-        (_paint(look, x + h, y) - _paint(look, x - h, y)) / (2 * h),
-        (_paint(look, x, y + h) - _paint(look, x, y - h)) / (2 * h),
-        _paint(look, x, y),
+        (_render(appearance, x + h, y) - _render(appearance, x - h, y)) / (2 * h),
+        (_render(appearance, x, y + h) - _render(appearance, x, y - h)) / (2 * h),
+        _render(appearance, x, y),
         np.ones((_SIDE_PX, _SIDE_PX)),
     ]
     flat = np.stack([slope.ravel() for slope in slopes]).astype(np.float64)
@@ -90,10 +90,10 @@ def _bound(look: Look, x: float, y: float) -> npt.NDArray[np.float64]:
     return bound
 
 
-def _paint(look: Look, x: float, y: float) -> npt.NDArray[np.float32]:
+def _render(appearance: Appearance, x: float, y: float) -> npt.NDArray[np.float32]:
     """Return one particle of height 1 at (x, y)."""
     image = np.zeros((_SIDE_PX, _SIDE_PX), np.float32)
-    look.paint(image, np.array([x]), np.array([y]), np.ones(1))
+    appearance.render(image, np.array([x]), np.array([y]), np.ones(1))
     return image
 
 

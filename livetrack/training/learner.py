@@ -15,7 +15,7 @@ import torch
 from livetrack.errors import UsageError
 from livetrack.training.network import Network
 from livetrack.training.recipe import Recipe
-from livetrack.training.targets import Batch, loss_of
+from livetrack.training.targets import Batch, compute_loss
 
 __all__ = ["Learner", "choose_device", "load_checkpoint", "save_checkpoint"]
 
@@ -48,7 +48,7 @@ class Learner:
             batch = Batch(*(getattr(batch, field.name).to(self._device) for field in fields(batch)))
         for group in self._optimizer.param_groups:
             group["lr"] = self._rate * rate
-        loss = loss_of(self.network(batch.inputs.to(memory_format=torch.channels_last)), batch)
+        loss = compute_loss(self.network(batch.inputs.to(memory_format=torch.channels_last)), batch)
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)

@@ -61,9 +61,9 @@ class Mixer(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.look = nn.Conv2d(channels, channels, _REACH, padding=_REACH // 2, groups=channels)
-        self.weigh = nn.Conv2d(channels, channels, 1)
+        self.depthwise = nn.Conv2d(channels, channels, _REACH, padding=_REACH // 2, groups=channels)
+        self.pointwise = nn.Conv2d(channels, channels, 1)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return as many maps of the same size."""
-        return torch.relu(maps + self.weigh(self.look(maps)))
+        return torch.relu(maps + self.pointwise(self.depthwise(maps)))

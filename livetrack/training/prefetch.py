@@ -11,12 +11,12 @@ import numpy as np
 from livetrack.training.recipe import Recipe
 from livetrack.training.targets import Batch, draw_batch
 
-__all__ = ["draw_ahead"]
+__all__ = ["prefetch_batches"]
 
 _AHEAD = 4  # batches
 
 
-def draw_ahead(recipe: Recipe, seed: int, step: int = 0, threads: int = 1) -> Generator[Batch, None, None]:
+def prefetch_batches(recipe: Recipe, seed: int, step: int = 0, threads: int = 1) -> Generator[Batch, None, None]:
     """Yield the batches of `step`, `step + 1` and so on, for ever; close the iterator to end its threads.
 
     Each step has a random generator of its own, from `seed` and its number, so that the batches are the same

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from livetrack.localize.refine.radial import radial_profile
-from livetrack.training.families import draw_particles
+from livetrack.training.families import draw_appearance
 from livetrack.training.recipe import Recipe, log_uniform
 
 __all__ = ["draw_profiles"]
@@ -29,8 +29,8 @@ def draw_profiles(recipe: Recipe, seed: int) -> list[list[float]]:
     reach = round(min(max(_REACH * recipe.particles.typical_diameter_px, _LEAST_PX), _MOST_PX))
     profiles = []
     for _ in range(_COUNT):
-        look = draw_particles(recipe, rng, np.array([log_uniform(rng, recipe.particles.size_px)]))
+        appearance = draw_appearance(recipe, rng, np.array([log_uniform(rng, recipe.particles.size_px)]))
         photons = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
-        look.paint(photons, np.array([float(reach)]), np.array([float(reach)]), np.array([_SCALE]))
+        appearance.render(photons, np.array([float(reach)]), np.array([float(reach)]), np.array([_SCALE]))
         profiles.append(radial_profile(photons / _SCALE, reach - 1.0))
     return [[round(float(value), _DIGITS) for value in profile] for profile in profiles]

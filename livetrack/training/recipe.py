@@ -11,7 +11,7 @@ from msgspec import Meta, Struct, structs
 
 from livetrack.errors import ConfigError, InputError
 from livetrack.toml_file import TomlDocument
-from livetrack.training.template_picture import Picture, read_picture
+from livetrack.training.template_picture import TemplatePicture, read_template_picture
 
 __all__ = ["FAMILIES_OF", "Particles", "Recipe", "Scenes", "load_recipe", "log_uniform"]
 
@@ -60,7 +60,7 @@ class Particles(Section, frozen=True, kw_only=True):
     """Least distance of two centres, in sizes, and never below 2 px."""
     typical_diameter_px: Positive
     """What a person would call its size: written into the model, to choose one by."""
-    picture: Picture | None = None
+    picture: TemplatePicture | None = None
     """What `template` names, put in by `load_recipe`."""
 
 
@@ -206,7 +206,7 @@ def _with_picture(document: TomlDocument, particles: Particles) -> Particles:
         raise ConfigError(f'{place}: [particles.template] is missing: name a picture of the particle, as "crop.tif"')
     assert document.path is not None
     try:
-        picture = read_picture(document.path.parent / particles.template)
+        picture = read_template_picture(document.path.parent / particles.template)
     except InputError as error:
         raise ConfigError(f"{place}: [particles.template]: {error}") from None
     contrast: Literal["bright", "dark"] = "bright" if picture.template(particles.centre).sign > 0 else "dark"

@@ -16,9 +16,9 @@ from livetrack import __version__
 from livetrack.errors import LivetrackError
 from livetrack.localize.models import FORMAT
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.training.calibrate import calibrated
+from livetrack.training.calibrate import calibrate_scores
 from livetrack.training.export import export
-from livetrack.training.isolated_accuracy import Isolated, measure_isolated
+from livetrack.training.isolated_accuracy import IsolatedAccuracy, measure_isolated
 from livetrack.training.learner import Learner, choose_device, load_checkpoint, save_checkpoint
 from livetrack.training.network import COARSEST
 from livetrack.training.profiles import draw_profiles
@@ -26,7 +26,7 @@ from livetrack.training.recipe import Recipe
 from livetrack.training.targets import Batch
 from livetrack.training.validate import Accuracy, validate
 
-__all__ = ["Progress", "Run"]
+__all__ = ["Progress", "TrainingRun"]
 
 _RISE = 0.02  # share of the training over which the learning rate rises
 _SAVE_EVERY_S = 60.0
@@ -40,17 +40,17 @@ class Progress(NamedTuple):
     """Where a training stands: `share` of 1, and the loss per particle, averaged over some hundred steps."""
 
     step: int
-    share: float
+    fraction: float
     loss: float
     elapsed_s: float
     """Of the training, with what an interrupted one had taken before."""
     accuracy: Accuracy | None = None
     """Of the model as it is after this step, on scenes that are always the same; None after most steps."""
-    isolated: Isolated | None = None
+    isolated: IsolatedAccuracy | None = None
     """Its precision for isolated particles, at the same steps."""
 
 
-class Run:
+class TrainingRun:
     """One training, from its first step or from where an interrupted one was."""
 
     def __init__(
@@ -74,7 +74,7 @@ class Run:
         kept = load_checkpoint(self.checkpoint, self._recipe, self.seed, self._learner)
         self._start -= kept["elapsed_s"]
         self.state = Progress(kept["step"], 0.0, kept["loss"], kept["elapsed_s"])
-        self.state = self.state._replace(share=self.share())
+        self.state = self.state._replace(fraction=self.fraction())
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -82,20 +82,20 @@ class Run:
         save_checkpoint(self.checkpoint, self._recipe, self.seed, self._learner, kept)
         self._saved = time.perf_counter()
 
-    def share(self) -> float:
+    def fraction(self) -> float:
         """Return how much of the training is done by now, 0..1."""
         return min(1.0, max(self.state.step / self._steps, self._elapsed_s() / self._seconds))
 
     def learn(self, batch: Batch) -> None:
         """Take one step; now and then measure the model and write the checkpoint."""
-        step, before, told = self.state.step, self.state.share, self.state.loss
+        step, before, told = self.state.step, self.state.fraction, self.state.loss
         loss = self._learner.learn(batch, _rate(before))
         if not math.isfinite(loss):
             raise LivetrackError(f"the training diverged at step {step}: lower [training] learning_rate")
         told = loss if step == 0 else told + _REMEMBER * (loss - told)
         self.state = Progress(step + 1, before, told, self._elapsed_s())
-        after = self.share()
-        self.state = self.state._replace(share=after)
+        after = self.fraction()
+        self.state = self.state._replace(fraction=after)
         if int(_LOOKS * before) < int(_LOOKS * after) < _LOOKS:
             localizer = self.write_model()
             accuracy = validate(localizer, self._recipe, _LOOK_SCENES).overall
@@ -109,7 +109,7 @@ class Run:
         metadata = _metadata(self._recipe, self.seed, self.state, self._learner.hardware)
         export(self._learner.network, self._output, metadata)
         if calibrate:
-            metadata["score_law"] = calibrated(self._output, self._recipe)
+            metadata["score_law"] = calibrate_scores(self._output, self._recipe)
             export(self._learner.network, self._output, metadata)
         return NetworkLocalizer(self._output)
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 from livetrack.optics.background import add_texture, add_tilt, vignette
-from livetrack.optics.noise import CameraNoise
-from livetrack.training.artefacts import add_flaws
-from livetrack.training.families import draw_particles
+from livetrack.optics.sensor import Sensor
+from livetrack.training.artefacts import add_camera_artefacts
+from livetrack.training.families import draw_appearance
 from livetrack.training.recipe import Particles, Recipe, Scenes, log_uniform
 
 __all__ = ["Scene", "draw_scene"]
@@ -28,7 +28,7 @@ _CLOSEST_PX = 2.0
 class Scene:
     """One image and its particles.
 
-    `image` is (H, W) float32 in whole grey levels. `x`, `y` (N,) are centres inside the image, px; `height` (N,) is
+    `image` is (H, W) float32 in whole grey levels. `x`, `y` (N,) are centres inside the image, px; `intensity` (N,) is
     each particle's extreme over the background, grey levels, negative for dark ones, at most what saturation leaves;
     `noise` is the standard deviation of the background's noise, grey levels; `angle` (N,) is that of the long axis,
     radians from x towards y, NaN for particles that have none.
@@ -37,7 +37,7 @@ class Scene:
     image: npt.NDArray[np.float32]
     x: Doubles
     y: Doubles
-    height: Doubles
+    intensity: Doubles
     noise: float
     angle: Doubles
 
@@ -62,18 +62,18 @@ def draw_scene(recipe: Recipe, rng: np.random.Generator, width: int, height: int
     photons = np.full((height, width), background, np.float32)
     _add_surroundings(photons, rng, scenes, noise)
     amplitude = snr * noise
-    look = draw_particles(recipe, rng, sizes)
-    look.paint(photons, x, y, amplitude)
+    appearance = draw_appearance(recipe, rng, sizes)
+    appearance.render(photons, x, y, amplitude)
 
     gain = log_uniform(rng, scenes.noise_grey) / noise
-    camera = CameraNoise(gain=gain, offset=rng.uniform(50, 500), read_noise=read_noise)
+    camera = Sensor(gain=gain, offset=rng.uniform(50, 500), read_noise=read_noise)
     image = camera.expose(photons, rng).astype(np.float32)
     full = gain * _full_well(rng, scenes, amplitude, noise)
-    add_flaws(image, rng, scenes, gain * noise, camera.offset + gain * background + full)
+    add_camera_artefacts(image, rng, scenes, gain * noise, camera.offset + gain * background + full)
 
     inside = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
     seen = np.minimum(gain * amplitude, full)
-    return Scene(image, x[inside], y[inside], seen[inside], gain * noise, look.angle[inside])
+    return Scene(image, x[inside], y[inside], seen[inside], gain * noise, appearance.angle[inside])
 
 
 def _places(rng: np.random.Generator, kind: Particles, size: float, width: int, height: int) -> tuple[Doubles, Doubles]:

@@ -19,7 +19,7 @@ from livetrack.training.network import COARSEST
 from livetrack.training.recipe import Recipe
 from livetrack.training.scenes import Scene, draw_scene
 
-__all__ = ["Batch", "draw_batch", "loss_of"]
+__all__ = ["Batch", "compute_loss", "draw_batch"]
 
 _FAR = 3.0  # standard deviations: beyond that an error counts linearly, so that overlaps do not rule the training
 _LEAST_LOG_STD = -6.0
@@ -56,12 +56,12 @@ def draw_batch(recipe: Recipe, rng: np.random.Generator) -> Batch:
         height, width = scene.image.shape
         noise = noise_level(scene.image)
         normalize_into(scene.image, noise, recipe.network.background_radius_px, inputs[n], _ORIGIN, _ORIGIN)
-        _fill_targets(scene.x, scene.y, np.arcsinh(scene.height / noise), scene.angle, targets[n])
+        _fill_targets(scene.x, scene.y, np.arcsinh(scene.intensity / noise), scene.angle, targets[n])
         inside[n, 0, : (height + 1) // CELL, : (width + 1) // CELL] = 1
     return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(inside))
 
 
-def loss_of(maps: Tensor, batch: Batch) -> Tensor:
+def compute_loss(maps: Tensor, batch: Batch) -> Tensor:
     """Return the negative log-likelihood of the truth per particle; of height and axis the squared errors."""
     cells = functional.pixel_shuffle(maps, BLOCK // CELL)
     present, place, height, axis = torch.split(batch.targets[:, :6], [1, 2, 1, 2], dim=1)

@@ -14,12 +14,12 @@ from livetrack.errors import InputError
 from livetrack.movies import open_movie
 from livetrack.optics.template import Template, make_template
 
-__all__ = ["Picture", "read_picture"]
+__all__ = ["TemplatePicture", "read_template_picture"]
 
 _SIDES = (9, 128)
 
 
-class Picture(Struct, frozen=True, forbid_unknown_fields=True):
+class TemplatePicture(Struct, frozen=True, forbid_unknown_fields=True):
     """A picture as its file had it: `grey` holds `height` x `width` numbers, float32, row by row."""
 
     sha256: str
@@ -33,7 +33,7 @@ class Picture(Struct, frozen=True, forbid_unknown_fields=True):
         return _template(self, centre)
 
 
-def read_picture(path: Path) -> Picture:
+def read_template_picture(path: Path) -> TemplatePicture:
     """Read an image file of one particle.
 
     Raises
@@ -52,7 +52,7 @@ def read_picture(path: Path) -> Picture:
         raise InputError(f"{path}: {width}x{height} px; cut out one particle, {least} to {most} px a side")
     if not np.isfinite(grey).all():
         raise InputError(f"{path}: its pixels are not all finite numbers")
-    picture = Picture(hashlib.sha256(path.read_bytes()).hexdigest(), height, width, grey.tobytes())
+    picture = TemplatePicture(hashlib.sha256(path.read_bytes()).hexdigest(), height, width, grey.tobytes())
     try:
         picture.template("light")
     except ValueError as error:
@@ -61,5 +61,5 @@ def read_picture(path: Path) -> Picture:
 
 
 @lru_cache(maxsize=4)
-def _template(picture: Picture, centre: Literal["light", "picture"]) -> Template:
+def _template(picture: TemplatePicture, centre: Literal["light", "picture"]) -> Template:
     return make_template(np.frombuffer(picture.grey, "<f4").reshape(picture.height, picture.width), centre)

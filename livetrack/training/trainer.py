@@ -9,10 +9,10 @@ from pathlib import Path
 
 from livetrack.errors import UsageError
 from livetrack.training.card import accuracy_line, write_card
-from livetrack.training.isolated_accuracy import Isolated, measure_isolated
-from livetrack.training.prefetch import draw_ahead
+from livetrack.training.isolated_accuracy import IsolatedAccuracy, measure_isolated
+from livetrack.training.prefetch import prefetch_batches
 from livetrack.training.recipe import load_recipe
-from livetrack.training.run import Progress, Run
+from livetrack.training.run import Progress, TrainingRun
 from livetrack.training.validate import Accuracy, validate
 
 __all__ = ["Progress", "TrainingReport", "train"]
@@ -35,7 +35,7 @@ class TrainingReport:
     overall: Accuracy
     accuracy: list[Accuracy]
     """By SNR."""
-    isolated: list[Isolated]
+    isolated: list[IsolatedAccuracy]
     """Precision against the physical limit, by SNR."""
 
 
@@ -90,14 +90,14 @@ def train(
     output = Path(output_path)
     if output.suffix != ".onnx" or not output.parent.is_dir():
         raise UsageError(f"{output}: expected the name of an .onnx file in a folder that exists")
-    run = Run(recipe, output, seed, steps, minutes, device)
+    run = TrainingRun(recipe, output, seed, steps, minutes, device)
     if run.checkpoint.exists() and not restart:
         run.resume()
     first = run.state.step
     interrupted = False
     try:
-        with closing(draw_ahead(recipe, run.seed, first)) as batches:
-            while run.state.share < 1:
+        with closing(prefetch_batches(recipe, run.seed, first)) as batches:
+            while run.state.fraction < 1:
                 run.learn(next(batches))
                 if progress is not None:
                     progress(run.state)

@@ -15,12 +15,12 @@ from livetrack.particles import Rows
 from livetrack.training.recipe import Recipe
 from livetrack.training.scenes import Scene, draw_scene
 
-__all__ = ["GATE_PX", "SIDE_PX", "Accuracy", "Validation", "match", "validate"]
+__all__ = ["IMAGE_SIDE_PX", "MATCH_RADIUS_PX", "Accuracy", "Validation", "match_rows", "validate"]
 
-GATE_PX = 3.0
+MATCH_RADIUS_PX = 3.0
 """A row this near to a particle has found it."""
 
-SIDE_PX = 128
+IMAGE_SIDE_PX = 128
 """Of the images."""
 
 _SNR_EDGES = (1, 2, 3, 5, 10, 20, 50, 100, np.inf)
@@ -37,7 +37,7 @@ class Accuracy(Struct, frozen=True):
     snr_to: float
     particles: int
     recall: float
-    false_share: float
+    false_fraction: float
     """Rows with no particle near, among all rows whose own height is in this range."""
     rmse_px: float
     """Per axis, of the particles found."""
@@ -57,14 +57,14 @@ class Validation(NamedTuple):
 
 
 def validate(localizer: Localizer, recipe: Recipe, scenes: int = 200) -> Validation:
-    """Return the accuracy on `scenes` images of `SIDE_PX`."""
+    """Return the accuracy on `scenes` images of `IMAGE_SIDE_PX`."""
     rng = np.random.default_rng(recipe.seed + _SEED)
     found: list[npt.NDArray[np.float64]] = []
     wrong: list[npt.NDArray[np.float64]] = []
     for _ in range(scenes):
-        scene = draw_scene(recipe, rng, SIDE_PX, SIDE_PX)
+        scene = draw_scene(recipe, rng, IMAGE_SIDE_PX, IMAGE_SIDE_PX)
         rows = localizer.find(scene.image)
-        owner = match(scene, rows)
+        owner = match_rows(scene, rows)
         found.append(_errors(scene, rows, owner))
         false = np.setdiff1d(np.arange(len(rows)), owner)
         wrong.append(np.abs(rows["intensity"][false]) / scene.noise)
@@ -74,13 +74,13 @@ def validate(localizer: Localizer, recipe: Recipe, scenes: int = 200) -> Validat
     return Validation(overall, [cell for cell in cells if cell.particles])
 
 
-def match(scene: Scene, rows: Rows) -> npt.NDArray[np.int64]:
+def match_rows(scene: Scene, rows: Rows) -> npt.NDArray[np.int64]:
     """Return the row of each particle, -1 where none is near; brightest first, nearest row first."""
     owner = np.full(scene.x.size, -1)
     free = np.ones(len(rows), bool)
-    for n in np.argsort(-np.abs(scene.height)):
+    for n in np.argsort(-np.abs(scene.intensity)):
         distance = np.where(free, np.hypot(rows["x"] - scene.x[n], rows["y"] - scene.y[n]), np.inf)
-        if distance.size and distance.min() < GATE_PX:
+        if distance.size and distance.min() < MATCH_RADIUS_PX:
             owner[n] = distance.argmin()
             free[owner[n]] = False
     return owner
@@ -89,7 +89,7 @@ def match(scene: Scene, rows: Rows) -> npt.NDArray[np.int64]:
 def _errors(scene: Scene, rows: Rows, owner: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Return (N, 5): SNR, errors along x and y, and both over their stated uncertainty; NaN where not found."""
     table = np.full((scene.x.size, 5), np.nan)
-    table[:, 0] = np.abs(scene.height) / scene.noise
+    table[:, 0] = np.abs(scene.intensity) / scene.noise
     seen = owner >= 0
     own = rows[owner[seen]]
     table[seen, 1] = own["x"] - scene.x[seen]
@@ -110,7 +110,7 @@ def _accuracy(
         snr_to=snr_to,
         particles=len(cell),
         recall=len(seen) / len(cell) if len(cell) else math.nan,
-        false_share=false / max(1, false + len(seen)),
+        false_fraction=false / max(1, false + len(seen)),
         rmse_px=float(np.sqrt((seen[:, 1:3] ** 2).mean())) if len(seen) else math.nan,
         median_px=_spread(seen[:, 1:3]),
         bias_px=float(np.abs(seen[:, 1:3].mean(axis=0)).max()) if len(seen) else math.nan,

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from livetrack.calibrate import Medium
 from livetrack.errors import CameraError
 from livetrack.optics.bead import add_beads
-from livetrack.optics.fast_noise import expose_fast
-from livetrack.optics.noise import CameraNoise
-from livetrack.optics.scene import Scene, scatter
-from livetrack.optics.spot import add_spots, spot_height
+from livetrack.optics.fast_exposure import expose_fast
+from livetrack.optics.sample import BrownianSample, random_positions
+from livetrack.optics.sensor import Sensor
+from livetrack.optics.spot import add_spots, unit_spot_peak
 from livetrack_drivers.simulated.delay_queue import Orders
 from livetrack_drivers.simulated.settings import SimulatedSettings
 
@@ -47,7 +47,7 @@ class Microscope:
         rng = np.random.default_rng([settings.seed, 0])
         self._size_um = settings.size_um * _varied(settings, rng)
         self._brightness = _varied(settings, rng) * (1 if settings.contrast == "bright" else -1)
-        self._scene = _scene(settings, self._size_um, rng)
+        self._sample = _sample(settings, self._size_um, rng)
         self._orders = Orders(settings.actuation_delay_frames)
         self._trap_um = (0.0, 0.0)  # from the middle of the image
         self._stiffness = settings.trap_stiffness_pn_um
@@ -60,20 +60,20 @@ class Microscope:
         """Take other settings of light, diffusion, exposure and camera noise from the next exposure on."""
         self._settings = settings
         self._signal = settings.signal * self._brightness
-        self._scene.diffuse(_diffusion(settings, self._size_um))
+        self._sample.set_diffusion(_diffusion(settings, self._size_um))
         self._hold()
         self._intervals_s = _intervals(settings)
         self._background = _background(settings)
-        self._noise = CameraNoise(settings.gain, settings.offset, settings.read_noise, settings.bit_depth)
+        self._noise = Sensor(settings.gain, settings.offset, settings.read_noise, settings.bit_depth)
 
     def shift(self, dx_um: float, dy_um: float) -> None:
         """Order the stage to move the sample."""
-        self._order(partial(self._scene.shift, (dx_um, dy_um)))
+        self._order(partial(self._sample.shift, (dx_um, dy_um)))
 
     def flow(self, vx_um_s: float, vy_um_s: float) -> None:
         """Order a flow, besides the drift of the settings."""
         drift = self._settings.drift_um_s
-        self._order(partial(self._scene.drift, (drift[0] + vx_um_s, drift[1] + vy_um_s)))
+        self._order(partial(self._sample.set_drift, (drift[0] + vx_um_s, drift[1] + vy_um_s)))
 
     def trap(self, x_um: float, y_um: float) -> None:
         """Order the trap to this place, from the middle of the image."""
@@ -121,7 +121,7 @@ class Microscope:
         mobility = _diffusion(settings, self._size_um[:1]) / energy
         middle = [(side - 1) / 2 * settings.pixel_size_um for side in (settings.width, settings.height)]
         centre = middle[0] + self._trap_um[0], middle[1] + self._trap_um[1]
-        self._scene.trap(self._stiffness * float(mobility.sum()), centre)
+        self._sample.set_trap(self._stiffness * float(mobility.sum()), centre)
 
     def _expose(self) -> None:
         """Move the sample on by one frame interval, and note where the particles were while the shutter was open.
@@ -129,7 +129,7 @@ class Microscope:
         The interval begins when the exposure before is over, and ends with the exposure.
         """
         self._orders.carry_out(self._next)
-        _, means = self._scene.walk(self._intervals_s)
+        _, means = self._sample.advance(self._intervals_s)
         self._path = means[1:] / self._settings.pixel_size_um
         truth = np.empty(self._settings.count, TRUTH)
         truth["particle"] = np.arange(len(truth))
@@ -147,7 +147,7 @@ class Microscope:
         size = np.tile(self._size_um / self._settings.pixel_size_um, steps)
         signal = np.tile(self._signal * light / steps, steps)
         if self._settings.particle == "spot":
-            add_spots(photons, x, y, size, signal / spot_height(size))
+            add_spots(photons, x, y, size, signal / unit_spot_peak(size))
         else:
             add_beads(photons, x, y, size, np.tile([1.0, self._settings.ring], (len(x), 1)), signal)
         return expose_fast(self._noise, photons, rng)
@@ -193,7 +193,7 @@ def _varied(settings: SimulatedSettings, rng: np.random.Generator) -> npt.NDArra
     return rng.lognormal(-(log_std**2) / 2, log_std, settings.count)
 
 
-def _scene(settings: SimulatedSettings, size_um: npt.NDArray[np.float64], rng: np.random.Generator) -> Scene:
+def _sample(settings: SimulatedSettings, size_um: npt.NDArray[np.float64], rng: np.random.Generator) -> BrownianSample:
     def corners(margin_um: float) -> tuple[tuple[float, float], tuple[float, float]]:
         half = settings.pixel_size_um / 2  # the origin is the first pixel's centre
         low, sides = -half - margin_um, (settings.width, settings.height)
@@ -208,10 +208,10 @@ def _scene(settings: SimulatedSettings, size_um: npt.NDArray[np.float64], rng: n
     if min(start_high) <= start_low[0]:
         raise CameraError(f"camera.simulated: min_distance_um = {apart} is more than the image's width or height")
     try:
-        start = scatter(settings.count, start_low, start_high, apart, rng)
+        start = random_positions(settings.count, start_low, start_high, apart, rng)
     except ValueError as error:
         raise CameraError(f"camera.simulated: {error}; make count or min_distance_um less") from error
-    return Scene(start, *box, _diffusion(settings, size_um), settings.drift_um_s, rng)
+    return BrownianSample(start, *box, _diffusion(settings, size_um), settings.drift_um_s, rng)
 
 
 def _diffusion(settings: SimulatedSettings, size_um: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from livetrack.brownian import Passage, passage
 
-__all__ = ["Scene", "scatter"]
+__all__ = ["BrownianSample", "random_positions"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 _TRIES_PER_PARTICLE = 200
 
 
-class Scene:
+class BrownianSample:
     """Particles that diffuse and drift in a box whose opposite sides are joined; the first may be in a trap.
 
     The motion is overdamped and integrated exactly, however long the step (`livetrack.brownian`). The periodic box
@@ -56,16 +56,16 @@ class Scene:
         self._passages: dict[float, Passage] = {}
         self._rng = rng
 
-    def diffuse(self, diffusion_um2_s: Floats) -> None:
+    def set_diffusion(self, diffusion_um2_s: Floats) -> None:
         """Diffuse with these constants, (N,) µm²/s, from now on."""
         self._diffusion = np.array(diffusion_um2_s, np.float64)
         self._passages = {}
 
-    def drift(self, drift_um_s: tuple[float, float]) -> None:
+    def set_drift(self, drift_um_s: tuple[float, float]) -> None:
         """Carry all particles along at (x, y) µm/s from now on."""
         self._drift = np.array(drift_um_s, np.float64)
 
-    def trap(self, rate_per_s: float, centre_um: tuple[float, float]) -> None:
+    def set_trap(self, rate_per_s: float, centre_um: tuple[float, float]) -> None:
         """Draw the first particle to a centre, at stiffness / drag = `rate_per_s`; 0 lets it go."""
         self._rates[:1] = rate_per_s
         self._centre = np.array(centre_um, np.float64)
@@ -75,7 +75,7 @@ class Scene:
         """Move all particles by (x, y) µm, at once; those that leave the box enter at the other side."""
         self.positions_um = self._low + (self.positions_um + step_um - self._low) % self._size
 
-    def walk(self, intervals_s: Floats) -> tuple[Floats, Floats]:
+    def advance(self, intervals_s: Floats) -> tuple[Floats, Floats]:
         """Let the time of all `intervals_s` (S,) pass; return where all are at the end of each, and on its average.
 
         Both are (S, N, 2) µm. Within one walk the paths are continuous: a particle that leaves the box enters at the
@@ -96,7 +96,7 @@ class Scene:
         return self._passages[interval_s]
 
 
-def scatter(
+def random_positions(
     count: int,
     low_um: tuple[float, float],
     high_um: tuple[float, float],

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CameraNoise"]
+__all__ = ["Sensor"]
 
 
 @dataclass(frozen=True, slots=True)
-class CameraNoise:
+class Sensor:
     """A scientific camera's noise: the mean-variance law of Janesick, Photon Transfer (2007).
 
     Parameters

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.optics.noise import CameraNoise
+from livetrack.optics.sensor import Sensor
 
 __all__ = ["expose_fast"]
 
@@ -19,7 +19,7 @@ _LEVELS = 1 << 16  # quantiles of the normal distribution; 256 kB, which stays i
 
 
 def expose_fast(
-    noise: CameraNoise, photons: npt.NDArray[np.float32], rng: np.random.Generator
+    noise: Sensor, photons: npt.NDArray[np.float32], rng: np.random.Generator
 ) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     """Do what `noise.expose(photons, rng)` does, with a close approximation where there are 20 photons or more.
 

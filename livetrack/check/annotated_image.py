@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from livetrack.errors import UsageError
 
-__all__ = ["save_picture"]
+__all__ = ["save_annotated_image"]
 
 _LONG_SIDE = 1400  # px: smaller frames are enlarged by a whole number to about this
 _STRIP = 44  # px, below the frame
@@ -23,7 +23,7 @@ _COLOURS = np.array([(255, 92, 64), (255, 206, 84), (86, 224, 255)], float)  # s
 _LEAST_SCORE = 0.5
 
 
-def save_picture(
+def save_annotated_image(
     path: Path,
     frame: npt.NDArray[Any],
     x: npt.NDArray[Any],
