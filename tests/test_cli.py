@@ -26,7 +26,7 @@ import zmq
 from rich.console import Console
 
 from livetrack.camera import Frame, Geometry
-from livetrack.cli import main
+from livetrack.cli import COMMANDS, main
 from livetrack.cli.terminal import ProgressBars, make_console, spinner
 from livetrack.cli.window import WindowProcess
 from livetrack.config import ViewSettings
@@ -135,7 +135,7 @@ def test_a_name_that_cannot_be_written_down_is_told(capfd: pytest.CaptureFixture
     with pytest.raises(SystemExit) as caught:
         main(["track", "movie\udcff.tif", "-o", "tracks.csv"])
     assert caught.value.code == 2
-    assert r"'movie\udcff.tif' is no text in UTF-8: rename it" in capfd.readouterr().err
+    assert r"'movie\udcff.tif' is not valid UTF-8; rename the file or folder" in capfd.readouterr().err
 
 
 def test_ctrl_c_keeps_what_was_tracked_and_says_where(
@@ -456,6 +456,21 @@ def test_light_modules_load_nothing_heavy(module: str) -> None:
     loaded = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True).stdout
     heavy = ("numba", "onnxruntime", "PySide6", "pyqtgraph", "torch", "pyarrow", "rich", "av", "tifffile", "scipy")
     assert not [name for name in heavy if f"'{name}'" in loaded]
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_imports_the_chosen_command_only_and_nothing_heavy(command: str) -> None:
+    code = f"import sys; from livetrack.cli import main\ntry: main({[command, '--help'] if command else ['--help']})"
+    code += "\nexcept SystemExit as end: print(end.code, *sys.modules)"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    loaded = output.splitlines()[-1]
+    exit_code, *modules = loaded.split()
+    assert exit_code == "0"
+    assert output.startswith(f"usage: livetrack {command}".rstrip())
+    assert [name for name in COMMANDS if f"livetrack.cli.{name}" in modules] == [command] * bool(command)
+    heavy = {"numba", "onnxruntime", "PySide6", "pyqtgraph", "torch", "pyarrow", "av", "tifffile", "scipy"}
+    assert not heavy & set(modules)
+    assert command or "numpy" not in modules
 
 
 def test_what_the_package_exports_is_there_and_sorted() -> None:

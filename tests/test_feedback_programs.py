@@ -20,7 +20,7 @@ from livetrack.calibrate import Gauge, Medium
 from livetrack.calibrate.affine import Affine, common_motion, fit_affine
 from livetrack.cli import main
 from livetrack.cli.calibrate import advice
-from livetrack.cli.feedback import hint
+from livetrack.cli.follow import hint
 from livetrack.client import Remote
 from livetrack.config import load_config
 from livetrack.control import Target

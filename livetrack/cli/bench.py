@@ -11,12 +11,92 @@ from typing import Any, TypeAlias
 
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
+from livetrack.cli.arguments import add_debug, add_json, new_figure, new_file, positive
 from livetrack.cli.terminal import ProgressBars, make_console, write_json
 from livetrack.errors import UsageError, reason
 
-__all__ = ["accuracy", "feedback", "latency", "linking", "window"]
+__all__ = ["add_arguments", "run"]
+
+_ACCURACY_PARTS = "spot, bead, light, size, detection, empty, density, training, recording, speed"
 
 _Show: TypeAlias = Callable[[float, str], None]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the benchmarks and their arguments."""
+    benches = parser.add_subparsers(metavar="BENCH", required=True)
+    verdict = "shorter, with %s of the %s: no verdict on the targets"
+
+    bench = _add(
+        benches,
+        accuracy,
+        "localisation error, detection and uncertainty against the Cramér-Rao bound",
+        quick=verdict % ("an eighth", "images"),
+    )
+    bench.add_argument("--only", metavar="PART,...", help=f"parts to run: {_ACCURACY_PARTS} (all)")
+    bench.add_argument(
+        "--model", action="append", default=[], metavar="FILE", help="also measure this model; may be repeated"
+    )
+    bench.add_argument("--without-peers", action="store_true", help="measure the models only, no other methods")
+    bench.add_argument("--recording", type=Path, metavar="TIF", help="bulk_water.tif, for the targets on real beads")
+    bench.add_argument("--figure", type=new_figure, metavar="PNG", help="plot error against SNR")
+
+    bench = _add(
+        benches,
+        linking,
+        "time per frame, correct links and total cost against other linkers",
+        quick="shorter, with up to 1,000 particles and one scene of each kind: no verdict on the targets",
+    )
+    bench.add_argument("--figure", type=new_figure, metavar="PNG", help="plot time against number of particles")
+
+    bench = _add(
+        benches,
+        latency,
+        "latency of a frame from end to end, against its lower limits, full search and trackpy",
+        quick=verdict % ("a quarter", "frames"),
+    )
+    bench.add_argument("--only", metavar="PART,...", help="parts to run; an unknown one lists them all")
+    bench.add_argument("--recording", type=Path, metavar="TIF", help="bulk_water.tif, for trackpy on real beads")
+    bench.add_argument(
+        "--soak", type=positive, default=0.0, metavar="MINUTES", help="instead run one session for MINUTES"
+    )
+    bench.add_argument("--figure", type=new_figure, metavar="PNG", help="plot where the time goes")
+
+    bench = _add(
+        benches,
+        window,
+        "refresh of the window against a bare view, and its effect on the engine",
+        quick=verdict % ("a quarter", "refreshes"),
+    )
+    bench.add_argument("--only", metavar="PART,...", help="parts to run: refresh, beside, busy (all)")
+
+    bench = _add(
+        benches,
+        feedback,
+        "feedback loops against theory, and the calibration of a trap",
+        quick=verdict % ("an eighth", "frames"),
+    )
+    bench.add_argument("--only", metavar="PART,...", help="parts to run: theory, edge, live, stiffness (all)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the chosen benchmark, with progress; print which targets are met."""
+    code: int = args.bench(args)
+    return code
+
+
+def _add(
+    benches: Any, run_bench: Callable[[argparse.Namespace], int], what: str, *, quick: str
+) -> argparse.ArgumentParser:
+    """Add a benchmark's parser, with the options that all of them have."""
+    name = run_bench.__name__
+    parser: argparse.ArgumentParser = benches.add_parser(name, help=what, description=what[:1].upper() + what[1:] + ".")
+    parser.set_defaults(bench=run_bench)
+    parser.add_argument("--quick", action="store_true", help=quick)
+    parser.add_argument("--markdown", type=new_file, metavar="FILE", help="write the tables to FILE, do not print them")
+    add_json(parser)
+    add_debug(parser)
+    return parser
 
 
 def accuracy(args: argparse.Namespace) -> int:

@@ -10,16 +10,31 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from livetrack.cli.arguments import add_address, add_seconds, add_timeout
 from livetrack.cli.position_stream import PositionStream
 from livetrack.client import Update
 from livetrack.errors import LivetrackError, UsageError
 
-__all__ = ["bridge", "datagrams"]
+__all__ = ["add_arguments", "datagrams", "run"]
 
 _LINES = 400  # of particles to a datagram: some 40 kB, UDP takes 65
 
 
-def bridge(args: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    add_address(parser)
+    parser.add_argument(
+        "--to",
+        metavar="HOST:PORT",
+        default="127.0.0.1:5560",
+        help="destination of the datagrams (default: %(default)s)",
+    )
+    parser.add_argument("--target", action="store_true", help="send only the target, the particle chosen for control")
+    add_seconds(parser)
+    add_timeout(parser)
+
+
+def run(args: argparse.Namespace) -> int:
     """Send the newest frame on as it comes, until Ctrl-C, `--seconds`, or silence."""
     place = _place(args.to)
     stream = PositionStream(args.address, newest=True)

@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 
 from livetrack.calibrate.affine import Affine
+from livetrack.cli.arguments import add_address, add_json, positive, positive_int
 from livetrack.cli.terminal import ProgressBars, make_console, write_json
 from livetrack.client import Remote
 from livetrack.control.actuator_calibration import calibrate_actuator
 from livetrack.devices import ActuatorCalibration
 
-__all__ = ["advice", "calibrate"]
+__all__ = ["add_arguments", "advice", "run"]
 
 _UNSURE = 0.02  # of the scale
 _ARRIVED = 6.0  # times the delay, when half of a move is there: all of it is, and has been looked at
@@ -25,7 +26,34 @@ _SETTLE_S = 0.05  # to whose multiples the advice is rounded
 _MANY_ROUNDS = 25
 
 
-def calibrate(args: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("actuator", nargs="?", default="stage", help="actuator to calibrate (default: %(default)s)")
+    parser.add_argument(
+        "--step",
+        type=positive,
+        metavar="UNITS",
+        help="size of each move, in the actuator's unit (default: about 8 px, if the pixel size is known)",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=positive_int,
+        default=4,
+        metavar="N",
+        help="moves in each of the four directions (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--settle",
+        type=positive,
+        default=0.5,
+        metavar="S",
+        help="time allowed for a move to settle (default: %(default)s)",
+    )
+    add_address(parser, "--address")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
     """Move an actuator by known steps, tell how the picture answers, and have the engine keep it."""
     console = make_console()
     with Remote(args.address) as remote, _bar(f"moving {args.actuator}", console) as show:

@@ -8,13 +8,19 @@ import msgspec
 from rich.table import Table
 
 from livetrack.camera import camera_drivers, load_driver
+from livetrack.cli.arguments import add_json
 from livetrack.cli.terminal import make_console, write_json
 from livetrack.errors import ConfigError
 
-__all__ = ["cameras"]
+__all__ = ["add_arguments", "run"]
 
 
-def cameras(args: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
     """List the drivers with their settings and defaults."""
     console = make_console(stderr=False)
     figures = {}

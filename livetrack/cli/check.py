@@ -9,18 +9,30 @@ from pathlib import Path
 import numpy as np
 
 from livetrack.camera import Frame, load_driver
+from livetrack.cli.arguments import add_channel, add_json, add_overrides, new_file
 from livetrack.cli.inputs import load_command_config, recording_hints
 from livetrack.cli.terminal import make_console, warmup, write_json
 from livetrack.config import Config
 from livetrack.errors import LivetrackError, UsageError
 from livetrack.session.acquisition import Acquisition
 
-__all__ = ["check"]
+__all__ = ["add_arguments", "run"]
 
 _TRIAL_S = 2.0
 
 
-def check(args: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("target", nargs="?", type=Path, help="a movie, or a settings file (default: as for `run`)")
+    parser.add_argument(
+        "--picture", type=new_file, metavar="PNG", help="annotated image to write (default: NAME-check.png)"
+    )
+    add_channel(parser)
+    add_overrides(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
     """Check a movie; or, for a settings file, that the camera and the model do what it says."""
     if args.target is None or args.target.suffix.lower() == ".toml":
         return _check_settings(args)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from livetrack.cli.terminal import make_console
 from livetrack.curve_keys import ENVIRONMENT, generate_keys
 
-__all__ = ["keys"]
+__all__ = ["add_arguments", "run"]
 
 
-def keys(args: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder to create")
+
+
+def run(args: argparse.Namespace) -> int:
     """Make a folder of keys, and say what belongs where."""
     generate_keys(args.folder)
     make_console().print(

@@ -6,6 +6,7 @@ import argparse
 import math
 import sys
 
+from livetrack.cli.arguments import add_address, add_json, add_seconds, add_timeout
 from livetrack.cli.position_stream import PositionStream
 from livetrack.cli.terminal import write_json
 from livetrack.cli.trap_monitor import TrapReadout
@@ -13,12 +14,29 @@ from livetrack.client import Update
 from livetrack.errors import LivetrackError
 from livetrack.session.stage_latency import Histogram
 
-__all__ = ["listen"]
+__all__ = ["add_arguments", "run"]
 
 _SHOWN = 4  # particles to a line
 
 
-def listen(args: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    add_address(parser)
+    parser.add_argument("--newest", action="store_true", help="receive only the newest frame, as a control loop does")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--csv", action="store_true", help="print every localisation as a line of CSV")
+    output.add_argument("--quiet", action="store_true", help="print only the summary")
+    output.add_argument(
+        "--trap",
+        action="store_true",
+        help="print stiffness and diffusion of the target, or else of the particle nearest to the image centre",
+    )
+    add_seconds(parser)
+    add_timeout(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
     """Print messages until Ctrl-C, `--seconds`, or silence; then what was received, missed, and how late."""
     messages = missed = particles = 0
     latency = Histogram()

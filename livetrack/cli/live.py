@@ -1,4 +1,4 @@
-"""`livetrack demo`, `run` and `view`: live sessions."""
+"""Live sessions, for `livetrack demo` and `livetrack run`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import msgspec
 from msgspec import structs
 from rich.console import Console
 
-from livetrack.cli.inputs import load_command_config
+from livetrack.cli.arguments import add_json, add_overrides, add_seconds
 from livetrack.cli.signals import default_sigint, stop_event
 from livetrack.cli.terminal import make_console, spinner, warmup, write_json
 from livetrack.client.address import DEFAULT_ADDRESS, resolve_address
-from livetrack.config import Config, load_config
+from livetrack.config import Config
 from livetrack.curve_keys import ENVIRONMENT
 from livetrack.toml_file import assignment
 from livetrack.wire import Latency, Status
@@ -24,47 +24,26 @@ from livetrack.wire import Latency, Status
 if TYPE_CHECKING:
     from livetrack.session.engine import Engine
 
-__all__ = ["demo", "run", "view"]
+__all__ = ["add_session_options", "run_session", "session_overrides"]
 
 
-def demo(args: argparse.Namespace) -> int:
-    """Track the simulated microscope."""
-    trap = _TRAP if args.trap else ()
-    return _session(load_config(None, [*trap, *_overrides(args)]), args)
+def add_session_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a live session."""
+    parser.add_argument("--headless", action="store_true", help="run without a window")
+    add_seconds(parser)
+    parser.add_argument("--record", metavar="FOLDER", help="record frames and tracks into a new folder inside FOLDER")
+    add_overrides(parser)
+    add_json(parser)
 
 
-_TRAP = tuple(
-    f"camera.simulated.{setting}"
-    for setting in (
-        "width=160", "height=160", "fps=200.0", "exposure_ms=4.0", "count=6", "spread=0.0", "diffusion_um2_s=0.455",
-        "drift_um_s=[0.0, 0.0]", "min_distance_um=3.0", "trap_stiffness_pn_um=1.0",
-    )
-)  # fmt: skip
-"""Beads of 1 µm in water, the first in a trap with a corner of 18 Hz."""
-
-
-def run(args: argparse.Namespace) -> int:
-    """Track the camera of the settings."""
-    config, name = load_command_config(args.config, _overrides(args))
-    make_console().print(f"settings: {name}")
-    return _session(config, args)
-
-
-def view(args: argparse.Namespace) -> int:
-    """Open the window on an engine."""
-    from livetrack import viewer
-
-    config = load_config(None, args.overrides) if args.no_config else load_command_config(None, args.overrides)[0]
-    with default_sigint():
-        return viewer.main(args.address, config.view, seconds=args.seconds, screenshot=args.screenshot)
-
-
-def _overrides(args: argparse.Namespace) -> list[str]:
+def session_overrides(args: argparse.Namespace) -> list[str]:
+    """Return the settings that the command line overrides, as `SECTION.KEY=VALUE`."""
     record = [] if args.record is None else [assignment("record.folder", args.record)]
     return [*args.overrides, *record]
 
 
-def _session(config: Config, args: argparse.Namespace) -> int:
+def run_session(config: Config, args: argparse.Namespace) -> int:
+    """Run an engine until Ctrl-C, `--seconds` or the end of the camera's frames; print a summary."""
     with default_sigint():
         from livetrack.session.engine import Engine
 

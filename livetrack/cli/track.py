@@ -15,6 +15,7 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
+from livetrack.cli.arguments import add_channel, add_json, add_overrides
 from livetrack.cli.inputs import recording_hints
 from livetrack.cli.signals import default_sigint
 from livetrack.cli.terminal import ProgressBars, make_console, warmup, write_json
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from livetrack.movies import Movie
     from livetrack.table import TrackTable
 
-__all__ = ["track"]
+__all__ = ["add_arguments", "run"]
 
 
 class _Source(NamedTuple):
@@ -46,7 +47,18 @@ class _Found(NamedTuple):
     seconds: float
 
 
-def track(args: argparse.Namespace) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("movie", type=Path, help="TIFF stack, folder of images, video, or a recorded session's folder")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="table to write, .csv or .parquet")
+    parser.add_argument("--model", help="name of a model, or an ONNX file (default: localizer.model of the settings)")
+    parser.add_argument("--config", type=Path, help="settings file, .toml (default: the default settings)")
+    add_channel(parser)
+    add_overrides(parser)
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
     """Find and link the particles of every frame, with progress; tell what was found."""
     with default_sigint():
         from livetrack.table import TrackTable

@@ -1,0 +1,106 @@
+"""`livetrack train`: trains a model from a recipe."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from livetrack.cli.arguments import add_json, positive
+from livetrack.cli.terminal import ProgressBars, make_console, write_json
+from livetrack.errors import UsageError
+
+if TYPE_CHECKING:
+    from livetrack.training import Progress as TrainingProgress
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("recipe", nargs="?", type=Path, help="recipe, .toml")
+    parser.add_argument("-o", "--output", type=Path, metavar="MODEL", help="model to write, .onnx")
+    parser.add_argument("--list", action="store_true", help="list recipes to start from")
+    parser.add_argument(
+        "--minutes", type=positive, metavar="MIN", help="stop after MIN minutes (default: after the recipe's steps)"
+    )
+    parser.add_argument("--seed", type=int, help="random seed (default: the recipe's)")
+    parser.add_argument(
+        "--device", default="auto", help="PyTorch device to train on, e.g. cpu or cuda (default: a GPU if there is one)"
+    )
+    parser.add_argument(
+        "--restart", action="store_true", help="start from scratch instead of continuing an interrupted training"
+    )
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train a model, with progress and figures on the way; Ctrl-C saves what was learnt and returns 130."""
+    from livetrack.training import load_recipe
+
+    if args.list:
+        return _list_recipes()
+    if args.recipe is None or args.output is None:
+        raise UsageError(
+            "expected livetrack train RECIPE -o MODEL.onnx; livetrack train --list shows recipes to start from"
+        )
+    load_recipe(args.recipe)  # a mistake in it is told before PyTorch is loaded and the bar is drawn
+    try:
+        from livetrack.training import train
+        from livetrack.training.card import accuracy_line, precision_line
+    except ImportError as error:
+        raise UsageError(
+            f"training needs {error.name or 'PyTorch'}, which is not installed: python -m pip install torch onnx"
+        ) from None
+
+    console = make_console()
+    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
+    with ProgressBars(*columns, console=console) as bars:
+        task = bars.add_task("training", total=1.0)
+        started = False
+
+        def show(progress: TrainingProgress) -> None:
+            nonlocal started
+            if not started and progress.step > 1:
+                bars.print(
+                    f"goes on with the interrupted training after step {progress.step - 1}; --restart begins anew"
+                )
+            started = True
+            description = f"training, step {progress.step}, loss {progress.loss:.3f}"
+            bars.update(task, completed=progress.fraction, description=description)
+            if progress.accuracy is not None and progress.isolated is not None:
+                figures = f"{accuracy_line(progress.accuracy)} {precision_line(progress.isolated)}"
+                bars.print(f"{progress.elapsed_s / 60:.1f} min, step {progress.step}: {figures}")
+
+        report = train(
+            args.recipe,
+            args.output,
+            minutes=args.minutes,
+            seed=args.seed,
+            device=args.device,
+            restart=args.restart,
+            progress=show,
+        )
+    done = "stopped early at step" if report.interrupted else "done at step"
+    console.print(
+        f"{done} {report.steps}: {report.model}, card {report.card}; {report.scenes} simulated scenes in "
+        f"{report.elapsed_s / 60:.1f} min, loss {report.loss:.3f}\n{report.accuracy_line}",
+    )
+    if report.interrupted:
+        console.print("The same command goes on from there.")
+    write_json(args.json, report)
+    return 130 if report.interrupted else 0
+
+
+def _list_recipes() -> int:
+    """Show where the shipped models' recipes and the examples are."""
+    from livetrack.localize.models import models_folder
+    from livetrack.toml_file import TomlDocument
+
+    folder, console = models_folder(), make_console(stderr=False)
+    for path in sorted(folder.glob("*.toml")) + sorted(folder.glob("examples/*.toml")):
+        console.print(f"{path}\n    {TomlDocument(path).data['description']}")
+    console.print("Copy one, change what is not as your particles, and train: livetrack train COPY.toml -o MODEL.onnx")
+    return 0
