@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Passage", "passage"]
+__all__ = ["OUTransition", "ou_transition"]
 
 Floats = npt.NDArray[np.float64]
 
 _SMALL = 1e-2  # of k t: below, differences would lose their digits, and a series has them all
 
 
-class Passage(NamedTuple):
+class OUTransition(NamedTuple):
     """What a time t does to a position x; each is a number, or an array of one for each particle.
 
     The end is `decay * x + (1 - decay) * c + end_time_s * v`, the mean over the time
@@ -52,11 +52,11 @@ class Passage(NamedTuple):
         return end, mean + slope * deviates[0] + rest * deviates[1]
 
 
-def passage(rate_per_s: Any, diffusion: Any, time_s: float) -> Passage:
+def ou_transition(rate_per_s: Any, diffusion: Any, time_s: float) -> OUTransition:
     """Return what `time_s` does at the rate k, 1/s, and with the diffusion constant D; arrays broadcast."""
     y = np.asarray(rate_per_s, np.float64) * time_s
     weight = _mean_of_decay(y)
-    return Passage(
+    return OUTransition(
         decay=np.exp(-y),
         mean_decay=weight,
         end_time_s=time_s * weight,

@@ -14,9 +14,9 @@ from livetrack.localize.crops import Crops
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.particles import Rows, empty_rows
 
-__all__ = ["Follower"]
+__all__ = ["TrackGuidedSearch"]
 
-_ROUND = 64  # tiles that a frame is searched in, one after the other
+_TILES_PER_CYCLE = 64  # tiles that a frame is searched in, one after the other
 _WIDER = 2  # times as wide and high as others is the crop about a particle that was not seen in the frame before
 _RUN_PX = 5000  # what each of the two runs of the network costs beside its pixels, in pixels
 _REHEARSED = 16  # particles
@@ -27,7 +27,7 @@ _NONE = np.empty(0, np.int64)
 _NOWHERE = Crops(0, 0, _NONE, _NONE)
 
 
-class Follower:
+class TrackGuidedSearch:
     """Finds the particles of each frame without a search of all of it.
 
     The first frame is searched as a whole. From then on the network looks at a crop about the place where each
@@ -67,24 +67,24 @@ class Follower:
             self._windows, self._ids, self._wide = [], _NONE, _NOWHERE
         else:
             self._windows = self._look_at(self._linker.predict(t_s))
-        self._last = self.again(image)
+        self._last = self.search_same_crops(image)
         self._turn += 1
         return self._last
 
-    def again(self, image: npt.NDArray[Any]) -> Rows:
+    def search_same_crops(self, image: npt.NDArray[Any]) -> Rows:
         """Return the rows of `image` (H, W), of the shape that there was last, where the last one was looked at."""
         if not self._windows:
             return self._localizer.localize(image)
         return self._localizer.localize_within(image, self._windows)
 
-    def restart(self) -> None:
+    def reset(self) -> None:
         """Search the whole of the next frame: nothing is where it was."""
         self._turn = 0
         self._windows, self._last, self._ids, self._wide = [], empty_rows(), _NONE, _NOWHERE
 
-    def rehearse(self, image: npt.NDArray[Any]) -> None:
+    def warmup(self, image: npt.NDArray[Any]) -> None:
         """Look at `image` (H, W) as if some particles were followed, one of them lost."""
-        _which(_NONE, _NONE)
+        _is_member(_NONE, _NONE)
         self._begin(image.shape)
         if not self._worth_below:
             self._localizer.localize(image)
@@ -95,9 +95,9 @@ class Follower:
     def _begin(self, shape: tuple[int, ...]) -> None:
         """Make the tiles for frames of another shape."""
         self._shape = shape
-        self.restart()
+        self.reset()
         overlap = 2 * self._localizer.margin_px
-        side = math.ceil(math.sqrt(math.prod(shape) / _ROUND) + overlap)
+        side = math.ceil(math.sqrt(math.prod(shape) / _TILES_PER_CYCLE) + overlap)
         self._tiles, self._worth_below = [], 0.0
         if len(shape) == 2 and min(shape):  # others are refused by the localizer
             x, y = (_middles(length, side, overlap) for length in reversed(shape))
@@ -114,8 +114,8 @@ class Follower:
         ended = self._linker.ended
         windows = [self._tiles[self._turn % len(self._tiles)]]
         if len(ids) > len(self._last) or len(ended):  # else all were seen: who was seen is alive
-            seen = _which(ids, self._last["id"].copy())
-            lost = wide.select(~seen).concatenate(self._wide.select(_which(self._ids, ended)))
+            seen = _is_member(ids, self._last["id"].copy())
+            lost = wide.select(~seen).concatenate(self._wide.select(_is_member(self._ids, ended)))
             if lost.pixels:
                 windows.append(lost)
             crops = crops.select(seen)
@@ -129,7 +129,7 @@ class Follower:
 
 
 @njit
-def _which(ids: npt.NDArray[np.int64], some: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def _is_member(ids: npt.NDArray[np.int64], some: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Return which of `ids`, the oldest first, are among `some`."""
     which = np.zeros(len(ids), np.bool_)
     for each in some:

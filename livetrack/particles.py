@@ -44,7 +44,7 @@ class Flag(IntFlag):
     EDGE = 4  # so close to the image's edge that part of the particle is cut off
     COASTED = 8  # not seen in this frame
     PARTIAL_SEARCH = 16  # found or refined without a search of the whole frame
-    HURRIED = 32  # linked in a frame too crowded to weigh every possible link
+    APPROXIMATE = 32  # linked in a frame too crowded to weigh every possible link
 
 
 def empty_rows(count: int = 0) -> Rows:

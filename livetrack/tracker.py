@@ -11,7 +11,7 @@ from msgspec import structs
 
 from livetrack.config import Config
 from livetrack.errors import ConfigError
-from livetrack.following import Follower
+from livetrack.following import TrackGuidedSearch
 from livetrack.linking import Linker
 from livetrack.localize import CameraNoise, Localizer, load_localizer
 from livetrack.localize.network import NetworkLocalizer
@@ -31,7 +31,7 @@ class Tracker:
     localizer, linker
         What finds the particles, and what joins them.
     follow
-        Look about the known trajectories, and elsewhere on one tile a frame in turn (`Follower`), instead of
+        Look about the known trajectories, and elsewhere on one tile a frame in turn (`TrackGuidedSearch`), instead of
         searching the whole of every frame.
 
     After `update`, `t_started_ns`, `t_localized_ns` and `t_linked_ns` (`time.perf_counter_ns`) say when each
@@ -45,13 +45,13 @@ class Tracker:
 
     def __init__(self, localizer: Localizer, linker: Linker, *, follow: bool = False) -> None:
         self.linker = linker
-        self._understudy = Linker(**linker.settings)
+        self._warmup_linker = Linker(**linker.settings)
         self._follow = follow
         self.use(localizer)
         self.t_started_ns = self.t_localized_ns = self.t_linked_ns = 0
 
     @classmethod
-    def of(cls, config: Config) -> Tracker:
+    def from_config(cls, config: Config) -> Tracker:
         """Build the tracker that the sections `[localizer]` and `[linker]` describe. Raises `UsageError`."""
         camera = config.camera
         law = None
@@ -77,50 +77,56 @@ class Tracker:
         if self._follow and network is None:
             raise ConfigError(f'[localizer.search] "follow" needs a network; {localizer.name} takes "full"')
         self.localizer = localizer
-        self._follower = Follower(network, self.linker) if network and self._follow else None
+        self._guided_search = TrackGuidedSearch(network, self.linker) if network and self._follow else None
 
     def update(self, image: npt.NDArray[Any], t_s: float | None = None) -> Rows:
         """Return the (N,) rows of `image` (H, W) with their ids; `t_s` is its time, for velocities."""
         self.t_started_ns = time.perf_counter_ns()
-        rows = self.localizer.localize(image) if self._follower is None else self._follower.localize(image, t_s)
+        rows = (
+            self.localizer.localize(image) if self._guided_search is None else self._guided_search.localize(image, t_s)
+        )
         self.t_localized_ns = time.perf_counter_ns()
         self.linker.update(rows, t_s)
         self.t_linked_ns = time.perf_counter_ns()
         return rows
 
-    def rehearse(self, image: npt.NDArray[Any]) -> None:
+    def rerun_last_frame(self, image: npt.NDArray[Any]) -> None:
         """Go through the motions of `update` with the (H, W) `image` that it had last, and change nothing.
 
         What was in the processor's caches then is there again.
         """
-        rows = self.localizer.localize(image) if self._follower is None else self._follower.again(image)
-        self._understudy.update(rows)
-        self._understudy.predict()
+        rows = (
+            self.localizer.localize(image)
+            if self._guided_search is None
+            else self._guided_search.search_same_crops(image)
+        )
+        self._warmup_linker.update(rows)
+        self._warmup_linker.predict()
 
     def reset(self) -> None:
         """End all trajectories, as `Linker.reset`: another part of the sample, or another time."""
         self.linker.reset()
-        if self._follower is not None:
-            self._follower.restart()
+        if self._guided_search is not None:
+            self._guided_search.reset()
 
     def warmup(self, shape: tuple[int, int], dtypes: tuple[Any, ...] = PIXEL_TYPES) -> None:
         """Compile and load everything that frames of this shape and these types need."""
         for dtype in dtypes:
             self.localizer.warmup(shape, np.dtype(dtype))
-            self._rehearse(_noise(shape, dtype))
+            self._localize_for_warmup(_noise(shape, dtype))
         self.linker.warmup()
 
     def choose_threads(self, shape: tuple[int, int]) -> None:
         """Measure how many threads serve frames of this shape best, and use them; the rows are the same."""
         if isinstance(self.localizer, NetworkLocalizer):
             image = _noise(shape, np.uint16)
-            self.localizer.choose_threads(lambda: self._rehearse(image))
+            self.localizer.choose_threads(lambda: self._localize_for_warmup(image))
 
-    def _rehearse(self, image: npt.NDArray[Any]) -> None:
-        if self._follower is None:
+    def _localize_for_warmup(self, image: npt.NDArray[Any]) -> None:
+        if self._guided_search is None:
             self.localizer.localize(image)
         else:
-            self._follower.rehearse(image)
+            self._guided_search.warmup(image)
 
 
 def _noise(shape: tuple[int, int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:

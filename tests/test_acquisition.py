@@ -12,7 +12,7 @@ import pytest
 from livetrack.camera import Frame, Geometry, Picture
 from livetrack.config import CameraSettings
 from livetrack.errors import CameraError, CameraLostError
-from livetrack.session.acquisition import Acquisition, State
+from livetrack.session.acquisition import Acquisition, CameraState
 
 
 class ScriptedCamera:
@@ -53,7 +53,7 @@ def run(camera: ScriptedCamera, **settings: object) -> Acquisition:
 
 def take_all(acquisition: Acquisition) -> list[Frame]:
     frames = []
-    while (frame := acquisition.take(5)) is not None:
+    while (frame := acquisition.next_frame(5)) is not None:
         frames.append(frame)
     return frames
 
@@ -77,12 +77,12 @@ def test_the_newest_frame_waits_and_older_ones_are_counted() -> None:
 def test_frames_that_nobody_took_after_the_stop_are_skipped() -> None:
     acquisition = run(ScriptedCamera(pictures(*range(6))), every_frame=True)
     wait_for(lambda: acquisition.received == 6)
-    assert acquisition.take(1) is not None
+    assert acquisition.next_frame(1) is not None
     acquisition.stop()
-    assert acquisition.take(1) is not None
-    acquisition.forgo()
+    assert acquisition.next_frame(1) is not None
+    acquisition.discard_pending()
     assert (acquisition.received, acquisition.skipped) == (6, 4)
-    assert acquisition.take(0) is None
+    assert acquisition.next_frame(0) is None
     acquisition.close()
 
 
@@ -98,7 +98,7 @@ def test_a_camera_that_waits_loses_nothing() -> None:
     acquisition = run(ScriptedCamera(pictures(*range(50)), waits=True))
     assert [frame.index for frame in take_all(acquisition)] == list(range(50))
     assert acquisition.skipped == 0
-    assert acquisition.state is State.ENDED
+    assert acquisition.state is CameraState.ENDED
     acquisition.close()
 
 
@@ -168,7 +168,7 @@ def test_while_a_camera_is_gone_the_state_says_so() -> None:
 
     acquisition = run(ScriptedCamera(dies), retry_s=0.01)
     wait_for(lambda: "attempt 3" in acquisition.message)
-    assert acquisition.state is State.RETRYING
+    assert acquisition.state is CameraState.RETRYING
     assert acquisition.message.startswith("unplugged; opening it again")
     acquisition.close()
 
@@ -183,11 +183,11 @@ def test_a_silent_camera_counts_as_stalled_until_it_speaks() -> None:
         yield picture(1)
 
     acquisition = run(ScriptedCamera(script), stall_s=0.05)
-    assert acquisition.take(5).number == 0
-    wait_for(lambda: acquisition.state is State.STALLED)
+    assert acquisition.next_frame(5).number == 0
+    wait_for(lambda: acquisition.state is CameraState.STALLED)
     assert "no frame for" in acquisition.message
     speak.set()
-    assert acquisition.take(5).number == 1
+    assert acquisition.next_frame(5).number == 1
     assert acquisition.message == ""
     acquisition.close()
 
@@ -199,7 +199,7 @@ def test_what_a_driver_should_not_raise_is_kept_for_the_user() -> None:
 
     acquisition = run(ScriptedCamera(script))
     wait_for(lambda: acquisition.ended)
-    assert acquisition.state is State.FAILED
+    assert acquisition.state is CameraState.FAILED
     assert isinstance(acquisition.failure, ZeroDivisionError)
     acquisition.close()
 
@@ -208,7 +208,7 @@ def test_a_picture_in_colour_is_refused() -> None:
     acquisition = run(ScriptedCamera(lambda: iter([picture(0), Picture(np.zeros((3, 4, 3), np.uint8), 1)])))
     wait_for(lambda: acquisition.ended)
     acquisition.close()
-    assert (acquisition.state, acquisition.received) == (State.FAILED, 1)
+    assert (acquisition.state, acquisition.received) == (CameraState.FAILED, 1)
     assert "a picture has the shape (3, 4, 3), expected (H, W)" in acquisition.message
 
 
@@ -219,7 +219,7 @@ def test_close_stops_a_camera_that_never_ends() -> None:
 
     camera = ScriptedCamera(script, waits=True)
     acquisition = run(camera)
-    assert acquisition.take(5) is not None
+    assert acquisition.next_frame(5) is not None
     acquisition.close()
     assert camera.closed == 1
     assert not [thread for thread in threading.enumerate() if thread.name == "livetrack-camera"]

@@ -54,7 +54,7 @@ def test_the_floor_is_rehearsed_where_the_frame_was() -> None:
     assert len(runs) == 1
     assert network.run_again() > 0
     assert len(runs) == 2
-    tracker.rehearse(image)
+    tracker.rerun_last_frame(image)
     tracker.update(image)
     assert len(runs) == 4
     assert network.run_again() > 0

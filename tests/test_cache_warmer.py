@@ -7,7 +7,7 @@ import pytest
 
 from livetrack.camera import load_driver
 from livetrack.config import load_config
-from livetrack.session.cache_warmer import Rehearsal
+from livetrack.session.cache_warmer import CacheWarmer
 from livetrack.tracker import Tracker
 
 MS = 1_000_000
@@ -29,33 +29,33 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def after(clock: Clock, intervals_ms: np.ndarray, work_ms: float) -> Rehearsal:
+def after(clock: Clock, intervals_ms: np.ndarray, work_ms: float) -> CacheWarmer:
     """Return what has seen such frames, the last of them just now."""
-    rehearsal = Rehearsal()
+    warmer = CacheWarmer()
     for interval_ms in intervals_ms:
         clock.now_ns += int(interval_ms * MS)
-        rehearsal.note(clock.now_ns, clock.now_ns, clock.now_ns + int(work_ms * MS))
-    return rehearsal
+        warmer.record(clock.now_ns, clock.now_ns, clock.now_ns + int(work_ms * MS))
+    return warmer
 
 
 def test_even_frames_are_rehearsed_shortly_before_the_next_is_due(clock: Clock) -> None:
-    rehearsal = after(clock, np.full(200, 40.0), work_ms=2.0)
-    wait_s = rehearsal.wait_s(10.0)
+    warmer = after(clock, np.full(200, 40.0), work_ms=2.0)
+    wait_s = warmer.wait_s(10.0)
     assert 0.0375 < wait_s < 0.038  # 2 ms of work, and over 0.2 ms before the frame
     clock.now_ns += int(wait_s * 1e9) - MS
-    assert not rehearsal.is_due()
+    assert not warmer.is_due()
     clock.now_ns += MS + 1000
-    assert rehearsal.wait_s(10.0) == 0
-    assert rehearsal.is_due()
-    assert not rehearsal.is_due()  # once a frame
-    assert rehearsal.wait_s(10.0) == 10.0
+    assert warmer.wait_s(10.0) == 0
+    assert warmer.is_due()
+    assert not warmer.is_due()  # once a frame
+    assert warmer.wait_s(10.0) == 10.0
 
 
 def test_one_that_would_keep_the_next_frame_waiting_is_left_out(clock: Clock) -> None:
-    rehearsal = after(clock, np.full(200, 40.0), work_ms=2.0)
+    warmer = after(clock, np.full(200, 40.0), work_ms=2.0)
     clock.now_ns += 39 * MS
-    assert not rehearsal.is_due()
-    assert rehearsal.wait_s(10.0) == 10.0
+    assert not warmer.is_due()
+    assert warmer.wait_s(10.0) == 10.0
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,10 @@ def test_one_that_would_keep_the_next_frame_waiting_is_left_out(clock: Clock) ->
     ids=["no time for it", "nobody knows when the next comes", "too few were seen"],
 )
 def test_others_are_not(clock: Clock, intervals_ms: np.ndarray, work_ms: float) -> None:
-    rehearsal = after(clock, intervals_ms, work_ms)
+    warmer = after(clock, intervals_ms, work_ms)
     for _ in range(100):
-        assert rehearsal.wait_s(1.0) == 1.0
-        assert not rehearsal.is_due()
+        assert warmer.wait_s(1.0) == 1.0
+        assert not warmer.is_due()
         clock.now_ns += MS // 10
 
 
@@ -81,14 +81,14 @@ def test_a_rehearsal_changes_nothing(search: str) -> None:
     settings = simulated.Settings(width=256, height=256, count=10, lockstep=True, diffusion_um2_s=2.0)
 
     def session(rehearsed: bool) -> list[bytes]:
-        tracker = Tracker.of(load_config(None, [f"localizer.search={search}"]))
+        tracker = Tracker.from_config(load_config(None, [f"localizer.search={search}"]))
         camera = simulated(settings)
         camera.open()
         rows = []
         for number, picture in zip(range(30), camera.pictures(), strict=False):
             rows.append(tracker.update(picture.pixels, 0.01 * number).tobytes())
             if rehearsed:
-                tracker.rehearse(picture.pixels)
+                tracker.rerun_last_frame(picture.pixels)
         return rows
 
     assert session(rehearsed=True) == session(rehearsed=False)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from livetrack.bench.feedback.stiffness import simulate_trajectories
-from livetrack.brownian import passage
+from livetrack.brownian import ou_transition
 from livetrack.calibrate import (
     Estimate,
     Medium,
@@ -41,7 +41,7 @@ def covers(estimates: list[Estimate], truth: float) -> int:
 def test_a_passage_in_two_halves_is_the_whole_passage() -> None:
     """End and mean over the whole follow from those over the halves, in their moments."""
     rate, diffusion, time_s = 130.0, 0.4, 0.01
-    whole, half = passage(rate, diffusion, time_s), passage(rate, diffusion, time_s / 2)
+    whole, half = ou_transition(rate, diffusion, time_s), ou_transition(rate, diffusion, time_s / 2)
     assert whole.decay == pytest.approx(half.decay**2)
     assert whole.mean_decay == pytest.approx((half.mean_decay + half.decay * half.mean_decay) / 2)
     assert whole.end_time_s == pytest.approx(half.end_time_s * (1 + half.decay))
@@ -60,7 +60,7 @@ def test_a_passage_in_two_halves_is_the_whole_passage() -> None:
 def test_a_passage_has_the_limits_of_theory(rate: float) -> None:
     """Free: 2 D t, 2 D t / 3 and D t; trapped: in the steady state the blurred variance of Wong and Halvorsen."""
     diffusion, time_s = 0.4, 0.01
-    one = passage(rate, diffusion, time_s)
+    one = ou_transition(rate, diffusion, time_s)
     if rate * time_s < 1e-6:
         expected = (2 * diffusion * time_s, 2 * diffusion * time_s / 3, diffusion * time_s)
         assert (one.end_var, one.mean_var, one.covariance) == pytest.approx(expected, rel=1e-6)
@@ -73,7 +73,7 @@ def test_a_passage_has_the_limits_of_theory(rate: float) -> None:
 
 def test_positions_move_as_their_passage_says() -> None:
     rng = np.random.default_rng(3)
-    one = passage(np.repeat([[0.0], [90.0]], 20_000, axis=0), 0.4, 0.01)
+    one = ou_transition(np.repeat([[0.0], [90.0]], 20_000, axis=0), 0.4, 0.01)
     start = np.tile([[1.0, -2.0]], (40_000, 1))
     end, mean = one.move(start, np.ones(2), np.array([3.0, 0.0]), rng.standard_normal((2, 40_000, 2)))
     for which in (slice(0, 20_000), slice(20_000, 40_000)):

@@ -25,8 +25,8 @@ from livetrack.devices import Actuator
 from livetrack.errors import CommandError, UsageError
 from livetrack.record import read_session
 from livetrack.session.engine import Engine
-from livetrack.session.frame_gaps import Gaps
-from livetrack.session.loop_queue import Orders
+from livetrack.session.frame_gaps import FrameGapMonitor
+from livetrack.session.loop_queue import LoopQueue
 from livetrack.wire import HEADER, Status
 from livetrack.wire.exchange import LARGEST_REQUEST, decode_reply
 
@@ -507,43 +507,43 @@ def test_a_session_that_is_over_refuses() -> None:
 
 
 def test_orders_are_carried_out_once_and_their_errors_come_back() -> None:
-    orders = Orders()
+    queue = LoopQueue()
     results: list[Any] = []
 
     def ask() -> None:
-        results.append(orders.do(lambda: 3))
+        results.append(queue.run_in_loop(lambda: 3))
         with pytest.raises(ZeroDivisionError):
-            orders.do(lambda: 1 // 0)
+            queue.run_in_loop(lambda: 1 // 0)
         with pytest.raises(CommandError, match="over"):
-            orders.do(lambda: results.append("never"))
+            queue.run_in_loop(lambda: results.append("never"))
         results.append("done")
 
     thread = threading.Thread(target=ask)
     thread.start()
     for _ in range(2):
-        while not orders:
+        while not queue:
             time.sleep(0.001)
-        orders.carry_out()
-    orders.close()
+        queue.drain()
+    queue.close()
     thread.join(5)
     assert results == [3, "done"]
 
 
 def test_a_holdup_is_what_frames_come_later_than_usual() -> None:
-    gaps = Gaps()
+    gaps = FrameGapMonitor()
     now_ns = time.perf_counter_ns()
     for frame in range(100):
-        gaps.note(now_ns - (100 - frame) * 2_000_000)
-    with gaps.watched() as quiet:
+        gaps.record(now_ns - (100 - frame) * 2_000_000)
+    with gaps.probe() as quiet:
         pass
-    with gaps.watched() as slow:
+    with gaps.probe() as slow:
         time.sleep(0.05)
-        gaps.note(time.perf_counter_ns())
+        gaps.record(time.perf_counter_ns())
     time.sleep(0.05)
-    with gaps.watched() as excused:  # nothing had come before it began
+    with gaps.probe() as excused:  # nothing had come before it began
         pass
-    gaps.forget()
-    with gaps.watched() as closed:
+    gaps.reset()
+    with gaps.probe() as closed:
         time.sleep(0.05)
     assert quiet.stall_ms < 20
     assert 40 < slow.stall_ms < 2000

@@ -22,7 +22,7 @@ from livetrack.config import PublishSettings, load_config
 from livetrack.curve_keys import ENVIRONMENT, generate_keys
 from livetrack.errors import CommandError, ConfigError, UsageError
 from livetrack.session.engine import Engine
-from livetrack.session.sockets import Sockets
+from livetrack.session.sockets import SocketFactory
 
 SMALL = [f"camera.simulated.{each}" for each in ("width=128", "height=96", "count=8", "exposure_ms=2")]
 ADDRESSES = ("address", "preview_address", "command_address")
@@ -58,12 +58,12 @@ def test_no_address_is_open_to_other_machines_without_keys(key: str, address: st
     with pytest.raises(ConfigError, match=rf"\[publish.{key}\] = .* is open to other machines: make keys with"):
         load_config(None, [f"publish.{key}={address}"])
     with pytest.raises(UsageError, match="is open to other machines, for anybody"):  # whoever made the settings
-        Sockets(PublishSettings()).bind(zmq.PUB, address, f"publish.{key}", 10)
+        SocketFactory(PublishSettings()).bind(zmq.PUB, address, f"publish.{key}", 10)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:*", "tcp://localhost:*", "tcp://127.1.2.3:*", "inproc://here"])
 def test_addresses_of_this_machine_need_no_keys(address: str) -> None:
-    Sockets(load_config(None, [f"publish.address={address}"]).publish).bind(
+    SocketFactory(load_config(None, [f"publish.address={address}"]).publish).bind(
         zmq.PUB, address, "publish.address", 10
     ).close(linger=0)
 

@@ -14,7 +14,7 @@ from livetrack.config import load_config
 from livetrack.linking import Linker
 from livetrack.particles import Rows, empty_rows
 from livetrack.session.engine import Engine
-from livetrack.session.event_publisher import EventTeller
+from livetrack.session.event_publisher import EventPublisher
 from livetrack.wire import EventMessage, WireError, decode_event, encode_event
 from livetrack.wire.events import CameraEvent, GeometryEvent, LogEvent, TargetEvent, TracksEvent
 
@@ -33,7 +33,7 @@ def rows(*x: float) -> Rows:
 
 def test_births_deaths_geometry_and_target_are_told_once() -> None:
     sent: list[bytes] = []
-    teller = EventTeller(7, sent.append)
+    publisher = EventPublisher(7, sent.append)
     linker = Linker(3.0)
     for index, (x, number, target) in enumerate(
         [([10, 20], 0, None), ([10, 20], 0, 1), ([10], 0, 1), ([10, 30], 0, None), ([40], 1, None)]
@@ -41,8 +41,8 @@ def test_births_deaths_geometry_and_target_are_told_once() -> None:
         if number:
             linker.reset()
         linker.update(rows(*x), index / 100)
-        teller.tracked(frame(index, number), linker, target)
-    teller.close()
+        publisher.on_frame(frame(index, number), linker, target)
+    publisher.close()
     messages = [decode_event(message) for message in sent]
     assert [message.seq for message in messages] == list(range(8))
     assert {message.session for message in messages} == {7}
@@ -61,15 +61,15 @@ def test_births_deaths_geometry_and_target_are_told_once() -> None:
 def test_log_lines_are_told_and_still_shown(capsys: pytest.CaptureFixture[str]) -> None:
     sent: list[bytes] = []
     log = logging.getLogger("livetrack_drivers.something")
-    teller = EventTeller(7, sent.append)
+    publisher = EventPublisher(7, sent.append)
     log.info("camera %s", "warm")
     log.warning("camera hot")
     log.debug("not told")
-    teller.look("running", "")
-    teller.look("running", "")
-    teller.close()
+    publisher.poll("running", "")
+    publisher.poll("running", "")
+    publisher.close()
     log.warning("after")
-    teller.look("running", "")
+    publisher.poll("running", "")
     assert [decode_event(message).event for message in sent] == [
         CameraEvent(state="running", message=""),
         LogEvent(level="INFO", logger=log.name, text="camera warm"),
@@ -84,11 +84,11 @@ def test_a_line_that_cannot_be_told_as_it_is_harms_nobody(
     monkeypatch.setattr(logging.getLogger("livetrack_drivers"), "propagate", False)  # pytest's own handler raises
     sent: list[bytes] = []
     log = logging.getLogger("livetrack_drivers.something")
-    teller = EventTeller(7, sent.append)
+    publisher = EventPublisher(7, sent.append)
     log.info("%d frames", "no number")
     log.info("folder %s", "\udcff")  # how Python reads a file's name that is no UTF-8
-    teller.look("", "")
-    teller.close()
+    publisher.poll("", "")
+    publisher.close()
     assert "Logging error" in capsys.readouterr().err
     assert [decode_event(message).event for message in sent] == [
         LogEvent(level="INFO", logger=log.name, text=r"folder \udcff")

@@ -118,12 +118,12 @@ def test_the_first_frame_is_searched_as_a_whole_and_so_is_that_after_a_reset(loc
 def test_every_place_of_the_frame_lies_well_within_some_tile(localizer: NetworkLocalizer) -> None:
     for shape in ((512, 512), (300, 1000), (2048, 2044), (160, 161)):
         tracker = follower(localizer)
-        assert tracker._follower is not None
+        assert tracker._guided_search is not None
         seen = np.zeros(shape, bool)
         margin = int(localizer.margin_px)
-        tracker._follower._begin(shape)
-        assert len(tracker._follower._tiles) < ROUND
-        for tile in tracker._follower._tiles:
+        tracker._guided_search._begin(shape)
+        assert len(tracker._guided_search._tiles) < ROUND
+        for tile in tracker._guided_search._tiles:
             left, top = int(tile.left[0]), int(tile.top[0])
             right, bottom = left + tile.width, top + tile.height
             seen[
@@ -186,4 +186,4 @@ def test_windows_stay_inside_the_image() -> None:
 
 def test_following_needs_a_network() -> None:
     with pytest.raises(ConfigError, match=r'\[localizer.search\] "follow" needs a network; centroid takes "full"'):
-        Tracker.of(load_config(None, ["localizer.model=centroid", "localizer.search=follow"]))
+        Tracker.from_config(load_config(None, ["localizer.model=centroid", "localizer.search=follow"]))

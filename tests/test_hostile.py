@@ -17,8 +17,8 @@ from livetrack.client import Remote
 from livetrack.config import load_config
 from livetrack.errors import CommandError
 from livetrack.session.engine import Engine
-from livetrack.session.publisher import bind_commands
-from livetrack.session.sockets import Sockets
+from livetrack.session.publisher import bind_command_socket
+from livetrack.session.sockets import SocketFactory
 from livetrack.wire import Status
 from livetrack.wire.commands import REQUESTS
 from livetrack.wire.exchange import decode_reply, decode_request
@@ -171,7 +171,7 @@ def test_a_message_of_very_many_frames_is_refused_and_not_kept(engine: Engine) -
 def test_only_so_many_requests_wait() -> None:
     """Where they are not read, who sends them has to wait: the memory that they take has a bound."""
     settings = load_config(None, ["publish.command_address=tcp://127.0.0.1:*"]).publish
-    router, address = bind_commands(settings, Sockets(settings))
+    router, address = bind_command_socket(settings, SocketFactory(settings))
     with router, zmq.Context.instance().socket(zmq.DEALER) as client:
         client.setsockopt(zmq.SNDHWM, 10)
         client.setsockopt(zmq.SNDTIMEO, 500)

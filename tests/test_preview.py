@@ -14,7 +14,7 @@ from livetrack.camera import Frame, Geometry
 from livetrack.client import PreviewSubscriber
 from livetrack.config import PublishSettings
 from livetrack.session import preview
-from livetrack.session.preview import GreyRange, PreviewSender, in_8_bits
+from livetrack.session.preview import GreyScaling, PreviewSender, to_uint8
 from livetrack.wire import Preview
 
 RNG = np.random.default_rng(3)
@@ -23,7 +23,7 @@ RNG = np.random.default_rng(3)
 def restored(pixels: Any) -> np.ndarray:
     """Return the grey levels that a window reads from the 8 bits of `pixels`, with the range that is chosen."""
     levels = preview._fitting(pixels, None)
-    return levels.offset + levels.scale * in_8_bits(pixels, levels).astype(float)
+    return levels.offset + levels.scale * to_uint8(pixels, levels).astype(float)
 
 
 @pytest.mark.parametrize("kind", ["i1", "<u2", ">u2", "<i2", "<u4", "<i8"])
@@ -60,7 +60,7 @@ def test_a_picture_of_nothing_is_no_trouble(pixels: np.ndarray) -> None:
     levels = preview._fitting(pixels, None)
     assert levels.scale > 0
     assert np.isfinite(levels).all()
-    assert in_8_bits(pixels, levels).shape == pixels.shape
+    assert to_uint8(pixels, levels).shape == pixels.shape
 
 
 def test_the_range_is_kept_while_it_will_do() -> None:
@@ -68,7 +68,7 @@ def test_the_range_is_kept_while_it_will_do() -> None:
     levels = preview._fitting(pixels, None)
     assert preview._fitting(pixels + np.uint16(2), levels) is levels
     assert preview._fitting(pixels + np.uint16(2000), levels) is not levels
-    assert preview._fitting(pixels, GreyRange(0.0, 200.0)) == levels
+    assert preview._fitting(pixels, GreyScaling(0.0, 200.0)) == levels
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def received(subscriber: PreviewSubscriber) -> Preview:
 
 def test_a_window_gets_8_bits_or_every_pixel_as_it_asks(sender: PreviewSender) -> None:
     pixels = RNG.integers(0, 60000, (60, 80)).astype(np.uint16)
-    sender.show(frame_of(pixels))
+    sender.submit(frame_of(pixels))
     with PreviewSubscriber(sender.address) as small, PreviewSubscriber(sender.address, full_resolution=True) as whole:
         thinned, every = received(small), received(whole)
     assert (thinned.session, thinned.frame, thinned.step, thinned.pixels.dtype) == (7, 5, 2, np.uint8)
@@ -112,17 +112,17 @@ def test_nothing_is_made_while_nobody_asks(sender: PreviewSender, monkeypatch: p
         return original(self, topic, frame, now_s)
 
     monkeypatch.setattr(PreviewSender, "_message", noted)
-    sender.show(frame_of(np.zeros((4, 4), np.uint8), 1))
+    sender.submit(frame_of(np.zeros((4, 4), np.uint8), 1))
     time.sleep(0.1)
     assert made == []
     with PreviewSubscriber(sender.address) as pictures:
         assert received(pictures).frame == 1
     deadline = time.monotonic() + 5
-    while sender._wanted:  # until it has heard that the only reader has gone
+    while sender._subscribed:  # until it has heard that the only reader has gone
         assert time.monotonic() < deadline
         time.sleep(0.01)
     made.clear()
-    sender.show(frame_of(np.zeros((4, 4), np.uint8), 2))
+    sender.submit(frame_of(np.zeros((4, 4), np.uint8), 2))
     time.sleep(0.1)
     assert made == []
 
@@ -132,6 +132,6 @@ def test_large_whole_pictures_come_less_often(sender: PreviewSender, monkeypatch
     with PreviewSubscriber(sender.address, full_resolution=True) as whole:
         count, start = 0, time.monotonic()
         while (now := time.monotonic()) - start < 1.0:
-            sender.show(frame_of(np.zeros((100, 200), np.uint8), round(now * 1000)))
+            sender.submit(frame_of(np.zeros((100, 200), np.uint8), round(now * 1000)))
             count += whole.receive(0.002) is not None
     assert 2 <= count <= 7  # five a second

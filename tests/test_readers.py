@@ -22,7 +22,7 @@ from livetrack.localize import load_localizer
 from livetrack.particles import empty_rows
 from livetrack.session.engine import Engine
 from livetrack.session.publisher import Publisher
-from livetrack.session.sockets import Sockets
+from livetrack.session.sockets import SocketFactory
 from livetrack.tracker import Tracker
 
 ANY_PORT = [f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address")]
@@ -124,7 +124,7 @@ def test_the_engine_goes_on_and_readers_are_told_what_they_missed() -> None:
 def test_a_reader_stopped_for_longer_than_the_queue_lasts_is_told_its_gap() -> None:
     """20,000 messages of 100 rows: more than the engine's queue and the network's buffers hold."""
     settings = PublishSettings(address="tcp://127.0.0.1:*", preview_address="tcp://127.0.0.1:*", preview_fps=0)
-    sockets = Sockets(settings)
+    sockets = SocketFactory(settings)
     publisher = Publisher(settings, 1, sockets)
     tracker = Tracker(load_localizer("centroid", diameter_px=7.0), Linker(5.0))
     frame = Frame(np.zeros((64, 64), np.uint8), 0, 0, 0, None, 0.0, Geometry(64, 64), 0)

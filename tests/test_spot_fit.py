@@ -237,7 +237,7 @@ def test_a_camera_in_the_settings_reaches_the_fit(tmp_path: Path) -> None:
     path.write_text("[camera]\ngain_grey = 1.0\noffset_grey = 0.0\nread_noise_e = 40.0\n", encoding="utf-8")
     rng = np.random.default_rng(10)
     image = 400 + 1000 * picture(np.array([40.3]), np.array([39.8]), 1.5, 80) + rng.normal(0, 20, (80, 80))
-    found, told = (Tracker.of(load_config(given)).localizer.localize(image) for given in (None, path))
+    found, told = (Tracker.from_config(load_config(given)).localizer.localize(image) for given in (None, path))
     assert len(found) == len(told) == 1
     assert told["x_std"][0] > 1.4 * found["x_std"][0]
 

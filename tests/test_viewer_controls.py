@@ -367,7 +367,7 @@ def test_a_window_that_is_stopped_or_killed_does_not_touch_the_engine(running, t
     window = subprocess.Popen(command, env=os.environ | {"XDG_CONFIG_HOME": str(tmp_path)}, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 30
-        while not running.publisher._previews._wanted:  # until it asks for pictures
+        while not running.publisher._previews._subscribed:  # until it asks for pictures
             assert time.monotonic() < deadline
             time.sleep(0.05)
         with Remote(running.publisher.address) as remote:
@@ -383,6 +383,6 @@ def test_a_window_that_is_stopped_or_killed_does_not_touch_the_engine(running, t
     finally:
         window.kill()
         window.wait()
-    while running.publisher._previews._wanted:  # and nobody makes pictures any more
+    while running.publisher._previews._subscribed:  # and nobody makes pictures any more
         assert time.monotonic() < deadline + 30
         time.sleep(0.05)

@@ -21,7 +21,7 @@ def compiled():
     return {(each.py_func.__module__, each.py_func.__qualname__, str(key)) for each in some for key in each.overloads}
 
 search, side = sys.argv[1], int(sys.argv[2])
-tracker = Tracker.of(load_config(None, [f"localizer.search={search}"]))
+tracker = Tracker.from_config(load_config(None, [f"localizer.search={search}"]))
 tracker.warmup((side, side))
 tracker.choose_threads((side, side))
 before = compiled()

@@ -57,7 +57,7 @@ def _check_settings(args: argparse.Namespace) -> int:
 
     config, name = load_command_config(args.target, args.overrides)
     with warmup(make_console(), "trying model and camera"):
-        tracker = Tracker.of(config)
+        tracker = Tracker.from_config(config)
         frame, rate, acquisition = _watch(config)
         rows = tracker.update(frame.pixels)
     geometry, localizer = frame.geometry, tracker.localizer
@@ -88,7 +88,7 @@ def _watch(config: Config) -> tuple[Frame, float | None, Acquisition]:
         acquisition.start()
         deadline = time.monotonic() + _TRIAL_S
         while time.monotonic() < deadline and not acquisition.ended:
-            if frame := acquisition.take(0.1):
+            if frame := acquisition.next_frame(0.1):
                 first, newest = first or frame, frame
     finally:
         acquisition.close()

@@ -12,7 +12,7 @@ from livetrack.cli.terminal import write_json
 from livetrack.cli.trap_monitor import TrapReadout
 from livetrack.client import Update
 from livetrack.errors import LivetrackError
-from livetrack.session.stage_latency import Histogram
+from livetrack.session.stage_latency import LatencyHistogram
 
 __all__ = ["add_arguments", "run"]
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print messages until Ctrl-C, `--seconds`, or silence; then what was received, missed, and how late."""
     messages = missed = particles = 0
-    latency = Histogram()
+    latency = LatencyHistogram()
     readout = TrapReadout(args.address) if args.trap else None
     stream = PositionStream(args.address, args.newest)
     if args.csv:

@@ -97,7 +97,7 @@ def _track_all(source: _Source, config: Config, table: TrackTable, console: Cons
     frames = particles = geometry = 0
     trajectories: set[int] = set()
     with warmup(console, "warming up"):
-        tracker = Tracker.of(config)
+        tracker = Tracker.from_config(config)
         if source.movie is not None:
             tracker.warmup(source.movie.shape, (source.movie.dtype,))
             if not config.localizer.threads:

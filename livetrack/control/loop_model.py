@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta, Struct
 
-from livetrack.brownian import Passage, passage
+from livetrack.brownian import OUTransition, ou_transition
 
 __all__ = ["LoopModel", "Variances"]
 
@@ -108,8 +108,8 @@ class LoopModel(Struct, frozen=True, kw_only=True):
         The state is the position at the end of the exposure, then the measured ones, newest first.
         """
         rate = 2 * pi * self.corner_hz
-        dark = passage(rate, self.diffusion, self.interval_s - self.exposure_s)
-        light = passage(rate, self.diffusion, self.exposure_s)
+        dark = ou_transition(rate, self.diffusion, self.interval_s - self.exposure_s)
+        light = ou_transition(rate, self.diffusion, self.exposure_s)
         whole = int(self.delay_frames)
         late = self.delay_frames - whole
         size = 2 + whole + (late > 0)
@@ -128,7 +128,7 @@ class LoopModel(Struct, frozen=True, kw_only=True):
         noise[0, 1] = noise[1, 0] = light.decay * light.mean_decay * dark.end_var + light.covariance
         return transition, noise
 
-    def _response(self, dark: Passage, light: Passage) -> tuple[float, float]:
+    def _response(self, dark: OUTransition, light: OUTransition) -> tuple[float, float]:
         """Return how far an action of 1 takes the end and the mean of the exposure."""
         if self.action == "step":
             return light.decay * dark.decay, light.mean_decay * dark.decay

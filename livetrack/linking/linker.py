@@ -67,7 +67,7 @@ class Linker:
     approximate_frames
         Frames so crowded that not all possible links could be weighed in some tens of milliseconds: hundreds of
         particles all within each other's reach. Their links are good, not the best, and their rows have
-        `Flag.HURRIED`. What counts is the number of operations, not the clock: the result is the same in every run.
+        `Flag.APPROXIMATE`. What counts is the number of operations, not the clock: the result is the same in every run.
 
     Raises
     ------
@@ -125,8 +125,8 @@ class Linker:
 
         The velocity in px/s is what the filter makes of it with `motion="velocity"`; else it is the displacement
         since the trajectory was last seen over the time since then. It is NaN in a trajectory's first row and where
-        one of the two times is unknown or both are the same. `Flag.NEW`, `Flag.TENTATIVE` and `Flag.HURRIED` are set
-        or cleared, other flags are left as they are.
+        one of the two times is unknown or both are the same. `Flag.NEW`, `Flag.TENTATIVE` and `Flag.APPROXIMATE` are
+        set or cleared, other flags are left as they are.
 
         Parameters
         ----------
@@ -315,8 +315,8 @@ class Linker:
             self._moments.learn(tracks, link, found)
             kalman.correct(tracks, link, found)
             start = self._motion.start(self._moments, interval_s)
-        flags = 0 if whole and self._assignment.exact else _HURRIED
-        self.approximate_frames += flags == _HURRIED
+        flags = 0 if whole and self._assignment.exact else _APPROXIMATE
+        self.approximate_frames += flags == _APPROXIMATE
         self._first_born = self._tracks.next_id
         return self._tracks.follow(link, found, time_s, start, flags)
 
@@ -324,7 +324,7 @@ class Linker:
 # Without a filter: each is expected where it was, and how surely is not known.
 _UNKNOWN_STEP, _UNKNOWN_START = Step(1.0, 0.0, 0.0, place_var=nan), Start()
 _GATES = ("radius", "learnt")
-_HURRIED = int(Flag.HURRIED)
+_APPROXIMATE = int(Flag.APPROXIMATE)
 
 
 def _kind(value: object) -> str:

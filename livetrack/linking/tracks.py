@@ -297,7 +297,7 @@ def tell(seen: npt.NDArray[np.void], rows: Rows) -> None:
     _tell(seen, rows)
 
 
-_OTHER_FLAGS = ~np.uint32(Flag.NEW | Flag.TENTATIVE | Flag.HURRIED)
+_OTHER_FLAGS = ~np.uint32(Flag.NEW | Flag.TENTATIVE | Flag.APPROXIMATE)
 
 
 @njit

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.brownian import Passage, passage
+from livetrack.brownian import OUTransition, ou_transition
 
 __all__ = ["BrownianSample", "random_positions"]
 
@@ -53,13 +53,13 @@ class BrownianSample:
         self._drift = np.array(drift_um_s, np.float64)
         self._rates = np.zeros(len(self.positions_um))  # 1/s: of the fall to the trap's centre
         self._centre = np.zeros(2)
-        self._passages: dict[float, Passage] = {}
+        self._transitions: dict[float, OUTransition] = {}
         self._rng = rng
 
     def set_diffusion(self, diffusion_um2_s: Floats) -> None:
         """Diffuse with these constants, (N,) µm²/s, from now on."""
         self._diffusion = np.array(diffusion_um2_s, np.float64)
-        self._passages = {}
+        self._transitions = {}
 
     def set_drift(self, drift_um_s: tuple[float, float]) -> None:
         """Carry all particles along at (x, y) µm/s from now on."""
@@ -69,7 +69,7 @@ class BrownianSample:
         """Draw the first particle to a centre, at stiffness / drag = `rate_per_s`; 0 lets it go."""
         self._rates[:1] = rate_per_s
         self._centre = np.array(centre_um, np.float64)
-        self._passages = {}
+        self._transitions = {}
 
     def shift(self, step_um: tuple[float, float]) -> None:
         """Move all particles by (x, y) µm, at once; those that leave the box enter at the other side."""
@@ -85,15 +85,15 @@ class BrownianSample:
         here = self.positions_um
         for number, interval_s in enumerate(intervals_s):
             deviates = self._rng.standard_normal((2, *here.shape))
-            here, means[number] = self._passage(float(interval_s)).move(here, self._centre, self._drift, deviates)
+            here, means[number] = self._transition(float(interval_s)).move(here, self._centre, self._drift, deviates)
             ends[number] = here
         self.positions_um = self._low + (here - self._low) % self._size
         return ends, means
 
-    def _passage(self, interval_s: float) -> Passage:
-        if interval_s not in self._passages:
-            self._passages[interval_s] = passage(self._rates[:, None], self._diffusion[:, None], interval_s)
-        return self._passages[interval_s]
+    def _transition(self, interval_s: float) -> OUTransition:
+        if interval_s not in self._transitions:
+            self._transitions[interval_s] = ou_transition(self._rates[:, None], self._diffusion[:, None], interval_s)
+        return self._transitions[interval_s]
 
 
 def random_positions(

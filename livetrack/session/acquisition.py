@@ -14,22 +14,22 @@ from enum import StrEnum
 from livetrack.camera import Camera, Frame, Geometry, Picture
 from livetrack.config import CameraSettings
 from livetrack.errors import CameraError, CameraLostError
-from livetrack.session.frame_gaps import Gaps
+from livetrack.session.frame_gaps import FrameGapMonitor
 
-__all__ = ["Acquisition", "State"]
+__all__ = ["Acquisition", "CameraState"]
 
 _log = logging.getLogger(__name__)
 
-_PATIENCE_S = 1.0  # a camera thread that waits for room looks after so long whether it is to stop
+_CHECK_STOP_S = 1.0  # a camera thread that waits for room looks after so long whether it is to stop
 
 
-class State(StrEnum):
+class CameraState(StrEnum):
     """What the camera is doing."""
 
     STARTING = "starting"
     RUNNING = "running"
     STALLED = "stalled"  # open, but no frame for `camera.stall_s`
-    IDLE = "idle"  # closed by `rest`, until `wake`
+    IDLE = "idle"  # closed by `suspend`, until `resume`
     RETRYING = "retrying"  # lost; opened again every `camera.retry_s`
     ENDED = "ended"  # the movie is over
     FAILED = "failed"  # the driver raised what no driver should
@@ -66,20 +66,20 @@ class Acquisition:
         self._settings = settings
         self._pixel_size_um = pixel_size_um
         self._on_frame = on_frame
-        self._room = settings.queue_frames if settings.every_frame else 1
+        self._capacity = settings.queue_frames if settings.every_frame else 1
         self._waiting: deque[Frame] = deque()
-        self._news = _Signal()  # for the taker: a frame, or the end
-        self._room_made = _Signal()  # for the camera thread, where it waits
-        self._woken = _Signal()  # for the camera thread, where it rests
-        self._resting = False
+        self._frame_ready = _Wakeup()  # for the taker: a frame, or the end
+        self._slot_free = _Wakeup()  # for the camera thread, where it waits
+        self._resume_requested = _Wakeup()  # for the camera thread, where it rests
+        self._suspended = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="livetrack-camera", daemon=True)
         self._last_number: int | None = None
         self._last_received_ns = 0
-        self.gaps = Gaps()
+        self.gaps = FrameGapMonitor()
         self.geometry = Geometry(0, 0)
         self.geometry_number = 0
-        self.state = State.STARTING
+        self.state = CameraState.STARTING
         self.message = ""
         """What a person should know of the state."""
         self.failure: Exception | None = None
@@ -95,38 +95,38 @@ class Acquisition:
         self._last_received_ns = time.perf_counter_ns()
         self._thread.start()
 
-    def take(self, timeout_s: float) -> Frame | None:
+    def next_frame(self, timeout_s: float) -> Frame | None:
         """Return the next frame, oldest first; None when none came in time or the camera has ended."""
         deadline = time.perf_counter() + timeout_s
         while not self._waiting:
-            if self.ended or not self._news.wait(deadline - time.perf_counter()):
+            if self.ended or not self._frame_ready.wait(deadline - time.perf_counter()):
                 break
         try:
             frame = self._waiting.popleft()
         except IndexError:
             return None
-        self._room_made.set()
+        self._slot_free.set()
         return frame
 
-    def rest(self) -> None:
-        """Have the camera closed, soon, until `wake`; `state` says when it is."""
-        self._resting = True
+    def suspend(self) -> None:
+        """Have the camera closed, soon, until `resume`; `state` says when it is."""
+        self._suspended = True
 
-    def wake(self) -> None:
+    def resume(self) -> None:
         """Have it opened again."""
-        self._resting = False
-        self._woken.set()
+        self._suspended = False
+        self._resume_requested.set()
 
     @property
     def ended(self) -> bool:
         """No further frame will come."""
-        return self.state in (State.ENDED, State.FAILED)
+        return self.state in (CameraState.ENDED, CameraState.FAILED)
 
     def stop(self) -> None:
         """Take no more frames; those that still wait can be taken."""
         self._end_thread()
 
-    def forgo(self) -> None:
+    def discard_pending(self) -> None:
         """Count the frames that still wait for a taker as skipped, so that none is unaccounted for."""
         self.skipped += len(self._waiting)
         self._waiting.clear()
@@ -138,8 +138,8 @@ class Acquisition:
 
     def _end_thread(self) -> None:
         self._stop.set()
-        self._room_made.set()
-        self._woken.set()
+        self._slot_free.set()
+        self._resume_requested.set()
         if self._thread.is_alive():
             self._thread.join(timeout=10)
 
@@ -147,23 +147,23 @@ class Acquisition:
         try:
             while not self._stop.is_set():
                 try:
-                    if self._resting:
-                        self._rest()
+                    if self._suspended:
+                        self._wait_suspended()
                     self._stream()
-                    if not self._resting:
-                        self._enter(State.ENDED, self.message if self._stop.is_set() else "")
+                    if not self._suspended:
+                        self._enter(CameraState.ENDED, self.message if self._stop.is_set() else "")
                         return
                 except CameraLostError as error:
                     self._reopen(str(error))
         except Exception as error:  # noqa: BLE001  whatever a driver raises must reach the user, not die with a thread
             _log.debug("camera driver failed", exc_info=True)
             self.failure = error
-            self._enter(State.FAILED, f"camera driver failed: {error}")
+            self._enter(CameraState.FAILED, f"camera driver failed: {error}")
 
     def _stream(self) -> None:
-        """Hand on pictures until the movie ends, `close` or `rest` is called, or the camera is lost."""
+        """Hand on pictures until the movie ends, `close` or `suspend` is called, or the camera is lost."""
         for picture in self._camera.pictures():
-            if self._stop.is_set() or self._resting:
+            if self._stop.is_set() or self._suspended:
                 return
             if picture is None:
                 self._notice_stall()
@@ -196,38 +196,38 @@ class Acquisition:
         )
         self.received += 1
         self._last_received_ns = now_ns
-        self.gaps.note(now_ns)
-        if self.state is not State.RUNNING:
-            self._enter(State.RUNNING)
+        self.gaps.record(now_ns)
+        if self.state is not CameraState.RUNNING:
+            self._enter(CameraState.RUNNING)
         if self._on_frame is not None:
             self._on_frame(frame)
-        self._hand_on(frame)
+        self._enqueue(frame)
 
-    def _hand_on(self, frame: Frame) -> None:
+    def _enqueue(self, frame: Frame) -> None:
         if self._camera.waits:
             while self._waiting and not self._stop.is_set():
-                self._room_made.wait(_PATIENCE_S)
-        elif len(self._waiting) >= self._room:
+                self._slot_free.wait(_CHECK_STOP_S)
+        elif len(self._waiting) >= self._capacity:
             with suppress(IndexError):  # it has just been taken
                 self._waiting.popleft()
                 self.skipped += 1
         self._waiting.append(frame)
-        self._news.set()
+        self._frame_ready.set()
 
     def _notice_stall(self) -> None:
         silent_s = (time.perf_counter_ns() - self._last_received_ns) * 1e-9
         if silent_s > self._settings.stall_s and not self._waiting:
-            self._enter(State.STALLED, f"the camera has sent no frame for {silent_s:.1f} s")
+            self._enter(CameraState.STALLED, f"the camera has sent no frame for {silent_s:.1f} s")
 
-    def _rest(self) -> None:
-        """Close the camera, wait for `wake`, and open it again."""
+    def _wait_suspended(self) -> None:
+        """Close the camera, wait for `resume`, and open it again."""
         self._close_camera()
-        self._enter(State.IDLE)
-        while self._resting and not self._stop.is_set():
-            self._woken.wait(_PATIENCE_S)
+        self._enter(CameraState.IDLE)
+        while self._suspended and not self._stop.is_set():
+            self._resume_requested.wait(_CHECK_STOP_S)
         if self._stop.is_set():
             return
-        self._enter(State.STARTING)
+        self._enter(CameraState.STARTING)
         try:
             self._open_again()
         except (CameraError, CameraLostError) as error:
@@ -237,9 +237,9 @@ class Acquisition:
         """Close the camera and open it again, as often as it takes."""
         self.outages += 1
         attempt = 0
-        while not self._stop.is_set() and not self._resting:
+        while not self._stop.is_set() and not self._suspended:
             attempt += 1
-            self._enter(State.RETRYING, f"{why}; opening it again (attempt {attempt})")
+            self._enter(CameraState.RETRYING, f"{why}; opening it again (attempt {attempt})")
             self._close_camera()
             if self._stop.wait(self._settings.retry_s):
                 return
@@ -252,7 +252,7 @@ class Acquisition:
 
     def _close_camera(self) -> None:
         self._camera.close()
-        self.gaps.forget()  # no command is to blame for frames that nobody expects
+        self.gaps.reset()  # no command is to blame for frames that nobody expects
 
     def _open_again(self) -> None:
         self.geometry = self._with_pixel_size(self._camera.open())
@@ -260,11 +260,11 @@ class Acquisition:
         self._last_number = None  # the camera may count from 0 again
         self._last_received_ns = time.perf_counter_ns()
 
-    def _enter(self, state: State, message: str = "") -> None:
+    def _enter(self, state: CameraState, message: str = "") -> None:
         if state is not self.state:
             _log.info("camera %s %s", state, message)
         self.state, self.message = state, message
-        self._news.set()
+        self._frame_ready.set()
 
     def _with_pixel_size(self, geometry: Geometry) -> Geometry:
         if self._pixel_size_um is None:
@@ -272,7 +272,7 @@ class Acquisition:
         return dataclasses.replace(geometry, pixel_size_um=self._pixel_size_um)
 
 
-class _Signal:
+class _Wakeup:
     """Wakes the one thread that waits for it, and is then down again.
 
     A bare lock: a `threading.Condition` or `Event` wakes a thread that has slept for 20 ms some 27 µs later.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-__all__ = ["Rehearsal"]
+__all__ = ["CacheWarmer"]
 
 _WEIGHT = 0.1  # of the newest frame in what is usual
 _LEAST_REST = 4.0  # times the work on a frame that there must be between two: a rehearsal is as much work again
@@ -12,7 +12,7 @@ _EARLY_NS = 200_000  # before the next frame is due it is to be over; it may beg
 _EVEN = 0.1  # share of the interval that frames may be off by, in the mean
 
 
-class Rehearsal:
+class CacheWarmer:
     """Knows when frames come, how long they take, and whether there is time for a rehearsal between two of them.
 
     A processor that rests for some ms, or serves another program, loses what it had in its caches: the next frame
@@ -25,7 +25,7 @@ class Rehearsal:
         self._interval_ns = self._off_ns = self._work_ns = 0.0
         self._due_ns: float | None = None
 
-    def note(self, received_ns: int, began_ns: int, ended_ns: int) -> None:
+    def record(self, received_ns: int, began_ns: int, ended_ns: int) -> None:
         """Take in a frame: when it was received, and when the work on it began and ended."""
         interval_ns = received_ns - self._received_ns if self._received_ns else 0
         self._received_ns = received_ns
@@ -38,11 +38,11 @@ class Rehearsal:
         else:
             self._due_ns = None
 
-    def wait_s(self, most_s: float) -> float:
-        """Return how long to wait for a frame until it is time for a rehearsal; `most_s` where none is wanted."""
+    def wait_s(self, max_s: float) -> float:
+        """Return how long to wait for a frame until it is time for a rehearsal; `max_s` where none is wanted."""
         if self._due_ns is None:
-            return most_s
-        return min(most_s, max(0.0, (self._due_ns - time.perf_counter_ns()) * 1e-9))
+            return max_s
+        return min(max_s, max(0.0, (self._due_ns - time.perf_counter_ns()) * 1e-9))
 
     def is_due(self) -> bool:
         """Say whether it is time, once for each frame; not when it is too late to be over before the next."""

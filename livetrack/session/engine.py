@@ -17,21 +17,21 @@ from livetrack.config import Config
 from livetrack.errors import InputError, LivetrackError, UsageError
 from livetrack.particles import Rows, empty_rows
 from livetrack.record import Recorder
-from livetrack.session.acquisition import Acquisition, State
-from livetrack.session.cache_warmer import Rehearsal
-from livetrack.session.commands import Calibrations, CommandServer, Desk, Orders
-from livetrack.session.event_publisher import EventTeller
-from livetrack.session.publisher import Publisher, bind_commands
-from livetrack.session.sockets import Sockets
-from livetrack.session.stage_latency import StageTimes
+from livetrack.session.acquisition import Acquisition, CameraState
+from livetrack.session.cache_warmer import CacheWarmer
+from livetrack.session.commands import CalibrationStore, CommandDispatcher, CommandServer, LoopQueue
+from livetrack.session.event_publisher import EventPublisher
+from livetrack.session.publisher import Publisher, bind_command_socket
+from livetrack.session.sockets import SocketFactory
+from livetrack.session.stage_latency import StageLatency
 from livetrack.tracker import Tracker
 from livetrack.wire import Status
 
 __all__ = ["Engine"]
 
-_BEAT_NS = 1_000_000_000
-_SWITCH_S = 5e-4  # how long a thread may keep Python's lock from one that has a frame; Python's own: 5 ms
-_LAST_NS = 1_000_000_000  # how long frames are tracked that wait when the session is to stop
+_HEARTBEAT_NS = 1_000_000_000
+_SWITCH_INTERVAL_S = 5e-4  # how long a thread may keep Python's lock from one that has a frame; Python's own: 5 ms
+_DRAIN_NS = 1_000_000_000  # how long frames are tracked that wait when the session is to stop
 _IDLE_S = 0.05  # how long the loop waits for a frame before it looks whether to stop or to beat
 
 
@@ -60,7 +60,7 @@ class Engine:
         self.config = config
         self._switch_s = sys.getswitchinterval()
         self.session = secrets.randbits(53)  # JSON's numbers are exact to 53 bits
-        self.tracker = Tracker.of(config)
+        self.tracker = Tracker.from_config(config)
         self.camera = camera or load_driver(config.camera.driver)(config.driver_settings)
         self.acquisition = Acquisition(
             self.camera, config.camera, pixel_size_um=config.calibration.pixel_size_um, on_frame=self._record_frame
@@ -70,20 +70,20 @@ class Engine:
         self.rows = empty_rows()
         self.target: int | None = None
         self.paused = False
-        self.orders = Orders()
-        self.calibrations = Calibrations(config.calibration.file, config.camera.driver)
-        self._desk = Desk(self)
+        self.queue = LoopQueue()
+        self.calibrations = CalibrationStore(config.calibration.file, config.camera.driver)
+        self._dispatcher = CommandDispatcher(self)
         self._commands: CommandServer | None = None
-        self._sockets = Sockets(config.publish)
+        self._sockets = SocketFactory(config.publish)
         try:
             self.publisher = Publisher(config.publish, self.session, self._sockets)
         except UsageError:
             self._sockets.close()
             raise
-        self._events = EventTeller(self.session, self.publisher.tell)
+        self._events = EventPublisher(self.session, self.publisher.send_event)
         try:
-            commands, self.command_address = bind_commands(config.publish, self._sockets)
-            self._commands = CommandServer(commands, self._desk)  # it begins to answer below, when all is there
+            commands, self.command_address = bind_command_socket(config.publish, self._sockets)
+            self._commands = CommandServer(commands, self._dispatcher)  # it begins to answer below, when all is there
             self._open_camera()
             if config.record.folder:  # last: a session that cannot begin leaves no recording behind
                 record = config.record
@@ -91,13 +91,13 @@ class Engine:
         except BaseException:
             self.close()
             raise
-        self.times = StageTimes()
+        self.stage_latency = StageLatency()
         self.tracked = 0
-        self._untracked = 0
-        self._refusal = ""
+        self._skipped_by_loop = 0
+        self._last_input_error = ""
         self._geometry_number = 0
         self._t_s = -math.inf
-        self._started_ns = self._beat_ns = time.perf_counter_ns()
+        self._started_ns = self._heartbeat_due_ns = time.perf_counter_ns()
         self._rates = _Rates()
         self._commands.start()
 
@@ -127,37 +127,37 @@ class Engine:
         """
         stop = stop or threading.Event()
         acquisition = self.acquisition
-        rehearsal = Rehearsal()
+        warmer = CacheWarmer()
         gc.collect()
         gc.freeze()  # what was loaded until now is never looked through again: no long pauses
-        sys.setswitchinterval(_SWITCH_S)
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
         acquisition.start()
         self._started_ns = time.perf_counter_ns()
         deadline_ns = None if seconds is None else self._started_ns + int(seconds * 1e9)
         while not stop.is_set() and (deadline_ns is None or time.perf_counter_ns() < deadline_ns):
-            frame = acquisition.take(rehearsal.wait_s(_IDLE_S))
+            frame = acquisition.next_frame(warmer.wait_s(_IDLE_S))
             if frame is not None:
                 began_ns = time.perf_counter_ns()
                 rows = self._track(frame)
-                rehearsal.note(frame.t_received_ns, began_ns, time.perf_counter_ns())
+                warmer.record(frame.t_received_ns, began_ns, time.perf_counter_ns())
                 if on_rows is not None and rows is not None:
                     on_rows(frame, rows)
             elif acquisition.ended:
                 break
-            elif rehearsal.is_due() and self.frame is not None and not self.paused:
-                self.tracker.rehearse(self.frame.pixels)
-            if self.orders:
-                self.orders.carry_out()
-            self._events.look(self.state, acquisition.message)
-            if time.perf_counter_ns() >= self._beat_ns:
-                self._beat(on_status)
-        self.orders.close()
+            elif warmer.is_due() and self.frame is not None and not self.paused:
+                self.tracker.rerun_last_frame(self.frame.pixels)
+            if self.queue:
+                self.queue.drain()
+            self._events.poll(self.state, acquisition.message)
+            if time.perf_counter_ns() >= self._heartbeat_due_ns:
+                self._send_heartbeat(on_status)
+        self.queue.close()
         state = acquisition.state if acquisition.ended else "stopped"
         acquisition.stop()
-        self._track_the_last(on_rows)
+        self._drain_frames(on_rows)
         status = self.status(state)
-        self._events.look(status.state, status.message)
-        self.publisher.beat(status)
+        self._events.poll(status.state, status.message)
+        self.publisher.send_status(status)
         if acquisition.failure is not None:
             raise LivetrackError(f"{self.config.camera.driver}: {acquisition.message}") from acquisition.failure
         return status
@@ -165,13 +165,13 @@ class Engine:
     @property
     def skipped(self) -> int:
         """Frames received but not tracked: newer ones came, they could not be tracked, or tracking was paused."""
-        return self.acquisition.skipped + self._untracked
+        return self.acquisition.skipped + self._skipped_by_loop
 
     @property
     def state(self) -> str:
         """What the session is doing: the camera's state, or "paused"."""
         state = self.acquisition.state
-        return "paused" if self.paused and state is State.RUNNING else str(state)
+        return "paused" if self.paused and state is CameraState.RUNNING else str(state)
 
     def status(self, state: str | None = None) -> Status:
         """Return the state of the session: what the heartbeat carries."""
@@ -180,7 +180,7 @@ class Engine:
         return Status(
             session=self.session,
             state=state or self.state,
-            message=acquisition.message or self._refusal or (recorder.problem if recorder else ""),
+            message=acquisition.message or self._last_input_error or (recorder.problem if recorder else ""),
             camera=self.config.camera.driver,
             model=self.tracker.localizer.name,
             provider=self.tracker.localizer.provider,
@@ -199,16 +199,16 @@ class Engine:
             ended=linker.total_ended,
             approximate_frames=linker.approximate_frames,
             particles=len(self.rows),
-            latency_us=self.times.latency(),
+            latency_us=self.stage_latency.latency(),
             target=self.target,
-            stalls=self._desk.stalls,
-            stall_ms=self._desk.stall_ms,
+            stalls=self._dispatcher.stalls,
+            stall_ms=self._dispatcher.stall_ms,
             command_address=self.command_address,
             recording=recorder.status() if recorder else None,
             livetrack=livetrack.__version__,
         )
 
-    def forget(self) -> None:
+    def end_tracks(self) -> None:
         """End all trajectories, the target's too: nothing is where it was. For the loop's thread."""
         self.tracker.reset()
         self.rows = empty_rows()  # none of them can be chosen any more
@@ -227,7 +227,7 @@ class Engine:
             last_first.callback(self.acquisition.close)
             if self._commands is not None:
                 last_first.callback(self._commands.close)
-            last_first.callback(self.orders.close)
+            last_first.callback(self.queue.close)
 
     def __enter__(self) -> Engine:
         return self
@@ -238,42 +238,42 @@ class Engine:
     def _track(self, frame: Frame) -> Rows | None:
         """One frame, from received to published: the hot path. None for a frame that cannot be tracked."""
         if self.paused:
-            self._untracked += 1
-            self.publisher.show(frame)
+            self._skipped_by_loop += 1
+            self.publisher.send_preview(frame)
             return None
         tracker, acquisition = self.tracker, self.acquisition
         if frame.geometry_number != self._geometry_number or frame.t_s < self._t_s:
-            self.forget()  # another ROI, or a camera whose time began anew
+            self.end_tracks()  # another ROI, or a camera whose time began anew
         self._geometry_number, self._t_s = frame.geometry_number, frame.t_s
         try:
             rows = tracker.update(frame.pixels, frame.t_s)
         except InputError as error:  # an ROI too small, a pixel that is no number: the next frame may be fine
-            self._untracked += 1
-            self._refusal = f"frame {frame.index} was skipped: {error}"
+            self._skipped_by_loop += 1
+            self._last_input_error = f"frame {frame.index} was skipped: {error}"
             return None
-        self._refusal = ""
+        self._last_input_error = ""
         if self.target is not None and self.target in tracker.linker.ended:
             self.target = None
         published_ns = self.publisher.publish(frame, rows, tracker, self.skipped, acquisition.lost, self.target)
-        self.times.record(
+        self.stage_latency.record(
             frame.t_exposed_ns, frame.t_received_ns, tracker.t_started_ns, tracker.t_localized_ns, tracker.t_linked_ns,
             published_ns,
         )  # fmt: skip
-        self._events.tracked(frame, tracker.linker, self.target)
+        self._events.on_frame(frame, tracker.linker, self.target)
         self.tracked += 1
         self.frame, self.rows = frame, rows
         if self.recorder is not None:
             self.recorder.offer_rows(frame, rows)
         return rows
 
-    def _track_the_last(self, on_rows: Callable[[Frame, Rows], None] | None) -> None:
+    def _drain_frames(self, on_rows: Callable[[Frame, Rows], None] | None) -> None:
         """Track what still waits once no more frames come, but not for long: whoever has said stop waits too."""
-        until_ns = time.perf_counter_ns() + _LAST_NS
-        while time.perf_counter_ns() < until_ns and (frame := self.acquisition.take(0)) is not None:
+        until_ns = time.perf_counter_ns() + _DRAIN_NS
+        while time.perf_counter_ns() < until_ns and (frame := self.acquisition.next_frame(0)) is not None:
             rows = self._track(frame)
             if on_rows is not None and rows is not None:
                 on_rows(frame, rows)
-        self.acquisition.forgo()
+        self.acquisition.discard_pending()
 
     def _record_frame(self, frame: Frame) -> None:
         recorder = self.recorder  # a command may end it meanwhile
@@ -288,10 +288,10 @@ class Engine:
         if not self.config.localizer.threads:
             self.tracker.choose_threads(shape)
 
-    def _beat(self, on_status: Callable[[Status], None] | None) -> None:
-        self._beat_ns = time.perf_counter_ns() + _BEAT_NS
+    def _send_heartbeat(self, on_status: Callable[[Status], None] | None) -> None:
+        self._heartbeat_due_ns = time.perf_counter_ns() + _HEARTBEAT_NS
         status = self.status()
-        self.publisher.beat(status)
+        self.publisher.send_status(status)
         if on_status is not None:
             on_status(status)
 

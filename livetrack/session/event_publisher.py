@@ -20,12 +20,12 @@ from livetrack.wire.events import (
     TracksEvent,
 )
 
-__all__ = ["EventTeller"]
+__all__ = ["EventPublisher"]
 
 _LOGGERS = ("livetrack", "livetrack_drivers")
 
 
-class EventTeller:
+class EventPublisher:
     """Compares what is with what was told last, and tells the difference; log lines come from any thread.
 
     Parameters
@@ -33,7 +33,7 @@ class EventTeller:
     session
         Goes into every message.
     send
-        Is called with each message, in the thread that calls `tracked` and `look`.
+        Is called with each message, in the thread that calls `on_frame` and `poll`.
     """
 
     def __init__(self, session: int, send: Callable[[bytes], object]) -> None:
@@ -45,7 +45,7 @@ class EventTeller:
         self._target: int | None = None
         self._state = ""
         self._lines: deque[LogEvent] = deque()
-        self._handler = _Lines(self._lines)
+        self._handler = _LogBuffer(self._lines)
         self._levels = {name: logging.getLogger(name).level for name in _LOGGERS}
         for name in _LOGGERS:
             logger = logging.getLogger(name)
@@ -53,27 +53,27 @@ class EventTeller:
             if logger.level == logging.NOTSET:
                 logger.setLevel(logging.INFO)
 
-    def tracked(self, frame: Frame, linker: Linker, target: int | None) -> None:
+    def on_frame(self, frame: Frame, linker: Linker, target: int | None) -> None:
         """Tell what the frame that was tracked last has changed."""
         if frame.geometry_number != self._geometry_number:
             self._geometry_number = frame.geometry_number
-            self._tell(GeometryEvent(frame=frame.index, number=frame.geometry_number, geometry=frame.geometry))
+            self._publish(GeometryEvent(frame=frame.index, number=frame.geometry_number, geometry=frame.geometry))
         if linker.total_born != self._born or linker.total_ended != self._ended:
             born, ended = linker.born.tolist(), linker.ended.tolist()
             anew = linker.total_ended - self._ended != len(ended)  # it was reset between two frames
             self._born, self._ended = linker.total_born, linker.total_ended
-            self._tell(TracksEvent(frame=frame.index, t_s=frame.t_s, born=born, ended=ended, anew=anew))
+            self._publish(TracksEvent(frame=frame.index, t_s=frame.t_s, born=born, ended=ended, anew=anew))
         if target != self._target:
             self._target = target
-            self._tell(TargetEvent(particle=target))
+            self._publish(TargetEvent(particle=target))
 
-    def look(self, state: str, message: str) -> None:
+    def poll(self, state: str, message: str) -> None:
         """Tell of another state, and what was logged."""
         if state != self._state:
             self._state = state
-            self._tell(CameraEvent(state=state, message=message))
+            self._publish(CameraEvent(state=state, message=message))
         while self._lines:
-            self._tell(self._lines.popleft())
+            self._publish(self._lines.popleft())
 
     def close(self) -> None:
         """Listen to the log no longer."""
@@ -81,7 +81,7 @@ class EventTeller:
             logging.getLogger(name).removeHandler(self._handler)
             logging.getLogger(name).setLevel(level)
 
-    def _tell(self, event: Event) -> None:
+    def _publish(self, event: Event) -> None:
         message = EventMessage(
             session=self._session,
             seq=self._seq,
@@ -93,7 +93,7 @@ class EventTeller:
         self._send(encode_event(message))
 
 
-class _Lines(logging.Handler):
+class _LogBuffer(logging.Handler):
     """Keeps lines for the loop; what would have gone to stderr without this handler goes there still."""
 
     def __init__(self, lines: deque[LogEvent]) -> None:

@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 from livetrack.errors import CommandError
 
-__all__ = ["Orders"]
+__all__ = ["LoopQueue"]
 
 _PATIENCE_S = 4.0  # less than whoever asked waits for an answer
 
 T = TypeVar("T")
 
 
-class Orders:
+class LoopQueue:
     """A queue of short pieces of work. It is true where something waits: all that it costs a frame to look."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Orders:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
-    def do(self, work: Callable[[], T]) -> T:
+    def run_in_loop(self, work: Callable[[], T]) -> T:
         """Have the loop do `work`, and return what it returns or raise what it raises. For any other thread.
 
         Raises
@@ -45,7 +45,7 @@ class Orders:
                 raise CommandError(f"the loop has not come round for {_PATIENCE_S:g} s: nothing was changed") from None
             return done.result()
 
-    def carry_out(self) -> None:
+    def drain(self) -> None:
         """Do all that waits. For the loop, between two frames."""
         while self._waiting:
             work, done = self._waiting.popleft()

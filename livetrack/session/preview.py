@@ -16,7 +16,7 @@ from livetrack.config import PublishSettings
 from livetrack.jit import njit
 from livetrack.wire import FULL_PREVIEW, PREVIEW, Preview, encode_preview
 
-__all__ = ["GreyRange", "PreviewSender", "in_8_bits"]
+__all__ = ["GreyScaling", "PreviewSender", "to_uint8"]
 
 _REPEAT_S = 1.0  # the same picture again: a window may be opened while the camera stalls
 _LOOK_S = 0.25  # between two looks at which grey levels there are
@@ -30,7 +30,7 @@ _EARLY = 0.9  # of the time between two pictures: a camera of that very rate is 
 _WHOLE_BYTES_S = 100e6  # of whole pictures, at most
 
 
-class GreyRange(NamedTuple):
+class GreyScaling(NamedTuple):
     """What a picture's 8 bits stand for: `grey = offset + scale * level`."""
 
     offset: float
@@ -38,7 +38,7 @@ class GreyRange(NamedTuple):
 
 
 class PreviewSender:
-    """Sends the newest frame of `show` from a thread of its own, about `settings.preview_fps` times a second at most.
+    """Sends the newest frame of `submit` from a thread of its own, about `settings.preview_fps` times a second at most.
 
     Just after a frame is published: then the loop waits for the next one, and has no use for the processor that the
     picture takes here and, as it is drawn at once, in the window.
@@ -54,25 +54,25 @@ class PreviewSender:
         self._settings = settings
         self._session = session
         self._newest: Frame | None = None
-        self._wanted: set[bytes] = set()
-        self._range: GreyRange | None = None
+        self._subscribed: set[bytes] = set()
+        self._range: GreyScaling | None = None
         self._looked_s = 0.0
-        self._news = threading.Event()
+        self._new_frame = threading.Event()
         self._stop = threading.Event()
-        in_8_bits(np.zeros((2, 2), np.uint16), GreyRange(0.0, 1.0))  # compiled, or read from the cache, here
+        to_uint8(np.zeros((2, 2), np.uint16), GreyScaling(0.0, 1.0))  # compiled, or read from the cache, here
         self._thread = threading.Thread(target=self._run, name="livetrack-preview", daemon=True)
         self._thread.start()
 
-    def show(self, frame: Frame) -> None:
+    def submit(self, frame: Frame) -> None:
         """Let `frame` be the newest."""
         self._newest = frame
-        if not self._news.is_set():
-            self._news.set()
+        if not self._new_frame.is_set():
+            self._new_frame.set()
 
     def close(self) -> None:
         """End the thread and let the address go."""
         self._stop.set()
-        self._news.set()
+        self._new_frame.set()
         self._thread.join(timeout=5)
         self._socket.close(linger=0)
 
@@ -82,13 +82,13 @@ class PreviewSender:
         sent: dict[bytes, tuple[Frame | None, float]] = {}
         pause_s = 1 / self._settings.preview_fps
         while not self._stop.wait(_EARLY * pause_s):
-            self._news.clear()
-            self._news.wait(pause_s)  # not for ever: somebody may ask while the camera stalls
-            self._hear(sent)
+            self._new_frame.clear()
+            self._new_frame.wait(pause_s)  # not for ever: somebody may ask while the camera stalls
+            self._read_subscriptions(sent)
             frame, now_s = self._newest, time.monotonic()
             if frame is None:
                 continue
-            for topic in self._wanted:
+            for topic in self._subscribed:
                 last, then_s = sent.get(topic, (None, 0.0))
                 least_s = (
                     _REPEAT_S if frame is last else frame.pixels.nbytes / _WHOLE_BYTES_S if topic == FULL_PREVIEW else 0
@@ -98,17 +98,17 @@ class PreviewSender:
                     # without a copy: one of some MB holds Python's lock, and the loop waits for it
                     self._socket.send(self._message(topic, frame, now_s), copy=False)
 
-    def _hear(self, sent: dict[bytes, tuple[Frame | None, float]]) -> None:
+    def _read_subscriptions(self, sent: dict[bytes, tuple[Frame | None, float]]) -> None:
         """Learn who asks for what; whoever is new gets the newest picture at once."""
         while self._socket.poll(0):
             message = self._socket.recv()
             topics = {topic for topic in (PREVIEW, FULL_PREVIEW) if topic.startswith(message[1:])}
             if message[:1] == b"\1":
-                self._wanted |= topics
+                self._subscribed |= topics
                 for topic in topics:
                     sent.pop(topic, None)
             elif message[:1] == b"\0":
-                self._wanted -= topics
+                self._subscribed -= topics
 
     def _message(self, topic: bytes, frame: Frame, now_s: float) -> bytearray:
         if topic == FULL_PREVIEW:
@@ -119,11 +119,11 @@ class PreviewSender:
             return encode_preview(Preview(self._session, frame.index, step, pixels))
         if self._range is None or now_s - self._looked_s >= _LOOK_S:
             self._range, self._looked_s = _fitting(pixels, self._range), now_s
-        small = in_8_bits(pixels, self._range)
+        small = to_uint8(pixels, self._range)
         return encode_preview(Preview(self._session, frame.index, step, small, *self._range))
 
 
-def in_8_bits(pixels: npt.NDArray[Any], levels: GreyRange) -> npt.NDArray[np.uint8]:
+def to_uint8(pixels: npt.NDArray[Any], levels: GreyScaling) -> npt.NDArray[np.uint8]:
     """Return `pixels` (H, W) as the nearest of the 256 levels; what is no number becomes 0.
 
     Integers of up to 16 bits take some 0.15 ms for a million pixels, others ten times as long. For integers, the
@@ -151,13 +151,13 @@ def _scale(values: Any, offset: int, factor: int, out: Any) -> None:
         out[index] = min(max(level, 0), 255)
 
 
-def _fitting(pixels: npt.NDArray[Any], last: GreyRange | None) -> GreyRange:
+def _fitting(pixels: npt.NDArray[Any], last: GreyScaling | None) -> GreyScaling:
     """Return the range that `pixels` need: the `last` one as long as it will do."""
     stride = max(1, round((pixels.size / _SAMPLE) ** 0.5))
     sample = pixels[::stride, ::stride]
     sample = sample[np.isfinite(sample)].astype(np.float64)
     if not sample.size:
-        return GreyRange(0.0, 1.0)
+        return GreyScaling(0.0, 1.0)
     below, above = np.percentile(sample, _PERCENTILES)
     room = _ROOM * max(1.0, above - below)
     low = max(float(np.nanmin(pixels)), below - room)
@@ -168,4 +168,4 @@ def _fitting(pixels: npt.NDArray[Any], last: GreyRange | None) -> GreyRange:
         offset, scale = float(math.floor(offset)), max(1.0, scale)
     if last and last.offset <= low and high <= last.offset + 255 * last.scale and last.scale <= _SLACK * scale:
         return last
-    return GreyRange(offset, scale)
+    return GreyScaling(offset, scale)

@@ -11,11 +11,11 @@ from livetrack.config import PublishSettings
 from livetrack.errors import UsageError
 from livetrack.particles import NO_ID, Rows
 from livetrack.session.preview import PreviewSender
-from livetrack.session.sockets import Sockets
+from livetrack.session.sockets import SocketFactory
 from livetrack.tracker import Tracker
 from livetrack.wire import PositionsEncoder, Status, encode_status
 
-__all__ = ["Publisher", "bind_commands"]
+__all__ = ["Publisher", "bind_command_socket"]
 
 _POSITIONS_QUEUE = 10_000  # messages held for each slow reader; then it misses some, which it sees in `seq`
 _PREVIEW_QUEUE = 2
@@ -23,7 +23,7 @@ _REPLIES_QUEUE = 1000
 
 
 class Publisher:
-    """Binds the addresses and sends; `publish` and `beat` from the loop's thread, pictures from one of its own.
+    """Binds the addresses and sends; `publish` and `send_status` from the loop's thread, pictures from one of its own.
 
     Raises
     ------
@@ -31,7 +31,7 @@ class Publisher:
         An address cannot be bound, most often because another livetrack holds it.
     """
 
-    def __init__(self, settings: PublishSettings, session: int, sockets: Sockets) -> None:
+    def __init__(self, settings: PublishSettings, session: int, sockets: SocketFactory) -> None:
         self._encoder = PositionsEncoder(session)
         self._socket = sockets.bind(zmq.PUB, settings.address, "publish.address", _POSITIONS_QUEUE)
         try:
@@ -73,18 +73,18 @@ class Publisher:
             target=NO_ID if target is None else target,
         )
         self._socket.send(message)
-        self._previews.show(frame)
+        self._previews.submit(frame)
         return now_ns
 
-    def show(self, frame: Frame) -> None:
+    def send_preview(self, frame: Frame) -> None:
         """Send the picture of a frame that is not tracked."""
-        self._previews.show(frame)
+        self._previews.submit(frame)
 
-    def beat(self, status: Status) -> None:
+    def send_status(self, status: Status) -> None:
         """Send the engine's state."""
         self._socket.send(encode_status(status))
 
-    def tell(self, event: bytes) -> None:
+    def send_event(self, event: bytes) -> None:
         """Send an event's message."""
         self._socket.send(event)
 
@@ -94,7 +94,7 @@ class Publisher:
         self._socket.close(linger=500)
 
 
-def bind_commands(settings: PublishSettings, sockets: Sockets) -> tuple[zmq.Socket[bytes], str]:
+def bind_command_socket(settings: PublishSettings, sockets: SocketFactory) -> tuple[zmq.Socket[bytes], str]:
     """Return the socket that commands come to, and its address. Raises `UsageError` as `Publisher` does."""
     socket = sockets.bind(zmq.ROUTER, settings.command_address, "publish.command_address", _REPLIES_QUEUE)
     return socket, _endpoint(socket)

@@ -10,14 +10,14 @@ from livetrack.config import PublishSettings, is_open
 from livetrack.curve_keys import secure_server, trusted_clients
 from livetrack.errors import UsageError
 
-__all__ = ["Sockets"]
+__all__ = ["SocketFactory"]
 
 # what may come in, so that memory is safe
 _LARGEST_FRAME = 1 << 20  # bytes; who sends more is disconnected
 _WAITING = 100  # messages from each sender; then it has to wait itself
 
 
-class Sockets:
+class SocketFactory:
     """Binds the addresses of `[publish]`.
 
     With `publish.curve_keys`, only clients with one of the keys in its folder `engine/clients` are let in.
@@ -30,7 +30,7 @@ class Sockets:
 
     def __init__(self, settings: PublishSettings) -> None:
         self._keys = settings.curve_keys
-        self._guard = _guard(self._keys) if self._keys else None
+        self._authenticator = _authenticator(self._keys) if self._keys else None
 
     def bind(self, kind: int, address: str, key: str, queue: int) -> zmq.Socket[bytes]:
         """Return a socket of `kind` bound to `address`, holding `queue` messages for each reader.
@@ -69,11 +69,11 @@ class Sockets:
 
     def close(self) -> None:
         """Let nobody in any more."""
-        if self._guard is not None:
-            self._guard.stop()
+        if self._authenticator is not None:
+            self._authenticator.stop()
 
 
-def _guard(keys: str) -> Any:
+def _authenticator(keys: str) -> Any:
     """Return what looks at the keys of those who connect, in a thread of its own."""
     from zmq.auth.thread import ThreadAuthenticator  # asyncio: not where there are no keys
 

@@ -7,13 +7,13 @@ from itertools import accumulate
 
 from livetrack.wire import Latency
 
-__all__ = ["Histogram", "StageTimes"]
+__all__ = ["LatencyHistogram", "StageLatency"]
 
 _PRECISION_BITS = 6  # 64 buckets to each doubling: values are kept to 1.6 %
 _BUCKETS = 1 << _PRECISION_BITS
 
 
-class Histogram:
+class LatencyHistogram:
     """Durations in ns, counted in log-linear buckets (as HdrHistogram's); memory stays the same for ever."""
 
     def __init__(self) -> None:
@@ -47,11 +47,13 @@ class Histogram:
         return [min(_upper_edge(index), self._max) / 1e3 for index in indices]
 
 
-class StageTimes:
+class StageLatency:
     """The stages of one frame, from exposed to published: a histogram each."""
 
     def __init__(self) -> None:
-        self.camera, self.wait, self.localize, self.link, self.publish, self.total = (Histogram() for _ in range(6))
+        self.camera, self.wait, self.localize, self.link, self.publish, self.total = (
+            LatencyHistogram() for _ in range(6)
+        )
 
     def record(
         self, exposed_ns: int | None, received_ns: int, started_ns: int, localized_ns: int, linked_ns: int,

@@ -76,7 +76,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     ended: int = 0
     """Of these, those that are over."""
     approximate_frames: int = msgspec.field(default=0, name="hurried")
-    """Frames too crowded to weigh every possible link; their rows have `Flag.HURRIED`."""
+    """Frames too crowded to weigh every possible link; their rows have `Flag.APPROXIMATE`."""
     target: int | None = None
     """The trajectory that was chosen; None where there is none, or it has ended."""
     stalls: int = msgspec.field(default=0, name="holdups")

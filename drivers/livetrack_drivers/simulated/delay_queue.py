@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-__all__ = ["Orders"]
+__all__ = ["DelayQueue"]
 
 
-class Orders:
+class DelayQueue:
     """A queue in the order of the frames in which each takes effect, `delay_frames` after it could at the earliest."""
 
     def __init__(self, delay_frames: int) -> None:

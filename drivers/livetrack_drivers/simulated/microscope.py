@@ -17,7 +17,7 @@ from livetrack.optics.fast_exposure import expose_fast
 from livetrack.optics.sample import BrownianSample, random_positions
 from livetrack.optics.sensor import Sensor
 from livetrack.optics.spot import add_spots, unit_spot_peak
-from livetrack_drivers.simulated.delay_queue import Orders
+from livetrack_drivers.simulated.delay_queue import DelayQueue
 from livetrack_drivers.simulated.settings import SimulatedSettings
 
 __all__ = ["TRUTH", "Loop", "Microscope"]
@@ -48,7 +48,7 @@ class Microscope:
         self._size_um = settings.size_um * _varied(settings, rng)
         self._brightness = _varied(settings, rng) * (1 if settings.contrast == "bright" else -1)
         self._sample = _sample(settings, self._size_um, rng)
-        self._orders = Orders(settings.actuation_delay_frames)
+        self._orders = DelayQueue(settings.actuation_delay_frames)
         self._trap_um = (0.0, 0.0)  # from the middle of the image
         self._stiffness = settings.trap_stiffness_pn_um
         self.adjust(settings)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.bench.result import TargetResult
-from livetrack.brownian import passage
+from livetrack.brownian import ou_transition
 from livetrack.calibrate import Estimate, Medium, stiffness_from_spectrum, stiffness_from_variance
 
 __all__ = ["CORNERS_HZ", "simulate_trajectories", "stiffness_results"]
@@ -29,7 +29,7 @@ def simulate_trajectories(
     """
     rng = np.random.default_rng(seed)
     rate, diffusion = 2 * pi * corner_hz, _BEAD.diffusion_um2_s
-    dark, light = (passage(rate, diffusion, time_s) for time_s in (_INTERVAL_S - exposure_s, exposure_s))
+    dark, light = (ou_transition(rate, diffusion, time_s) for time_s in (_INTERVAL_S - exposure_s, exposure_s))
     origin = np.zeros(1)
     x = rng.standard_normal((runs, 1)) * sqrt(diffusion / rate) if rate else np.zeros((runs, 1))
     seen = np.empty((frames, runs))

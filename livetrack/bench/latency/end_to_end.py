@@ -147,11 +147,11 @@ class _NetworkProbe:
     def __init__(self, tracker: Tracker) -> None:
         assert isinstance(tracker.localizer, NetworkLocalizer)
         inference = tracker.localizer.inference
-        self._run, self._rehearse = inference.run, tracker.rehearse
+        self._run, self._rehearse = inference.run, tracker.rerun_last_frame
         self._inputs: list[npt.NDArray[np.float32]] = []
         self._rehearsed = False
         inference.run = self._note_run  # type: ignore[method-assign]
-        tracker.rehearse = self._note_rehearsal  # type: ignore[method-assign]
+        tracker.rerun_last_frame = self._note_rehearsal  # type: ignore[method-assign]
 
     def run_again(self) -> int:
         """Run the bare network on what it was given for the last frame; return the time that this took, ns."""

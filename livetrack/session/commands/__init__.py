@@ -1,8 +1,8 @@
 """The commands of `livetrack.client.Remote`: a socket, threads, and what each does to the engine."""
 
-from livetrack.session.commands.calibration_store import Calibrations
-from livetrack.session.commands.dispatcher import Desk
+from livetrack.session.commands.calibration_store import CalibrationStore
+from livetrack.session.commands.dispatcher import CommandDispatcher
 from livetrack.session.commands.server import CommandServer
-from livetrack.session.loop_queue import Orders
+from livetrack.session.loop_queue import LoopQueue
 
-__all__ = ["Calibrations", "CommandServer", "Desk", "Orders"]
+__all__ = ["CalibrationStore", "CommandDispatcher", "CommandServer", "LoopQueue"]

@@ -9,10 +9,10 @@ import msgspec
 from livetrack.devices import ActuatorCalibration
 from livetrack.errors import CommandError, UsageError, reason
 
-__all__ = ["Calibrations"]
+__all__ = ["CalibrationStore"]
 
 
-class Calibrations:
+class CalibrationStore:
     """By the actuator's name; read from `path` at the start, and written there whenever one is stored.
 
     Parameters
@@ -43,7 +43,7 @@ class Calibrations:
                 f"calibration.file {self._path}: {error}; delete it and run `livetrack calibrate` again"
             ) from None
 
-    def known(self) -> dict[str, ActuatorCalibration]:
+    def for_camera(self) -> dict[str, ActuatorCalibration]:
         """Return those of this camera."""
         return {each.actuator: each for each in self._all if each.camera == self._camera}
 

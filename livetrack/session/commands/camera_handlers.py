@@ -11,7 +11,7 @@ from msgspec import structs
 from livetrack.camera import Geometry
 from livetrack.devices import EXPOSURE, Actuated, Actuator, Adjustable, Property
 from livetrack.errors import CommandError
-from livetrack.session.acquisition import State
+from livetrack.session.acquisition import CameraState
 from livetrack.wire import commands as ask
 
 if TYPE_CHECKING:
@@ -32,15 +32,15 @@ T = TypeVar("T")
 def start(engine: Engine, _: ask.Start) -> str:
     """Open the camera again."""
     _refuse_over(engine)
-    engine.acquisition.wake()
-    return _await(engine, lambda state: state not in (State.IDLE, State.STARTING))
+    engine.acquisition.resume()
+    return _wait_for_state(engine, lambda state: state not in (CameraState.IDLE, CameraState.STARTING))
 
 
 def stop(engine: Engine, _: ask.Stop) -> str:
     """Close the camera."""
     _refuse_over(engine)
-    engine.acquisition.rest()
-    return _await(engine, lambda state: state is State.IDLE)
+    engine.acquisition.suspend()
+    return _wait_for_state(engine, lambda state: state is CameraState.IDLE)
 
 
 def properties(engine: Engine, _: ask.Properties) -> list[Property]:
@@ -110,7 +110,7 @@ def store_calibration(engine: Engine, request: ask.StoreCalibration) -> None:
 def _move(
     engine: Engine,
     name: str,
-    way: Callable[[Actuator], Callable[[Sequence[float]], None]],
+    method: Callable[[Actuator], Callable[[Sequence[float]], None]],
     numbers: Sequence[float],
     wait: bool,
 ) -> ask.MoveResult:
@@ -119,7 +119,7 @@ def _move(
         axes = ", ".join(actuator.axes)
         raise CommandError(f"actuator {name!r} takes {len(actuator.axes)} numbers ({axes}), not {len(numbers)}")
     begun_ns = time.perf_counter_ns()
-    way(actuator)(numbers)
+    method(actuator)(numbers)
     done_ns = time.perf_counter_ns()
     if wait:
         actuator.wait()
@@ -140,14 +140,14 @@ def _adjust(engine: Engine, change: Callable[[Adjustable], T]) -> T:
     camera = engine.camera
     if not isinstance(camera, Adjustable):
         raise CommandError(f"the camera driver {_driver(engine)} cannot be told anything while it runs")
-    if engine.acquisition.state is State.IDLE:
+    if engine.acquisition.state is CameraState.IDLE:
         raise CommandError("the camera is stopped: start it first")
     result = change(camera)
-    engine.orders.do(lambda: _note_settings(engine, camera))
+    engine.queue.run_in_loop(lambda: _update_driver_settings(engine, camera))
     return result
 
 
-def _note_settings(engine: Engine, camera: Adjustable) -> None:
+def _update_driver_settings(engine: Engine, camera: Adjustable) -> None:
     engine.config = structs.replace(engine.config, driver_settings=camera.settings)
 
 
@@ -160,7 +160,7 @@ def _refuse_over(engine: Engine) -> None:
         raise CommandError(f"the camera has {engine.acquisition.state}: start livetrack anew")
 
 
-def _await(engine: Engine, reached: Callable[[State], bool]) -> str:
+def _wait_for_state(engine: Engine, reached: Callable[[CameraState], bool]) -> str:
     """Return the camera's state once it is one of those wanted."""
     deadline = time.monotonic() + _PATIENCE_S
     while not reached(engine.acquisition.state) and not engine.acquisition.ended:

@@ -49,7 +49,7 @@ def hello(engine: Engine, request: ask.Hello) -> ask.HelloReply:
         geometry=acquisition.geometry,
         geometry_number=acquisition.geometry_number,
         calibration=settings["calibration"],
-        calibrations=engine.calibrations.known(),
+        calibrations=engine.calibrations.for_camera(),
         settings=settings,
         models=(*shipped_models(), *METHODS),
         status=status,
@@ -81,10 +81,10 @@ def set_threshold(engine: Engine, request: ask.SetThreshold) -> float:
     def change() -> float:
         localizer = engine.tracker.localizer
         _use_threshold(localizer, request.threshold)
-        _note(engine, "localizer", threshold=request.threshold)
+        _update_config(engine, "localizer", threshold=request.threshold)
         return localizer.threshold
 
-    return engine.orders.do(change)
+    return engine.queue.run_in_loop(change)
 
 
 def set_search_radius(engine: Engine, request: ask.SetSearchRadius) -> float:
@@ -92,10 +92,10 @@ def set_search_radius(engine: Engine, request: ask.SetSearchRadius) -> float:
 
     def change() -> float:
         engine.tracker.linker.set_search_radius(request.search_radius_px)
-        _note(engine, "linker", search_radius_px=request.search_radius_px)
+        _update_config(engine, "linker", search_radius_px=request.search_radius_px)
         return request.search_radius_px
 
-    return engine.orders.do(change)
+    return engine.queue.run_in_loop(change)
 
 
 def choose_target(engine: Engine, request: ask.ChooseTarget) -> int:
@@ -120,7 +120,7 @@ def choose_target(engine: Engine, request: ask.ChooseTarget) -> int:
         engine.target = int(rows["id"][nearest])
         return engine.target
 
-    return engine.orders.do(choose)
+    return engine.queue.run_in_loop(choose)
 
 
 def clear_target(engine: Engine, _: ask.ClearTarget) -> None:
@@ -129,13 +129,13 @@ def clear_target(engine: Engine, _: ask.ClearTarget) -> None:
     def clear() -> None:
         engine.target = None
 
-    engine.orders.do(clear)
+    engine.queue.run_in_loop(clear)
 
 
 def swap_model(engine: Engine, request: ask.SwapModel) -> str:
     """Load and warm another model beside the old one, then change over between two frames; return its name."""
     settings = structs.replace(engine.config.localizer, model=request.model)
-    tracker = Tracker.of(structs.replace(engine.config, localizer=settings))
+    tracker = Tracker.from_config(structs.replace(engine.config, localizer=settings))
     old, new = engine.tracker.localizer, tracker.localizer
     if isinstance(old, NetworkLocalizer) and isinstance(new, NetworkLocalizer):
         new.use_threads(old.inference.threads, old.inference.spinning)
@@ -145,10 +145,10 @@ def swap_model(engine: Engine, request: ask.SwapModel) -> str:
     def change() -> str:
         engine.tracker.use(new)
         _use_threshold(new, engine.config.localizer.threshold)  # it may have been set while the model was loaded
-        _note(engine, "localizer", model=request.model)
+        _update_config(engine, "localizer", model=request.model)
         return new.name
 
-    return engine.orders.do(change)
+    return engine.queue.run_in_loop(change)
 
 
 def start_recording(engine: Engine, request: ask.StartRecording) -> RecordingStatus:
@@ -166,7 +166,7 @@ def start_recording(engine: Engine, request: ask.StartRecording) -> RecordingSta
         engine.recorder = recorder
 
     try:
-        engine.orders.do(begin)
+        engine.queue.run_in_loop(begin)
     except CommandError:
         recorder.close()
         raise
@@ -182,7 +182,7 @@ def stop_recording(engine: Engine, _: ask.StopRecording) -> RecordingStatus:
         recorder, engine.recorder = engine.recorder, None
         return recorder
 
-    recorder = engine.orders.do(end)
+    recorder = engine.queue.run_in_loop(end)
     recorder.close()
     return recorder.status()
 
@@ -190,18 +190,18 @@ def stop_recording(engine: Engine, _: ask.StopRecording) -> RecordingStatus:
 def _pause(engine: Engine, paused: bool) -> str:
     def change() -> str:
         if paused != engine.paused:
-            engine.forget()
+            engine.end_tracks()
         engine.paused = paused
         return engine.state
 
-    return engine.orders.do(change)
+    return engine.queue.run_in_loop(change)
 
 
 def _use_threshold(localizer: Localizer, threshold: float | None) -> None:
     localizer.threshold = localizer.default_threshold if threshold is None else threshold
 
 
-def _note(engine: Engine, section: str, **values: Any) -> None:
+def _update_config(engine: Engine, section: str, **values: Any) -> None:
     """Keep `engine.config` what is in force."""
     changed = structs.replace(getattr(engine.config, section), **values)
     engine.config = structs.replace(engine.config, **{section: changed})

@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 import zmq
 
-__all__ = ["Lane"]
+__all__ = ["Worker"]
 
 _MOST = 1000  # that may wait
 
 Work = Callable[[], bytes]
 
 
-class Lane:
+class Worker:
     """One thread with its queue; what each piece of work returns is sent to `address`, behind its envelope.
 
     Parameters
