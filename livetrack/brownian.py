@@ -42,7 +42,7 @@ class OUTransition(NamedTuple):
     def move(self, x: Floats, centre: Floats, velocity: Floats, deviates: Floats) -> tuple[Floats, Floats]:
         """Return end and mean, (N, 2), of positions `x`, (N, 2), from independent normal `deviates`, (2, N, 2).
 
-        `centre` and `velocity` are of any shape that goes with (N, 2); fields of this passage are (N, 1) or numbers.
+        `centre` and `velocity` are of any shape that goes with (N, 2); fields of this transition are (N, 1) or numbers.
         """
         spread = np.sqrt(self.end_var)
         slope = self.covariance / np.where(spread > 0, spread, 1)

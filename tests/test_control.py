@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fake_engine import FakeEngine, rows_of, update_of
 
-from livetrack.control import Controller, LoopModel, Predictor, Seen, Target, effective_delay
+from livetrack.control import Controller, LoopModel, Observation, Predictor, Target, effective_delay
 from livetrack.errors import InputError, TargetLostError
 from livetrack.linking import Linker
 from livetrack.particles import Flag
@@ -43,7 +43,7 @@ def test_the_best_gain_and_the_largest(delay: int, gain: float, variance: float)
     assert loop.best_gain() == pytest.approx(gain, abs=1e-4)
     assert loop.variances(loop.best_gain()).position == pytest.approx(variance, abs=1e-3)
     edge = 2 * sin(pi / (2 * (2 * delay + 1)))
-    assert loop.largest_gain() == pytest.approx(edge, abs=1e-9)
+    assert loop.max_gain() == pytest.approx(edge, abs=1e-9)
     assert loop.is_stable(0.999 * edge)
     assert not loop.is_stable(1.001 * edge)
     assert loop.variances(1.001 * edge) == (inf, inf)
@@ -129,7 +129,7 @@ def test_a_loop_finds_its_own_delay(late: float, skipped: float) -> None:
     delay = effective_delay(np.array(frames), np.array(places), np.array(orders), error)
     assert delay.frames == pytest.approx(1 + late, abs=4 * delay.std)
     assert delay.std < 0.1
-    assert sum(delay.shares) == pytest.approx(1, abs=0.1)
+    assert sum(delay.fractions) == pytest.approx(1, abs=0.1)
     with pytest.raises(InputError, match="cannot be told"):
         effective_delay(np.array(frames)[:20], np.array(places)[:20], np.array(orders)[:20])
 
@@ -196,9 +196,9 @@ def test_a_controller_that_cannot_be_is_refused(bad: dict[str, float]) -> None:
 # the predictor
 
 
-def seen_at(x: float, y: float, t_s: float, vx: float = nan, vy: float = nan) -> Seen:
+def seen_at(x: float, y: float, t_s: float, vx: float = nan, vy: float = nan) -> Observation:
     update = update_of(0, rows_of((1, x, y)))
-    return Seen(x=x, y=y, x_std=0.1, y_std=nan, vx=vx, vy=vy, t_s=t_s, dt_s=0.01, frame=0, update=update)
+    return Observation(x=x, y=y, x_std=0.1, y_std=nan, vx=vx, vy=vy, t_s=t_s, dt_s=0.01, frame=0, update=update)
 
 
 def test_prediction_takes_the_lag_out_of_a_steady_motion() -> None:
@@ -239,7 +239,7 @@ def test_who_counts_what_is_under_way_strays_less() -> None:
     for n in range(20_000):
         ahead = predictor.predict(seen_at(*x, frame_s * n))
         step = -np.array([ahead.x, ahead.y])
-        predictor.acted(*step)
+        predictor.add_action(*step)
         x = x + underway + rng.standard_normal(2)
         underway = step
         squares.append(x**2)
@@ -271,7 +271,7 @@ def following(engine: FakeEngine, **options: Any) -> Target:
     return target
 
 
-def one(target: Target) -> Seen:
+def one(target: Target) -> Observation:
     return next(iter(target))
 
 
@@ -300,7 +300,7 @@ def test_only_the_newest_frame_is_read(engine: FakeEngine) -> None:
             send(engine, n, rows_of((8, 20 + n, 15)))
         time.sleep(0.2)
         assert next(frames).frame == 20
-        assert target.passed == 19
+        assert target.unread_frames == 19
 
 
 def test_a_particle_that_is_missing_is_waited_for_and_then_lost(engine: FakeEngine) -> None:

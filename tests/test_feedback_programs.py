@@ -16,7 +16,7 @@ import mm_test_adapters
 import numpy as np
 import pytest
 
-from livetrack.calibrate import Gauge, Medium
+from livetrack.calibrate import Medium, TrapMonitor
 from livetrack.calibrate.affine import Affine, common_motion, fit_affine
 from livetrack.cli import main
 from livetrack.cli.calibrate import advice
@@ -25,9 +25,9 @@ from livetrack.client import Remote
 from livetrack.config import load_config
 from livetrack.control import Target
 from livetrack.control.actuator_calibration import calibrate_actuator
-from livetrack.control.feedback_trap import circle, hold
+from livetrack.control.feedback_trap import circular, hold_at
 from livetrack.control.follow import follow
-from livetrack.control.loop_log import Record
+from livetrack.control.loop_log import LoopLog
 from livetrack.devices import ActuatorCalibration
 from livetrack.errors import CommandError, InputError, UsageError
 from livetrack.session.engine import Engine
@@ -136,9 +136,9 @@ def test_a_calibration_that_is_not_precise_says_what_makes_it_so() -> None:
     assert "try --settle 0.5 --rounds 9 " in advice(made(delay_frames=50), little, settle_s=0.5, rounds=4)
 
 
-def followed(error_px: float, order_px: float, every: int, *, most_px: float = 9.0, std_px: float = 0.05) -> Record:
-    """Record a particle that strays by `error_px`, with a move of about `order_px` every so many frames."""
-    record, rng = Record(), np.random.default_rng(3)
+def followed(error_px: float, order_px: float, every: int, *, most_px: float = 9.0, std_px: float = 0.05) -> LoopLog:
+    """LoopLog a particle that strays by `error_px`, with a move of about `order_px` every so many frames."""
+    record, rng = LoopLog(), np.random.default_rng(3)
     for frame in range(500):
         order = min(order_px * rng.uniform(0.5, 1.5), most_px) if frame % every == 0 else 0.0
         record.add(frame, frame / 100, tuple(rng.normal(0, error_px, 2)), std_px, (order, 0.0))
@@ -211,7 +211,7 @@ def test_a_particle_is_followed_and_steered_by_the_stage(tmp_path: Path) -> None
         assert np.hypot(rows["x"], rows["y"]).max() < 4.0  # it drifts 0.2 px a frame; more is a machine that is busy
         assert np.median(np.hypot(rows["x"], rows["y"])) < 1.0
         with Target(engine.publisher.address, lost_after_s=1.0, stale_after_s=5.0) as target:
-            record = hold(remote, target, "stage", 0.3, path=circle(5.0, 2.0), seconds=3.0)
+            record = hold_at(remote, target, "stage", 0.3, trajectory=circular(5.0, 2.0), seconds=3.0)
         rows = record.array(50)
         lag = 2 * pi * 5.0 / 2.0 * 0.01 / 0.3 + 0.2 / 0.3  # speed of path and drift, over the gain
         assert np.median(np.hypot(rows["x"], rows["y"])) < 2 * lag
@@ -243,7 +243,7 @@ def test_a_gauge_reads_what_comes_and_says_what_is_missing() -> None:
 
     bead = Medium()
     x, y = simulate_trajectories(50, 2, 10_000, exposure_s=1e-3, error_um=0.003)
-    gauge = Gauge(1e-3, 1e-3, bead, seconds=8)
+    gauge = TrapMonitor(1e-3, 1e-3, bead, seconds=8)
     for frame in range(10_000):
         if frame % 100:
             gauge.add(frame, x[frame], y[frame], 0.003, 0.003)
@@ -254,7 +254,7 @@ def test_a_gauge_reads_what_comes_and_says_what_is_missing() -> None:
         assert stiffness is not None
         assert fit.stiffness.value == pytest.approx(bead.stiffness(50), rel=0.15)
         assert stiffness.value == pytest.approx(bead.stiffness(50), rel=0.12)
-    assert Gauge(1e-3, 1e-3).reading().spectrum == (None, None)
+    assert TrapMonitor(1e-3, 1e-3).reading().spectrum == (None, None)
 
 
 # the real MMCore

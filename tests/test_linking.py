@@ -21,7 +21,7 @@ from trackpy.linking import link_iter
 
 from livetrack.errors import ConfigError, UsageError
 from livetrack.linking import Linker, candidates, tracks
-from livetrack.linking.measurements import FOUND
+from livetrack.linking.measurements import MEASUREMENT
 from livetrack.particles import ROW, Flag, Rows, empty_rows
 
 Points = npt.NDArray[np.float64]
@@ -136,7 +136,7 @@ def test_the_candidates_are_exactly_those_within_the_radius() -> None:
     for _ in range(200):
         count, size = rng.integers(0, 80), 10.0 ** rng.integers(-3, 6)
         points = (rng.random((count, 2)) - 0.5) * size
-        particles = np.zeros(count, FOUND)
+        particles = np.zeros(count, MEASUREMENT)
         particles["x"], particles["y"] = points.T
         places = np.zeros(rng.integers(0, 80), tracks.TRACK)
         places["x"], places["y"] = (rng.random((2, len(places))) - 0.5) * size

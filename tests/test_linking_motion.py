@@ -15,9 +15,9 @@ from livetrack.config import load_config
 from livetrack.errors import InputError, UsageError
 from livetrack.linking import Linker
 from livetrack.linking.assignment import Assignment
-from livetrack.linking.frame_clock import Clock
+from livetrack.linking.frame_clock import FrameClock
 from livetrack.linking.motion import MOTIONS
-from livetrack.linking.motion_statistics import Moments
+from livetrack.linking.motion_statistics import MotionStatistics
 from livetrack.particles import ROW, Flag, Rows, empty_rows
 from livetrack.tracker import Tracker
 
@@ -272,10 +272,10 @@ def test_births_and_deaths_are_told() -> None:
     history = []
     for points in ([[0, 0], [9, 9]], [[0, 0]], [[0, 0], [50, 50]], [], [], [[0, 0]]):
         linker.link_points(points)
-        history.append((linker.born.tolist(), linker.ended.tolist()))
+        history.append((linker.started.tolist(), linker.ended.tolist()))
     assert history == [([0, 1], []), ([], []), ([2], [1]), ([], []), ([], [0, 2]), ([3], [])]
     linker.reset()
-    assert (linker.born.tolist(), linker.ended.tolist()) == ([], [3])
+    assert (linker.started.tolist(), linker.ended.tolist()) == ([], [3])
 
 
 def test_predictions_are_rows_of_all_that_live() -> None:
@@ -328,7 +328,7 @@ def test_predictions_without_times_are_one_frame_on() -> None:
 
 
 def test_the_clock_takes_pauses_and_coarse_ticks_for_what_they_are() -> None:
-    clock = Clock()
+    clock = FrameClock()
     assert [clock.advance(clock.check(t)) for t in (None, None)] == [1.0, 1.0]
     clock.forget()
     assert clock.advance(clock.check(7.0)) == 1.0
@@ -354,7 +354,7 @@ def test_the_moments_are_those_of_the_motion() -> None:
     assert learnt.square_px2 == pytest.approx(0.25 + 0.16, rel=0.1)
     assert learnt.lag_1_px2 == pytest.approx(0.8 * 0.25, rel=0.15)
     assert learnt.lag_2_px2 == pytest.approx(0.64 * 0.25, rel=0.2)
-    fresh = Moments(10.0)
+    fresh = MotionStatistics(10.0)
     assert fresh.square_px2 == 25.0
 
 
@@ -468,5 +468,5 @@ def test_memory_use_does_not_grow_with_motion_and_prediction() -> None:
             parts = [linker._tracks, linker._expected, linker._found, linker._candidates, linker._assignment]
             arrays = [value for part in parts for value in vars(part).values() if isinstance(value, np.ndarray)]
             sizes.append(sum(array.nbytes for array in arrays))
-    assert linker.born.max() > 1000
+    assert linker.started.max() > 1000
     assert sizes[0] == sizes[1] < 150_000

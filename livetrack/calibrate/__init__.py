@@ -8,9 +8,16 @@ from livetrack.calibrate.equipartition import stiffness_from_variance
 from livetrack.calibrate.estimate import Estimate
 from livetrack.calibrate.medium import Medium
 from livetrack.calibrate.spectrum import SpectrumFit, stiffness_from_spectrum
-from livetrack.calibrate.trap_monitor import Gauge, Reading
+from livetrack.calibrate.trap_monitor import TrapMonitor, TrapReading
 
 __all__ = [
-    "DiffusionFit", "Estimate", "Gauge", "Medium", "Reading", "SpectrumFit", "diffusion_constant",
-    "stiffness_from_spectrum", "stiffness_from_variance",
+    "DiffusionFit",
+    "Estimate",
+    "Medium",
+    "SpectrumFit",
+    "TrapMonitor",
+    "TrapReading",
+    "diffusion_constant",
+    "stiffness_from_spectrum",
+    "stiffness_from_variance",
 ]  # fmt: skip

@@ -14,12 +14,12 @@ from livetrack.calibrate.medium import Medium
 from livetrack.calibrate.spectrum import SpectrumFit, stiffness_from_spectrum
 from livetrack.errors import InputError
 
-__all__ = ["Gauge", "Reading"]
+__all__ = ["TrapMonitor", "TrapReading"]
 
 _MOST_MISSING = 0.02  # share of the frames that may be bridged for a spectrum
 
 
-class Reading(Struct, frozen=True, kw_only=True):
+class TrapReading(Struct, frozen=True, kw_only=True):
     """What the newest positions tell, along x and along y; None where they do not."""
 
     frames: int
@@ -33,7 +33,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     """As of a free particle: in a trap too small."""
 
 
-class Gauge:
+class TrapMonitor:
     """Takes one particle's positions as they come, and says what the newest of them tell.
 
     Parameters
@@ -56,7 +56,7 @@ class Gauge:
         """Note where it is in a frame; frames rise, and those that are left out count as missing."""
         self._rows.append((frame, x_um, y_um, x_std_um, y_std_um))
 
-    def reading(self) -> Reading:
+    def reading(self) -> TrapReading:
         """Return what the positions tell."""
         rows = np.array(self._rows, np.float64).reshape(-1, 5)
         index = (rows[:, 0] - rows[0, 0]).astype(int) if len(rows) else np.zeros(0, int)
@@ -67,7 +67,7 @@ class Gauge:
         errors = [float(np.sqrt(np.mean(each**2))) if len(rows) else np.nan for each in rows[:, 3:5].T]
         (x, y), (x_error, y_error) = places, errors
         whole = missing <= _MOST_MISSING
-        return Reading(
+        return TrapReading(
             frames=len(rows),
             seconds=count * self.interval_s,
             missing=missing,

@@ -13,8 +13,8 @@ from rich.console import Console
 from livetrack.cli.arguments import add_address, add_json, add_seconds, positive
 from livetrack.cli.signals import stop_event
 from livetrack.cli.terminal import spinner
-from livetrack.control import Seen, Target
-from livetrack.control.loop_log import Summary
+from livetrack.control import Observation, Target
+from livetrack.control.loop_log import LoopSummary
 
 __all__ = ["SETTLING_FRAMES", "add_feedback_options", "describe_hold", "feedback_target", "show_position"]
 
@@ -55,7 +55,7 @@ def feedback_target(args: argparse.Namespace) -> Target:
     return Target(args.address, args.particle, near_px=near, lost_after_s=args.lost_after)
 
 
-def describe_hold(target: Target, summary: Summary) -> str:
+def describe_hold(target: Target, summary: LoopSummary) -> str:
     """Summarise how well a particle was held."""
     if not summary.frames:
         return "too short to tell how well it was held"
@@ -68,12 +68,12 @@ def describe_hold(target: Target, summary: Summary) -> str:
 
 
 @contextmanager
-def show_position(console: Console, target: Target) -> Iterator[Callable[[Seen], bool]]:
+def show_position(console: Console, target: Target) -> Iterator[Callable[[Observation], bool]]:
     """Show where the particle is, twice a second; Ctrl-C ends the loop, and what it came to is told."""
     told = -math.inf
     with stop_event() as stop, spinner(console, "waiting for the particle") as tell:
 
-        def show(seen: Seen) -> bool:
+        def show(seen: Observation) -> bool:
             nonlocal told
             if (now := time.monotonic()) - told > _UPDATE_S:
                 told = now

@@ -17,8 +17,8 @@ from livetrack.cli.feedback import (
 )
 from livetrack.cli.terminal import make_console, write_json
 from livetrack.client import Remote
-from livetrack.control.follow import follow, longest_move_px
-from livetrack.control.loop_log import Record
+from livetrack.control.follow import follow, max_move_px
+from livetrack.control.loop_log import LoopLog
 
 __all__ = ["add_arguments", "hint", "run"]
 
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     console = make_console()
     with feedback_target(args) as target, Remote(args.address) as remote:
         remote.calibration(args.actuator)  # refused before anything moves
-        limit_px = longest_move_px(remote)
+        limit_px = max_move_px(remote)
         with show_position(console, target) as show:
             record = follow(
                 remote,
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def hint(record: Record, deadband_px: float, limit_px: float) -> str:
+def hint(record: LoopLog, deadband_px: float, limit_px: float) -> str:
     """Say what kept a particle from being followed closer; nothing where it was, to what the positions are known."""
     rows = record.array(SETTLING_FRAMES)
     moved = np.flatnonzero(np.hypot(rows["dx"], rows["dy"]))

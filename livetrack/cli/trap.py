@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import structs
 from rich.console import Console
 
-from livetrack.calibrate import Gauge, Medium
+from livetrack.calibrate import Medium, TrapMonitor
 from livetrack.cli.arguments import positive
 from livetrack.cli.feedback import (
     SETTLING_FRAMES,
@@ -22,8 +22,8 @@ from livetrack.cli.feedback import (
 from livetrack.cli.terminal import make_console, spinner, write_json
 from livetrack.client import Remote
 from livetrack.control import LoopModel, Target, effective_delay
-from livetrack.control.feedback_trap import circle, hold, still, watch
-from livetrack.control.loop_log import Record
+from livetrack.control.feedback_trap import circular, hold_at, observe, stationary
+from livetrack.control.loop_log import LoopLog
 from livetrack.devices import EXPOSURE, ActuatorCalibration
 from livetrack.errors import InputError
 
@@ -75,17 +75,17 @@ def run(args: argparse.Namespace) -> int:
         if not model.is_stable(gain):
             raise InputError(
                 f"--gain {gain:g}: with a delay of {calibration.delay_frames:.1f} frames the loop is stable below "
-                f"{model.largest_gain():.3g} only; best is {model.best_gain():.3g}"
+                f"{model.max_gain():.3g} only; best is {model.best_gain():.3g}"
             )
         console.print(_describe_gain(model, gain))
         with show_position(console, target) as show:
-            record = hold(
+            record = hold_at(
                 remote,
                 target,
                 args.actuator,
                 gain,
                 at_px=at_px,
-                path=circle(*args.circle) if args.circle else still,
+                trajectory=circular(*args.circle) if args.circle else stationary,
                 seconds=args.seconds or math.inf,
                 on_frame=show,
             )
@@ -99,8 +99,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _observe(target: Target, model: LoopModel, pixel_um: float, medium: Medium) -> tuple[tuple[float, float], float]:
     """Return where a trapped particle is without feedback, px, and the trap's corner frequency."""
-    record, place = watch(target, _WATCH_S)
-    gauge = Gauge(model.interval_s, model.exposure_s, medium, _WATCH_S)
+    record, place = observe(target, _WATCH_S)
+    gauge = TrapMonitor(model.interval_s, model.exposure_s, medium, _WATCH_S)
     for row in record.array():
         gauge.add(int(row["frame"]), *(pixel_um * float(row[name]) for name in ("x", "y", "std", "std")))
     reading = gauge.reading()
@@ -127,7 +127,7 @@ def _model(remote: Remote, calibration: ActuatorCalibration, medium: Medium, pix
 
 
 def _describe_gain(model: LoopModel, gain: float) -> str:
-    best, largest = model.best_gain(), model.largest_gain()
+    best, largest = model.best_gain(), model.max_gain()
     text = (
         f"gain {gain:.3g} (best {best:.3g}, stable below {largest:.3g}, at a delay of {model.delay_frames:.2f} frames)"
     )
@@ -140,7 +140,7 @@ def _describe_gain(model: LoopModel, gain: float) -> str:
 
 
 def _compare_with_theory(
-    record: Record, model: LoopModel, gain: float, pixel_um: float | None, console: Console
+    record: LoopLog, model: LoopModel, gain: float, pixel_um: float | None, console: Console
 ) -> dict[str, Any]:
     """Tell how late the loop acted, and how far the particle should have strayed."""
     rows = record.array(SETTLING_FRAMES)

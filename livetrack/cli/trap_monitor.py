@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from livetrack.calibrate import Estimate, Gauge, Medium, Reading
+from livetrack.calibrate import Estimate, Medium, TrapMonitor, TrapReading
 from livetrack.client import Remote, Update
 from livetrack.devices import EXPOSURE
 from livetrack.errors import UsageError
@@ -36,10 +36,10 @@ class TrapReadout:
         self._medium = Medium(**{name: welcome.calibration[name] for name in Medium.__struct_fields__})
         self._seconds = seconds
         self._first: list[tuple[int, float]] = []
-        self._gauge: Gauge | None = None
+        self._gauge: TrapMonitor | None = None
         self._particle: int | None = None
         self._told_s = -math.inf
-        self.reading: Reading | None = None
+        self.reading: TrapReading | None = None
         """The last."""
 
     def update(self, update: Update) -> str:
@@ -58,7 +58,7 @@ class TrapReadout:
                 return ""
             (frame, t_s), (last, end_s) = self._first[0], self._first[-1]
             self._told_s = update.t_s
-            self._gauge = Gauge((end_s - t_s) / (last - frame), self._exposure_s, self._medium, self._seconds)
+            self._gauge = TrapMonitor((end_s - t_s) / (last - frame), self._exposure_s, self._medium, self._seconds)
         place = (float(row[name][0]) * self._pixel_um for name in ("x", "y", "x_std", "y_std"))
         self._gauge.add(update.frame, *place)
         if update.t_s - self._told_s < _TELL_S:
@@ -75,7 +75,7 @@ class TrapReadout:
             self._particle = int(rows["id"][((rows["x"] - x) ** 2 + (rows["y"] - y) ** 2).argmin()])
 
 
-def _line(particle: int | None, reading: Reading, medium: Medium) -> str:
+def _line(particle: int | None, reading: TrapReading, medium: Medium) -> str:
     x, y = reading.spectrum
     parts = [
         f"#{particle}  {reading.seconds:.0f} s",

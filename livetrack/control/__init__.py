@@ -14,9 +14,17 @@ Imports NumPy, pyzmq and msgspec, and nothing heavier. ::
 from livetrack.control.controller import Controller
 from livetrack.control.delay import Delay, effective_delay
 from livetrack.control.loop_model import LoopModel, Variances
-from livetrack.control.predictor import Predicted, Predictor
-from livetrack.control.target import Seen, Target
+from livetrack.control.predictor import Prediction, Predictor
+from livetrack.control.target import Observation, Target
 
 __all__ = [
-    "Controller", "Delay", "LoopModel", "Predicted", "Predictor", "Seen", "Target", "Variances", "effective_delay",
+    "Controller",
+    "Delay",
+    "LoopModel",
+    "Observation",
+    "Prediction",
+    "Predictor",
+    "Target",
+    "Variances",
+    "effective_delay",
 ]  # fmt: skip

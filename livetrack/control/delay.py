@@ -22,7 +22,7 @@ class Delay(NamedTuple):
     frames: float
     """0: the action that answers a frame is the one that the next frame shows, in full."""
     std: float
-    shares: tuple[float, ...]
+    fractions: tuple[float, ...]
     """What of an action shows in the next frame, in the one after it, and so on; their sum tells whether the actuator
     moves the particle as far as it was ordered to."""
 

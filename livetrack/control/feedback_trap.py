@@ -7,22 +7,22 @@ from math import cos, inf, pi, sin
 
 from livetrack.client import Remote
 from livetrack.control.controller import Controller
-from livetrack.control.loop_log import Record
-from livetrack.control.target import Seen, Target
+from livetrack.control.loop_log import LoopLog
+from livetrack.control.target import Observation, Target
 from livetrack.devices import ActuatorCalibration
 
-__all__ = ["Path", "circle", "hold", "still", "watch"]
+__all__ = ["Trajectory", "circular", "hold_at", "observe", "stationary"]
 
-Path = Callable[[float], tuple[float, float]]
+Trajectory = Callable[[float], tuple[float, float]]
 """Where the particle is to be after so many seconds, px from where it is held at the start."""
 
 
-def still(t_s: float) -> tuple[float, float]:
+def stationary(t_s: float) -> tuple[float, float]:
     """Stay: the path of a particle that is held."""
     return 0.0, 0.0
 
 
-def circle(radius_px: float, period_s: float) -> Path:
+def circular(radius_px: float, period_s: float) -> Trajectory:
     """Return the path round a circle, from its right end towards y (down)."""
 
     def path(t_s: float) -> tuple[float, float]:
@@ -32,29 +32,29 @@ def circle(radius_px: float, period_s: float) -> Path:
     return path
 
 
-def watch(target: Target, seconds: float) -> tuple[Record, tuple[float, float]]:
+def observe(target: Target, seconds: float) -> tuple[LoopLog, tuple[float, float]]:
     """Only look at the particle for so long; return the record, from its mean place, and that place, px."""
-    places = list(target.seen_for(seconds))
+    places = list(target.observations(seconds))
     x, y = (sum(values) / len(places) for values in ([each.x for each in places], [each.y for each in places]))
-    record = Record()
+    record = LoopLog()
     for each in places:
         record.add(each.frame, each.t_s, (each.x - x, each.y - y), max(each.x_std, each.y_std))
     return record, (x, y)
 
 
-def hold(
+def hold_at(
     remote: Remote,
     target: Target,
     actuator: str,
     gain: float,
     *,
     at_px: tuple[float, float] | None = None,
-    path: Path = still,
+    trajectory: Trajectory = stationary,
     limit_px: float = inf,
     seconds: float = inf,
-    on_frame: Callable[[Seen], bool] = lambda seen: False,
-) -> Record:
-    """Answer each frame so that the particle stays at `at_px`, or goes along `path` from there.
+    on_frame: Callable[[Observation], bool] = lambda seen: False,
+) -> LoopLog:
+    """Answer each frame so that the particle stays at `at_px`, or goes along `trajectory` from there.
 
     A stage or a galvo moves the particle by -gain times its error. An actuator called "trap" is an optical trap: its
     centre is put -gain times the error beyond the place. `LoopModel` tells which gain is best, and from which on the
@@ -78,12 +78,12 @@ def hold(
     """
     calibration = remote.calibration(actuator)
     order = _trap(remote, calibration) if actuator == "trap" else _stage(remote, calibration)
-    controller, record = Controller(gain, limit=limit_px), Record()
+    controller, record = Controller(gain, limit=limit_px), LoopLog()
     start_s = None
-    for seen in target.seen_for(seconds):
+    for seen in target.observations(seconds):
         start_s = seen.t_s if start_s is None else start_s
         at_px = at_px or (seen.x, seen.y)
-        x, y = path(seen.t_s - start_s)
+        x, y = trajectory(seen.t_s - start_s)
         error = seen.x - at_px[0] - x, seen.y - at_px[1] - y
         dx, dy = controller.update(error, seen.dt_s)
         order((x, y), (float(dx), float(dy)))

@@ -7,11 +7,11 @@ from math import ceil, hypot, inf
 
 from livetrack.client import Remote
 from livetrack.control.controller import Controller
-from livetrack.control.loop_log import Record
-from livetrack.control.target import Seen, Target
+from livetrack.control.loop_log import LoopLog
+from livetrack.control.target import Observation, Target
 from livetrack.errors import InputError
 
-__all__ = ["follow", "longest_move_px"]
+__all__ = ["follow", "max_move_px"]
 
 _GAIN = 0.8
 
@@ -25,8 +25,8 @@ def follow(
     deadband_px: float = 0.25,
     limit_px: float | None = None,
     seconds: float = inf,
-    on_frame: Callable[[Seen], bool] = lambda seen: False,
-) -> Record:
+    on_frame: Callable[[Observation], bool] = lambda seen: False,
+) -> LoopLog:
     """Move the stage so that the particle stays at `at_px`, for `seconds` or until it is lost.
 
     A stage is slow, and a move must not be ordered twice: after each, frames are let go by until it has shown, by the
@@ -56,10 +56,10 @@ def follow(
         raise InputError(f"deadband_px = {deadband_px} must be 0 or more")
     calibration = remote.calibration(actuator)
     quiet_frames = ceil(2 * calibration.delay_frames) + 1  # a slow move is half done after the delay
-    limit_px = longest_move_px(remote) if limit_px is None else limit_px
-    controller, record = Controller(_GAIN, limit=limit_px), Record()
+    limit_px = max_move_px(remote) if limit_px is None else limit_px
+    controller, record = Controller(_GAIN, limit=limit_px), LoopLog()
     awake = 0
-    for seen in target.seen_for(seconds):
+    for seen in target.observations(seconds):
         x, y = at_px or ((seen.update.width - 1) / 2, (seen.update.height - 1) / 2)
         error, order = (seen.x - x, seen.y - y), (0.0, 0.0)
         if seen.frame >= awake and hypot(*error) > deadband_px:
@@ -73,6 +73,6 @@ def follow(
     return record
 
 
-def longest_move_px(remote: Remote) -> float:
+def max_move_px(remote: Remote) -> float:
     """Return half the linker's search radius, px: what moves no farther in a frame keeps its id."""
     return 0.5 * float(remote.hello().settings["linker"]["search_radius_px"])

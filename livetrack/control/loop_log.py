@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-__all__ = ["RECORD", "Record", "Summary"]
+__all__ = ["LOG_ROW", "LoopLog", "LoopSummary"]
 
-RECORD = np.dtype(
+LOG_ROW = np.dtype(
     [
         ("frame", "<i8"),
         ("t_s", "<f8"),
@@ -24,7 +24,7 @@ RECORD = np.dtype(
 """One frame in which the particle was seen."""
 
 
-class Summary(Struct, frozen=True, kw_only=True):
+class LoopSummary(Struct, frozen=True, kw_only=True):
     """How well a particle was held; px, along x and along y."""
 
     frames: int
@@ -38,8 +38,8 @@ class Summary(Struct, frozen=True, kw_only=True):
     """Farthest that it was from where it is to be."""
 
 
-class Record:
-    """Rows of `RECORD`, as they come."""
+class LoopLog:
+    """Rows of `LOG_ROW`, as they come."""
 
     def __init__(self) -> None:
         self._rows: list[tuple[float, ...]] = []
@@ -51,17 +51,17 @@ class Record:
         self._rows.append((frame, t_s, *error, std, *order))
 
     def array(self, skip: int = 0) -> npt.NDArray[np.void]:
-        """Return all but the first `skip`, (N,) of `RECORD`."""
-        return np.array(self._rows[skip:], RECORD)
+        """Return all but the first `skip`, (N,) of `LOG_ROW`."""
+        return np.array(self._rows[skip:], LOG_ROW)
 
-    def summary(self, skip: int = 0) -> Summary:
+    def summary(self, skip: int = 0) -> LoopSummary:
         """Return what it comes to, without the first `skip` frames."""
         rows = self.array(skip)
         if not len(rows):
-            return Summary(
+            return LoopSummary(
                 frames=0, seconds=0.0, unanswered=0, moves=0, mean_px=(nan, nan), std_px=(nan, nan), largest_px=nan
             )
-        return Summary(
+        return LoopSummary(
             frames=len(rows),
             seconds=float(rows["t_s"][-1] - rows["t_s"][0]),
             unanswered=int(rows["frame"][-1] - rows["frame"][0]) + 1 - len(rows),

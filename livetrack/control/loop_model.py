@@ -81,7 +81,7 @@ class LoopModel(Struct, frozen=True, kw_only=True):
         transition, _ = self._system(gain)
         return bool(np.abs(np.linalg.eigvals(transition)).max() < 1 - 1e-12)
 
-    def largest_gain(self) -> float:
+    def max_gain(self) -> float:
         """Return the gain from which on the loop is not stable."""
         low, high = 0.0, 1.0
         while self.is_stable(high) and high < 1e9:
@@ -93,7 +93,7 @@ class LoopModel(Struct, frozen=True, kw_only=True):
 
     def best_gain(self) -> float:
         """Return the gain at which the particle strays least."""
-        low, high = 0.0, self.largest_gain()
+        low, high = 0.0, self.max_gain()
         for _ in range(_ROUNDS):
             left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
             if self.variances(left).position < self.variances(right).position:

@@ -9,15 +9,15 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from livetrack.control.target import Seen
+from livetrack.control.target import Observation
 from livetrack.errors import InputError
 
-__all__ = ["Predicted", "Predictor"]
+__all__ = ["Prediction", "Predictor"]
 
 _SAME_S = 1e-9  # what comes about just as a frame is taken, that frame does not show
 
 
-class Predicted(NamedTuple):
+class Prediction(NamedTuple):
     """A place, px, and its standard uncertainty along each axis (NaN where the measurement's is unknown)."""
 
     x: float
@@ -33,7 +33,7 @@ class Predictor:
     - "velocity": it goes on as fast as the linker has seen it go (`linker.motion = "velocity"`).
     - "trap": it relaxes to `centre_px`, as exp(-t / relaxation_s) (Ornstein and Uhlenbeck 1930).
 
-    The actions are those that `acted` is told of. A controller that does not count what it has ordered already orders
+    The actions are those given to `add_action`. A controller that does not count what it has ordered already orders
     it again in each frame of delay; one that does (O. J. M. Smith, Chemical Engineering Progress 53, 217 (1957)) may
     take a higher gain. It pays where the particle follows the actuator at once: a stage, a galvo, a flow.
 
@@ -75,7 +75,7 @@ class Predictor:
         self._underway: deque[tuple[float, float, float]] = deque()  # when it was ordered, on the frames' clock; step
         self._now_s = -inf
 
-    def predict(self, seen: Seen) -> Predicted:
+    def predict(self, seen: Observation) -> Prediction:
         """Return where the particle will be `delay_s` after the frame in which it was seen."""
         self._now_s = seen.t_s
         while self._underway and self._underway[0][0] + self.delay_s < seen.t_s - _SAME_S:
@@ -91,8 +91,8 @@ class Predictor:
         x += sum(step[1] for step in self._underway)
         y += sum(step[2] for step in self._underway)
         x_std, y_std = (((keep * std) ** 2 + spread) ** 0.5 for std in (seen.x_std, seen.y_std))
-        return Predicted(x, y, x_std, y_std)
+        return Prediction(x, y, x_std, y_std)
 
-    def acted(self, dx_px: float, dy_px: float) -> None:
+    def add_action(self, dx_px: float, dy_px: float) -> None:
         """Note that the particle was ordered to move by so much, in answer to the frame that was predicted from."""
         self._underway.append((self._now_s, dx_px, dy_px))

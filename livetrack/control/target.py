@@ -12,10 +12,10 @@ from livetrack.client import DEFAULT_ADDRESS, Subscriber, Update
 from livetrack.errors import TargetLostError
 from livetrack.particles import Flag
 
-__all__ = ["Seen", "Target"]
+__all__ = ["Observation", "Target"]
 
 
-class Seen(Struct, frozen=True, kw_only=True, eq=False):
+class Observation(Struct, frozen=True, kw_only=True, eq=False):
     """The particle in one frame, as it was measured."""
 
     x: float
@@ -78,7 +78,7 @@ class Target:
         on_stop: Callable[[], object] | None = None,
     ) -> None:
         self.particle = particle
-        self.passed = 0
+        self.unread_frames = 0
         """Frames that went by unread: the loop is slower than the camera."""
         self._near_px = near_px
         self._lost_after_s = lost_after_s
@@ -89,10 +89,10 @@ class Target:
         self._frame: int | None = None
         self._last_t_s: float | None = None
 
-    def __iter__(self) -> Iterator[Seen]:
-        return self.seen_for(math.inf)
+    def __iter__(self) -> Iterator[Observation]:
+        return self.observations(math.inf)
 
-    def seen_for(self, seconds: float) -> Iterator[Seen]:
+    def observations(self, seconds: float) -> Iterator[Observation]:
         """Iterate for so long, in the time of the frames; afterwards the particle can be followed on."""
         start_s: float | None = None
         ended = False
@@ -134,10 +134,10 @@ class Target:
         if self._session not in (None, update.session):
             raise TargetLostError("the engine was started anew: its particles have other ids")
         self._session, self._frame = update.session, update.frame
-        self.passed += update.gap
+        self.unread_frames += update.gap
         return update
 
-    def _look(self, update: Update) -> Seen | None:
+    def _look(self, update: Update) -> Observation | None:
         rows = update.particles
         rows = rows[(rows["id"] == self.particle) & ((rows["flags"] & Flag.COASTED) == 0)]
         since = self._last_t_s
@@ -152,7 +152,7 @@ class Target:
         row = rows[0]
         x, y, x_std, y_std, vx, vy = (float(row[name]) for name in ("x", "y", "x_std", "y_std", "vx", "vy"))
         self._last_t_s = update.t_s
-        return Seen(
+        return Observation(
             x=x, y=y, x_std=x_std, y_std=y_std, vx=vx, vy=vy, t_s=update.t_s,
             dt_s=0.0 if since is None else update.t_s - since, frame=update.frame, update=update,
         )  # fmt: skip

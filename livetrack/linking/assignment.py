@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.linking.buffers import grown
+from livetrack.linking.buffers import ensure_capacity
 
 __all__ = ["Assignment"]
 
@@ -70,11 +70,11 @@ class Assignment:
         return self._link[:rows]
 
     def _make_room(self, rows: int, columns: int) -> None:
-        self._link = grown(self._link, rows)
-        self._row_price = grown(self._row_price, rows)
-        self._columns = grown(self._columns, columns)
-        self._heap = grown(self._heap, columns)
-        self._reached = grown(self._reached, columns)
+        self._link = ensure_capacity(self._link, rows)
+        self._row_price = ensure_capacity(self._row_price, rows)
+        self._columns = ensure_capacity(self._columns, columns)
+        self._heap = ensure_capacity(self._heap, columns)
+        self._reached = ensure_capacity(self._reached, columns)
 
 
 _COLUMN = np.dtype(

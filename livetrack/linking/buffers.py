@@ -7,12 +7,12 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["grown"]
+__all__ = ["ensure_capacity"]
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
-def grown(array: npt.NDArray[_Scalar], length: int) -> npt.NDArray[_Scalar]:
+def ensure_capacity(array: npt.NDArray[_Scalar], length: int) -> npt.NDArray[_Scalar]:
     """Return `array` where it holds `length` items, else one twice that long which begins with the same content."""
     if len(array) >= length:
         return array

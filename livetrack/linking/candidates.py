@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.linking.buffers import grown
+from livetrack.linking.buffers import ensure_capacity
 
 __all__ = ["Candidates"]
 
@@ -62,14 +62,14 @@ class Candidates:
             )  # fmt: skip
             if count <= len(self.column):
                 return whole
-            self.column = grown(self.column, count)
-            self.cost = grown(self.cost, count)
+            self.column = ensure_capacity(self.column, count)
+            self.cost = ensure_capacity(self.cost, count)
 
     def _make_room(self, tracks: int, points: int) -> None:
-        self.first = grown(self.first, tracks + 1)
-        self._cell = grown(self._cell, points)
-        self._by_cell = grown(self._by_cell, points)
-        self._cell_start = grown(self._cell_start, _CELLS + _CELLS_PER_PARTICLE * len(self._cell) + 1)
+        self.first = ensure_capacity(self.first, tracks + 1)
+        self._cell = ensure_capacity(self._cell, points)
+        self._by_cell = ensure_capacity(self._by_cell, points)
+        self._cell_start = ensure_capacity(self._cell_start, _CELLS + _CELLS_PER_PARTICLE * len(self._cell) + 1)
 
 
 _PARTICLE = np.dtype([("x", "<f8"), ("y", "<f8"), ("index", "<i8")])

@@ -6,13 +6,13 @@ from math import inf, isfinite, isnan, nan
 
 from livetrack.errors import UsageError
 
-__all__ = ["Clock"]
+__all__ = ["FrameClock"]
 
 _SLOWEST, _FASTEST = 0.9, 1.1  # how far one interval moves what is usual: a pause is not a new frame rate
 _TICK_S = 1e-9
 
 
-class Clock:
+class FrameClock:
     """How long it was from each frame to the next.
 
     A frame without a time counts as one usual interval after the one before, and so does one whose time is that of

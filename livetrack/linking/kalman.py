@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.linking.buffers import grown
+from livetrack.linking.buffers import ensure_capacity
 from livetrack.linking.motion import Step
 from livetrack.linking.tracks import TRACK
 from livetrack.particles import Flag, Rows, empty_rows
 
-__all__ = ["Expected", "correct", "predict"]
+__all__ = ["Predictions", "correct", "predict"]
 
 
 def predict(tracks: npt.NDArray[np.void], step: Step) -> None:
@@ -33,7 +33,7 @@ def correct(tracks: npt.NDArray[np.void], link: npt.NDArray[np.int32], found: np
     link
         (T,) the particle of each, -1 where it has none.
     found
-        (N,) of dtype `FOUND`: the frame's particles.
+        (N,) of dtype `MEASUREMENT`: the frame's particles.
     """
     _correct(tracks, link, found)
 
@@ -108,19 +108,19 @@ def _corrected(
     return place, hidden + hidden_gain * away, noise * gain, noise * hidden_gain, hidden_var - hidden_gain * cov
 
 
-class Expected:
+class Predictions:
     """Predicts; it keeps its working memory."""
 
     def __init__(self) -> None:
         self._tracks = np.zeros(1, TRACK)
         self._rows = empty_rows(1)
 
-    def after(self, tracks: npt.NDArray[np.void], step: Step, velocity_known: bool, confirm_after: int) -> Rows:
+    def at(self, tracks: npt.NDArray[np.void], step: Step, velocity_known: bool, confirm_after: int) -> Rows:
         """Return (T,) rows of where `tracks`, (T,) of dtype `TRACK`, are expected after `step`.
 
         A view that the next call writes over.
         """
-        self._tracks = grown(self._tracks, len(tracks))
+        self._tracks = ensure_capacity(self._tracks, len(tracks))
         if len(self._rows) < len(tracks):
             self._rows = empty_rows(2 * len(tracks))
         moved, rows = self._tracks[: len(tracks)], self._rows[: len(tracks)]

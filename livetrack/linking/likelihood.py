@@ -72,7 +72,7 @@ def _price(
             det = x_var * y_var - cov * cov
             dx, dy = particle["x"] - x, particle["y"] - y
             far = 1 + (dx * dx * y_var - 2 * dx * dy * cov + dy * dy * x_var) / (2 * det * widest)
-            price = np.log(far * far * far * far * det) + particle["doubt"]
+            price = np.log(far * far * far * far * det) + particle["score_penalty"]
             if price <= unlinked:
                 column[kept], cost[kept] = column[k], price
                 kept += 1

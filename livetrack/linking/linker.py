@@ -13,13 +13,13 @@ from livetrack.errors import ConfigError, InputError, UsageError
 from livetrack.linking import kalman, serialization, validation
 from livetrack.linking.assignment import Assignment
 from livetrack.linking.candidates import Candidates
-from livetrack.linking.frame_clock import Clock
-from livetrack.linking.kalman import Expected
+from livetrack.linking.frame_clock import FrameClock
+from livetrack.linking.kalman import Predictions
 from livetrack.linking.likelihood import Likelihood
-from livetrack.linking.measurements import Found
+from livetrack.linking.measurements import MeasurementBuffer
 from livetrack.linking.motion import MOTIONS, Start, Step
-from livetrack.linking.motion_statistics import Moments
-from livetrack.linking.tracks import Tracks, tell
+from livetrack.linking.motion_statistics import MotionStatistics
+from livetrack.linking.tracks import Tracks, write_results
 from livetrack.particles import ROW, Flag, Rows, empty_rows
 
 __all__ = ["Linker"]
@@ -93,31 +93,31 @@ class Linker:
     ) -> None:
         if gate is None:
             gate = "radius" if motion == "brownian" else "learnt"
-        radius_px = validation.length("search_radius_px", search_radius_px)
-        centres_px = validation.centres(trap_centres_px, motion)
+        radius_px = validation.check_length("search_radius_px", search_radius_px)
+        centres_px = validation.check_centres(trap_centres_px, motion)
         self.settings: dict[str, Any] = {
             "search_radius_px": radius_px,
-            "memory": validation.whole("memory", memory, 0),
-            "motion": validation.one_of("motion", motion, tuple(MOTIONS)),
-            "gate": validation.one_of("gate", gate, _GATES),
-            "confirm_after": validation.whole("confirm_after", confirm_after, 1),
+            "memory": validation.check_count("memory", memory, 0),
+            "motion": validation.check_choice("motion", motion, tuple(MOTIONS)),
+            "gate": validation.check_choice("gate", gate, _GATES),
+            "confirm_after": validation.check_count("confirm_after", confirm_after, 1),
             "trap_centres_px": centres_px.tolist(),
         }
         self.approximate_frames = 0
         self._radius_px = radius_px * _INCLUSIVE
-        self._clock = Clock()
+        self._clock = FrameClock()
         self._motion = MOTIONS[motion]()
-        self._moments = Moments(radius_px)
+        self._moments = MotionStatistics(radius_px)
         self._likelihood = Likelihood(self._radius_px) if self.settings["gate"] == "learnt" else None
         self._filtered = self._likelihood is not None or motion != "brownian"
         self._tracks = Tracks(
             self.settings["memory"], self.settings["confirm_after"], self._filtered, self._motion.hidden_is_velocity,
             centres_px, radius_px,
         )  # fmt: skip
-        self._found = Found()
+        self._found = MeasurementBuffer()
         self._candidates = Candidates()
         self._assignment = Assignment()
-        self._expected = Expected()
+        self._expected = Predictions()
         self._first_born = 0
 
     def update(self, rows: Rows, t_s: float | None = None) -> None:
@@ -145,7 +145,7 @@ class Linker:
         """
         if not isinstance(rows, np.ndarray) or rows.dtype != ROW or rows.ndim != 1 or not rows.flags.writeable:
             raise UsageError(f"rows must be a writeable (N,) array of dtype livetrack.particles.ROW, not {_kind(rows)}")
-        tell(self._link(self._found.of_rows(rows), self._clock.check(t_s)), rows)
+        write_results(self._link(self._found.of_rows(rows), self._clock.check(t_s)), rows)
 
     def link_points(self, points: npt.ArrayLike, t_s: float | None = None) -> npt.NDArray[np.int64]:
         """Link the points of the next frame and return the id of each, as trackpy users expect.
@@ -206,10 +206,10 @@ class Linker:
             raise UsageError(f"t_s must be no earlier than the last frame: {t_s} s is before {clock.now_s} s")
         step = self._motion.step(self._moments, dt_s, interval_s) if self._filtered else _UNKNOWN_STEP
         velocity_known = self._motion.hidden_is_velocity and not isnan(clock.now_s)
-        return self._expected.after(self._tracks.alive, step, velocity_known, self.settings["confirm_after"])
+        return self._expected.at(self._tracks.alive, step, velocity_known, self.settings["confirm_after"])
 
     @property
-    def born(self) -> npt.NDArray[np.int64]:
+    def started(self) -> npt.NDArray[np.int64]:
         """Ids of the trajectories that the last frame began, in the order of its particles."""
         return np.arange(self._first_born, self._tracks.next_id)
 
@@ -219,7 +219,7 @@ class Linker:
         return self._tracks.ended.copy()
 
     @property
-    def total_born(self) -> int:
+    def total_started(self) -> int:
         """How many trajectories all frames until now have begun."""
         return self._tracks.next_id
 
@@ -236,11 +236,11 @@ class Linker:
         ConfigError
             It is not above 0, or not finite; nothing has changed then.
         """
-        radius_px = validation.length("search_radius_px", search_radius_px)
+        radius_px = validation.check_length("search_radius_px", search_radius_px)
         self.settings["search_radius_px"] = radius_px
         self._radius_px = radius_px * _INCLUSIVE
         learnt = self._moments.sums
-        self._moments = Moments(radius_px)
+        self._moments = MotionStatistics(radius_px)
         self._moments.restore(learnt)
         if self._likelihood is not None:
             self._likelihood = Likelihood(self._radius_px)
@@ -298,7 +298,7 @@ class Linker:
         other.predict()
 
     def _link(self, found: npt.NDArray[np.void], time_s: float) -> npt.NDArray[np.void]:
-        """Link (N,) particles of dtype `FOUND`: return (N,) of dtype `SEEN`, good until the next call."""
+        """Link (N,) particles of dtype `MEASUREMENT`: return (N,) of dtype `LINK_RESULT`, good until the next call."""
         dt_s, interval_s = self._clock.advance(time_s), self._clock.interval_s
         tracks, candidates = self._tracks.alive, self._candidates
         if self._filtered:
@@ -318,7 +318,7 @@ class Linker:
         flags = 0 if whole and self._assignment.exact else _APPROXIMATE
         self.approximate_frames += flags == _APPROXIMATE
         self._first_born = self._tracks.next_id
-        return self._tracks.follow(link, found, time_s, start, flags)
+        return self._tracks.update(link, found, time_s, start, flags)
 
 
 # Without a filter: each is expected where it was, and how surely is not known.

@@ -7,34 +7,34 @@ import numpy.typing as npt
 
 from livetrack.errors import UsageError
 from livetrack.jit import njit
-from livetrack.linking.buffers import grown
+from livetrack.linking.buffers import ensure_capacity
 from livetrack.particles import ROW, Rows
 
-__all__ = ["FOUND", "Found"]
+__all__ = ["MEASUREMENT", "MeasurementBuffer"]
 
-FOUND = np.dtype(
+MEASUREMENT = np.dtype(
     [
         ("x", "<f8"),  # px
         ("y", "<f8"),
         ("x_var", "<f8"),  # px², of the measurement; 0 where it is not known
         ("y_var", "<f8"),
         ("xy_cov", "<f8"),
-        ("doubt", "<f8"),  # -2 ln of the score, 0 where there is none
+        ("score_penalty", "<f8"),  # -2 ln of the score, 0 where there is none
     ]
 )
 """One particle of the frame."""
 
 
-class Found:
+class MeasurementBuffer:
     """Takes in a frame's particles, of rows or of points; the memory is used again for each frame."""
 
     def __init__(self) -> None:
-        self._found = np.zeros(1, FOUND)
+        self._found = np.zeros(1, MEASUREMENT)
         self._rows = np.zeros(1, ROW)  # rows and points in one piece, whatever their layout was
         self._points = np.zeros((1, 2))
 
     def of_rows(self, rows: Rows) -> npt.NDArray[np.void]:
-        """Return (N,) of dtype `FOUND`, good until the next call. Raises `UsageError` where one is not finite."""
+        """Return (N,) of dtype `MEASUREMENT`, good until the next call. Raises `UsageError` where one is not finite."""
         self._make_room(len(rows))
         found = self._found[: len(rows)]
         if not rows.flags.carray:
@@ -51,9 +51,9 @@ class Found:
 
     def _make_room(self, count: int) -> None:
         if count > len(self._found):
-            self._found = grown(self._found, count)
-            self._rows = grown(self._rows, count)
-            self._points = grown(self._points, count)
+            self._found = ensure_capacity(self._found, count)
+            self._rows = ensure_capacity(self._rows, count)
+            self._points = ensure_capacity(self._points, count)
 
 
 _LARGEST_PX = 1e100  # coordinates stay far from where their squares overflow
@@ -80,7 +80,7 @@ def _take_rows(rows: npt.NDArray[np.void], found: npt.NDArray[np.void]) -> int:
         xy_cov = np.float64(row["xy_cov"])
         out["xy_cov"] = xy_cov if known and xy_cov * xy_cov < x_var * y_var else 0.0
         score = np.float64(row["score"])
-        out["doubt"] = -2 * np.log(max(score, _LEAST_SCORE)) if score < 1 else 0.0
+        out["score_penalty"] = -2 * np.log(max(score, _LEAST_SCORE)) if score < 1 else 0.0
         if not (abs(out["x"]) <= _LARGEST_PX and abs(out["y"]) <= _LARGEST_PX):
             return j
     return -1
@@ -92,7 +92,7 @@ def _take_points(points: npt.NDArray[np.float64], found: npt.NDArray[np.void]) -
     for j in range(len(points)):
         out = found[j]
         out["x"], out["y"] = points[j, 0], points[j, 1]
-        out["x_var"] = out["y_var"] = out["xy_cov"] = out["doubt"] = 0.0
+        out["x_var"] = out["y_var"] = out["xy_cov"] = out["score_penalty"] = 0.0
         if not (abs(out["x"]) <= _LARGEST_PX and abs(out["y"]) <= _LARGEST_PX):
             return j
     return -1

@@ -2,14 +2,14 @@
 
 Along each axis a particle has a place and something hidden that drives it: its velocity, or the centre of its trap.
 A model says how both go on within a time `dt` (`Step`), and what is expected of a particle that appears (`Start`),
-from the moments of the displacements that were seen until now (`Moments`).
+from the moments of the displacements that were seen until now (`MotionStatistics`).
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from livetrack.linking.motion_statistics import Moments
+from livetrack.linking.motion_statistics import MotionStatistics
 
 __all__ = ["MOTIONS", "Motion", "Start", "Step"]
 
@@ -51,11 +51,11 @@ class Motion(Protocol):
 
     hidden_is_velocity: bool
 
-    def step(self, learnt: Moments, dt_s: float, interval_s: float) -> Step:
+    def step(self, learnt: MotionStatistics, dt_s: float, interval_s: float) -> Step:
         """Return what a time of `dt_s` does."""
         ...
 
-    def start(self, learnt: Moments, interval_s: float) -> Start:
+    def start(self, learnt: MotionStatistics, interval_s: float) -> Start:
         """Return what is expected of a particle that appears."""
         ...
 
@@ -65,13 +65,13 @@ class Brownian:
 
     hidden_is_velocity = False
 
-    def step(self, learnt: Moments, dt_s: float, interval_s: float) -> Step:
+    def step(self, learnt: MotionStatistics, dt_s: float, interval_s: float) -> Step:
         """Return what a time of `dt_s` does."""
         x, y = learnt.drift_px
         square = learnt.square_px2 + (x * x + y * y) / 2
         return Step(1.0, 0.0, 0.0, place_var=square * dt_s / interval_s)
 
-    def start(self, learnt: Moments, interval_s: float) -> Start:
+    def start(self, learnt: MotionStatistics, interval_s: float) -> Start:
         """Return what is expected of a particle that appears."""
         return _NOTHING
 
@@ -89,7 +89,7 @@ class Velocity:
 
     hidden_is_velocity = True
 
-    def step(self, learnt: Moments, dt_s: float, interval_s: float) -> Step:
+    def step(self, learnt: MotionStatistics, dt_s: float, interval_s: float) -> Step:
         """Return what a time of `dt_s` does."""
         persistence, spread_px2 = _persistence(learnt)
         kept = persistence ** (dt_s / interval_s)
@@ -103,7 +103,7 @@ class Velocity:
             place_var=diffusion * dt_s / interval_s + fresh * dt_s**2, cov=fresh * dt_s, hidden_var=fresh,
         )  # fmt: skip
 
-    def start(self, learnt: Moments, interval_s: float) -> Start:
+    def start(self, learnt: MotionStatistics, interval_s: float) -> Start:
         """Return what is expected of a particle that appears."""
         x, y = learnt.drift_px
         return Start(x / interval_s, y / interval_s, var=_persistence(learnt)[1] / interval_s**2)
@@ -120,7 +120,7 @@ class Trap:
 
     hidden_is_velocity = False
 
-    def step(self, learnt: Moments, dt_s: float, interval_s: float) -> Step:
+    def step(self, learnt: MotionStatistics, dt_s: float, interval_s: float) -> Step:
         """Return what a time of `dt_s` does."""
         kept_a_frame, spread_px2 = _confinement(learnt)
         intervals = dt_s / interval_s
@@ -128,7 +128,7 @@ class Trap:
         moving = spread_px2 * intervals / _CENTRE_FRAMES**2
         return Step(kept, 1 - kept, 1.0, place_var=(1 - kept * kept) * spread_px2, hidden_var=moving)
 
-    def start(self, learnt: Moments, interval_s: float) -> Start:
+    def start(self, learnt: MotionStatistics, interval_s: float) -> Start:
         """Return what is expected of a particle that appears."""
         return Start(at_place=1.0, var=_confinement(learnt)[1])
 
@@ -143,7 +143,7 @@ _LEAST_KEPT, _MOST_KEPT = 0.0, 0.98
 _CENTRE_FRAMES = 100.0  # in how many frames the centre of a trap may move by a particle's own spread
 
 
-def _persistence(learnt: Moments) -> tuple[float, float]:
+def _persistence(learnt: MotionStatistics) -> tuple[float, float]:
     """Return the share of a velocity that lasts for a frame, and the variance of the velocities, px² per frame²."""
     lag_1, lag_2 = learnt.lag_1_px2, learnt.lag_2_px2
     if lag_1 <= 0:
@@ -152,7 +152,7 @@ def _persistence(learnt: Moments) -> tuple[float, float]:
     return persistence, min(lag_1 / persistence, learnt.square_px2)
 
 
-def _confinement(learnt: Moments) -> tuple[float, float]:
+def _confinement(learnt: MotionStatistics) -> tuple[float, float]:
     """Return the share of the distance from the centre that is kept for a frame, and the variance about it, px²."""
     square = learnt.square_px2
     kept = min(max(1 + 2 * learnt.lag_1_px2 / square, _LEAST_KEPT), _MOST_KEPT)

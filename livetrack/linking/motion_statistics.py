@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 
-__all__ = ["Moments"]
+__all__ = ["MotionStatistics"]
 
 _WINDOW_FRAMES, _WINDOW_LINKS = 200.0, 1000.0  # what is learnt fades over so many, whichever takes longer
 
@@ -20,7 +20,7 @@ _STEPS_IN_RADIUS, _LASTING, _ASSUMED_LINKS = 2.0, 0.8, 10.0
 _LEAST_MOTION = 0.05
 
 
-class Moments:
+class MotionStatistics:
     """Mean products of each particle's successive displacements, over all particles.
 
     Second moments are per axis, about the mean displacement, and free of the noise that the positions state:

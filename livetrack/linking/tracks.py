@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.linking.buffers import grown
+from livetrack.linking.buffers import ensure_capacity
 from livetrack.linking.motion import Start
 from livetrack.particles import NO_ID, Flag, Rows
 
-__all__ = ["SEEN", "TRACK", "Tracks", "tell"]
+__all__ = ["LINK_RESULT", "TRACK", "Tracks", "write_results"]
 
 
 TRACK = np.dtype(
@@ -48,7 +48,7 @@ TRACK = np.dtype(
 )
 """One trajectory that can still be continued."""
 
-SEEN = np.dtype([("id", "<i8"), ("vx", "<f4"), ("vy", "<f4"), ("flags", "<u4")], align=True)
+LINK_RESULT = np.dtype([("id", "<i8"), ("vx", "<f4"), ("vy", "<f4"), ("flags", "<u4")], align=True)
 """What linking says of one particle of the frame; the names and units are those of `ROW`."""
 
 
@@ -64,7 +64,7 @@ class Tracks:
     filtered
         Whether a Kalman filter says where each is expected; else each is expected where it was seen last.
     hidden_is_velocity
-        Whether what drives a particle is a velocity, which is then what `SEEN` says.
+        Whether what drives a particle is a velocity, which is then what `LINK_RESULT` says.
     centres_px
         (K, 2) centres of traps that are known: a particle that appears within `reach_px` belongs to the nearest.
     reach_px
@@ -89,7 +89,7 @@ class Tracks:
         self.reach_px = reach_px
         self._count = self._ended_count = 0
         self._tracks = np.zeros(1, TRACK)
-        self._seen = np.zeros(1, SEEN)
+        self._seen = np.zeros(1, LINK_RESULT)
         self._ended = np.zeros(1, np.int64)
 
     @property
@@ -113,7 +113,7 @@ class Tracks:
         self._tracks[: len(alive)] = alive
         self._count, self._ended_count, self.next_id = len(alive), 0, next_id
 
-    def follow(
+    def update(
         self, link: npt.NDArray[np.int32], found: npt.NDArray[np.void], t_s: float, start: Start, flags: int
     ) -> npt.NDArray[np.void]:
         """Continue the living trajectories, end those missed for more than `memory` frames, begin new ones.
@@ -123,7 +123,7 @@ class Tracks:
         link
             (T,) the particle of each living trajectory, -1 where it has none.
         found
-            (N,) of dtype `FOUND`. Those that no trajectory has begin one, in their order.
+            (N,) of dtype `MEASUREMENT`. Those that no trajectory has begin one, in their order.
         t_s
             Time of the frame, NaN where unknown.
         start
@@ -134,7 +134,7 @@ class Tracks:
         Returns
         -------
         seen
-            (N,) of dtype `SEEN`: a view that the next frame writes over.
+            (N,) of dtype `LINK_RESULT`: a view that the next frame writes over.
         """
         if self._count + len(found) > len(self._tracks):
             self._make_room(self._count + len(found))
@@ -147,9 +147,9 @@ class Tracks:
         return seen
 
     def _make_room(self, count: int) -> None:
-        self._tracks = grown(self._tracks, count)
-        self._seen = grown(self._seen, count)
-        self._ended = grown(self._ended, count)
+        self._tracks = ensure_capacity(self._tracks, count)
+        self._seen = ensure_capacity(self._seen, count)
+        self._ended = ensure_capacity(self._ended, count)
 
 
 _NEW = int(Flag.NEW)
@@ -292,16 +292,16 @@ def _nearest(centres: npt.NDArray[np.float64], x: float, y: float, reach: float)
     return best
 
 
-def tell(seen: npt.NDArray[np.void], rows: Rows) -> None:
-    """Write `seen`, (N,) of dtype `SEEN`, into the `rows` of these particles, (N,); other flags are left alone."""
-    _tell(seen, rows)
+def write_results(seen: npt.NDArray[np.void], rows: Rows) -> None:
+    """Write `seen`, (N,) of dtype `LINK_RESULT`, into the `rows` of these particles, (N,); other flags stay."""
+    _write_results(seen, rows)
 
 
 _OTHER_FLAGS = ~np.uint32(Flag.NEW | Flag.TENTATIVE | Flag.APPROXIMATE)
 
 
 @njit
-def _tell(seen: Any, rows: Any) -> None:
+def _write_results(seen: Any, rows: Any) -> None:
     for j in range(len(rows)):
         rows[j]["id"], rows[j]["vx"], rows[j]["vy"] = seen[j]["id"], seen[j]["vx"], seen[j]["vy"]
         rows[j]["flags"] = (rows[j]["flags"] & _OTHER_FLAGS) | seen[j]["flags"]

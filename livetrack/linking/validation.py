@@ -9,35 +9,35 @@ import numpy.typing as npt
 
 from livetrack.errors import ConfigError
 
-__all__ = ["centres", "length", "one_of", "whole"]
+__all__ = ["check_centres", "check_choice", "check_count", "check_length"]
 
 # Radii stay far from where their squares overflow or vanish.
 _LARGEST_PX = 1e100
 _SMALLEST_PX = 1e-100
 
 
-def length(name: str, value: object) -> float:
+def check_length(name: str, value: object) -> float:
     """Return a positive number of pixels. Raises `ConfigError`, as all of these."""
     if not isinstance(value, Real) or not _SMALLEST_PX <= float(value) <= _LARGEST_PX:
         raise ConfigError(f"{name} must be a positive number of pixels, not {value!r}")
     return float(value)
 
 
-def whole(name: str, value: object, least: int) -> int:
+def check_count(name: str, value: object, least: int) -> int:
     """Return a whole number of frames, no less than `least`."""
     if not isinstance(value, Integral) or value < least:
         raise ConfigError(f"{name} must be a whole number of frames, {least} or more, not {value!r}")
     return int(value)
 
 
-def one_of(name: str, value: str, known: tuple[str, ...]) -> str:
+def check_choice(name: str, value: str, known: tuple[str, ...]) -> str:
     """Return one of the words that are known."""
     if value not in known:
         raise ConfigError(f"{name} must be {', '.join(map(repr, known[:-1]))} or {known[-1]!r}, not {value!r}")
     return value
 
 
-def centres(value: npt.ArrayLike, motion: str) -> npt.NDArray[np.float64]:
+def check_centres(value: npt.ArrayLike, motion: str) -> npt.NDArray[np.float64]:
     """Return (K, 2) centres of traps, px; none where the motion has no traps."""
     try:
         centres = np.asarray(value, dtype=np.float64)

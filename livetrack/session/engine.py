@@ -195,7 +195,7 @@ class Engine:
             lost=acquisition.lost,
             repeated=acquisition.repeated,
             outages=acquisition.outages,
-            born=linker.total_born,
+            born=linker.total_started,
             ended=linker.total_ended,
             approximate_frames=linker.approximate_frames,
             particles=len(self.rows),

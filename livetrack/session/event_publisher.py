@@ -58,10 +58,10 @@ class EventPublisher:
         if frame.geometry_number != self._geometry_number:
             self._geometry_number = frame.geometry_number
             self._publish(GeometryEvent(frame=frame.index, number=frame.geometry_number, geometry=frame.geometry))
-        if linker.total_born != self._born or linker.total_ended != self._ended:
-            born, ended = linker.born.tolist(), linker.ended.tolist()
+        if linker.total_started != self._born or linker.total_ended != self._ended:
+            born, ended = linker.started.tolist(), linker.ended.tolist()
             anew = linker.total_ended - self._ended != len(ended)  # it was reset between two frames
-            self._born, self._ended = linker.total_born, linker.total_ended
+            self._born, self._ended = linker.total_started, linker.total_ended
             self._publish(TracksEvent(frame=frame.index, t_s=frame.t_s, born=born, ended=ended, anew=anew))
         if target != self._target:
             self._target = target

@@ -87,5 +87,5 @@ def _close_loop(address: str, plan: LoopPlan) -> LoopRun:
                     break
             records.append(np.array(rows, LOOP_RECORD))
             if len(rows) < plan.frames:
-                return LoopRun(records, True, target.passed)
-        return LoopRun(records, False, target.passed)
+                return LoopRun(records, True, target.unread_frames)
+        return LoopRun(records, False, target.unread_frames)

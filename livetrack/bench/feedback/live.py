@@ -62,7 +62,7 @@ def live_results(record: npt.NDArray[np.void], seconds: float) -> list[TargetRes
             figures={
                 "frames": delay.frames,
                 "uncertainty": delay.std,
-                "shares": ", ".join(f"{share:.2f}" for share in delay.shares),
+                "shares": ", ".join(f"{share:.2f}" for share in delay.fractions),
                 "frames not answered, %": 100 * passed,
             },
             target="measured",

@@ -121,7 +121,7 @@ def variance_result(case: Case, points: list[Point]) -> TargetResult:
 
 def stability_result(case: Case) -> TargetResult:
     """Close the loop below and above the largest gain of theory: the first holds the bead, the second loses it."""
-    edge = case.model.largest_gain()
+    edge = case.model.max_gain()
     below, above = (
         closed_loop(case.overrides, case.plan([share * edge], _AT_EDGE)) for share in (1 - _EDGE, 1 + _EDGE)
     )
