@@ -11,7 +11,7 @@ import numpy.typing as npt
 from livetrack.jit import njit
 from livetrack.linking import Linker
 from livetrack.localize.crops import Crops
-from livetrack.localize.network import NetworkLocalizer
+from livetrack.localize.localizer import GuidedLocalizer
 from livetrack.particles import Rows, empty_rows
 
 __all__ = ["TrackGuidedSearch"]
@@ -40,7 +40,7 @@ class TrackGuidedSearch:
     What is found depends on the frames alone, not on the time that they take.
     """
 
-    def __init__(self, localizer: NetworkLocalizer, linker: Linker) -> None:
+    def __init__(self, localizer: GuidedLocalizer, linker: Linker) -> None:
         self._localizer = localizer
         self._linker = linker
         self._last = empty_rows()  # rows of the frame before; the linker has written their ids since
@@ -104,7 +104,7 @@ class TrackGuidedSearch:
             middles = _about(np.tile(x, len(y)), np.repeat(y, len(x)))
             self._tiles = [self._localizer.crops(middles[n : n + 1], side, shape) for n in range(len(middles))]
             left = _WORTH * math.prod(shape) - 2 * _RUN_PX - self._tiles[0].pixels
-            self._worth_below = max(0.0, left / self._localizer.card.crop_px**2)
+            self._worth_below = max(0.0, left / self._localizer.crop_px**2)
 
     def _starts_whole(self) -> bool:
         return not self._turn and math.prod(self._shape) <= _WHOLE_PX
@@ -125,7 +125,7 @@ class TrackGuidedSearch:
         return windows
 
     def _crops(self, rows: Rows, times: int = 1) -> Crops:
-        return self._localizer.crops(rows, times * self._localizer.card.crop_px, self._shape)
+        return self._localizer.crops(rows, times * self._localizer.crop_px, self._shape)
 
 
 @njit

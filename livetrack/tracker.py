@@ -14,7 +14,7 @@ from livetrack.errors import ConfigError
 from livetrack.following import TrackGuidedSearch
 from livetrack.linking import Linker
 from livetrack.localize import CameraNoise, Localizer, load_localizer
-from livetrack.localize.network import NetworkLocalizer
+from livetrack.localize.localizer import GuidedLocalizer, ThreadedLocalizer
 from livetrack.particles import Rows
 
 __all__ = ["PIXEL_TYPES", "Tracker"]
@@ -40,7 +40,7 @@ class Tracker:
     Raises
     ------
     ConfigError
-        `follow` with a localizer that is no network: the classical ones look at the whole image in any case.
+        `follow` with a localizer that cannot search parts of an image (`GuidedLocalizer`).
     """
 
     def __init__(self, localizer: Localizer, linker: Linker, *, follow: bool = False) -> None:
@@ -73,11 +73,11 @@ class Tracker:
         ConfigError
             As in the constructor; the old one stays in use then.
         """
-        network = localizer if isinstance(localizer, NetworkLocalizer) else None
-        if self._follow and network is None:
-            raise ConfigError(f'[localizer.search] "follow" needs a network; {localizer.name} takes "full"')
+        guided = localizer if isinstance(localizer, GuidedLocalizer) else None
+        if self._follow and guided is None:
+            raise ConfigError(f'[localizer.search] {localizer.name} does not support "follow"; use "full"')
         self.localizer = localizer
-        self._guided_search = TrackGuidedSearch(network, self.linker) if network and self._follow else None
+        self._guided_search = TrackGuidedSearch(guided, self.linker) if guided and self._follow else None
 
     def update(self, image: npt.NDArray[Any], t_s: float | None = None) -> Rows:
         """Return the (N,) rows of `image` (H, W) with their ids; `t_s` is its time, for velocities."""
@@ -118,7 +118,7 @@ class Tracker:
 
     def choose_threads(self, shape: tuple[int, int]) -> None:
         """Measure how many threads serve frames of this shape best, and use them; the rows are the same."""
-        if isinstance(self.localizer, NetworkLocalizer):
+        if isinstance(self.localizer, ThreadedLocalizer):
             image = _noise(shape, np.uint16)
             self.localizer.choose_threads(lambda: self._localize_for_warmup(image))
 

@@ -185,5 +185,5 @@ def test_windows_stay_inside_the_image() -> None:
 
 
 def test_following_needs_a_network() -> None:
-    with pytest.raises(ConfigError, match=r'\[localizer.search\] "follow" needs a network; centroid takes "full"'):
+    with pytest.raises(ConfigError, match=r'\[localizer.search\] centroid does not support "follow"; use "full"'):
         Tracker.from_config(load_config(None, ["localizer.model=centroid", "localizer.search=follow"]))

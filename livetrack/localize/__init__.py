@@ -1,6 +1,7 @@
-"""Find and refine: from an image to rows, by the network or by the classical yardsticks."""
+"""Localisation: from an image to rows, by a network, a classical method or an installed localizer."""
 
-from livetrack.localize.localizer import Localizer, load_localizer
+from livetrack.localize.loader import load_localizer
+from livetrack.localize.localizer import GuidedLocalizer, Localizer
 from livetrack.localize.refine.radial import CameraNoise
 
-__all__ = ["CameraNoise", "Localizer", "load_localizer"]
+__all__ = ["CameraNoise", "GuidedLocalizer", "Localizer", "load_localizer"]

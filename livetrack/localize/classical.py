@@ -11,6 +11,7 @@ import numpy.typing as npt
 from livetrack.errors import ModelError
 from livetrack.jit import njit
 from livetrack.localize.edge import flag_edges
+from livetrack.localize.localizer import Localizer
 from livetrack.localize.noise import noise_level
 from livetrack.localize.normalize import subtract_background, to_float
 from livetrack.particles import Flag, Rows, empty_rows
@@ -28,7 +29,7 @@ _DEFAULT_THRESHOLD = 0.5
 _SIGNIFICANT = 5.0  # standard deviations of the noise where the score is 0.5
 
 
-class ClassicalLocalizer:
+class ClassicalLocalizer(Localizer):
     """Local maxima of the band-passed image, then one of two classical estimates of the centre.
 
     "centroid" is Crocker and Grier's: the intensity's centroid in a disc that is moved until it is centred
@@ -62,7 +63,6 @@ class ClassicalLocalizer:
             raise ModelError(f"{method}: contrast is {contrast!r}; expected 'bright' or 'dark'")
         self.name = method
         self.provider = "numba"
-        self.threads = "1 thread"
         self.threshold = threshold
         self.default_threshold = _DEFAULT_THRESHOLD
         self.radius = round((diameter_px - 1) / 2)
@@ -91,10 +91,6 @@ class ClassicalLocalizer:
             measured[name] = rows[name]
         measured["flags"] |= rows["flags"] & ~np.uint32(Flag.EDGE)
         return measured
-
-    def localize(self, image: npt.NDArray[Any]) -> Rows:
-        """Find: each particle is measured as it is found."""
-        return self.find(image)
 
     def warmup(self, shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
         """Compile and allocate everything for images of `shape` and `dtype`."""

@@ -1,99 +1,122 @@
-"""What a localizer is, and how to get one."""
+"""The contract of a localizer, and of one that can search parts of an image."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Protocol
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import numpy.typing as npt
 
-from livetrack.errors import ModelError
-from livetrack.localize.classical import METHODS, ClassicalLocalizer, Contrast
-from livetrack.localize.models import find_model
-from livetrack.localize.network import NetworkLocalizer
-from livetrack.localize.refine.radial import CameraNoise
-from livetrack.particles import Rows
+from livetrack.localize.crops import Crops
+from livetrack.particles import Flag, Rows
 
-__all__ = ["Localizer", "load_localizer"]
+__all__ = ["GuidedLocalizer", "Localizer", "ThreadedLocalizer"]
+
+_REACH_PX = 5.0  # how far from the expected position `Localizer.refine` accepts a particle
+_MEASURED = ("x", "y", "x_std", "y_std", "xy_cov", "intensity", "score", "angle")
+_EDGE = np.uint32(Flag.EDGE)
 
 
 class Localizer(Protocol):
-    """Finds particles in images (H, W) of any integer or float type, at least 16x16 px.
+    """Finds the particles in an image.
 
-    Its rows are the same for `image` and for `a * image + b`, a > 0, but for `intensity`, which follows a.
-    Every method raises `InputError` for an image that is of another shape or type, or is not finite.
+    To write one, inherit from this class and implement `find`; everything else has a default. A package offers it to
+    livetrack by an entry point of the group `livetrack.localizers`, which names the class, or a function that builds
+    the localizer; see `load_localizer` for the options that it may take.
+
+    Images
+        (H, W) arrays of any integer or float dtype, at least 16x16 px. They belong to the caller: a localizer neither
+        writes to them nor keeps them.
+    Rows
+        A new array (N,) of dtype `livetrack.particles.ROW` for every call, made by `empty_rows(N)`; the linker writes
+        to it. Finite x and y (px, integers are pixel centres) and a score (0..1) in every row. The other measured
+        fields stay NaN where they are unknown: x_std, y_std and xy_cov (the linker then uses the distance alone),
+        intensity, angle. `id`, `vx` and `vy` stay as they are, for the linker. Rows whose score is below `threshold`
+        are left out. Particles at the image's edge have `Flag.EDGE`.
+    State
+        None: rows depend only on the image and on `threshold`. Localizers are called for more than the tracked frames
+        (the warm-up, and the cache warming between two frames), so whatever is carried from one image to the next
+        ends up wrong. Buffers may be kept.
+    Invariance
+        Rows should be the same for `image` and `a * image + b`, a > 0, except for `intensity`, which scales with a.
+    Threads
+        Calls never overlap, but may come from different threads: a new localizer is warmed up in one, used in another.
+    Errors
+        `InputError` for an image that cannot be used (shape, dtype, pixels that are not finite). It costs that frame
+        only, as does any other exception; a live session counts the frame and reports the error.
     """
 
-    name: str
-    """The model's name."""
-    provider: str
-    """What runs it: ONNX Runtime's execution provider, or "numba"."""
-    threshold: float
-    """Least score of a row, 0..1; may be changed between two images."""
-    default_threshold: float
-    """The model's own."""
+    name: str = ""
+    """Shown in the window and written to files; a plug-in's is by default that of its entry point."""
+    provider: str = "Python"
+    """What it runs on: an execution provider of ONNX Runtime, "numba", "Python"."""
+    default_threshold: float = 0.5
+    """The threshold unless the user sets one, 0..1."""
+    threshold: float = 0.5
+    """Minimum score of a row, 0..1; may be set between two calls."""
 
     @property
     def threads(self) -> str:
-        """How many threads it works on, in words."""
+        """The number of threads that it runs on, in words."""
+        return "1 thread"
 
+    @abstractmethod
     def find(self, image: npt.NDArray[Any]) -> Rows:
-        """Search the whole image; return (N,) rows, top to bottom, without ids."""
+        """Return the particles in `image` (H, W): (N,) rows, top to bottom."""
 
     def refine(self, image: npt.NDArray[Any], rows: Rows) -> Rows:
-        """Measure particles again on crops about `rows`, (N,), whose finite x and y may be a few pixels off.
+        """Measure known particles again in `image`, near the finite positions of `rows`, (N,).
 
-        Returns a copy with ids, velocities and flags kept (but EDGE, which is set anew) and all that is measured
-        replaced; a particle that is not there has a low score.
+        Returns a copy: all measured fields and `Flag.EDGE` are new, the ids, velocities and other flags are kept. A
+        particle that is not there has a low score.
         """
+        found, refined = self.find(image), rows.copy()
+        refined["score"] = 0
+        if len(found) and len(rows):
+            distance = np.hypot(rows["x"][:, None] - found["x"], rows["y"][:, None] - found["y"])
+            there = distance.min(axis=1) <= _REACH_PX
+            nearest = found[distance.argmin(axis=1)[there]]
+            for field in _MEASURED:
+                refined[field][there] = nearest[field]
+            refined["flags"][there] = refined["flags"][there] & ~_EDGE | nearest["flags"] & _EDGE
+        return refined
 
     def localize(self, image: npt.NDArray[Any]) -> Rows:
-        """Find, then refine where that adds precision."""
+        """Find, then refine where that adds precision: the rows of a tracked frame."""
+        return self.find(image)
 
     def warmup(self, shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
-        """Compile and allocate all that images (height, width) of `dtype` will need."""
+        """Compile, load and allocate everything that images of this shape (H, W) and dtype need."""
+        self.localize(np.random.default_rng(0).integers(90, 110, shape).astype(dtype))
 
 
-def load_localizer(
-    model: str | Path = "spot",
-    *,
-    threshold: float | None = None,
-    threads: int = 0,
-    provider: str = "auto",
-    profile_fit: bool = True,
-    diameter_px: float | None = None,
-    contrast: Contrast | None = None,
-    camera: CameraNoise | None = None,
-) -> Localizer:
-    """Load a localizer.
+@runtime_checkable
+class GuidedLocalizer(Localizer, Protocol):
+    """A localizer that can also search parts of an image, which `localizer.search = "follow"` requires."""
 
-    Parameters
-    ----------
-    model
-        A shipped model's name, an ONNX file made by `livetrack train`, "centroid" or "radial_symmetry".
-    threshold
-        Least score of a row, 0..1; None takes the model's own.
-    threads, provider
-        That share the work, see `NetworkLocalizer`; the classical ones run on one thread of the processor.
-    profile_fit
-        For networks: fit each particle's profile after the search, for positions at the limit of the noise.
-    diameter_px, contrast
-        Of the particles, for the classical ones only, see `ClassicalLocalizer`; a network has learnt them.
-    camera
-        Its noise, for the profile fit; None has it found from each image.
+    crop_px: int
+    """Side of the crops in which known particles are searched for, px."""
+    margin_px: float
+    """Particles nearer than this to the border of a crop are not found, px."""
 
-    Raises
-    ------
-    ModelError
-        The model or the provider is not there, the file cannot be used, or an option does not belong to it.
-    """
-    if str(model) in METHODS:
-        options = {"threshold": threshold, "diameter_px": diameter_px, "contrast": contrast}
-        given = {key: value for key, value in options.items() if value is not None}
-        return ClassicalLocalizer(str(model), **given)  # type: ignore[arg-type]
-    path = find_model(model)
-    if diameter_px is not None or contrast is not None:
-        raise ModelError(f"model {model}: diameter_px and contrast belong to {' and '.join(METHODS)} only")
-    return NetworkLocalizer(
-        path, threshold=threshold, threads=threads, provider=provider, profile_fit=profile_fit, camera=camera
-    )
+    def crops(self, rows: Rows, side_px: int, shape: tuple[int, ...]) -> Crops:
+        """Return a crop around each of `rows`, (N,), with sides of at least `side_px`.
+
+        `shape` is that of the image, (H, W); crops are no larger.
+        """
+
+    def localize_within(self, image: npt.NDArray[Any], crops: Sequence[Crops]) -> Rows:
+        """Find and refine particles in `crops` only, each particle once; rows have `Flag.PARTIAL_SEARCH`."""
+
+
+@runtime_checkable
+class ThreadedLocalizer(Localizer, Protocol):
+    """A localizer that can measure how many threads are fastest."""
+
+    def choose_threads(self, work: Callable[[], object]) -> None:
+        """Use the number of threads with which `work`, a typical frame, takes the least time.
+
+        The rows do not depend on it.
+        """

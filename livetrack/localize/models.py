@@ -1,10 +1,11 @@
-"""Where models are, and what their metadata says."""
+"""The names of all localizers, and the model files with their cards."""
 
 from __future__ import annotations
 
 import difflib
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import onnxruntime as ort
@@ -12,70 +13,93 @@ import onnxruntime as ort
 from livetrack.errors import ModelError
 from livetrack.localize.classical import METHODS
 
-__all__ = ["FORMAT", "ModelCard", "find_model", "models_folder", "read_card", "shipped_models"]
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+__all__ = [
+    "FORMAT", "ModelCard", "find_model", "installed_localizers", "localizer_names", "models_folder", "read_card",
+    "shipped_models",
+]  # fmt: skip
 
 
 FORMAT = 2
-"""Changes with what goes into a network, `normalize`, and with what comes out of it, `decode`."""
+"""Changes with the network's input, `normalize`, and with its output, `decode`."""
 
 
 class ModelCard(msgspec.Struct, frozen=True):
-    """The metadata that `livetrack train` writes into a model, under the key `livetrack`."""
+    """A model's metadata, written by `livetrack train` into the ONNX file under the key `livetrack`."""
 
     name: str
     family: str
     multiple: int
-    """Width and height that the network takes are multiples of this, px."""
+    """The network's input is a multiple of this wide and high, px."""
     background_radius_px: int
     crop_px: int
-    """Side of the crops that are looked at about known particles."""
+    """Side of the crops around known particles, px."""
     diameter_px: float
-    """A typical particle's."""
+    """Of a typical particle."""
     contrast: str
     """"bright", "dark" or "either"."""
     format: int = 1
     """Must be `FORMAT`."""
     oriented: bool = False
-    """The particles have a long axis, whose angle is given."""
+    """The particles have a long axis; rows give its angle."""
     symmetry: str = "round"
-    """"round": the particles look the same from all sides; "half turn": after half a turn; "none"."""
+    """"round": the particles look the same in any orientation; "half turn": after half a turn; "none"."""
     profiles: list[list[float]] = []
-    """(M, S) radial profiles of particles drawn from the recipe, for `ProfilePrior`; none where they are not round."""
+    """(M, S) radial profiles of particles drawn from the recipe, for `ProfilePrior`; empty unless they are round."""
     score_law: tuple[float, float, float] = (1.0, 0.0, 0.0)
-    """`ScoreCalibration`: from the network's score to the share of rows that are particles."""
+    """The `ScoreCalibration`: slope, brightness, shift."""
     threshold: float = 0.5
-    """Least score of a row, unless the user sets another."""
+    """Minimum score of a row, unless the user sets another."""
     description: str = ""
     seed: int = 0
     steps: int = 0
     minutes: float = 0.0
-    """That the training took."""
+    """Duration of the training."""
     hardware: str = ""
-    """That it ran on."""
+    """On which it was trained."""
     date: str = ""
     livetrack: str = ""
     recipe: dict[str, Any] = {}
 
 
 def models_folder() -> Path:
-    """Return the folder of the shipped models: the checkout's, else the installed copy."""
+    """Return the folder of the shipped models: in a checkout its `models`, otherwise the installed copy."""
     package = Path(__file__).resolve().parents[1]
     checkout = package.parent
     return checkout / "models" if (checkout / "pyproject.toml").is_file() else package / "models"
 
 
 def shipped_models() -> dict[str, Path]:
-    """Return the shipped models' files by name, sorted."""
+    """Return the files of the shipped models by name, sorted."""
     return {path.stem: path for path in sorted(models_folder().glob("*.onnx"))}
 
 
+@cache
+def installed_localizers() -> dict[str, EntryPoint]:
+    """Return the entry points of the group `livetrack.localizers` by name, sorted; none is imported.
+
+    They are looked up once: a package that is installed while livetrack runs is found after the next start.
+    """
+    from importlib.metadata import entry_points  # here: the import is slow
+
+    points = sorted(entry_points(group="livetrack.localizers"), key=lambda point: point.name)
+    return {point.name: point for point in points}
+
+
+def localizer_names() -> list[str]:
+    """Return every name that `load_localizer` accepts: shipped models, classical methods, installed localizers."""
+    return list(dict.fromkeys((*shipped_models(), *METHODS, *installed_localizers())))
+
+
 def find_model(model: str | Path) -> Path:
-    """Return the file of a shipped model's name, or of a path that ends in `.onnx`.
+    """Return the file of a shipped model, by its name, or of a path that ends in `.onnx`.
 
     Raises
     ------
     ModelError
-        No such file; or no model of that name, with the nearest one that there is.
+        There is no such file, or no model of that name; with the most similar name.
     """
     shipped = shipped_models()
     if str(model) in shipped:
@@ -85,29 +109,29 @@ def find_model(model: str | Path) -> Path:
         if path.is_file():
             return path
         raise ModelError(f"model {path}: no such file")
-    names = [*shipped, *METHODS]
+    names = localizer_names()
     close = difflib.get_close_matches(str(model), names, n=1)
-    hint = f"did you mean {close[0]}?" if close else "give one of them, or an .onnx file"
-    raise ModelError(f"model {str(model)!r} is not known; there are {', '.join(names)}; {hint}")
+    hint = f"did you mean {close[0]}?" if close else "use one of them, or an .onnx file"
+    raise ModelError(f"unknown model {str(model)!r}; available: {', '.join(names)}; {hint}")
 
 
 def read_card(session: ort.InferenceSession, path: Path) -> ModelCard:
-    """Return the metadata of an opened model.
+    """Return the metadata of an open model.
 
     Raises
     ------
     ModelError
-        The file is no livetrack model, or one for another version's input.
+        The file was not made by livetrack, or for another version's input.
     """
     text = session.get_modelmeta().custom_metadata_map.get("livetrack")
     if text is None:
-        raise ModelError(f"model {path}: not made by `livetrack train`: it has no livetrack metadata")
+        raise ModelError(f"model {path}: not made by `livetrack train` (it has no livetrack metadata)")
     try:
         card = msgspec.json.decode(text, type=ModelCard)
     except msgspec.DecodeError as error:
         raise ModelError(f"model {path}: its livetrack metadata cannot be read: {error}") from None
     if card.format != FORMAT:
         raise ModelError(
-            f"model {path}: of format {card.format}, this livetrack takes {FORMAT}; train it again from its recipe"
+            f"model {path}: its format is {card.format}, this livetrack needs {FORMAT}; train it again from its recipe"
         )
     return card

@@ -13,6 +13,7 @@ from livetrack.localize.crops import Crops
 from livetrack.localize.decode import decode, decode_nearest
 from livetrack.localize.edge import flag_edges
 from livetrack.localize.inference import Inference, fastest
+from livetrack.localize.localizer import Localizer
 from livetrack.localize.models import ModelCard, read_card
 from livetrack.localize.noise import noise_level
 from livetrack.localize.normalize import as_kernel_input, normalize_into, to_float
@@ -33,7 +34,7 @@ _ORIGIN = np.zeros(1, np.int64)
 _PARTIAL = np.uint32(Flag.PARTIAL_SEARCH)
 
 
-class NetworkLocalizer:
+class NetworkLocalizer(Localizer):
     """Finds particles with an ONNX model of `livetrack train`.
 
     Not for use by two threads at once: it keeps its buffers from frame to frame.
@@ -79,6 +80,8 @@ class NetworkLocalizer:
         self.provider = self.inference.provider
         self.default_threshold = self.card.threshold
         self.threshold = self.default_threshold if threshold is None else threshold
+        self.crop_px = self.card.crop_px
+        self.margin_px = self.crop_px / 4
         self._calibration = ScoreCalibration(*self.card.score_law)
         self._profile_fit = profile_fit
         self._prior = ProfilePrior(self.card.profiles)
@@ -152,11 +155,6 @@ class NetworkLocalizer:
     def threads(self) -> str:
         """How many threads the network runs on, in words."""
         return str(self.inference)
-
-    @property
-    def margin_px(self) -> float:
-        """How far from the border of a window a particle must be, px."""
-        return self.card.crop_px / 4
 
     def warmup(self, shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
         """Compile and allocate everything for images of `shape` and `dtype`."""

@@ -12,8 +12,7 @@ from msgspec import structs
 import livetrack
 from livetrack.errors import CommandError
 from livetrack.localize import Localizer
-from livetrack.localize.classical import METHODS
-from livetrack.localize.models import shipped_models
+from livetrack.localize.models import localizer_names
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.particles import ROW, Flag
 from livetrack.record import Recorder
@@ -51,7 +50,7 @@ def hello(engine: Engine, request: ask.Hello) -> ask.HelloReply:
         calibration=settings["calibration"],
         calibrations=engine.calibrations.for_camera(),
         settings=settings,
-        models=(*shipped_models(), *METHODS),
+        models=tuple(localizer_names()),
         status=status,
         t_client_ns=request.t_client_ns,
         t_received_ns=received_ns,
