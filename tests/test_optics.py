@@ -43,7 +43,7 @@ def test_spots_are_cut_at_the_edge_and_add_up() -> None:
     assert image.sum() == pytest.approx(right_of_the_edge, rel=1e-3)
 
 
-def test_spot_height_is_the_pixel_under_a_centred_spot() -> None:
+def test_the_unit_spot_peak_is_the_pixel_under_a_centred_spot() -> None:
     image, sigma = blank(), np.array([0.9])
     add_spots(image, np.array([20.0]), np.array([10.0]), sigma, np.array([1.0]))
     assert image.max() == image[10, 20] == pytest.approx(unit_spot_peak(sigma)[0], rel=1e-6)

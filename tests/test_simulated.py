@@ -78,7 +78,7 @@ def test_scattered_particles_keep_their_distance() -> None:
 
 
 @pytest.mark.parametrize("photons", [0.0, 3.0, 20.0, 100.0, 5000.0])
-def test_fast_noise_has_the_moments_of_shot_and_read_noise(photons: float) -> None:
+def test_fast_exposure_has_the_moments_of_shot_and_read_noise(photons: float) -> None:
     noise = Sensor(gain=2.0, offset=100.0, read_noise=3.0)
     grey = expose_fast(noise, np.full((512, 512), photons, np.float32), np.random.default_rng(1))
     variance = 4 * (photons + 9) + 1 / 12
@@ -89,7 +89,7 @@ def test_fast_noise_has_the_moments_of_shot_and_read_noise(photons: float) -> No
     assert np.mean(((grey - grey.mean()) / grey.std()) ** 3) == pytest.approx(skewness, abs=0.03)
 
 
-def test_fast_noise_has_the_quantiles_of_the_exact_noise() -> None:
+def test_fast_exposure_has_the_quantiles_of_the_exact_noise() -> None:
     noise = Sensor(gain=5.0, read_noise=1.0)
     photons = np.full((1000, 1000), 20.0, np.float32)  # the dimmest that it draws at once, so the least normal
     q = [0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999]
@@ -98,7 +98,7 @@ def test_fast_noise_has_the_quantiles_of_the_exact_noise() -> None:
     np.testing.assert_allclose(fast, exact, atol=1.5)  # grey levels; the standard deviation is 23
 
 
-def test_fast_noise_saturates_and_takes_dim_and_bright_pixels_together() -> None:
+def test_fast_exposure_saturates_and_takes_dim_and_bright_pixels_together() -> None:
     photons = np.array([[-5.0, 0.0, 300.0, 1e9]], np.float32)
     grey = expose_fast(Sensor(offset=10.0, read_noise=0.0, bit_depth=8), photons, np.random.default_rng(0))
     assert grey.dtype == np.uint8

@@ -1,4 +1,4 @@
-"""What lies under the particles: light that is not even, and structure that is no particle."""
+"""Background under the particles: uneven illumination and smooth random structure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["add_texture", "add_tilt", "vignette"]
 
 
 def add_tilt(image: npt.NDArray[np.float32], change: float, angle: float) -> None:
-    """Add a plane to `image` in place: zero in the middle, `change` from one side to the other.
+    """Add a plane to `image` in place: zero at the centre, `change` from one side to the other.
 
     Parameters
     ----------
     image
         (H, W) float32, expected photoelectrons.
     change
-        Photoelectrons over the longer side.
+        Difference across the longer side, photoelectrons.
     angle
-        rad, the direction of the rise, from x towards y.
+        Direction of the rise, rad from x towards y.
     """
     height, width = image.shape
     per_px = change / max(height, width)
@@ -38,9 +38,9 @@ def add_texture(image: npt.NDArray[np.float32], std: float, size_px: float, rng:
     std
         Standard deviation of the structure, photoelectrons.
     size_px
-        Full width at half maximum of its bumps.
+        Full width at half maximum of its bumps, px.
     rng
-        Where the noise comes from.
+        Source of the noise.
     """
     blur = size_px / 2.355
     noise = rng.standard_normal((_nodes(image.shape[0], blur), _nodes(image.shape[1], blur)))
@@ -51,19 +51,19 @@ def add_texture(image: npt.NDArray[np.float32], std: float, size_px: float, rng:
 def vignette(image: npt.NDArray[np.float32], loss: float, x: float, y: float, reach_px: float) -> None:
     """Darken `image` in place away from a point, as a lens does off its axis.
 
-    The light falls by the law of the fourth power of the cosine, `(1 + (r / d)^2)^-2`; d is such that `loss` is lost
-    at `reach_px`.
+    Illumination falls as the fourth power of the cosine, `(1 + (r / d)^2)^-2`, with d such that `loss` is lost at
+    `reach_px`.
 
     Parameters
     ----------
     image
         (H, W) float32, expected photoelectrons.
     loss
-        Share of the light, 0 <= loss < 1.
+        Fraction of the light lost, 0 <= loss < 1.
     x, y
-        The axis, px; it may lie outside the image.
+        Optical axis, px; it may lie outside the image.
     reach_px
-        Where `loss` is reached, px from the axis.
+        Distance from the axis at which `loss` is reached, px.
     """
     height, width = image.shape
     scale = np.float32((1 / math.sqrt(1 - loss) - 1) / reach_px**2)
@@ -73,12 +73,12 @@ def vignette(image: npt.NDArray[np.float32], loss: float, x: float, y: float, re
 
 
 def _nodes(length: int, blur: float) -> int:
-    """Return how many random nodes, one per `blur`, a side needs, four beyond each end."""
+    """Return the number of random nodes along a side: one per `blur`, and four beyond each end."""
     return math.ceil(length / blur) + 9
 
 
 def _weights(length: int, blur: float) -> npt.NDArray[np.float64]:
-    """Return (length, nodes): how much each node adds to each pixel, with unit variance in sum."""
+    """Return (length, nodes) weight of each node at each pixel, normalised to unit variance."""
     place = np.arange(length)[:, None] / blur - (np.arange(_nodes(length, blur)) - 4)
     weights: npt.NDArray[np.float64] = np.exp(-0.5 * place**2)
     weights /= np.sqrt((weights**2).sum(axis=1, keepdims=True))

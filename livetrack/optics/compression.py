@@ -1,4 +1,4 @@
-"""What lossy video and JPEG do to an image: 8x8 blocks of cosines, rounded."""
+"""Artefacts of JPEG and lossy video compression."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _SIDE = 8
 
 
 def compress(image: npt.NDArray[np.float32], step: float) -> npt.NDArray[np.float32]:
-    """Return `image` (H, W) after the rounding of each 8x8 block's cosine transform, as JPEG does it.
+    """Return `image` (H, W) after JPEG-like compression: the cosine transform of each 8x8 block is rounded.
 
-    Coefficient (u, v) of the orthonormal transform is rounded to multiples of `step * (1 + (u + v) / 2)` grey levels:
-    fine detail goes first (Wallace, IEEE Trans. Consumer Electronics 38, xviii (1992)).
+    Coefficient (u, v) of the orthonormal transform is rounded to a multiple of `step * (1 + (u + v) / 2)` grey levels,
+    so fine detail is lost first (Wallace, IEEE Trans. Consumer Electronics 38, xviii (1992)).
     """
     height, width = image.shape
     padded = np.pad(image, ((0, -height % _SIDE), (0, -width % _SIDE)), mode="edge")

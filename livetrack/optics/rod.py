@@ -1,4 +1,4 @@
-"""Rods, as bacteria: spherocylinders whose thickness is seen through the blur of the optics."""
+"""Rods such as bacteria: the thickness of a spherocylinder, blurred by the optics."""
 
 from __future__ import annotations
 
@@ -6,33 +6,32 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from livetrack.jit import njit
+from livetrack.optics.drawing import Doubles, Photons, as_doubles, clip_to_image
 
 __all__ = ["add_rods"]
 
-_FINE = 3  # samples along each side of a pixel, odd
-_ANGLES = 16  # of the integral across the axis
-_REACH = 4.0  # of the blur, in standard deviations
+_FINE = 3  # samples along each side of a pixel; odd
+_ANGLES = 16  # steps of the integral across the axis
+_REACH = 4.0  # standard deviations: where the blur is cut off
 
 
 def add_rods(
-    image: npt.NDArray[np.float32],
-    x: npt.NDArray[np.float64],
-    y: npt.NDArray[np.float64],
-    width: npt.NDArray[np.float64],
-    elongation: npt.NDArray[np.float64],
-    angle: npt.NDArray[np.float64],
-    blur: npt.NDArray[np.float64],
-    amplitude: npt.NDArray[np.float64],
+    image: Photons,
+    x: Doubles,
+    y: Doubles,
+    width: Doubles,
+    elongation: Doubles,
+    angle: Doubles,
+    blur: Doubles,
+    amplitude: Doubles,
 ) -> None:
     """Add rods to `image` in place.
 
-    A rod is a cylinder with half a ball at each end, evenly filled with what is seen. At a distance d from its axis, a
-    segment of length `width * (elongation - 1)`, its thickness is `2 sqrt((width / 2)^2 - d^2)`. The thickness is
-    blurred by a Gaussian, averaged over each pixel's area and scaled: at the centre it was 1 before the averaging.
-    Pixels are right to 1 % of the height.
+    A rod is a cylinder with hemispherical ends. At a distance d from its axis, a segment of length
+    `width * (elongation - 1)`, it is `2 sqrt((width / 2)^2 - d^2)` thick. The thickness is blurred by a Gaussian,
+    scaled to 1 at the centre, and averaged over each pixel. Pixels are accurate to 1 % of the amplitude.
 
     Parameters
     ----------
@@ -43,16 +42,15 @@ def add_rods(
     width
         (N,) diameter of the cylinder, px, > 0.
     elongation
-        (N,) length over width, ends included, >= 1.
+        (N,) total length over width, >= 1.
     angle
         (N,) direction of the axis, rad from x towards y.
     blur
         (N,) standard deviation of the Gaussian, px, > 0.
     amplitude
-        (N,) height over the background at the centre, photoelectrons; negative for dark rods.
+        (N,) intensity over the background at the centre, photoelectrons; negative for dark rods.
     """
-    shapes = (np.ascontiguousarray(part, np.float64) for part in (x, y, width, elongation, angle, blur, amplitude))
-    _add_rods(image, *shapes)
+    _add_rods(image, *as_doubles(x, y, width, elongation, angle, blur, amplitude))
 
 
 @njit
@@ -63,8 +61,8 @@ def _add_rods(image: Any, x: Any, y: Any, width: Any, elongation: Any, angle: An
         along_x, along_y = math.cos(angle[n]), math.sin(angle[n])
         reach_x = half * abs(along_x) + radius + _REACH * blur[n]
         reach_y = half * abs(along_y) + radius + _REACH * blur[n]
-        left, right = max(0, math.floor(x[n] - reach_x)), min(columns, math.ceil(x[n] + reach_x) + 1)
-        top, bottom = max(0, math.floor(y[n] - reach_y)), min(rows, math.ceil(y[n] + reach_y) + 1)
+        left, right = clip_to_image(x[n], reach_x, columns)
+        top, bottom = clip_to_image(y[n], reach_y, rows)
         if left >= right or top >= bottom:
             continue
         weights = _blur_and_average(blur[n])
@@ -75,8 +73,8 @@ def _add_rods(image: Any, x: Any, y: Any, width: Any, elongation: Any, angle: An
             for j in range(fine.shape[1]):
                 dx = left + (j - margin + 0.5) / _FINE - 0.5 - x[n]
                 fine[i, j] = _thickness(dx, dy, along_x, along_y, half, radius)
-        scale = amplitude[n] / _height(half, radius, blur[n])
-        # the pixels' own samples are the middle ones of each row of _FINE
+        scale = amplitude[n] / _centre_thickness(half, radius, blur[n])
+        # of each _FINE samples, the middle one is at the pixel's centre
         narrow = np.empty((fine.shape[0], right - left))
         for i in range(fine.shape[0]):
             for j in range(right - left):
@@ -94,7 +92,7 @@ def _add_rods(image: Any, x: Any, y: Any, width: Any, elongation: Any, angle: An
 
 @njit
 def _thickness(dx: float, dy: float, along_x: float, along_y: float, half: float, radius: float) -> float:
-    """Return the thickness at (dx, dy) from the centre, averaged across the axis over the width of a sample."""
+    """Return the thickness at (dx, dy) from the centre, averaged across the axis over one sample."""
     beyond = max(0.0, abs(dx * along_x + dy * along_y) - half)
     if beyond >= radius:
         return 0.0
@@ -106,13 +104,13 @@ def _thickness(dx: float, dy: float, along_x: float, along_y: float, half: float
 
 @njit
 def _half_disc(place: float, edge: float) -> float:
-    """Return the integral of 2 sqrt(edge^2 - v^2) up to v = `place`, but for a constant."""
+    """Return the integral of 2 sqrt(edge^2 - v^2) up to v = `place`, up to a constant."""
     return place * math.sqrt(max(0.0, edge * edge - place * place)) + edge * edge * math.asin(place / edge)
 
 
 @njit
 def _blur_and_average(blur: float) -> Any:
-    """Return the weights of the samples about a pixel's middle one: the Gaussian averaged over the pixel."""
+    """Return the weights of the samples around a pixel's centre: the Gaussian averaged over the pixel."""
     margin = math.ceil(_FINE * (_REACH * blur + 0.5))
     weights = np.empty(2 * margin + 1)
     scale = 1.0 / (math.sqrt(2.0) * blur)
@@ -123,19 +121,19 @@ def _blur_and_average(blur: float) -> Any:
 
 
 @njit
-def _height(half: float, radius: float, blur: float) -> float:
-    """Return the blurred thickness at the rod's centre: along the axis in steps, across it in steps of an angle."""
+def _centre_thickness(half: float, radius: float, blur: float) -> float:
+    """Return the blurred thickness at the rod's centre, integrated along the axis and, by angle, across it."""
     step = blur / 6
     count = math.ceil(_REACH * blur / step)
     total = weight = 0.0
     for i in range(-count, count + 1):
-        share = math.exp(-0.5 * (i * step / blur) ** 2)
-        weight += share
+        along = math.exp(-0.5 * (i * step / blur) ** 2)
+        weight += along
         beyond = max(0.0, abs(i * step) - half)
         if beyond < radius:
             edge = math.sqrt(radius * radius - beyond * beyond)
             for k in range(_ANGLES):
                 phi = math.pi * ((k + 0.5) / _ANGLES - 0.5)
                 v = edge * math.sin(phi)
-                total += share * (edge * math.cos(phi)) ** 2 * math.exp(-0.5 * (v / blur) ** 2)
+                total += along * (edge * math.cos(phi)) ** 2 * math.exp(-0.5 * (v / blur) ** 2)
     return 2 * math.pi / _ANGLES * total / (weight * math.sqrt(2 * math.pi) * blur)

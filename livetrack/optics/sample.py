@@ -1,4 +1,4 @@
-"""A sample that moves: particles in Brownian motion with drift, one of them in a trap, in µm and seconds."""
+"""Particles in Brownian motion with drift, one of them in a trap; in µm and seconds."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _TRIES_PER_PARTICLE = 200
 
 
 class BrownianSample:
-    """Particles that diffuse and drift in a box whose opposite sides are joined; the first may be in a trap.
+    """Particles that diffuse and drift in a periodic box; the first may be in a harmonic trap.
 
-    The motion is overdamped and integrated exactly, however long the step (`livetrack.brownian`). The periodic box
-    keeps the density the same everywhere for ever. It should reach beyond the field of view, so that a particle
-    crosses from side to side out of sight, and keeps its index.
+    The motion is overdamped and integrated exactly for any time step (`livetrack.brownian`). The periodic box keeps the
+    density uniform. It should extend beyond the field of view, so that particles cross its sides out of sight; they
+    keep their index.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class BrownianSample:
     drift_um_s
         (x, y) velocity of all particles, µm/s.
     rng
-        Source of the random steps; nothing else may draw from it.
+        Source of the random steps, used for nothing else.
     """
 
     def __init__(
@@ -51,35 +51,35 @@ class BrownianSample:
         self._size = np.array(high_um, np.float64) - self._low
         self._diffusion = np.array(diffusion_um2_s, np.float64)
         self._drift = np.array(drift_um_s, np.float64)
-        self._rates = np.zeros(len(self.positions_um))  # 1/s: of the fall to the trap's centre
+        self._rates = np.zeros(len(self.positions_um))  # 1/s: relaxation to the trap's centre
         self._centre = np.zeros(2)
         self._transitions: dict[float, OUTransition] = {}
         self._rng = rng
 
     def set_diffusion(self, diffusion_um2_s: Floats) -> None:
-        """Diffuse with these constants, (N,) µm²/s, from now on."""
+        """Set the diffusion constants, (N,) µm²/s."""
         self._diffusion = np.array(diffusion_um2_s, np.float64)
         self._transitions = {}
 
     def set_drift(self, drift_um_s: tuple[float, float]) -> None:
-        """Carry all particles along at (x, y) µm/s from now on."""
+        """Set the drift velocity of all particles, (x, y) µm/s."""
         self._drift = np.array(drift_um_s, np.float64)
 
     def set_trap(self, rate_per_s: float, centre_um: tuple[float, float]) -> None:
-        """Draw the first particle to a centre, at stiffness / drag = `rate_per_s`; 0 lets it go."""
+        """Trap the first particle at `centre_um`, with stiffness / drag = `rate_per_s`; 0 releases it."""
         self._rates[:1] = rate_per_s
         self._centre = np.array(centre_um, np.float64)
         self._transitions = {}
 
     def shift(self, step_um: tuple[float, float]) -> None:
-        """Move all particles by (x, y) µm, at once; those that leave the box enter at the other side."""
+        """Move all particles by (x, y) µm at once; those that leave the box re-enter on the opposite side."""
         self.positions_um = self._low + (self.positions_um + step_um - self._low) % self._size
 
     def advance(self, intervals_s: Floats) -> tuple[Floats, Floats]:
-        """Let the time of all `intervals_s` (S,) pass; return where all are at the end of each, and on its average.
+        """Advance by `intervals_s` (S,); return positions at the end of each interval and averaged over it.
 
-        Both are (S, N, 2) µm. Within one walk the paths are continuous: a particle that leaves the box enters at the
-        other side only once the walk is over.
+        Both are (S, N, 2) µm. Paths are continuous within one call: a particle that leaves the box re-enters on the
+        opposite side only at the end.
         """
         ends, means = np.empty((2, len(intervals_s), *self.positions_um.shape))
         here = self.positions_um
@@ -103,12 +103,12 @@ def random_positions(
     min_distance_um: float,
     rng: np.random.Generator,
 ) -> Floats:
-    """Place `count` particles at random in a box, (N, 2) µm, no two nearer than `min_distance_um`.
+    """Return (count, 2) random positions in a box, µm, no two closer than `min_distance_um`.
 
     Raises
     ------
     ValueError
-        They do not fit.
+        The particles do not fit.
     """
     points = rng.uniform(low_um, high_um, (count, 2))
     if min_distance_um == 0:

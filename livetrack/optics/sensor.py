@@ -1,4 +1,4 @@
-"""What a camera makes of an image: shot noise, read noise, gain, offset, saturation and rounding."""
+"""Camera sensor: shot noise, read noise, gain, offset, saturation and rounding."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["Sensor"]
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """A scientific camera's noise: the mean-variance law of Janesick, Photon Transfer (2007).
+    """Sensor of a scientific camera, with the noise model of Janesick, Photon Transfer (2007).
 
     Parameters
     ----------
     gain
         Grey levels per photoelectron.
     offset
-        Grey level of a pixel that saw no light.
+        Grey level of a pixel without light.
     read_noise
-        Standard deviation of the readout, electrons.
+        Standard deviation of the read noise, electrons.
     bit_depth
-        1 to 16; grey levels end at 2**bit_depth - 1. Images are uint8 up to 8 bits and uint16 above.
+        1 to 16; pixels saturate at 2**bit_depth - 1. Images are uint8 up to 8 bits and uint16 above.
     """
 
     gain: float = 1.0
@@ -38,7 +38,7 @@ class Sensor:
     def expose(
         self, photons: npt.NDArray[np.float32], rng: np.random.Generator
     ) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
-        """Return one noisy exposure of `photons`, expected photoelectrons (H, W); less than none counts as none."""
+        """Return one noisy exposure of `photons`, expected photoelectrons (H, W); negative values count as 0."""
         electrons = rng.poisson(np.maximum(photons, 0)).astype(np.float32)
         electrons += np.float32(self.read_noise) * rng.standard_normal(photons.shape, np.float32)
         grey: npt.NDArray[np.float32] = np.rint(electrons * self.gain + self.offset)

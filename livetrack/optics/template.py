@@ -1,4 +1,4 @@
-"""Particles that look as in a given picture: moved, turned and resized."""
+"""Particles drawn from a template image: moved, rotated and resized."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
+from livetrack.optics.drawing import Doubles, Photons, as_doubles, clip_to_image
 
 __all__ = ["FINE", "Template", "add_templates", "make_template"]
-
-Doubles = npt.NDArray[np.float64]
 
 FINE = 4
 """Samples along each side of a pixel."""
 
-_BORDER = 0.125  # of the shorter side: what is taken for background, and where the particle is brought to zero
-_LEAST = 5.0  # standard deviations of the border that the particle must stand out
-_CORE = 0.1  # of the extreme: what is fainter does not count for the centre
+_BORDER = 0.125  # fraction of the shorter side that is background, and over which the particle fades to zero
+_MIN_SIGNAL = 5.0  # of the particle, in standard deviations of the border
+_CORE = 0.1  # fraction of the peak: fainter samples do not count towards the centre
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Template:
-    """A picture without its background and noise, in `FINE` samples a pixel.
+    """A template image without background and noise, at `FINE` samples per pixel.
 
-    `fine` (H, W) has its extreme at 1; `x`, `y` is the particle's centre in it, in samples; `sign` is -1 where the
-    particle was darker than its background.
+    `fine` (H, W) is scaled to a peak of 1; `x`, `y` is the particle's centre in samples; `sign` is -1 if the particle
+    was darker than its background.
     """
 
     fine: Doubles
@@ -38,28 +37,28 @@ class Template:
 
 
 def make_template(picture: npt.NDArray[Any], centre: Literal["light", "picture"] = "light") -> Template:
-    """Prepare a picture of one particle.
+    """Prepare an image of one particle.
 
-    The background is a plane through the border, an eighth of the shorter side wide, where the particle is brought
-    smoothly to zero. Noise is taken out by Wiener's filter: each spatial frequency is weakened by the share of the
-    noise, known from the border, in the power at that wavelength. Samples between pixels come from the Fourier series,
-    which is exact for a picture that the optics have blurred over its pixels.
+    The background is a plane fitted to the border, which is an eighth of the shorter side wide; over the border the
+    particle fades smoothly to zero. A Wiener filter removes noise: each spatial frequency is reduced by the fraction of
+    its power that is noise, as measured in the border. Samples between pixels come from the Fourier series, which is
+    exact for an image that the optics blur over several pixels.
 
-    The noise of a single picture can be told from the particle only so far. What is left is drawn at every particle, as
-    if it were part of it; an average of several aligned pictures has less of it.
+    The filter cannot remove all noise from a single image. The rest is drawn with every particle as if it were part of
+    it; an average of several aligned images has less.
 
     Parameters
     ----------
     picture
-        (H, W) grey levels; the particle must not reach its border.
+        (H, W) grey levels; the particle must not reach the border.
     centre
-        What the position of such a particle means. "light": the centroid of what differs from the background by more
-        than a tenth of the extreme and than the noise; "picture": the middle of the picture.
+        The point that a position refers to. "light": the centroid of the samples above the noise and a tenth of the
+        peak; "picture": the centre of the image.
 
     Raises
     ------
     ValueError
-        No particle stands out from the border; the text says so in one line.
+        No particle stands out from the border.
     """
     grey = np.asarray(picture, np.float64)
     height, width = grey.shape
@@ -68,10 +67,10 @@ def make_template(picture: npt.NDArray[Any], centre: Literal["light", "picture"]
     outside[border:-border, border:-border] = False
     signal = grey - _plane(grey, outside)
     noise = 1.4826 * float(np.median(np.abs(signal[outside])))
-    if np.abs(signal).max() <= _LEAST * noise or not np.abs(signal[~outside]).max() > 0:
-        raise ValueError("no particle stands out from the picture's border; leave some background about it")
+    if np.abs(signal).max() <= _MIN_SIGNAL * noise or not np.abs(signal[~outside]).max() > 0:
+        raise ValueError("no particle stands out from the border of the image; leave some background around it")
     signal *= _taper(height, border)[:, None] * _taper(width, border)
-    fine = _interpolated(_without_noise(signal, noise))
+    fine = _interpolate(_denoise(signal, noise))
     extreme = fine.flat[np.abs(fine).argmax()]
     fine /= extreme
     if centre == "picture":
@@ -84,15 +83,9 @@ def make_template(picture: npt.NDArray[Any], centre: Literal["light", "picture"]
 
 
 def add_templates(
-    image: npt.NDArray[np.float32],
-    x: Doubles,
-    y: Doubles,
-    template: Template,
-    scale: Doubles,
-    angle: Doubles,
-    amplitude: Doubles,
+    image: Photons, x: Doubles, y: Doubles, template: Template, scale: Doubles, angle: Doubles, amplitude: Doubles
 ) -> None:
-    """Add particles that look like `template` to `image` in place.
+    """Add copies of `template` to `image` in place.
 
     Values between samples come from cubic convolution (Keys, IEEE Trans. Acoustics 29, 1153 (1981)).
 
@@ -103,39 +96,39 @@ def add_templates(
     x, y
         (N,) centres, px; they may lie outside the image.
     template
-        Of `make_template`.
+        As `make_template` returns it.
     scale
-        (N,) size over that in the picture, > 0.
+        (N,) size relative to the template image, > 0.
     angle
-        (N,) by how much it is turned, rad from x towards y.
+        (N,) rotation, rad from x towards y.
     amplitude
-        (N,) height of the extreme over the background, photoelectrons; negative for dark particles, whatever the
-        template's own sign.
+        (N,) peak intensity over the background, photoelectrons; negative for dark particles, whatever the template's
+        sign.
     """
-    x, y, scale, angle, amplitude = (np.ascontiguousarray(part, np.float64) for part in (x, y, scale, angle, amplitude))
+    x, y, scale, angle, amplitude = as_doubles(x, y, scale, angle, amplitude)
     _add_templates(image, x, y, template.fine, template.x, template.y, scale, angle, amplitude)
 
 
 def _plane(grey: Doubles, outside: npt.NDArray[np.bool_]) -> Doubles:
-    """Return the plane through the border (H, W), fitted again without what is far from the first one."""
+    """Return (H, W) plane through the border, refitted without outliers."""
     rows, columns = np.indices(grey.shape)
     terms = np.stack([np.ones(grey.shape), rows, columns], axis=-1)
     plane = np.full(grey.shape, np.median(grey[outside]))
     for _ in range(3):
         error = np.abs(grey - plane)
-        near = outside & (error <= 3 * 1.4826 * np.median(error[outside]))
-        plane = terms @ np.linalg.lstsq(terms[near], grey[near], rcond=None)[0]
+        inliers = outside & (error <= 3 * 1.4826 * np.median(error[outside]))
+        plane = terms @ np.linalg.lstsq(terms[inliers], grey[inliers], rcond=None)[0]
     return plane
 
 
 def _taper(length: int, border: int) -> Doubles:
-    """Return (length,): 0 at both ends, rising as a cosine to 1 at `border` from them."""
+    """Return (length,) window: 0 at both ends, rising as a cosine to 1 at `border` pixels from them."""
     from_end = np.minimum(np.arange(length), np.arange(length)[::-1])
     return 0.5 - 0.5 * np.cos(math.pi * np.minimum(from_end / border, 1))
 
 
-def _without_noise(signal: Doubles, noise: float) -> Doubles:
-    """Return `signal` after Wiener's filter, its power averaged over all directions."""
+def _denoise(signal: Doubles, noise: float) -> Doubles:
+    """Return `signal` after a Wiener filter whose power spectrum is averaged over all directions."""
     spectrum = np.fft.fft2(signal)
     frequency = np.hypot(np.fft.fftfreq(signal.shape[0])[:, None], np.fft.fftfreq(signal.shape[1]))
     ring = np.rint(frequency * max(signal.shape)).astype(int).ravel()
@@ -144,12 +137,12 @@ def _without_noise(signal: Doubles, noise: float) -> Doubles:
     return np.real(np.fft.ifft2(spectrum * passed[ring].reshape(signal.shape)))
 
 
-def _interpolated(signal: Doubles) -> Doubles:
-    """Return the Fourier series through `signal` at `FINE` samples a pixel, the first ones at the first pixel."""
+def _interpolate(signal: Doubles) -> Doubles:
+    """Return the Fourier series through `signal` at `FINE` samples per pixel, starting at the first pixel's centre."""
     for axis in (0, 1):
         length = signal.shape[axis]
         spectrum = np.fft.rfft(signal, axis=axis)
-        if length % 2 == 0:  # the highest frequency stands for both its signs
+        if length % 2 == 0:  # the highest frequency stands for both signs
             spectrum[(slice(None),) * axis + (-1,)] *= 0.5
         signal = FINE * np.fft.irfft(spectrum, FINE * length, axis=axis)
     return signal
@@ -167,8 +160,10 @@ def _add_templates(
         per_px = FINE / scale[n]
         reach_x = (far_x * abs(along) + far_y * abs(across)) / per_px
         reach_y = (far_x * abs(across) + far_y * abs(along)) / per_px
-        for i in range(max(0, math.ceil(y[n] - reach_y)), min(height, math.floor(y[n] + reach_y) + 1)):
-            for j in range(max(0, math.ceil(x[n] - reach_x)), min(width, math.floor(x[n] + reach_x) + 1)):
+        top, bottom = clip_to_image(y[n], reach_y, height)
+        left, right = clip_to_image(x[n], reach_x, width)
+        for i in range(top, bottom):
+            for j in range(left, right):
                 u = middle_x + per_px * ((j - x[n]) * along + (i - y[n]) * across)
                 v = middle_y + per_px * ((i - y[n]) * along - (j - x[n]) * across)
                 column, row = math.floor(u), math.floor(v)
@@ -184,7 +179,7 @@ def _add_templates(
 
 @njit
 def _weight(distance: float) -> float:
-    """Return the cubic kernel at a distance of less than 2 samples."""
+    """Return the cubic convolution kernel at a distance below 2 samples."""
     d = abs(distance)
     if d < 1:
         return (1.5 * d - 2.5) * d * d + 1
