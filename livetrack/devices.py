@@ -1,7 +1,8 @@
-"""What a camera can be told while it runs: the optional part of a driver's side of the seam.
+"""Controls of a camera driver, all optional: properties, a region of interest, and actuators.
 
-`Adjustable` is a camera with properties and a region of interest, `Actuated` one that comes with things that move:
-a stage, a galvo, a trap. A driver that is neither lacks these methods, and commands for them are refused.
+A driver offers a control by having the methods of its protocol: `HasProperties` (exposure and other settings that can
+change while the camera runs), `HasRoi`, `Actuated` (a stage, a galvo, a trap). Commands that need a control that the
+driver lacks are rejected.
 """
 
 from __future__ import annotations
@@ -14,27 +15,38 @@ from msgspec import Struct
 from livetrack.camera import Geometry
 from livetrack.errors import UsageError
 
-__all__ = ["EXPOSURE", "Actuated", "Actuator", "ActuatorCalibration", "Adjustable", "Property", "Value"]
+__all__ = [
+    "EXPOSURE",
+    "Actuated",
+    "Actuator",
+    "ActuatorCalibration",
+    "Adjustable",
+    "HasProperties",
+    "HasRoi",
+    "Property",
+    "Value",
+]
 
 Value: TypeAlias = bool | int | float | str
-"""Of a property."""
+"""Value of a property."""
 
 EXPOSURE = "exposure_ms"
-"""The property that every camera with an exposure declares under this name, in ms."""
+"""Name of the exposure among the properties of every camera that has one; its unit is ms."""
 
 
 class Property(Struct, frozen=True, kw_only=True):
-    """Something of a camera that has a value, and what it may be set to."""
+    """A property of a camera: its value, and the values that it accepts."""
 
     name: str
     value: Value
-    """In force."""
+    """Current value."""
     unit: str = ""
     low: float | None = None
-    """Least value; None where there is no bound, or none is known."""
+    """Minimum; None if there is no bound or none is known."""
     high: float | None = None
+    """Maximum, likewise."""
     choices: tuple[Value, ...] = ()
-    """All values that it takes; empty where it takes any within the bounds."""
+    """All accepted values; empty if any value within the bounds is accepted."""
     read_only: bool = False
 
 
@@ -42,42 +54,43 @@ Matrix: TypeAlias = tuple[tuple[float, float], tuple[float, float]]
 
 
 class ActuatorCalibration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the picture answers an actuator of two axes: what `livetrack calibrate` measures."""
+    """How particles move in the image when an actuator of two axes moves: measured by `livetrack calibrate`."""
 
     actuator: str
     unit: str
-    """Of the actuator's positions."""
+    """Unit of the actuator's positions."""
     camera: str
-    """The camera driver it was measured with."""
+    """Camera driver used for the measurement."""
     matrix: Matrix
-    """Motion of the particles, px, for a move by 1 along each axis: first row x, second row y."""
+    """Motion of the particles, px, per unit of motion along each axis: first row x, second row y."""
     matrix_std: Matrix
     """Standard uncertainty of each element."""
     delay_frames: float
-    """From the answer to a frame until a frame shows it; 0: the next one does, in full."""
+    """Frames between a command sent after a frame and the first frame that shows its full effect; 0: the next one."""
     delay_std_frames: float
     interval_s: float
-    """From frame to frame, as it was then."""
+    """Time between frames during the measurement."""
     binning: int
-    """Of the picture, and its pixel size: with others the matrix is not valid."""
+    """Binning during the measurement; with another one the matrix is not valid. The same holds for the pixel size."""
     pixel_size_um: float | None
     made: str
     """Date and time, ISO 8601."""
 
     def move(self, dx_px: float, dy_px: float) -> tuple[float, float]:
-        """Return by how much to move the actuator so that the particles move by so many px."""
+        """Return the actuator's step that moves the particles by (`dx_px`, `dy_px`)."""
         (a, b), (c, d) = self.matrix
         determinant = a * d - b * c
         return (d * dx_px - b * dy_px) / determinant, (a * dy_px - c * dx_px) / determinant
 
     def check(self, camera: str, geometry: Geometry) -> None:
-        """Refuse to be used with another camera, binning or pixel size. Raises `UsageError`."""
+        """Raise `UsageError` if the camera, its binning or its pixel size differ from those of the measurement."""
         now = (camera, geometry.binning, geometry.pixel_size_um)
         then = (self.camera, self.binning, self.pixel_size_um)
         if now != then:
             raise UsageError(
-                f"the calibration of {self.actuator!r} is of camera {then[0]}, binning {then[1]}, {_size(then[2])}; "
-                f"now they are {now[0]}, {now[1]}, {_size(now[2])}: calibrate again (`livetrack calibrate`)"
+                f"the calibration of {self.actuator!r} was made with camera {then[0]}, binning {then[1]}, "
+                f"{_size(then[2])}; now they are {now[0]}, {now[1]}, {_size(now[2])}: calibrate again "
+                "(`livetrack calibrate`)"
             )
 
 
@@ -86,59 +99,72 @@ def _size(pixel_size_um: float | None) -> str:
 
 
 @runtime_checkable
-class Adjustable(Protocol):
-    """A camera whose settings can be changed while it runs.
+class HasProperties(Protocol):
+    """A camera with properties that can be changed while it runs.
 
-    The methods are called one at a time, from a thread of their own, while another takes the pictures. What they
-    set holds until it is set anew, also when the camera is closed and opened again. Each raises `CameraError`, and
-    changes nothing, for what the camera does not have or take.
+    The methods are called one at a time, from another thread than the one that reads the images. A value that was set
+    holds until it is set again, also when the camera is closed and opened again. A method that raises `CameraError`,
+    for a property that does not exist or a value that is not accepted, changes nothing.
     """
 
     @property
     def settings(self) -> Any:
-        """`[camera.NAME]` as it is in force, an instance of the driver's `Settings`."""
+        """The current `[camera.NAME]`, an instance of the driver's `Settings`."""
 
     def properties(self) -> list[Property]:
-        """Return what can be set or read, with the values in force; the exposure among them is called `EXPOSURE`."""
+        """Return all properties with their current values; the exposure is called `EXPOSURE`."""
 
     def set_property(self, name: str, value: Value) -> Property:
-        """Set a property, and return it as it is in force: a camera may round to its own steps."""
+        """Set a property and return it with its new value, which the camera may have rounded."""
+
+
+@runtime_checkable
+class HasRoi(Protocol):
+    """A camera with a region of interest; threads and errors as in `HasProperties`.
+
+    `livetrack.software_roi.SoftwareRoi` implements it for cameras that have no ROI of their own.
+    """
 
     def set_roi(self, x: int, y: int, width: int, height: int) -> Geometry:
-        """Deliver this part of the whole image only, px as delivered (binned), and return what is in force.
+        """Deliver this rectangle only, px of the full frame (binned); return the new geometry.
 
-        The first picture of the new geometry carries it.
+        The camera may round the rectangle to its own steps. The first picture of the new geometry carries it.
         """
 
     def clear_roi(self) -> Geometry:
-        """Deliver the whole image again, and return the geometry in force."""
+        """Deliver full frames again; return the new geometry."""
+
+
+@runtime_checkable
+class Adjustable(HasProperties, HasRoi, Protocol):
+    """A camera with properties and a region of interest."""
 
 
 class Actuator(Protocol):
-    """Something that can be moved along its axes: a stage, a galvo, a trap.
+    """A device that moves along its axes: a stage, a galvo, a trap.
 
-    Called one at a time, from a thread of its own. Each method raises `CameraError` for what cannot be done.
+    The methods are called one at a time, from a thread of their own. Each raises `CameraError` if the device refuses.
     """
 
     @property
     def axes(self) -> Sequence[str]:
-        """Names of its axes, in order, as `("x", "y")`."""
+        """Names of the axes, in order, such as `("x", "y")`."""
 
     @property
     def unit(self) -> str:
-        """Of positions, as "um"."""
+        """Unit of the positions, such as "um"."""
 
     def position(self) -> tuple[float, ...]:
-        """Return where it is, one number for each axis."""
+        """Return the current position, one number per axis."""
 
     def move_to(self, position: Sequence[float]) -> None:
-        """Begin to move there; return once the device has the order."""
+        """Start to move to `position`; return once the device has accepted the command."""
 
     def move_by(self, step: Sequence[float]) -> None:
-        """Begin to move by `step` from where it was last told to be."""
+        """Start to move by `step` from the last commanded position."""
 
     def wait(self) -> None:
-        """Return when it has arrived."""
+        """Return when the motion is complete."""
 
 
 @runtime_checkable

@@ -1,4 +1,20 @@
-"""A region of interest for cameras that have none of their own."""
+"""A region of interest for cameras that have none of their own.
+
+A driver keeps one `SoftwareRoi`, opens it with the full frame, and crops every image::
+
+    class MyCamera:
+        def __init__(self, settings):
+            self._roi = SoftwareRoi()
+            self.set_roi, self.clear_roi = self._roi.set, self._roi.clear
+
+        def open(self):
+            return self._roi.open(Geometry(width=640, height=480))
+
+        def pictures(self):
+            for image in ...:
+                pixels, geometry = self._roi.crop(image)
+                yield Picture(pixels, geometry=geometry)
+"""
 
 from __future__ import annotations
 
@@ -13,45 +29,70 @@ from livetrack.errors import CameraError
 
 __all__ = ["SoftwareRoi"]
 
-_LEAST = 16  # px: what a localizer takes
+_MIN_SIDE_PX = 16  # smaller images are rejected by the localizers
 
 
 class SoftwareRoi:
-    """Cuts a part out of each whole picture; one thread may change it while another cuts.
+    """Crops full frames to a region of interest. One thread may change the ROI while another crops.
 
-    `geometry` is that of the pictures that `cut` returns from now on.
+    The ROI remains when the camera is closed and opened again with the same full frame.
     """
 
-    def __init__(self, whole: Geometry) -> None:
-        self._whole = whole
-        self._told = self.geometry = whole
+    def __init__(self) -> None:
+        self._full: Geometry | None = None
+        self._current: Geometry | None = None
+        self._delivered: Geometry | None = None  # of the last image cropped
+
+    def open(self, full: Geometry) -> Geometry:
+        """Set the geometry of the full frame and return that of the first image; call it from `Camera.open`."""
+        if self._current is None or full != self._full:
+            self._full = self._current = full
+        self._delivered = self._current
+        return self._current
 
     def set(self, x: int, y: int, width: int, height: int) -> Geometry:
-        """Take this part from now on, px; return the geometry. Raises `CameraError` where it is not within."""
-        whole = self._whole
-        if min(x, y) < 0 or min(width, height) < _LEAST or x + width > whole.width or y + height > whole.height:
+        """Crop to this rectangle from the next image on, px of the full frame; return the new geometry.
+
+        Raises
+        ------
+        CameraError
+            The rectangle is smaller than 16 x 16 px or exceeds the full frame, or the camera is not open.
+        """
+        full = self._opened()
+        if min(x, y) < 0 or min(width, height) < _MIN_SIDE_PX or x + width > full.width or y + height > full.height:
             raise CameraError(
-                f"roi cannot be x {x}, y {y}, width {width}, height {height}: the picture has {whole.width} x "
-                f"{whole.height} px, and {_LEAST} x {_LEAST} is the least"
+                f"roi cannot be x {x}, y {y}, width {width}, height {height}: the full frame has {full.width} x "
+                f"{full.height} px, and the minimum is {_MIN_SIDE_PX} x {_MIN_SIDE_PX} px"
             )
-        self.geometry = replace(whole, width=width, height=height, x_origin=x, y_origin=y)
-        return self.geometry
+        self._current = replace(
+            full,
+            width=width,
+            height=height,
+            x_origin=full.x_origin + x * full.binning,
+            y_origin=full.y_origin + y * full.binning,
+        )
+        return self._current
 
     def clear(self) -> Geometry:
-        """Take the whole picture from now on."""
-        self.geometry = self._whole
-        return self.geometry
+        """Deliver full frames from the next image on; return their geometry."""
+        self._current = self._opened()
+        return self._current
 
-    def cut(self, pixels: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Geometry | None]:
-        """Return the part of `pixels`, and its geometry where that has changed since the last time."""
-        geometry = self.geometry
-        news, self._told = (None if geometry == self._told else geometry), geometry
-        if geometry == self._whole:
-            return pixels, news
-        x, y = geometry.x_origin, geometry.y_origin
-        return np.ascontiguousarray(pixels[y : y + geometry.height, x : x + geometry.width]), news
+    def crop(self, image: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Geometry | None]:
+        """Return the ROI of the full frame `image` (H, W), and its geometry if that changed since the last call.
 
-    def open(self) -> Geometry:
-        """Return the geometry at the start of the pictures, which need not carry it again."""
-        self._told = self.geometry
-        return self._told
+        The result is a contiguous copy, or `image` itself while no ROI is set.
+        """
+        full, current = self._opened(), self._current
+        assert current is not None  # set by `open`
+        changed, self._delivered = (None if current == self._delivered else current), current
+        if current == full:
+            return image, changed
+        x = (current.x_origin - full.x_origin) // full.binning
+        y = (current.y_origin - full.y_origin) // full.binning
+        return np.ascontiguousarray(image[y : y + current.height, x : x + current.width]), changed
+
+    def _opened(self) -> Geometry:
+        if self._full is None:
+            raise CameraError("the camera is not open")
+        return self._full

@@ -320,7 +320,7 @@ def test_a_region_of_interest_is_a_new_geometry(session: Session) -> None:
     update = next_update(session, lambda update: update.width == 64)
     assert (update.height, update.x_origin, update.y_origin) == (48, 32, 16)
     assert update.geometry == geometry + 1
-    with pytest.raises(CommandError, match="the picture has 128 x 96 px"):
+    with pytest.raises(CommandError, match="the full frame has 128 x 96 px"):
         session.remote.set_roi(100, 0, 64, 48)
     assert session.remote.hello().geometry == wanted
     assert session.remote.clear_roi() == Geometry(128, 96, pixel_size_um=0.1)
@@ -488,8 +488,10 @@ def test_a_driver_that_takes_no_commands_says_so() -> None:
     with running(*SMALL, camera=Untold) as session:  # type: ignore[arg-type]
         assert session.remote.properties() == []
         assert session.remote.actuators() == []
-        with pytest.raises(CommandError, match="'simulated' cannot be told anything while it runs"):
+        with pytest.raises(CommandError, match="'simulated' has no properties that can be set"):
             session.remote.set_exposure(1)
+        with pytest.raises(CommandError, match="'simulated' has no region of interest"):
+            session.remote.clear_roi()
         with pytest.raises(CommandError, match="driver 'simulated' has none"):
             session.remote.move_stage(1, 1)
 

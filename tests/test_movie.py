@@ -433,7 +433,7 @@ def test_pace_and_region_of_interest_change_while_a_movie_plays(tmp_path: Path) 
     for name, value, why in (("pace_fps", -1, "above 0"), ("exposure_ms", 5, "a movie has only 'pace_fps'")):
         with pytest.raises(CameraError, match=why):
             camera.set_property(name, value)
-    with pytest.raises(CameraError, match="16 x 16 is the least"):
+    with pytest.raises(CameraError, match="the minimum is 16 x 16 px"):
         camera.set_roi(0, 0, 8, 8)
     assert camera.clear_roi() == Geometry(64, 40)
 

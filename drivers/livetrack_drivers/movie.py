@@ -52,7 +52,7 @@ class MovieCamera:
     def __init__(self, settings: MovieSettings | None = None) -> None:
         self._settings = settings or MovieSettings()
         self._movie: Movie | None = None
-        self._roi: SoftwareRoi | None = None
+        self._roi = SoftwareRoi()
         self._pace_fps = 0.0
         self.waits = not self._settings.paced
 
@@ -87,10 +87,8 @@ class MovieCamera:
                 )
         self._movie = movie
         height, width = movie.shape
-        if self._roi is None:
-            self._roi = SoftwareRoi(Geometry(width, height, pixel_size_um=movie.pixel_size_um))
         self._pace_fps = self._pace_fps or self._settings.fps or movie.fps or 1.0
-        return self._roi.open()
+        return self._roi.open(Geometry(width, height, pixel_size_um=movie.pixel_size_um))
 
     def pictures(self) -> Iterator[Picture | None]:
         """Yield the frames in order, and None while the next is not yet due; return at the end.
@@ -100,7 +98,7 @@ class MovieCamera:
         CameraLostError
             The camera is not open.
         """
-        if self._movie is None or self._roi is None:
+        if self._movie is None:
             raise CameraLostError("the movie is not open")
         fps = self._settings.fps or self._movie.fps or 1.0
         pace_fps, start_s, first = self._pace_fps, time.perf_counter(), 0
@@ -115,7 +113,7 @@ class MovieCamera:
                 time.sleep(min(left_s, _PATIENCE_S))
                 if left_s > _PATIENCE_S:
                     yield None
-            part, geometry = self._roi.cut(pixels)
+            part, geometry = self._roi.crop(pixels)
             yield Picture(part, number, t_s=number / fps, geometry=geometry)
 
     @property
@@ -142,16 +140,11 @@ class MovieCamera:
 
     def set_roi(self, x: int, y: int, width: int, height: int) -> Geometry:
         """Deliver a part of each picture, px."""
-        return self._opened_roi().set(x, y, width, height)
+        return self._roi.set(x, y, width, height)
 
     def clear_roi(self) -> Geometry:
         """Deliver whole pictures."""
-        return self._opened_roi().clear()
+        return self._roi.clear()
 
     def close(self) -> None:
         """Nothing is held open between pictures; `problem` stays readable."""
-
-    def _opened_roi(self) -> SoftwareRoi:
-        if self._roi is None:
-            raise CameraError("the movie is not open")
-        return self._roi

@@ -41,8 +41,7 @@ class SimulatedCamera:
 
     def __init__(self, settings: SimulatedSettings | None = None) -> None:
         self._settings = settings or SimulatedSettings()
-        whole = Geometry(self._settings.width, self._settings.height, pixel_size_um=self._settings.pixel_size_um)
-        self._roi = SoftwareRoi(whole)
+        self._roi = SoftwareRoi()
         self._actuators = simulated_actuators(
             shift=lambda dx, dy: self._move(lambda microscope: microscope.shift(dx, dy)),
             trap=lambda x, y: self._move(lambda microscope: microscope.trap(x, y)),
@@ -68,7 +67,7 @@ class SimulatedCamera:
         _check(settings)
         self._film = self._film or _film(settings)
         self._open = True
-        return self._roi.open()
+        return self._roi.open(Geometry(settings.width, settings.height, pixel_size_um=settings.pixel_size_um))
 
     def pictures(self) -> Iterator[Picture | None]:
         """Yield picture after picture for ever, and None while waiting for the clock.
@@ -92,7 +91,7 @@ class SimulatedCamera:
                     clock.exposure_ms = self._settings.exposure_ms
                 self._next = number + 1
                 yield from clock.wait(number)
-                pixels, geometry = self._roi.cut(pixels)
+                pixels, geometry = self._roi.crop(pixels)
                 yield clock.stamp(pixels, number)._replace(geometry=geometry)
             number = clock.following(number)
         yield from clock.wait(number)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import structs
 
 from livetrack.camera import Geometry
-from livetrack.devices import EXPOSURE, Actuated, Actuator, Adjustable, Property
+from livetrack.devices import EXPOSURE, Actuated, Actuator, HasProperties, HasRoi, Property, Value
 from livetrack.errors import CommandError
 from livetrack.session.acquisition import CameraState
 from livetrack.wire import commands as ask
@@ -46,28 +46,29 @@ def stop(engine: Engine, _: ask.Stop) -> str:
 def properties(engine: Engine, _: ask.Properties) -> list[Property]:
     """Say what the camera can be told; nothing where it takes no commands."""
     camera = engine.camera
-    return camera.properties() if isinstance(camera, Adjustable) else []
+    return camera.properties() if isinstance(camera, HasProperties) else []
 
 
 def set_property(engine: Engine, request: ask.SetProperty) -> Property:
     """Set a property of the camera."""
-    return _adjust(engine, lambda camera: camera.set_property(request.name, request.value))
+    return _set_property(engine, request.name, request.value)
 
 
 def set_exposure(engine: Engine, request: ask.SetExposure) -> Property:
     """Set the exposure."""
-    return _adjust(engine, lambda camera: camera.set_property(EXPOSURE, request.exposure_ms))
+    return _set_property(engine, EXPOSURE, request.exposure_ms)
 
 
 def set_roi(engine: Engine, request: ask.SetRoi) -> Geometry:
     """Set the region of interest."""
     x, y, width, height = request.x, request.y, request.width, request.height
-    return _adjust(engine, lambda camera: camera.set_roi(x, y, width, height))
+    camera = _with_roi(engine)
+    return _change(engine, lambda: camera.set_roi(x, y, width, height))
 
 
 def clear_roi(engine: Engine, _: ask.ClearRoi) -> Geometry:
     """Read the whole image."""
-    return _adjust(engine, lambda camera: camera.clear_roi())
+    return _change(engine, _with_roi(engine).clear_roi)
 
 
 def actuators(engine: Engine, _: ask.Actuators) -> list[ask.ActuatorState]:
@@ -135,20 +136,34 @@ def _actuator(engine: Engine, name: str) -> Actuator:
     return known[name]
 
 
-def _adjust(engine: Engine, change: Callable[[Adjustable], T]) -> T:
-    """Change something of the camera, and keep `engine.config` what is in force."""
+def _set_property(engine: Engine, name: str, value: Value) -> Property:
     camera = engine.camera
-    if not isinstance(camera, Adjustable):
-        raise CommandError(f"the camera driver {_driver(engine)} cannot be told anything while it runs")
+    if not isinstance(camera, HasProperties):
+        raise CommandError(f"the camera driver {_driver(engine)} has no properties that can be set")
+    return _change(engine, lambda: camera.set_property(name, value))
+
+
+def _with_roi(engine: Engine) -> HasRoi:
+    camera = engine.camera
+    if not isinstance(camera, HasRoi):
+        raise CommandError(f"the camera driver {_driver(engine)} has no region of interest")
+    return camera
+
+
+def _change(engine: Engine, change: Callable[[], T]) -> T:
+    """Change a setting of the camera, and update `engine.config` accordingly."""
     if engine.acquisition.state is CameraState.IDLE:
         raise CommandError("the camera is stopped: start it first")
-    result = change(camera)
-    engine.queue.run_in_loop(lambda: _update_driver_settings(engine, camera))
+    result = change()
+    camera = engine.camera
+    if isinstance(camera, HasProperties):
+        settings = camera.settings
+        engine.queue.run_in_loop(lambda: _update_driver_settings(engine, settings))
     return result
 
 
-def _update_driver_settings(engine: Engine, camera: Adjustable) -> None:
-    engine.config = structs.replace(engine.config, driver_settings=camera.settings)
+def _update_driver_settings(engine: Engine, settings: Any) -> None:
+    engine.config = structs.replace(engine.config, driver_settings=settings)
 
 
 def _driver(engine: Engine) -> str:
