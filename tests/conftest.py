@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import processes
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+processes.guard()
 
 
 @pytest.fixture

@@ -22,16 +22,16 @@ _PATIENCE_S = 3.0
 class WindowProcess:
     """`livetrack view` on the engine at `address`; nothing that happens to it touches the engine.
 
-    It does not hear the terminal's Ctrl-C, which Qt does not survive while it is being loaded: leaving the `with`
-    block ends it, whatever the block is left by.
+    The terminal's Ctrl-C does not reach it, which Qt would not survive while it loads. It ends when the `with` block is
+    left, and when this process dies: its standard input is a pipe from here, at whose end the window closes.
     """
 
     def __init__(self, address: str, view: ViewSettings, console: Console) -> None:
         self._address = address
         self._console = console
         settings = ["--set=" + assignment(f"view.{key}", value) for key, value in structs.asdict(view).items()]
-        command = [sys.executable, "-m", "livetrack", "view", address, "--no-config", *settings]
-        self._process = subprocess.Popen(command, **_apart())
+        command = [sys.executable, "-m", "livetrack", "view", address, "--no-config", "--close-on-eof", *settings]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, **_apart())
         self._open = True
 
     def on_status(self, _: Status) -> None:
@@ -46,6 +46,8 @@ class WindowProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         self._process.terminate()
         try:
             self._process.wait(_PATIENCE_S)

@@ -111,10 +111,10 @@ def _window(address: str) -> Iterator[None]:
         environment = os.environ | {"XDG_CONFIG_HOME": home}
         if display_problem():
             environment["QT_QPA_PLATFORM"] = "offscreen"
-        command = [sys.executable, "-m", "livetrack", "view", address, "--no-config"]
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        command = [sys.executable, "-m", "livetrack", "view", address, "--no-config", "--close-on-eof"]
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
             yield
         finally:
             process.kill()
-            process.wait()
+            process.communicate()
