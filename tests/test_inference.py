@@ -21,7 +21,7 @@ def test_bound_memory_gives_the_maps_of_a_plain_run_whatever_the_threads(threads
     inference, plain = Inference(path, "cpu", threads, spinning=spinning), Inference(path, "cpu", 1).session
     rng = np.random.default_rng(0)
     for count, height, width in SHAPES:
-        batch = inference.input(count, height, width)
+        batch = inference.input_buffer(count, height, width)
         batch[:] = rng.standard_normal(batch.shape)
         (expected,) = plain.run(None, {"image": batch})
         np.testing.assert_array_equal(inference.run(batch), expected)
@@ -29,19 +29,22 @@ def test_bound_memory_gives_the_maps_of_a_plain_run_whatever_the_threads(threads
 
 def test_memory_is_kept_until_more_is_needed() -> None:
     inference = Inference(find_model("spot"), "cpu", 1)
-    first = inference.input(4, 32, 32)
-    assert np.shares_memory(first, inference.input(2, 32, 32))
-    larger = inference.input(5, 32, 32)
+    first = inference.input_buffer(4, 32, 32)
+    assert np.shares_memory(first, inference.input_buffer(2, 32, 32))
+    larger = inference.input_buffer(5, 32, 32)
     assert not np.shares_memory(first, larger)
-    assert np.shares_memory(larger, inference.input(8, 32, 32))
+    assert np.shares_memory(larger, inference.input_buffer(8, 32, 32))
 
 
-def test_the_quickest_is_kept_and_a_later_one_only_if_it_is_clearly_quicker() -> None:
-    some = [Inference(find_model("spot"), "cpu", threads) for threads in (1, 2, 3)]
+def test_the_fastest_is_kept_and_a_later_one_only_if_it_is_clearly_faster() -> None:
+    candidates = [Inference(find_model("spot"), "cpu", threads) for threads in (1, 2, 3)]
     for pauses, best in (([20, 5, 20], 1), ([5, 20, 20], 0), ([20, 20, 5], 2)):
-        pause_s = dict(zip(map(id, some), pauses, strict=True))
-        assert fastest(some, lambda each, pause_s=pause_s: time.sleep(pause_s[id(each)] * 1e-3)) is some[best]
-    assert fastest(some, lambda each: time.sleep(0.005)) is some[0]
+        pause_s = dict(zip(map(id, candidates), pauses, strict=True))
+        assert (
+            fastest(candidates, lambda candidate, pause_s=pause_s: time.sleep(pause_s[id(candidate)] * 1e-3))
+            is candidates[best]
+        )
+    assert fastest(candidates, lambda candidate: time.sleep(0.005)) is candidates[0]
 
 
 def test_the_choice_of_threads_changes_no_row() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from livetrack.localize.refine.point_symmetry import fit_point_symmetry
+from livetrack.localize.refine.point_symmetry import PointSymmetryRefiner
 from livetrack.optics.rod import add_rods
 from livetrack.particles import Flag, Rows, empty_rows
 
 SIDE = 64
 NOISE = 10.0
+REFINER = PointSymmetryRefiner(21.0)
 UNSURE = 50.0  # px: a network that leaves all to the fit
 
 
@@ -51,7 +52,7 @@ def test_rods_are_placed_near_the_bound(width: float, elongation: float, snr: fl
         angle = rng.uniform(0, np.pi)
         image = 1000 + slope + NOISE * (snr * rod(x, y, width, elongation, angle) + rng.standard_normal((SIDE, SIDE)))
         rows = start(x + rng.normal(0, 0.2), y + rng.normal(0, 0.2), UNSURE)
-        fit_point_symmetry(image.astype(np.float32), NOISE, rows, 21.0)
+        REFINER.refine(image.astype(np.float32), NOISE, rows)
         error = np.array([rows["x"][0] - x, rows["y"][0] - y])
         relative.append(error * snr / bound(x, y, width, elongation, angle))
         stated.append(error / (rows["x_std"][0], rows["y_std"][0]))
@@ -68,7 +69,7 @@ def test_uncertainty_is_right_where_particles_have_more_noise_than_the_backgroun
         x, y = SIDE / 2 + rng.uniform(-0.5, 0.5, 2)
         rows = start(x + rng.normal(0, 0.2), y + rng.normal(0, 0.2), UNSURE)
         image = rng.poisson(20 + 180 * rod(x, y, 4, 2.5, rng.uniform(0, np.pi))).astype(np.float32)
-        fit_point_symmetry(image, np.sqrt(20), rows, 21.0)
+        REFINER.refine(image, np.sqrt(20), rows)
         stated += [(rows["x"][0] - x) / rows["x_std"][0], (rows["y"][0] - y) / rows["y_std"][0]]
     assert 1.4826 * np.median(np.abs(stated)) == pytest.approx(1, abs=0.2)
 
@@ -80,7 +81,7 @@ def test_positions_are_not_drawn_to_the_pixels() -> None:
     for place in places:
         image = 1000 + NOISE * (6 * rod(32 + place, 32, 4, 2, 0.0) + rng.standard_normal((SIDE, SIDE)))
         rows = start(32 + place, 32, UNSURE)
-        fit_point_symmetry(image.astype(np.float32), NOISE, rows, 21.0)
+        REFINER.refine(image.astype(np.float32), NOISE, rows)
         errors.append(rows["x"][0] - 32 - place)
     slope = np.polyfit(places, errors, 1)[0]
     uncertainty = np.std(errors) / np.std(places) / np.sqrt(len(errors))
@@ -93,7 +94,7 @@ def test_a_neighbour_is_left_out() -> None:
     image = 1000 + NOISE * (30 * rod(24.3, 30.2, 4, 2, 1.2) + 90 * rod(37.8, 33.1, 5, 2, 0.9))
     rows = empty_rows(2)
     rows["x"], rows["y"], rows["x_std"], rows["y_std"] = (24.4, 37.7), (30.1, 33.0), UNSURE, UNSURE
-    fit_point_symmetry((image + NOISE * rng.standard_normal(image.shape)).astype(np.float32), NOISE, rows, 21.0)
+    REFINER.refine((image + NOISE * rng.standard_normal(image.shape)).astype(np.float32), NOISE, rows)
     np.testing.assert_allclose(rows["x"], (24.3, 37.8), atol=0.1)
     np.testing.assert_allclose(rows["y"], (30.2, 33.1), atol=0.1)
 
@@ -104,11 +105,11 @@ def test_the_network_is_kept_at_the_edge_and_where_the_fit_goes_astray() -> None
     at_edge["flags"] = Flag.EDGE
     for rows in (at_edge, astray, sure):
         before = rows.copy()
-        fit_point_symmetry(image.astype(np.float32), NOISE, rows, 21.0)
+        REFINER.refine(image.astype(np.float32), NOISE, rows)
         if rows is not sure:
             assert all(rows[name] == before[name] for name in ("x", "y", "x_std", "y_std"))
     assert sure["x"][0] == pytest.approx(32.05, abs=0.02)
-    fit_point_symmetry(image.astype(np.float32), NOISE, empty_rows(), 21.0)
+    REFINER.refine(image.astype(np.float32), NOISE, empty_rows())
 
 
 def test_threads_share_the_particles_and_change_nothing() -> None:
@@ -119,8 +120,8 @@ def test_threads_share_the_particles_and_change_nothing() -> None:
     one["x"], one["y"], one["x_std"], one["y_std"] = *np.transpose(places), 0.3, 0.3
     one["flags"] = 0
     several = one.copy()
-    fit_point_symmetry(image.astype(np.float32), NOISE, one, 21.0)
-    fit_point_symmetry(image.astype(np.float32), NOISE, several, 21.0, threads=2)
+    REFINER.refine(image.astype(np.float32), NOISE, one)
+    REFINER.refine(image.astype(np.float32), NOISE, several, threads=2)
     assert np.all(one["x_std"] < 0.1)
     for name in ("x", "y", "x_std", "y_std", "xy_cov"):
         np.testing.assert_array_equal(one[name], several[name])
@@ -131,6 +132,6 @@ def test_a_frame_of_nothing_and_a_corner_do_no_harm() -> None:
     for image in (np.full((20, 20), 7, np.float32), rng.normal(100, 10, (20, 20)).astype(np.float32)):
         rows = empty_rows(3)
         rows["x"], rows["y"], rows["x_std"], rows["y_std"] = (0.2, 19, 10), (0.1, 19, 10), 0.3, 0.3
-        fit_point_symmetry(image, NOISE, rows, 21.0)
+        REFINER.refine(image, NOISE, rows)
         assert np.isfinite([rows[name] for name in ("x", "y", "x_std", "y_std")]).all()
         assert np.hypot(rows["x"] - (0.2, 19, 10), rows["y"] - (0.1, 19, 10)).max() < 3

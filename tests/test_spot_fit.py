@@ -291,8 +291,8 @@ def test_pixels_of_any_kind_are_fitted_alike(radius: float) -> None:
     start = seen(x, y, 40.0, rng, off=0.5)
     found = []
     for kind in (np.uint8, np.uint16, np.float32):
-        rows, room = start.copy(), np.full(image.shape, np.nan, np.float32)
-        fit_profiles(image.astype(kind), 2.0, rows, radius, room=room, prior=PRIOR)
+        rows, buffer = start.copy(), np.full(image.shape, np.nan, np.float32)
+        fit_profiles(image.astype(kind), 2.0, rows, radius, buffer=buffer, prior=PRIOR)
         found.append(rows)
     assert equal(found[0], found[1])
     assert equal(found[0], found[2])

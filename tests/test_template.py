@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from livetrack.localize.refine.template import TemplateFit
+from livetrack.localize.refine.template import TemplateRefiner
 from livetrack.optics.template import make_template
 from livetrack.particles import Flag, Rows, empty_rows
 
@@ -52,14 +52,14 @@ def start(x: float, y: float, std: float = 50.0) -> Rows:
 @pytest.mark.parametrize("snr", [8.0, 60.0])
 def test_particles_are_placed_at_the_bound_whatever_their_orientation(snr: float, sign: int) -> None:
     rng = np.random.default_rng(1)
-    fit = TemplateFit(TEMPLATE, True, (0.8, 1.25))
+    refiner = TemplateRefiner(TEMPLATE, True, (0.8, 1.25))
     relative, stated = [], []
     for _ in range(150):
         x, y = SIDE / 2 + rng.uniform(-0.5, 0.5, 2)
         angle = rng.uniform(0, 2 * np.pi)
         image = sign * snr * comma(x, y, angle) / HEIGHT + rng.standard_normal((SIDE, SIDE))
         rows = start(x + rng.normal(0, 0.3), y + rng.normal(0, 0.3))
-        fit((1000 + 3 * np.arange(SIDE) + NOISE * image).astype(np.float32), NOISE, rows)
+        refiner.refine((1000 + 3 * np.arange(SIDE) + NOISE * image).astype(np.float32), NOISE, rows)
         error = np.array([rows["x"][0] - x, rows["y"][0] - y])
         relative.append(error * snr / bound(x, y, angle))
         stated.append(error / (rows["x_std"][0], rows["y_std"][0]))
@@ -71,13 +71,13 @@ def test_size_is_found_within_its_range_and_a_known_orientation_is_kept() -> Non
     x, y = 24.3, 23.6
     resized = (1000 + NOISE * 100 * comma(x, y, 1.3, 1.2)).astype(np.float32)
     rows, held = start(x + 0.3, y), start(x + 0.3, y)
-    TemplateFit(TEMPLATE, True, (0.8, 1.25))(resized, NOISE, rows)
-    TemplateFit(TEMPLATE, True, (1.0, 1.0))(resized, NOISE, held)
+    TemplateRefiner(TEMPLATE, True, (0.8, 1.25)).refine(resized, NOISE, rows)
+    TemplateRefiner(TEMPLATE, True, (1.0, 1.0)).refine(resized, NOISE, held)
     assert (rows["x"][0], rows["y"][0]) == pytest.approx((x, y), abs=0.01)
     assert np.hypot(held["x"][0] - x, held["y"][0] - y) > 3 * np.hypot(rows["x"][0] - x, rows["y"][0] - y)
     lying = (1000 + NOISE * 100 * comma(x, y, 0.2)).astype(np.float32)
     rows = start(x + 0.3, y)
-    TemplateFit(TEMPLATE, False, (1.0, 1.0))(lying, NOISE, rows)
+    TemplateRefiner(TEMPLATE, False, (1.0, 1.0)).refine(lying, NOISE, rows)
     assert (rows["x"][0], rows["y"][0]) == pytest.approx((x, y), abs=0.01)
 
 
@@ -92,13 +92,13 @@ def test_neighbours_are_left_out_and_what_is_lost_is_left_alone() -> None:
     rows["flags"][2] = Flag.EDGE
     before = rows.copy()
     shared = np.concatenate([rows] * 3)
-    TemplateFit(TEMPLATE, True, (1.0, 1.0))(image.astype(np.float32), NOISE, rows)
+    TemplateRefiner(TEMPLATE, True, (1.0, 1.0)).refine(image.astype(np.float32), NOISE, rows)
     alone = shared.copy()
-    TemplateFit(TEMPLATE, True, (1.0, 1.0))(image.astype(np.float32), NOISE, alone)
-    TemplateFit(TEMPLATE, True, (1.0, 1.0))(image.astype(np.float32), NOISE, shared, threads=2)
+    TemplateRefiner(TEMPLATE, True, (1.0, 1.0)).refine(image.astype(np.float32), NOISE, alone)
+    TemplateRefiner(TEMPLATE, True, (1.0, 1.0)).refine(image.astype(np.float32), NOISE, shared, threads=2)
     np.testing.assert_array_equal(alone["x"], shared["x"])
     np.testing.assert_allclose(rows["x"][:2], (17.2, 29.5), atol=0.12)
     np.testing.assert_allclose(rows["y"][:2], (24.4, 24.1), atol=0.12)
     assert rows["x"][2] == before["x"][2]
     assert np.isfinite([rows[name] for name in ("x", "y", "x_std", "y_std")]).all()
-    TemplateFit(TEMPLATE, True, (1.0, 1.0))(image.astype(np.float32), NOISE, empty_rows())
+    TemplateRefiner(TEMPLATE, True, (1.0, 1.0)).refine(image.astype(np.float32), NOISE, empty_rows())

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from livetrack.errors import InputError
 from livetrack.jit import njit
 
-__all__ = ["MIN_SIZE_PX", "as_kernel_input", "normalize_into", "subtract_background", "to_float"]
+__all__ = ["MIN_SIZE_PX", "as_float", "as_kernel_input", "normalize_into", "subtract_background", "to_float"]
 
 MIN_SIZE_PX = 16
 """Least width and height of an image."""
@@ -68,6 +68,11 @@ def to_float(image: npt.NDArray[Any], out: npt.NDArray[np.float32] | None = None
         i, j = np.argwhere(~np.isfinite(out))[0]
         raise InputError(f"image: pixel x={j}, y={i} is {image[i, j]}; every pixel must be a finite number")
     return out
+
+
+def as_float(image: npt.NDArray[Any], buffer: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:
+    """Return a kernel input as float32 (H, W): itself if it is, else a copy, in `buffer` if that fits."""
+    return image if image.dtype == np.float32 else to_float(image, buffer)
 
 
 def normalize_into(

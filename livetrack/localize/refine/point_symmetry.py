@@ -23,11 +23,12 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
+from livetrack.localize.normalize import as_float
 from livetrack.localize.parallel import parallel_for
 from livetrack.localize.refine.combine import combine_estimates
 from livetrack.particles import Flag, Rows
 
-__all__ = ["fit_point_symmetry"]
+__all__ = ["PointSymmetryRefiner"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,41 +43,47 @@ _LEAST_PIXELS = 30
 _FEW = 4  # particles for which a second thread is not worth its start
 
 
-def fit_point_symmetry(
-    grey: npt.NDArray[np.float32], noise: float, rows: Rows, radius_px: float, *, threads: int = 1
-) -> None:
-    """Bring `rows` nearer to the bound, in place: x, y, x_std, y_std, xy_cov.
-
-    The fit's position and the network's are averaged, see `combine_estimates`.
+class PointSymmetryRefiner:
+    """Refines particles that look the same after half a turn.
 
     Parameters
     ----------
-    grey
-        (H, W) grey levels.
-    noise
-        Standard deviation of the background's noise, grey levels, > 0 where there are rows.
-    rows
-        (N,) as the network gives them; those at the edge, and those that the fit takes too far, stay as they are.
     radius_px
-        Of the largest window, px: half of a particle's length and some background. Pixels nearer to another particle
-        are left out.
-    threads
-        That share the particles; the result is the same whatever their number.
+        Radius of the largest fit window, px: half a particle's length and some background.
     """
-    places = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
-    good = (rows["flags"] & Flag.EDGE) == 0
-    fitted = np.full((len(rows), 5), np.nan)
-    derivative, smooth = _kernels()
-    steps = np.zeros(2 * _REACH + 1)
-    steps[_REACH - 2 : _REACH + 3] = derivative
-    # what noise of variance 1 in f adds to a pixel's product of its gradient and the smoothed one
-    product = float(steps @ np.convolve(smooth, derivative, "same") * smooth[_REACH])
 
-    def part(first: int, last: int) -> None:
-        _fit_some(first, last, grey, noise, places, radius_px, derivative, smooth, product, fitted, good)
+    def __init__(self, radius_px: float) -> None:
+        self._radius_px = radius_px
 
-    parallel_for(part, len(rows), threads, _FEW)
-    combine_estimates(rows, fitted, good)
+    def refine(
+        self, image: npt.NDArray[Any], noise: float, rows: Rows, *,
+        buffer: npt.NDArray[Any] | None = None, threads: int = 1,
+    ) -> None:  # fmt: skip
+        """Refine x, y, x_std, y_std and xy_cov of `rows` in place. See `Refiner.refine`.
+
+        Pixels nearer to another particle are left out. The fit and the network are averaged (`combine_estimates`).
+        Particles at the image's edge and those that the fit moves too far stay as they are.
+        """
+        grey = as_float(image, buffer)
+        positions = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
+        good = (rows["flags"] & Flag.EDGE) == 0
+        fitted = np.full((len(rows), 5), np.nan)
+        derivative, smooth = _kernels()
+        steps = np.zeros(2 * _REACH + 1)
+        steps[_REACH - 2 : _REACH + 3] = derivative
+        # what noise of variance 1 in f adds to a pixel's product of its gradient and the smoothed one
+        product = float(steps @ np.convolve(smooth, derivative, "same") * smooth[_REACH])
+
+        def fit(first: int, last: int) -> None:
+            _fit_particles(
+                first, last, grey, noise, positions, self._radius_px, derivative, smooth, product, fitted, good
+            )
+
+        parallel_for(fit, len(rows), threads, _FEW)
+        combine_estimates(rows, fitted, good)
+
+    def warmup(self) -> None:
+        """Do nothing: a first call compiles everything."""
 
 
 def _kernels() -> tuple[Floats, Floats]:
@@ -87,7 +94,7 @@ def _kernels() -> tuple[Floats, Floats]:
 
 
 @njit
-def _fit_some(
+def _fit_particles(
     first: int, last: int, grey: Any, noise: float, places: Any, radius: float, derivative: Any, smooth: Any,
     product: float, fitted: Any, good: Any,
 ) -> None:  # fmt: skip

@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
+from livetrack.localize.normalize import as_float
 from livetrack.localize.parallel import parallel_for
 from livetrack.localize.refine.combine import combine_estimates
 from livetrack.optics.template import FINE, Template, make_template
 from livetrack.particles import Flag, Rows
 
-__all__ = ["TemplateFit"]
+__all__ = ["TemplateRefiner"]
 
 _ANGLES = 16  # that are tried where the particle may be turned
 _STEPS = 4
@@ -34,7 +35,7 @@ _RIDGE = 1e-9
 _FEW = 4  # particles for which a second thread is not worth its start
 
 
-class TemplateFit:
+class TemplateRefiner:
     """The fit for one picture.
 
     Parameters
@@ -57,44 +58,42 @@ class TemplateFit:
         self._reach = math.ceil(scale[1] * radius + _MARGIN_PX)
 
     @classmethod
-    def of_recipe(cls, particles: dict[str, Any]) -> TemplateFit:
+    def from_recipe(cls, particles: dict[str, Any]) -> TemplateRefiner:
         """Return the fit for the `[particles]` of the recipe in a model's metadata."""
         picture, typical = particles["picture"], particles["typical_diameter_px"]
         grey = np.frombuffer(b64decode(picture["grey"]), "<f4").reshape(picture["height"], picture["width"])
         least, most = particles["size_px"]
         return cls(make_template(grey, particles["centre"]), particles["turns"], (least / typical, most / typical))
 
-    def __call__(self, grey: npt.NDArray[np.float32], noise: float, rows: Rows, *, threads: int = 1) -> None:
-        """Bring `rows` (N,) nearer to the bound, in place: x, y, x_std, y_std, xy_cov.
+    def refine(
+        self, image: npt.NDArray[Any], noise: float, rows: Rows, *,
+        buffer: npt.NDArray[Any] | None = None, threads: int = 1,
+    ) -> None:  # fmt: skip
+        """Refine x, y, x_std, y_std and xy_cov of `rows` in place. See `Refiner.refine`.
 
-        Parameters
-        ----------
-        grey
-            (H, W) grey levels.
-        noise
-            Standard deviation of the background's noise, grey levels, > 0 where there are rows.
-        rows
-            As the network gives them; those at the edge, and those that the fit takes too far, stay as they are.
-            Pixels nearer to another particle are left out. See `combine_estimates` for the average with the network.
-        threads
-            That share the particles; the result is the same whatever their number.
+        Pixels nearer to another particle are left out. The fit and the network are averaged (`combine_estimates`).
+        Particles at the image's edge and those that the fit moves too far stay as they are.
         """
-        places = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
+        grey = as_float(image, buffer)
+        positions = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
         fitted, good = np.full((len(rows), 5), np.nan), (rows["flags"] & Flag.EDGE) == 0
         middle = np.array([self._template.x, self._template.y])
 
-        def part(first: int, last: int) -> None:
-            _fit_some(
-                first, last, grey, noise, places, self._template.fine, middle, FINE, self._angles, self._sizes,
+        def fit(first: int, last: int) -> None:
+            _fit_particles(
+                first, last, grey, noise, positions, self._template.fine, middle, FINE, self._angles, self._sizes,
                 self._free, self._reach, fitted, good,
             )  # fmt: skip
 
-        parallel_for(part, len(rows), threads, _FEW)
+        parallel_for(fit, len(rows), threads, _FEW)
         combine_estimates(rows, fitted, good)
+
+    def warmup(self) -> None:
+        """Do nothing: a first call compiles everything."""
 
 
 @njit
-def _fit_some(
+def _fit_particles(
     first: int, last: int, grey: Any, noise: float, places: Any, fine: Any, middle: Any, per_px: int, angles: Any,
     sizes: Any, free: Any, reach: int, fitted: Any, good: Any,
 ) -> None:  # fmt: skip

@@ -18,8 +18,9 @@ Where the noise would rule the profile, what the model has learnt of its particl
 noise's variance rises with the grey level by a law that is given, or found from the image (`noise_law`).
 """
 
-from livetrack.localize.refine.radial.fit import fit_profiles, precompute_tables
+from livetrack.localize.refine.radial.fit import fit_profiles
 from livetrack.localize.refine.radial.noise_model import CameraNoise
 from livetrack.localize.refine.radial.profile_prior import PROFILE_STEP_PX, ProfilePrior, radial_profile
+from livetrack.localize.refine.radial.refiner import RadialRefiner
 
-__all__ = ["PROFILE_STEP_PX", "CameraNoise", "ProfilePrior", "fit_profiles", "precompute_tables", "radial_profile"]
+__all__ = ["PROFILE_STEP_PX", "CameraNoise", "ProfilePrior", "RadialRefiner", "fit_profiles", "radial_profile"]
