@@ -1,0 +1,1 @@
+"""A localizer for livetrack: the brightest pixel of the image."""
