@@ -26,6 +26,9 @@ PIXEL_TYPES = (np.uint8, np.uint16)
 class Tracker:
     """Finds the particles of each frame and joins them to trajectories.
 
+    After `update`, `t_started_ns`, `t_localized_ns` and `t_linked_ns` (`time.perf_counter_ns`) say when each
+    stage of it began or was done.
+
     Parameters
     ----------
     localizer, linker
@@ -33,9 +36,6 @@ class Tracker:
     follow
         Look about the known trajectories, and elsewhere on one tile a frame in turn (`TrackGuidedSearch`), instead of
         searching the whole of every frame.
-
-    After `update`, `t_started_ns`, `t_localized_ns` and `t_linked_ns` (`time.perf_counter_ns`) say when each
-    stage of it began or was done.
 
     Raises
     ------

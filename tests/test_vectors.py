@@ -110,9 +110,9 @@ def test_requests_are_the_vectors() -> None:
 
 def test_the_document_tells_every_field_where_it_is() -> None:
     text = (DOCS / "wire.md").read_text(encoding="utf-8")
-    positions, pictures = text.split("## Positions")[1].split("## Pictures")
+    positions, previews = text.split("## Positions")[1].split("## Previews")
     header, rows = positions.split("rows follow at")
-    for part, kind, start in ((header, HEADER, 8), (rows, ROW, 0), (pictures.split("## Heart")[0], PREVIEW_HEADER, 8)):
+    for part, kind, start in ((header, HEADER, 8), (rows, ROW, 0), (previews.split("## Heart")[0], PREVIEW_HEADER, 8)):
         told = {
             name: (int(offset), code)
             for offset, code, name in re.findall(r"^\| (\d+) \| ([a-z]\d+|8 bytes) \| (\w+) \|", part, re.MULTILINE)
