@@ -48,10 +48,10 @@ def main() -> None:
     with engine() as address, opened(address) as window:
         run_until(lambda: shown_rows(window) is not None, 60)
         run(12)  # some history for the graphs
-        window.choose(longest_seen(window))
+        window.select(longest_seen(window))
         run(6)
         frames = movie_of(window)
-        window.choose(longest_seen(window))
+        window.select(longest_seen(window))
         zoom_in(window)
         zoomed = picture_of(window)
     save(zoomed, folder / "window-zoom.png")
@@ -60,13 +60,13 @@ def main() -> None:
 
 def zoom_in(window: Window) -> None:
     """Go near the chosen particle, with other colours, ids and the light palette."""
-    window.bar.keys["light"].setChecked(True)
-    window.bar.keys["labels"].setChecked(True)
-    window.body.picture.lookup.setCurrentText("inferno")
+    window.viewer_actions["light"].setChecked(True)
+    window.viewer_actions["labels"].setChecked(True)
+    window.central.image_panel.colormap.setCurrentText("inferno")
     run(0.5)
-    window.bar.keys["freeze"].setChecked(True)
-    place = window.body.view.selection.pos()
-    window.body.view.look_at(place.x(), place.y(), 24)
+    window.viewer_actions["freeze"].setChecked(True)
+    place = window.central.view.selection.pos()
+    window.central.view.center_on(place.x(), place.y(), 24)
     run(0.5)
 
 
@@ -97,7 +97,7 @@ def picture_of(window: Window) -> Image.Image:
 
 def longest_seen(window: Window) -> int:
     """Return the trajectory that has been there for longest, of those that are there and not at the edge."""
-    updates = window.received.history.all()
+    updates = window.session_data.history.all()
     width, height = updates[-1].width, updates[-1].height
     rows = updates[-1].particles
     inside = (np.abs(rows["x"] / width - 0.5) < 0.3) & (np.abs(rows["y"] / height - 0.5) < 0.3)
@@ -107,7 +107,7 @@ def longest_seen(window: Window) -> int:
 
 def shown_rows(window: Window) -> np.ndarray | None:
     """Return the newest particles."""
-    update = window.received.history.at(None)
+    update = window.session_data.history.at(None)
     return None if update is None else update.particles
 
 
@@ -135,7 +135,7 @@ def opened(address: str) -> Iterator[Window]:
     """Open a window that remembers nothing."""
     with tempfile.TemporaryDirectory() as folder:
         store = QtCore.QSettings(str(Path(folder) / "store.ini"), QtCore.QSettings.Format.IniFormat)
-        store.setValue("guide/seen", True)
+        store.setValue("tour/seen", True)
         window = Window(address, ViewSettings(), folder=Path(folder), store=store)
         window.resize(*SIZE)
         window.show()

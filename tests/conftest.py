@@ -28,7 +28,7 @@ def store(tmp_path: Path) -> Any:
     from livetrack.viewer.qt import QtCore
 
     store = QtCore.QSettings(str(tmp_path / "store.ini"), QtCore.QSettings.Format.IniFormat)
-    store.setValue("guide/seen", True)
+    store.setValue("tour/seen", True)
     return store
 
 
@@ -51,12 +51,12 @@ def window(engine: Any, qtbot: Any, tmp_path: Path, store: Any) -> Any:
 def playing(engine: Any, window: Any, qtbot: Any) -> Any:
     """Return the window with three frames shown."""
     import numpy as np
-    from fake_engine import refresh_until, rows_of, shown_frame, shown_picture
+    from fake_engine import refresh_until, rows_of, shown_frame, shown_preview
 
     for frame in (1, 2, 3):
         engine.positions(frame, rows_of((3, 10 + frame, 10)))
-    engine.picture(3, np.arange(1200, dtype=np.uint16).reshape(30, 40))
-    refresh_until(window, lambda: (shown_frame(window), shown_picture(window)) == (3, 3))
+    engine.preview(3, np.arange(1200, dtype=np.uint16).reshape(30, 40))
+    refresh_until(window, lambda: (shown_frame(window), shown_preview(window)) == (3, 3))
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
     return window

@@ -32,7 +32,9 @@ class FakeEngine:
             assert sorted(subscribed) == sorted(b"\1" + topic for topic in topics)
             if socket is self._positions:
                 self.heartbeat()
-                refresh_until(window, lambda: window.received.status and window.received.status.session == self.session)
+                refresh_until(
+                    window, lambda: window.session_data.status and window.session_data.status.session == self.session
+                )
 
     def heartbeat(self, state="running", message=""):
         self.status(status_of(self, state=state, message=message))
@@ -44,7 +46,7 @@ class FakeEngine:
         fields = {"width": 40, "height": 30, "pixel_size_um": 0.1, "skipped": 3, "lost": 1} | fields
         self._positions.send(bytes(self._encoder.encode(rows, frame=frame, **fields)))
 
-    def picture(self, frame, pixels, step=1):
+    def preview(self, frame, pixels, step=1):
         self._previews.send(wire.encode_preview(wire.Preview(self.session, frame, step, pixels)))
 
     def raw(self, message, preview=False):
@@ -101,8 +103,8 @@ def refresh_until(window, condition, seconds=10.0):
 
 
 def shown_frame(window):
-    return window.scene.shown[1].frame if window.scene.shown[1] else None
+    return window.frame_presenter.shown[1].frame if window.frame_presenter.shown[1] else None
 
 
-def shown_picture(window):
-    return window.scene.shown[0].frame if window.scene.shown[0] else None
+def shown_preview(window):
+    return window.frame_presenter.shown[0].frame if window.frame_presenter.shown[0] else None

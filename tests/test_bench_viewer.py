@@ -25,10 +25,10 @@ def test_the_scene_is_what_the_target_says():
         frame = scene.next()
         history.add(frame.update)
     assert len(frame.update.particles) == MARKERS
-    links = history.tail(frame.update)
+    links = history.segments(frame.update)
     assert sum(len(each.ids) for each in links) == TAILS * TAIL_POINTS
     assert frame.tails.shape == (TAILS, TAIL_POINTS, 2)
-    np.testing.assert_allclose(links[-1].pieces[:, 1], frame.tails[:, -1], atol=1e-3)
+    np.testing.assert_allclose(links[-1].segments[:, 1], frame.tails[:, -1], atol=1e-3)
     assert Scene(2048).next().preview.pixels.shape == (1024, 1024)
     again = Scene(512)
     assert (again.next().whole == Scene(512).next().whole).all()
@@ -46,7 +46,7 @@ def test_a_refresh_is_measured_beside_the_bare_technique(app, monkeypatch):
 @pytest.mark.measured
 def test_a_busy_machine_is_measured(app, monkeypatch):
     monkeypatch.setattr(cpu_load, "_SETTLE_S", 0.5)
-    monkeypatch.setattr(cpu_load, "give_way", lambda: None)  # the other tests are to be as quick as ever
+    monkeypatch.setattr(cpu_load, "lower_priority", lambda: None)  # the other tests are to be as quick as ever
     line = cpu_load.refresh_under_load(app, 1.6)
     assert 1 <= line.figures["least"] <= line.figures["median"] <= 32
 

@@ -16,7 +16,7 @@ from fake_engine import (
     refresh_until,
     rows_of,
     shown_frame,
-    shown_picture,
+    shown_preview,
     status_of,
     subscription,
     update_of,
@@ -29,8 +29,8 @@ from livetrack.errors import UsageError
 from livetrack.particles import Flag
 from livetrack.viewer import display_problem, main
 from livetrack.viewer.canvas.annotations import round_length
-from livetrack.viewer.canvas.trails import MOST_PIECES, OPACITIES, tail_segments
-from livetrack.viewer.canvas.view import picture_rect
+from livetrack.viewer.canvas.trails import MAX_SEGMENTS, OPACITIES, segments_by_pen
+from livetrack.viewer.canvas.view import preview_rect
 from livetrack.viewer.data.history import History
 from livetrack.viewer.data.levels import Levels, grey_histogram
 from livetrack.viewer.data.status_text import banner, recording_text, status_line
@@ -39,11 +39,11 @@ from livetrack.viewer.window import Window
 
 
 def markers(window):
-    return window.body.view.markers.places
+    return window.central.view.markers.positions
 
 
 def tail_points(window):
-    return sum(path.elementCount() for _, path in window.body.view.tails._paths)
+    return sum(path.elementCount() for _, path in window.central.view.trails._paths)
 
 
 # ---- where things are drawn
@@ -51,7 +51,7 @@ def tail_points(window):
 
 def brightness(window):
     """Return the view as seen on the screen (H, W), 0..255."""
-    image = window.body.view.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_Grayscale8)
+    image = window.central.view.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_Grayscale8)
     pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
     return pixels[:, : image.width()].astype(float)
 
@@ -67,19 +67,19 @@ def middle_of(bright):
 def test_on_the_screen_a_marker_is_centred_on_its_pixel(engine, window, step, kind):
     frame = np.full((30, 42), 10, kind)
     frame[12, 24] = 200  # on the grid of every step
-    window.body.view.scale_bar.hide()
+    window.central.view.scale_bar.hide()
     engine.positions(1, rows_of((0, 24, 12)), width=42)
-    engine.picture(1, frame[::step, ::step], step)
-    refresh_until(window, lambda: (shown_frame(window), shown_picture(window)) == (1, 1))
+    engine.preview(1, frame[::step, ::step], step)
+    refresh_until(window, lambda: (shown_frame(window), shown_preview(window)) == (1, 1))
 
-    window.body.view.markers.hide()
+    window.central.view.markers.hide()
     pixel = middle_of(brightness(window) > 128)
-    window.body.view.markers.show()
-    window.body.view.picture.hide()
+    window.central.view.markers.show()
+    window.central.view.image.hide()
     ring = brightness(window)
     ring = middle_of(ring > ring.min() + 60)
 
-    screen_px = 1 / window.body.view.view_box.viewPixelSize()[0]  # per image px
+    screen_px = 1 / window.central.view.view_box.viewPixelSize()[0]  # per image px
     assert screen_px > 10
     assert np.abs(pixel - ring).max() < 0.1 * screen_px
 
@@ -94,23 +94,23 @@ def test_every_particle_lies_within_half_a_pixel_of_its_brightest_pixel(engine, 
     for spot in spots:
         frame += 1000 * np.exp(-((x - spot[0]) ** 2 + (y - spot[1]) ** 2) / (2 * 3.0**2))
     engine.positions(1, rows_of(*((n, *spot) for n, spot in enumerate(spots))), width=220, height=160)
-    engine.picture(1, frame[::step, ::step].astype(np.uint16), step)
-    refresh_until(window, lambda: (shown_frame(window), shown_picture(window)) == (1, 1))
+    engine.preview(1, frame[::step, ::step].astype(np.uint16), step)
+    refresh_until(window, lambda: (shown_frame(window), shown_preview(window)) == (1, 1))
 
     for marker in markers(window):
-        scene = window.body.view.view_box.mapViewToScene(QtCore.QPointF(*marker))
-        corner = window.body.view.picture.mapFromScene(scene)  # in the thinned picture, pixel k from k to k + 1
+        scene = window.central.view.view_box.mapViewToScene(QtCore.QPointF(*marker))
+        corner = window.central.view.image.mapFromScene(scene)  # in the thinned picture, pixel k from k to k + 1
         column, row = int(corner.x()), int(corner.y())
         around = frame[::step, ::step][row - 3 : row + 4, column - 3 : column + 4]
         peak = np.unravel_index(around.argmax(), around.shape)
-        centre = window.body.view.picture.mapToScene(column - 3 + peak[1] + 0.5, row - 3 + peak[0] + 0.5)
-        apart = window.body.view.view_box.mapSceneToView(centre) - QtCore.QPointF(*marker)
+        centre = window.central.view.image.mapToScene(column - 3 + peak[1] + 0.5, row - 3 + peak[0] + 0.5)
+        apart = window.central.view.view_box.mapSceneToView(centre) - QtCore.QPointF(*marker)
         assert max(abs(apart.x()), abs(apart.y())) <= 0.5 * step + 1e-3
 
 
 def test_thinned_pixel_k_stands_at_k_times_step():
     for step in (1, 2, 5):
-        rect = picture_rect(wire.Preview(7, 0, step, np.zeros((6, 8))))
+        rect = preview_rect(wire.Preview(7, 0, step, np.zeros((6, 8))))
         for k in (0, 3):
             assert rect.left() + (k + 0.5) * rect.width() / 8 == k * step
             assert rect.top() + (k + 0.5) * rect.height() / 6 == k * step
@@ -122,12 +122,12 @@ def test_thinned_pixel_k_stands_at_k_times_step():
 def test_markers_are_those_of_the_frame_in_the_picture(engine, window):
     for frame in range(1, 6):
         engine.positions(frame, rows_of((3, frame, 10)))
-    engine.picture(3, np.zeros((30, 40), np.uint16))
-    refresh_until(window, lambda: shown_picture(window) == 3 and window.received.history.at(None).frame == 5)
+    engine.preview(3, np.zeros((30, 40), np.uint16))
+    refresh_until(window, lambda: shown_preview(window) == 3 and window.session_data.history.at(None).frame == 5)
     assert shown_frame(window) == 3
     assert markers(window).tolist() == [[3, 10]]
-    engine.picture(5, np.zeros((30, 40), np.uint16))
-    refresh_until(window, lambda: shown_picture(window) == 5)
+    engine.preview(5, np.zeros((30, 40), np.uint16))
+    refresh_until(window, lambda: shown_preview(window) == 5)
     assert markers(window).tolist() == [[5, 10]]
 
 
@@ -144,7 +144,7 @@ def test_tails_miss_no_frame_however_many_came_between_two_refreshes(engine, win
     time.sleep(0.2)
     refresh_until(window, lambda: shown_frame(window) == 30)
     assert tail_points(window) == 2 * 2 * 29  # two particles, two ends, 29 segments
-    assert len(window.received.history.tail(window.scene.shown[1])) == 29
+    assert len(window.session_data.history.segments(window.frame_presenter.shown[1])) == 29
 
 
 def test_positions_that_cannot_be_drawn_do_no_harm(engine, window):
@@ -153,7 +153,7 @@ def test_positions_that_cannot_be_drawn_do_no_harm(engine, window):
     engine.positions(2, rows)
     refresh_until(window, lambda: shown_frame(window) == 2)
     assert markers(window).tolist() == [[5, 5], [6, 6]]
-    window.bar.keys["labels"].trigger()
+    window.viewer_actions["labels"].trigger()
     window.grab()
 
 
@@ -162,7 +162,7 @@ def segments_of(updates, tail_frames=1000):
     history = History(tail_frames)
     for update in updates:
         history.add(update)
-    return dict(tail_segments(history.tail(updates[-1]))) if updates else {}
+    return dict(segments_by_pen(history.segments(updates[-1]))) if updates else {}
 
 
 def test_tail_segments_follow_ids_and_pale_with_age():
@@ -210,19 +210,19 @@ def test_tails_are_as_long_as_they_are_asked_for():
 def test_very_many_pieces_are_cut_off_at_the_old_end():
     rows = [rows_of(*((n, frame, n) for n in range(1000))) for frame in range(201)]
     points = np.concatenate(list(segments_of([update_of(frame, row) for frame, row in enumerate(rows)]).values()))
-    assert len(points) == 2 * MOST_PIECES
+    assert len(points) == 2 * MAX_SEGMENTS
     assert points[:, 0].max() == 200
     assert points[:, 0].min() == 150
 
 
 def test_history_keeps_what_continues_and_forgets_the_rest():
-    history = History(tail_frames=3)
+    history = History(trail_frames=3)
     assert history.at(None) is None
     for frame in (2, 4, 6, 8, 10):
         history.add(update_of(frame, rows_of((1, frame, 0))))
     assert [history.at(frame).frame for frame in (2, 5, 10, 99, None)] == [2, 4, 10, 10, 10]
     assert history.at(1).frame == 10  # older than all that is kept
-    assert [links.pieces[:, 1, 0].tolist() for links in history.tail(history.at(8))] == [[4], [6], [8]]
+    assert [links.segments[:, 1, 0].tolist() for links in history.segments(history.at(8))] == [[4], [6], [8]]
     history.add(update_of(11, rows_of(), geometry=1))
     assert [update.frame for update in history.all()] == [11]
     history.add(update_of(12, rows_of(), geometry=1, session=8))
@@ -243,28 +243,28 @@ def press(qtbot, window, key):
 def test_space_holds_the_display_while_messages_are_still_read(engine, playing, qtbot):
     press(qtbot, playing, "Space")
     engine.positions(4, rows_of((3, 20, 10)))
-    refresh_until(playing, lambda: playing.received.history.at(None).frame == 4)
+    refresh_until(playing, lambda: playing.session_data.history.at(None).frame == 4)
     assert shown_frame(playing) == 3
     press(qtbot, playing, "Space")
-    engine.picture(4, np.zeros((30, 40), np.uint16))
+    engine.preview(4, np.zeros((30, 40), np.uint16))
     refresh_until(playing, lambda: shown_frame(playing) == 4)
     assert tail_points(playing) == 2 * 3
 
 
 def test_a_holds_the_levels(engine, playing, qtbot):
-    before = playing.body.view.picture.levels
+    before = playing.central.view.image.levels
     press(qtbot, playing, "A")
     for frame, again in ((4, False), (5, True)):
         if again:
             press(qtbot, playing, "A")
         time.sleep(0.3)
-        engine.picture(frame, np.arange(1200, dtype=np.uint16).reshape(30, 40) + 5000)
-        refresh_until(playing, lambda frame=frame: shown_picture(playing) == frame)
-        assert (tuple(playing.body.view.picture.levels) != tuple(before)) == again
+        engine.preview(frame, np.arange(1200, dtype=np.uint16).reshape(30, 40) + 5000)
+        refresh_until(playing, lambda frame=frame: shown_preview(playing) == frame)
+        assert (tuple(playing.central.view.image.levels) != tuple(before)) == again
 
 
 def test_t_and_l_show_and_hide(playing, qtbot):
-    for key, item, shown in (("T", playing.body.view.tails, True), ("L", playing.body.view.labels, False)):
+    for key, item, shown in (("T", playing.central.view.trails, True), ("L", playing.central.view.labels, False)):
         assert item.isVisible() == shown
         before = brightness(playing)
         press(qtbot, playing, key)
@@ -275,12 +275,12 @@ def test_t_and_l_show_and_hide(playing, qtbot):
 
 
 def test_f_fits_and_a_zoom_of_the_users_own_survives_the_next_frames(engine, playing, qtbot):
-    box = playing.body.view.view_box
+    box = playing.central.view.view_box
     box.scaleBy((0.2, 0.2))
     box.sigRangeChangedManually.emit((True, True))
     zoomed = box.viewRect()
     engine.positions(4, rows_of((3, 20, 10)))
-    engine.picture(4, np.zeros((30, 40), np.uint16))
+    engine.preview(4, np.zeros((30, 40), np.uint16))
     refresh_until(playing, lambda: shown_frame(playing) == 4)
     playing.resize(800, 700)
     assert box.viewRect().width() == pytest.approx(zoomed.width(), rel=0.2)
@@ -297,18 +297,18 @@ def test_s_saves_a_png_and_says_where(playing, qtbot, tmp_path):
     assert path.read_bytes().startswith(b"\x89PNG")
     assert str(path) in playing.statusBar().currentMessage()
     assert "frame3" in path.name
-    playing.doings.folder = tmp_path / "missing"
+    playing.viewer_actions.folder = tmp_path / "missing"
     press(qtbot, playing, "S")
     assert "cannot write" in playing.statusBar().currentMessage()
 
 
 def test_the_mouse_reads_position_grey_value_and_particle(playing, qtbot):
-    place = playing.body.view.mapFromScene(playing.body.view.view_box.mapViewToScene(QtCore.QPointF(13.1, 9.9)))
-    assert playing.body.view.readout() == ""
+    place = playing.central.view.mapFromScene(playing.central.view.view_box.mapViewToScene(QtCore.QPointF(13.1, 9.9)))
+    assert playing.central.view.readout() == ""
     for point in (place + QtCore.QPoint(20, 20), place):
-        qtbot.mouseMove(playing.body.view.viewport(), point)
-    qtbot.waitUntil(lambda: "#3" in playing.body.view.readout())
-    text = playing.body.view.readout()
+        qtbot.mouseMove(playing.central.view.viewport(), point)
+    qtbot.waitUntil(lambda: "#3" in playing.central.view.readout())
+    text = playing.central.view.readout()
     assert "x 13.1  y 9.9 px" in text
     assert "1.31, 0.99 µm" in text
     assert f"grey {10 * 40 + 13}" in text
@@ -319,9 +319,9 @@ def test_the_mouse_reads_position_grey_value_and_particle(playing, qtbot):
 
 
 def test_the_status_line_tells_the_rates(engine, playing):
-    playing.teller.told_s = 0.0
+    playing.status_presenter.updated_s = 0.0
     playing.refresh()
-    line = playing.teller.rates.text().replace("\u2007", "")
+    line = playing.status_presenter.rates.text().replace("\u2007", "")
     for piece in ("frame 3", "camera 100.0 fps", "tracked 98.0 fps", "display", "latency 4.1 ms (p99 6.3)", "skipped 3",
                   "lost 1", "1 particles"):  # fmt: skip
         assert piece in line
@@ -341,14 +341,20 @@ def test_recording_shows_time_size_and_drops():
     [
         (None, None, "", "Waiting for an engine at tcp://x: start one with `livetrack demo`", False),
         ("running", 0.1, "", None, None),
-        ("running", 3.2, "", "Nothing from the engine at tcp://x for 3 s", True),
-        ("stalled", 0.1, "", "The camera is stalled: no frame for 2.1 s", True),
-        ("retrying", 0.1, "", "The camera is retrying: no frame for 2.1 s", True),
+        ("running", 3.2, "", "No message from the engine at tcp://x for 3 s", True),
+        ("stalled", 0.1, "", "The camera has stalled: no frame for 2.1 s", True),
+        ("retrying", 0.1, "", "The camera is disconnected, retrying: no frame for 2.1 s", True),
         ("starting", 0.1, "", "The engine is starting: no frame for 2.1 s", False),
         ("stopped", 30.0, "", "The engine has stopped: no frame for 2.1 s", True),
         ("failed", 30.0, "", "The engine has stopped: no frame for 2.1 s", True),
-        ("ended", 30.0, "", "The movie is over", False),
-        ("running", 0.1, "tcp://x: not a livetrack message", "cannot be read. tcp://x: not a livetrack message", True),
+        ("ended", 30.0, "", "The movie has ended", False),
+        (
+            "running",
+            0.1,
+            "tcp://x: not a livetrack message",
+            "could not be read. tcp://x: not a livetrack message",
+            True,
+        ),
     ],
 )
 def test_banner(state, silent_s, error, text, alarm):
@@ -370,35 +376,35 @@ def test_a_banner_waits_for_an_engine(qtbot, store):
     qtbot.addWidget(window)
     window.show()
     window.refresh()
-    assert window.body.banner.isVisible()
-    assert "livetrack demo" in window.body.banner.text()
+    assert window.central.banner.isVisible()
+    assert "livetrack demo" in window.central.banner.text()
 
 
 def test_a_banner_tells_what_the_heartbeat_says(engine, window):
-    assert not window.body.banner.isVisible()
+    assert not window.central.banner.isVisible()
     engine.heartbeat("stalled", "no frame for 2.1 s")
-    refresh_until(window, window.body.banner.isVisible)
-    assert window.body.banner.text() == "The camera is stalled: no frame for 2.1 s"
+    refresh_until(window, window.central.banner.isVisible)
+    assert window.central.banner.text() == "The camera has stalled: no frame for 2.1 s"
     engine.heartbeat()
-    refresh_until(window, lambda: not window.body.banner.isVisible())
+    refresh_until(window, lambda: not window.central.banner.isVisible())
 
 
 def test_an_engine_that_dies_and_comes_back(engine, playing):
     assert tail_points(playing) == 4
     engine.close()
-    refresh_until(playing, playing.body.banner.isVisible)
-    assert f"Nothing from the engine at {engine.address}" in playing.body.banner.text()
+    refresh_until(playing, playing.central.banner.isVisible)
+    assert f"No message from the engine at {engine.address}" in playing.central.banner.text()
     assert shown_frame(playing) == 3  # the last picture stays to be looked at
 
     again = FakeEngine(8, engine.address, engine.preview_address)
     try:
         again.wait_for_window(playing)
-        assert not playing.body.banner.isVisible()
+        assert not playing.central.banner.isVisible()
         assert shown_frame(playing) is None
         assert tail_points(playing) == len(markers(playing)) == 0
         again.positions(0, rows_of((1, 5, 5)))
-        again.picture(0, np.zeros((30, 40), np.uint8))
-        refresh_until(playing, lambda: shown_picture(playing) == 0)
+        again.preview(0, np.zeros((30, 40), np.uint8))
+        refresh_until(playing, lambda: shown_preview(playing) == 0)
         assert markers(playing).tolist() == [[5, 5]]
     finally:
         again.close()
@@ -410,7 +416,7 @@ def test_pictures_of_another_session_are_not_mixed_in(engine, window):
     refresh_until(window, lambda: shown_frame(window) == 1)
     time.sleep(0.1)
     window.refresh()
-    assert shown_picture(window) is None
+    assert shown_preview(window) is None
 
 
 def test_nonsense_is_told_and_survived(engine, playing):
@@ -419,23 +425,23 @@ def test_nonsense_is_told_and_survived(engine, playing):
         for size in (0, 5, 200, 5000):
             engine.raw(topic + rng.bytes(size))
     engine.raw(wire.PREVIEW + rng.bytes(500), preview=True)
-    refresh_until(playing, playing.body.banner.isVisible)
-    assert "cannot be read" in playing.body.banner.text()
+    refresh_until(playing, playing.central.banner.isVisible)
+    assert "could not be read" in playing.central.banner.text()
     engine.positions(4, rows_of((3, 9, 10)))
-    engine.picture(4, np.zeros((30, 40), np.uint16))
-    refresh_until(playing, lambda: shown_picture(playing) == 4)
+    engine.preview(4, np.zeros((30, 40), np.uint16))
+    refresh_until(playing, lambda: shown_preview(playing) == 4)
     assert markers(playing).tolist() == [[9, 10]]
-    playing.received._error_s -= 10  # as if it were long ago
+    playing.session_data._error_s -= 10  # as if it were long ago
     engine.heartbeat()
-    refresh_until(playing, lambda: not playing.body.banner.isVisible())
+    refresh_until(playing, lambda: not playing.central.banner.isVisible())
 
 
 @pytest.mark.parametrize("kind", sorted(wire.preview._PIXEL_TYPES.values(), key=str))
 def test_pictures_of_every_number_type_are_shown(engine, window, kind):
     ramp = np.tile(np.arange(40), (30, 1)).astype(kind)
-    engine.picture(1, ramp)
-    refresh_until(window, lambda: shown_picture(window) == 1)
-    window.body.view.scale_bar.hide()
+    engine.preview(1, ramp)
+    refresh_until(window, lambda: shown_preview(window) == 1)
+    window.central.view.scale_bar.hide()
     seen = brightness(window)
     middle = seen[seen.shape[0] // 2]
     assert middle.max() > 250
@@ -601,7 +607,7 @@ def test_closing_the_window_closes_its_sockets(engine, window):
     gone = [subscription(engine._positions) for _ in range(2)]
     assert all(message.startswith(b"\0") for message in gone)
     assert not window._timer.isActive()
-    assert Path(window.doings.folder).exists()
+    assert Path(window.viewer_actions.folder).exists()
 
 
 def test_a_picture_is_drawn_when_it_comes_and_not_too_often(engine, qtbot, store):
@@ -610,12 +616,12 @@ def test_a_picture_is_drawn_when_it_comes_and_not_too_often(engine, qtbot, store
     window.show()
     engine.wait_for_window(window)
     window._refreshed_s = time.perf_counter()
-    engine.picture(1, np.zeros((30, 40), np.uint8))
+    engine.preview(1, np.zeros((30, 40), np.uint8))
     sent_s = time.perf_counter()
-    qtbot.waitUntil(lambda: shown_picture(window) == 1)
+    qtbot.waitUntil(lambda: shown_preview(window) == 1)
     assert time.perf_counter() - sent_s > 0.03  # not before nine tenths of 50 ms after the last refresh
     for frame in range(2, 60):
-        engine.picture(frame, np.zeros((30, 40), np.uint8))
+        engine.preview(frame, np.zeros((30, 40), np.uint8))
         qtbot.wait(10)
-    seconds = window.scene.drawn_s[-1] - window.scene.drawn_s[0]
-    assert (len(window.scene.drawn_s) - 1) / seconds < 24
+    seconds = window.frame_presenter.drawn_s[-1] - window.frame_presenter.drawn_s[0]
+    assert (len(window.frame_presenter.drawn_s) - 1) / seconds < 24

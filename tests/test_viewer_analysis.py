@@ -16,7 +16,7 @@ from livetrack.viewer.analysis import (
     binned_spectrum,
     mean_squared_displacement,
     on_even_times,
-    physics_of,
+    physics_text,
     power_spectrum,
 )
 from livetrack.viewer.analysis.trace import POINTS
@@ -171,12 +171,12 @@ def test_a_free_particle_is_told_its_diffusion_constant():
     diffusion, fps, size_um = 0.2, 100.0, 0.1
     steps = RNG.normal(0, np.sqrt(2 * diffusion / fps) / size_um, (2, 4000))
     x, y = steps.cumsum(axis=1) + RNG.normal(0, 0.1, steps.shape)
-    told = physics_of(points_of(x, y, fps=fps), size_um, 0.0, Medium())
+    told = physics_text(points_of(x, y, fps=fps), size_um, 0.0, Medium())
     value, std = (float(each) for each in re.match(r"D (\S+) ± (\S+) µm²/s", told).groups())
     assert abs(value - diffusion) < 3 * std
     assert std < 0.1 * diffusion
     kept = np.sort(RNG.choice(4000, 3000, replace=False))  # frames that were missed change nothing
-    told = physics_of(points_of(x[kept], y[kept], kept, fps), size_um, 0.0, Medium())
+    told = physics_text(points_of(x[kept], y[kept], kept, fps), size_um, 0.0, Medium())
     assert float(told.split()[1]) == pytest.approx(diffusion, rel=0.1)
 
 
@@ -189,14 +189,16 @@ def test_a_trapped_particle_is_told_its_stiffness():
     kicks = RNG.normal(0, spread * np.sqrt(1 - keep**2), x.shape)
     for n in range(1, x.shape[1]):
         x[:, n] = keep * x[:, n - 1] + kicks[:, n]
-    told = physics_of(points_of(*x, fps=fps), size_um, 0.0, medium)
-    along_x, along_y = (float(each) for each in re.match(r"trap (\S+) ± \S+, (\S+) ± \S+ pN/µm", told).groups())
+    told = physics_text(points_of(*x, fps=fps), size_um, 0.0, medium)
+    along_x, along_y = (
+        float(each) for each in re.match(r"trap stiffness (\S+) ± \S+, (\S+) ± \S+ pN/µm", told).groups()
+    )
     assert (along_x, along_y) == pytest.approx([medium.stiffness(corner_hz)] * 2, rel=0.15)
 
 
 def test_nothing_is_said_without_a_pixel_size_or_of_too_little():
     points = points_of(RNG.normal(0, 1, 500).cumsum(), RNG.normal(0, 1, 500).cumsum())
-    assert physics_of(points, None, 0.0, Medium()) == ""
-    assert physics_of(points[:100], 0.1, 0.0, Medium()) == ""
+    assert physics_text(points, None, 0.0, Medium()) == ""
+    assert physics_text(points[:100], 0.1, 0.0, Medium()) == ""
     points["t_s"] = 0
-    assert physics_of(points, 0.1, 0.0, Medium()) == ""
+    assert physics_text(points, 0.1, 0.0, Medium()) == ""

@@ -6,15 +6,15 @@ import time
 
 import numpy as np
 import pytest
-from fake_engine import refresh_until, rows_of, shown_frame, shown_picture, subscription
+from fake_engine import refresh_until, rows_of, shown_frame, shown_preview, subscription
 
 from livetrack import wire
 from livetrack.config import ViewSettings
-from livetrack.viewer.actions import Doings
+from livetrack.viewer.actions import ViewerActions
 from livetrack.viewer.canvas.uncertainty import DEVIATIONS, ellipse_of
 from livetrack.viewer.qt import QtCore, QtGui
-from livetrack.viewer.shortcuts import KEYS, MOUSE
-from livetrack.viewer.theme import LOOKUPS, PALETTES, lookup_table
+from livetrack.viewer.shortcuts import MOUSE_GESTURES, SHORTCUTS
+from livetrack.viewer.theme import COLORMAPS, PALETTES, lookup_table
 from livetrack.viewer.window import Window
 
 LEFT = QtCore.Qt.MouseButton.LeftButton
@@ -22,14 +22,14 @@ LEFT = QtCore.Qt.MouseButton.LeftButton
 
 def colours(window):
     """Return the view as seen on the screen, (H, W, 3), 0..255."""
-    image = window.body.view.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_RGB888)
+    image = window.central.view.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_RGB888)
     pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
     return pixels[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).astype(int)
 
 
 def place(window, x, y):
     """Return where x, y of the picture is in the view's widget."""
-    view = window.body.view
+    view = window.central.view
     return view.mapFromScene(view.view_box.mapViewToScene(QtCore.QPointF(x, y)))
 
 
@@ -42,18 +42,18 @@ def press(qtbot, window, sequence):
 
 
 def test_keys_are_unique_and_every_one_has_its_method():
-    keys = [each for key in KEYS for each in key.key.split()]
+    keys = [each for key in SHORTCUTS for each in key.keys.split()]
     assert len(set(keys)) == len(keys)
-    assert len({key.name for key in KEYS}) == len(KEYS)
-    assert all(callable(getattr(Doings, key.name)) for key in KEYS)
+    assert len({key.name for key in SHORTCUTS}) == len(SHORTCUTS)
+    assert all(callable(getattr(ViewerActions, key.name)) for key in SHORTCUTS)
 
 
-@pytest.mark.parametrize("key", KEYS, ids=lambda key: key.name)
+@pytest.mark.parametrize("key", SHORTCUTS, ids=lambda key: key.name)
 def test_each_key_does_what_its_action_does(playing, qtbot, key):
-    action = playing.bar.keys[key.name]
+    action = playing.viewer_actions[key.name]
     action.setEnabled(True)  # that of the region is only while a rectangle is shown
-    for sequence in key.key.split():
-        signal = action.toggled if key.switch else action.triggered
+    for sequence in key.keys.split():
+        signal = action.toggled if key.checkable else action.triggered
         with qtbot.waitSignal(signal, timeout=2000):
             press(qtbot, playing, sequence)
         playing.refresh()
@@ -61,35 +61,35 @@ def test_each_key_does_what_its_action_does(playing, qtbot, key):
 
 
 def test_every_button_of_the_bar_does_what_its_key_does(playing, qtbot):
-    for button in playing.bar._buttons:
+    for button in playing.tool_bar._buttons:
         action = button.defaultAction()
         with qtbot.waitSignal(action.toggled if action.isCheckable() else action.triggered, timeout=2000):
             qtbot.mouseClick(button, LEFT)
         playing.refresh()
-        if playing.body.help.isVisible():
-            qtbot.mouseClick(playing.body.help, LEFT)
-            assert not playing.bar.keys["help"].isChecked()
+        if playing.central.shortcuts_sheet.isVisible():
+            qtbot.mouseClick(playing.central.shortcuts_sheet, LEFT)
+            assert not playing.viewer_actions["help"].isChecked()
 
 
 def test_the_help_sheet_tells_every_key_and_gesture(playing, qtbot):
     press(qtbot, playing, "?")
-    assert playing.body.help.isVisible()
-    text = playing.body.help._text.text()
-    for key in KEYS:
+    assert playing.central.shortcuts_sheet.isVisible()
+    text = playing.central.shortcuts_sheet._text.text()
+    for key in SHORTCUTS:
         assert key.tip in text
-        assert all(f"<b>{each}</b>" in text for each in key.key.split())
-    assert all(gesture in text for gesture, _ in MOUSE)
+        assert all(f"<b>{each}</b>" in text for each in key.keys.split())
+    assert all(gesture in text for gesture, _ in MOUSE_GESTURES)
     press(qtbot, playing, "Esc")
-    assert not playing.body.help.isVisible()
+    assert not playing.central.shortcuts_sheet.isVisible()
 
 
 def test_plus_minus_and_1_zoom_and_stay(engine, playing, qtbot):
-    view = playing.body.view
+    view = playing.central.view
     whole = view.view_box.viewRect().width()
     press(qtbot, playing, "+")
     assert view.view_box.viewRect().width() == pytest.approx(whole / 2)
     engine.positions(4, rows_of((3, 14, 10)))
-    engine.picture(4, np.zeros((30, 40), np.uint16))
+    engine.preview(4, np.zeros((30, 40), np.uint16))
     refresh_until(playing, lambda: shown_frame(playing) == 4)
     assert view.view_box.viewRect().width() == pytest.approx(whole / 2)
     press(qtbot, playing, "-")
@@ -110,7 +110,7 @@ def test_d_changes_every_colour_and_back(playing, qtbot):
 
 def test_shift_s_saves_the_picture_alone_pixel_by_pixel(playing, qtbot, tmp_path):
     press(qtbot, playing, "Shift+S")
-    (path,) = tmp_path.glob("*-picture.png")
+    (path,) = tmp_path.glob("*-image.png")
     saved = QtGui.QImage(str(path))
     assert (saved.width(), saved.height()) == (40, 30)
     greys = [saved.pixelColor(x, y).red() for y in range(30) for x in range(40)]
@@ -123,16 +123,16 @@ def test_shift_s_saves_the_picture_alone_pixel_by_pixel(playing, qtbot, tmp_path
 
 
 def test_a_lookup_table_goes_from_black_to_white_as_gamma_says():
-    for name in LOOKUPS:
+    for name in COLORMAPS:
         assert lookup_table(name).shape == (256, 3)
     assert lookup_table("grey")[[0, 128, 255], 0].tolist() == [0, 128, 255]
     assert lookup_table("inverted")[[0, 255], 0].tolist() == [255, 0]
     assert lookup_table("grey", 0.5)[64, 0] == pytest.approx(128, abs=1)
     assert lookup_table("grey", 2.0)[128, 0] == pytest.approx(64, abs=1)
-    blue, red = lookup_table("limits")[[0, -1]]
+    blue, red = lookup_table("HiLo")[[0, -1]]
     assert blue.argmax() == 2
     assert red.argmax() == 0
-    assert (lookup_table("limits")[1:-1] == lookup_table("grey")[1:-1]).all()
+    assert (lookup_table("HiLo")[1:-1] == lookup_table("grey")[1:-1]).all()
     viridis = lookup_table("viridis").astype(int)
     assert (viridis[:, 1][1:] >= viridis[:, 1][:-1]).all()  # green rises all the way
 
@@ -143,12 +143,12 @@ def grey_of(window, x, y):
 
 
 def test_levels_gamma_and_colours_are_those_of_the_screen(playing):
-    panel, view = playing.body.picture, playing.body.view
-    for item in (view.markers, view.tails, view.scale_bar):
+    panel, view = playing.central.image_panel, playing.central.view
+    for item in (view.markers, view.trails, view.scale_bar):
         item.hide()
     panel.black.setValue(200)
     panel.white.setValue(1000)
-    assert not playing.bar.keys["contrast"].isChecked()  # levels set by hand are kept
+    assert not playing.viewer_actions["auto_contrast"].isChecked()  # levels set by hand are kept
     assert grey_of(playing, 39, 4)[0] == 0  # grey 199
     assert grey_of(playing, 0, 15)[0] == pytest.approx(255 * 400 / 800, abs=3)
     assert grey_of(playing, 0, 26)[0] == 255
@@ -157,72 +157,72 @@ def test_levels_gamma_and_colours_are_those_of_the_screen(playing):
     assert grey_of(playing, 0, 15)[0] == pytest.approx(255 * 0.5**panel.gamma, abs=3)
     panel.reset_gamma()
     assert panel.gamma == 1
-    panel.lookup.setCurrentText("limits")
+    panel.colormap.setCurrentText("HiLo")
     assert np.argmax(grey_of(playing, 0, 0)) == 2
     assert np.argmax(grey_of(playing, 0, 29)) == 0
 
 
 def test_contrast_by_hand_works_while_the_picture_is_frozen(playing, qtbot):
     press(qtbot, playing, "Space")
-    playing.body.picture.black.setValue(1000)
+    playing.central.image_panel.black.setValue(1000)
     assert grey_of(playing, 20, 2)[0] == 0
 
 
 def test_the_histograms_marks_are_dragged_and_a_double_click_follows_again(engine, playing, qtbot):
-    histogram = playing.body.picture.histogram
+    histogram = playing.central.image_panel.histogram
     playing.refresh()
-    levels = playing.scene.levels._levels
-    start = QtCore.QPoint(round(histogram.place_of(levels[0])), 100)
+    levels = playing.frame_presenter.levels._levels
+    start = QtCore.QPoint(round(histogram.x_of(levels[0])), 100)
     qtbot.mousePress(histogram, LEFT, pos=start)
     qtbot.mouseMove(histogram, start + QtCore.QPoint(40, 0))
     qtbot.mouseRelease(histogram, LEFT, pos=start + QtCore.QPoint(40, 0))
-    black, white = playing.scene.levels._levels
+    black, white = playing.frame_presenter.levels._levels
     assert black > levels[0] + 50
     assert white == levels[1]
-    assert not playing.bar.keys["contrast"].isChecked()
+    assert not playing.viewer_actions["auto_contrast"].isChecked()
     qtbot.mouseDClick(histogram, LEFT, pos=start)
-    assert playing.bar.keys["contrast"].isChecked()
+    assert playing.viewer_actions["auto_contrast"].isChecked()
     for frame in range(4, 20):
-        playing.scene.levels._looked_s = -1.0
-        engine.picture(frame, np.arange(1200, dtype=np.uint16).reshape(30, 40))
-        refresh_until(playing, lambda frame=frame: shown_picture(playing) == frame)
-    assert playing.scene.levels._levels == pytest.approx(levels, abs=1)
+        playing.frame_presenter.levels._updated_s = -1.0
+        engine.preview(frame, np.arange(1200, dtype=np.uint16).reshape(30, 40))
+        refresh_until(playing, lambda frame=frame: shown_preview(playing) == frame)
+    assert playing.frame_presenter.levels._levels == pytest.approx(levels, abs=1)
 
 
 def test_white_cannot_be_dragged_below_black(playing, qtbot):
-    histogram = playing.body.picture.histogram
-    levels = playing.scene.levels._levels
-    start = QtCore.QPoint(round(histogram.place_of(levels[1])), 100)
+    histogram = playing.central.image_panel.histogram
+    levels = playing.frame_presenter.levels._levels
+    start = QtCore.QPoint(round(histogram.x_of(levels[1])), 100)
     qtbot.mousePress(histogram, LEFT, pos=start)
     qtbot.mouseMove(histogram, QtCore.QPoint(1, 100))
     qtbot.mouseRelease(histogram, LEFT, pos=QtCore.QPoint(1, 100))
-    black, white = playing.scene.levels._levels
+    black, white = playing.frame_presenter.levels._levels
     assert black == levels[0]
     assert white > black
 
 
 def test_cut_off_sets_the_share_of_pixels_that_contrast_makes_black(engine, playing):
-    playing.body.picture.dark_cut.setValue(20)
-    assert playing.bar.keys["contrast"].isChecked()
+    playing.central.image_panel.clip_low.setValue(20)
+    assert playing.viewer_actions["auto_contrast"].isChecked()
     for frame in range(4, 20):
-        playing.scene.levels._looked_s = -1.0
-        engine.picture(frame, np.arange(1200, dtype=np.uint16).reshape(30, 40))
-        refresh_until(playing, lambda frame=frame: shown_picture(playing) == frame)
-    assert playing.scene.levels._levels[0] == pytest.approx(0.2 * 1200, abs=3)
+        playing.frame_presenter.levels._updated_s = -1.0
+        engine.preview(frame, np.arange(1200, dtype=np.uint16).reshape(30, 40))
+        refresh_until(playing, lambda frame=frame: shown_preview(playing) == frame)
+    assert playing.frame_presenter.levels._levels[0] == pytest.approx(0.2 * 1200, abs=3)
 
 
 def test_8_bits_are_shown_and_read_as_the_grey_levels_that_they_stand_for(engine, window, qtbot):
     ramp = np.tile(np.arange(40, dtype=np.uint8) * 6, (30, 1))
     engine.positions(1, rows_of())
     engine._previews.send(wire.encode_preview(wire.Preview(7, 1, 1, ramp, 1000.0, 50.0)))
-    refresh_until(window, lambda: (shown_frame(window), shown_picture(window)) == (1, 1))
-    assert window.body.picture.black.value() == pytest.approx(1000, abs=5)
-    assert window.body.picture.white.value() == pytest.approx(1000 + 50 * 6 * 39, abs=5)
+    refresh_until(window, lambda: (shown_frame(window), shown_preview(window)) == (1, 1))
+    assert window.central.image_panel.black.value() == pytest.approx(1000, abs=5)
+    assert window.central.image_panel.white.value() == pytest.approx(1000 + 50 * 6 * 39, abs=5)
     seen = [grey_of(window, x, 12)[0] for x in range(40)]
     assert (np.diff(seen) > 0).all()
-    qtbot.mouseMove(window.body.view.viewport(), place(window, 20, 20))
-    qtbot.mouseMove(window.body.view.viewport(), place(window, 10, 12))
-    qtbot.waitUntil(lambda: f"grey ≈ {1000 + 50 * 60}" in window.body.view.readout())
+    qtbot.mouseMove(window.central.view.viewport(), place(window, 20, 20))
+    qtbot.mouseMove(window.central.view.viewport(), place(window, 10, 12))
+    qtbot.waitUntil(lambda: f"grey ≈ {1000 + 50 * 60}" in window.central.view.readout())
 
 
 # ---- zoomed in
@@ -241,9 +241,9 @@ def test_uncertainty_is_drawn_when_zoomed_in_and_only_then(engine, window, qtbot
     rows = rows_of((2, 20, 15))
     rows["x_std"] = rows["y_std"] = 0.4
     engine.positions(1, rows)
-    engine.picture(1, np.zeros((30, 40), np.uint8))
-    refresh_until(window, lambda: (shown_frame(window), shown_picture(window)) == (1, 1))
-    view = window.body.view
+    engine.preview(1, np.zeros((30, 40), np.uint8))
+    refresh_until(window, lambda: (shown_frame(window), shown_preview(window)) == (1, 1))
+    view = window.central.view
     for item in (view.markers, view.scale_bar):
         item.hide()
     view.view_box.setRange(QtCore.QRectF(-200, -200, 400, 400))
@@ -258,17 +258,17 @@ def test_uncertainty_is_drawn_when_zoomed_in_and_only_then(engine, window, qtbot
 
 def test_a_thinned_picture_zoomed_in_is_asked_for_whole(engine, window, qtbot):
     engine.positions(1, rows_of(), width=2400, height=1800)
-    engine.picture(1, np.zeros((600, 800), np.uint8), step=3)
-    refresh_until(window, lambda: (shown_frame(window), shown_picture(window)) == (1, 1))
+    engine.preview(1, np.zeros((600, 800), np.uint8), step=3)
+    refresh_until(window, lambda: (shown_frame(window), shown_preview(window)) == (1, 1))
     window.refresh()
     assert not engine._previews.poll(100)  # all of it is in view: small ones will do
-    window.body.view.zoom(8)
+    window.central.view.zoom(8)
     window.refresh()
     assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.PREVIEW, b"\1" + wire.FULL_PREVIEW]
     whole = np.full((1800, 2400), 777, np.uint16)
     engine.raw(wire.encode_preview(wire.Preview(7, 2, 1, whole), full_resolution=True), preview=True)
-    refresh_until(window, lambda: shown_picture(window) == 2)
-    assert window.scene.shown[0].pixels.shape == (1800, 2400)
+    refresh_until(window, lambda: shown_preview(window) == 2)
+    assert window.frame_presenter.shown[0].pixels.shape == (1800, 2400)
     for _ in range(3):
         window.refresh()
     assert not engine._previews.poll(100)  # it goes on asking for whole ones
@@ -278,16 +278,16 @@ def test_a_thinned_picture_zoomed_in_is_asked_for_whole(engine, window, qtbot):
 
 
 def test_every_pixel_is_asked_for_by_its_box(engine, playing):
-    playing.body.picture.whole.setChecked(True)
+    playing.central.image_panel.full_resolution.setChecked(True)
     playing.refresh()
     assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.PREVIEW, b"\1" + wire.FULL_PREVIEW]
-    playing.body.picture.whole.setChecked(False)
+    playing.central.image_panel.full_resolution.setChecked(False)
     playing.refresh()
     assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.FULL_PREVIEW, b"\1" + wire.PREVIEW]
 
 
 def test_zooming_has_ends(playing):
-    view = playing.body.view
+    view = playing.central.view
     for _ in range(40):
         view.zoom(2)
     assert view.view_box.viewRect().width() >= 4
@@ -300,34 +300,38 @@ def test_zooming_has_ends(playing):
 
 
 def test_a_click_chooses_the_nearest_particle_and_escape_lets_go(engine, playing, qtbot):
-    view = playing.body.view
+    view = playing.central.view
     qtbot.mouseClick(view.viewport(), LEFT, pos=place(playing, 13.1, 10.2))
-    assert playing.body.pane.trace.number == 3
-    assert playing.body.pane.trace.points["x"].tolist() == [11, 12, 13]  # with what was there before the click
+    assert playing.central.particle_panel.trace.track_id == 3
+    assert playing.central.particle_panel.trace.points["x"].tolist() == [
+        11,
+        12,
+        13,
+    ]  # with what was there before the click
     assert view.selection.isVisible()
     assert (view.selection.pos().x(), view.selection.pos().y()) == (13, 10)
     engine.positions(4, rows_of((3, 15, 11), (8, 1, 1)))
-    engine.picture(4, np.zeros((30, 40), np.uint16))
+    engine.preview(4, np.zeros((30, 40), np.uint16))
     refresh_until(playing, lambda: shown_frame(playing) == 4)
     assert view.selection.pos().x() == 15
-    assert playing.body.pane.trace.points["x"].tolist() == [11, 12, 13, 15]
+    assert playing.central.particle_panel.trace.points["x"].tolist() == [11, 12, 13, 15]
     qtbot.mouseClick(view.viewport(), LEFT, pos=place(playing, 35, 25))  # nothing is near: the choice stays
-    assert playing.body.pane.trace.number == 3
+    assert playing.central.particle_panel.trace.track_id == 3
     engine.positions(5, rows_of((8, 1, 1)))
-    engine.picture(5, np.zeros((30, 40), np.uint16))
+    engine.preview(5, np.zeros((30, 40), np.uint16))
     refresh_until(playing, lambda: shown_frame(playing) == 5)
     assert not view.selection.isVisible()
-    assert "not seen for 1 frames" in playing.body.pane._facts.text()
+    assert "not found for 1 frames" in playing.central.particle_panel._facts.text()
     press(qtbot, playing, "Esc")
-    assert playing.body.pane.trace is None
+    assert playing.central.particle_panel.trace is None
 
 
 def test_another_engines_ids_are_not_taken_for_the_chosen_one(engine, playing):
-    playing.choose(3)
+    playing.select(3)
     engine.session = 9
     engine.heartbeat()
-    refresh_until(playing, lambda: playing.received.session == 9)
-    assert playing.body.pane.trace is None
+    refresh_until(playing, lambda: playing.session_data.session == 9)
+    assert playing.central.particle_panel.trace is None
 
 
 def test_ids_are_written_where_the_particles_are(playing, qtbot):
@@ -347,9 +351,9 @@ def test_the_window_opens_as_it_was_left(engine, playing, qtbot, store):
     playing.close()
     again = Window(engine.address, ViewSettings(fps=0.01), store=store)
     qtbot.addWidget(again)
-    assert not again.bar.keys["panels"].isChecked()
-    assert not again.body.sidebar.isVisibleTo(again)
-    assert not again.body.pane.isVisibleTo(again)
+    assert not again.viewer_actions["panels"].isChecked()
+    assert not again.central.sidebar.isVisibleTo(again)
+    assert not again.central.particle_panel.isVisibleTo(again)
 
 
 def test_twice_the_pixels_are_drawn_on_a_fine_screen(engine, tmp_path, monkeypatch):
@@ -369,8 +373,8 @@ def test_twice_the_pixels_are_drawn_on_a_fine_screen(engine, tmp_path, monkeypat
 
 
 def test_refreshing_draws_nothing_twice(engine, playing):
-    playing.scene.drawn_s.clear()
+    playing.frame_presenter.drawn_s.clear()
     for _ in range(5):
         playing.refresh()
         time.sleep(0.01)
-    assert len(playing.scene.drawn_s) == 0
+    assert len(playing.frame_presenter.drawn_s) == 0

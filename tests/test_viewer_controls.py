@@ -17,8 +17,8 @@ from livetrack.client import Remote
 from livetrack.config import ViewSettings, load_config
 from livetrack.errors import CommandError
 from livetrack.session.engine import Engine
-from livetrack.viewer.data import async_remote as line_module
-from livetrack.viewer.data.async_remote import Line
+from livetrack.viewer.data import async_remote
+from livetrack.viewer.data.async_remote import AsyncRemote
 from livetrack.viewer.qt import QtCore, QtGui
 from livetrack.viewer.window import Window
 
@@ -52,14 +52,18 @@ def live(running, qtbot, tmp_path, store):
         window.show()
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
-    until(qtbot, window, lambda: window.body.controls.settings and window.body.controls.exposure.value() > 1)
-    until(qtbot, window, lambda: window.scene.shown[1] and len(window.scene.shown[1].particles))
+    until(
+        qtbot,
+        window,
+        lambda: window.central.control_panel.settings and window.central.control_panel.exposure.value() > 1,
+    )
+    until(qtbot, window, lambda: window.frame_presenter.shown[1] and len(window.frame_presenter.shown[1].particles))
     return window
 
 
 def until(qtbot, window, condition):
     def there():
-        window.teller.told_s = 0.0
+        window.status_presenter.updated_s = 0.0
         window.refresh()
         return bool(condition())
 
@@ -83,24 +87,24 @@ def test_a_window_that_is_opened_changes_nothing(running, live, qtbot, monkeypat
     with Remote(running.publisher.address) as remote:
         before = remote.properties(), remote.hello().settings, remote.state().state
         asked = []
-        ask = live._line.ask
-        monkeypatch.setattr(live._line, "ask", lambda what, *call: (asked.append(what), ask(what, *call)))
+        submit = live._remote.submit
+        monkeypatch.setattr(live._remote, "submit", lambda what, *call: (asked.append(what), submit(what, *call)))
         for _ in range(3):
-            live.teller.learnt_s = 0.0
-            live.teller.told_s = 0.0
+            live.status_presenter.settings_requested_s = 0.0
+            live.status_presenter.updated_s = 0.0
             live.refresh()
             qtbot.wait(150)
         assert set(asked) == {"hello"}
         assert (remote.properties(), remote.hello().settings, remote.state().state) == before
-    assert live.body.controls.exposure.value() == 8  # the simulated camera's default
+    assert live.central.control_panel.exposure.value() == 8  # the simulated camera's default
 
 
 def test_scrolling_past_a_field_does_not_change_it(live, qtbot):
-    controls, picture = live.body.controls, live.body.picture
+    controls, picture = live.central.control_panel, live.central.image_panel
     fields = (controls.exposure, controls.threshold, controls.radius, picture.black, picture.white)
     before = [field.value() for field in fields]
     middle = QtCore.QPointF(5, 5)
-    for field in (*fields, controls.model, picture.lookup):
+    for field in (*fields, controls.model, picture.colormap):
         event = QtGui.QWheelEvent(
             middle, middle, QtCore.QPoint(), QtCore.QPoint(0, 120), QtCore.Qt.MouseButton.NoButton,
             QtCore.Qt.KeyboardModifier.NoModifier, QtCore.Qt.ScrollPhase.NoScrollPhase, False,
@@ -108,92 +112,92 @@ def test_scrolling_past_a_field_does_not_change_it(live, qtbot):
         QtCore.QCoreApplication.sendEvent(field, event)
         assert not event.isAccepted()
     assert [field.value() for field in fields] == before
-    assert (controls.model.currentText(), picture.lookup.currentText()) == ("spot", "grey")
+    assert (controls.model.currentText(), picture.colormap.currentText()) == ("spot", "grey")
 
 
 def test_p_pauses_tracking_and_goes_on(running, live, qtbot):
     press(qtbot, live, "P")
-    until(qtbot, live, lambda: live.received.status.state == "paused")
-    assert live.bar.keys["pause"].isChecked()
-    assert "Tracking is paused" in live.body.banner.text()
-    assert live.body.controls.pause_button.text() == "Resume"
-    qtbot.mouseClick(live.body.controls.pause_button, LEFT)
-    until(qtbot, live, lambda: live.received.status.state == "running")
-    assert not live.bar.keys["pause"].isChecked()
+    until(qtbot, live, lambda: live.session_data.status.state == "paused")
+    assert live.viewer_actions["pause"].isChecked()
+    assert "Tracking is paused" in live.central.banner.text()
+    assert live.central.control_panel.pause_button.text() == "Resume tracking"
+    qtbot.mouseClick(live.central.control_panel.pause_button, LEFT)
+    until(qtbot, live, lambda: live.session_data.status.state == "running")
+    assert not live.viewer_actions["pause"].isChecked()
 
 
 def test_exposure_is_set_and_what_is_in_force_is_shown(running, live, qtbot):
-    type_in(qtbot, live.body.controls.exposure, "5")
+    type_in(qtbot, live.central.control_panel.exposure, "5")
     until(qtbot, live, lambda: "exposure 5 ms" in live.statusBar().currentMessage())
     with Remote(running.publisher.address) as remote:
         exposure = next(each for each in remote.properties() if each.name == "exposure_ms")
     assert exposure.value == 5
-    until(qtbot, live, lambda: live.body.controls.exposure.value() == 5)
+    until(qtbot, live, lambda: live.central.control_panel.exposure.value() == 5)
 
 
 def test_an_exposure_that_is_refused_is_told_and_the_one_in_force_shown_again(live, qtbot):
-    exposure = live.body.controls.exposure
+    exposure = live.central.control_panel.exposure
     before = exposure.value()
     exposure.setRange(0.001, 1e6)
     exposure.setValue(5e5)  # longer than the time between two frames
-    until(qtbot, live, lambda: "Not done" in live.body.banner.text())
+    until(qtbot, live, lambda: "Command failed" in live.central.banner.text())
     until(qtbot, live, lambda: exposure.value() == before)
 
 
 def test_threshold_and_search_radius_take_effect_at_once(running, live, qtbot):
-    type_in(qtbot, live.body.controls.threshold, "0.77")
+    type_in(qtbot, live.central.control_panel.threshold, "0.77")
     until(qtbot, live, lambda: running.tracker.localizer.threshold == 0.77)
-    live.body.controls.threshold.setValue(0)  # the model's own
+    live.central.control_panel.threshold.setValue(0)  # the model's own
     until(qtbot, live, lambda: running.tracker.localizer.threshold == running.tracker.localizer.default_threshold)
-    type_in(qtbot, live.body.controls.radius, "7.5")
+    type_in(qtbot, live.central.control_panel.radius, "7.5")
     until(qtbot, live, lambda: running.config.linker.search_radius_px == 7.5)
-    until(qtbot, live, lambda: live.body.controls.settings["linker"]["search_radius_px"] == 7.5)
+    until(qtbot, live, lambda: live.central.control_panel.settings["linker"]["search_radius_px"] == 7.5)
 
 
 def test_another_clients_change_is_shown(running, live, qtbot):
     with Remote(running.publisher.address) as remote:
         remote.set_search_radius(3.25)
-    live.teller.learnt_s = 0.0
-    until(qtbot, live, lambda: live.body.controls.radius.value() == 3.25)
+    live.status_presenter.settings_requested_s = 0.0
+    until(qtbot, live, lambda: live.central.control_panel.radius.value() == 3.25)
 
 
 def test_a_model_is_swapped_while_it_runs(running, live, qtbot):
-    controls = live.body.controls
+    controls = live.central.control_panel
     assert {"spot", "bead", "centroid"} <= {controls.model.itemText(n) for n in range(controls.model.count())}
     controls.model.setCurrentText("bead")
     controls.model.textActivated.emit("bead")
-    until(qtbot, live, lambda: live.received.status.model == "bead")
+    until(qtbot, live, lambda: live.session_data.status.model == "bead")
     until(qtbot, live, lambda: controls.settings["localizer"]["model"] == "bead")
     controls.model.setCurrentText("spot")
     controls.model.textActivated.emit("spot")
-    until(qtbot, live, lambda: live.received.status.model == "spot")
+    until(qtbot, live, lambda: live.session_data.status.model == "spot")
 
 
 def test_a_region_is_dragged_and_set_and_the_whole_image_comes_back(running, live, qtbot):
     press(qtbot, live, "O")
-    region = live.body.region
+    region = live.central.roi_selector
     assert region.isVisible()
     region.rectangle.setPos((15.5, 7.5))
     region.rectangle.setSize((64, 48))
     assert "64 x 48 px at 16, 8" in region._text.text()
     press(qtbot, live, "Return")
-    until(qtbot, live, lambda: (live.scene.shown[1].width, live.scene.shown[1].height) == (64, 48))
-    assert (live.scene.shown[1].x_origin, live.scene.shown[1].y_origin) == (16, 8)
+    until(qtbot, live, lambda: (live.frame_presenter.shown[1].width, live.frame_presenter.shown[1].height) == (64, 48))
+    assert (live.frame_presenter.shown[1].x_origin, live.frame_presenter.shown[1].y_origin) == (16, 8)
     assert not region.isVisible()
-    assert not live.bar.keys["region"].isChecked()
+    assert not live.viewer_actions["roi"].isChecked()
     press(qtbot, live, "O")  # a part of the part
     region.rectangle.setPos((3.5, 3.5))
     region.rectangle.setSize((32, 32))
     qtbot.mouseClick(region.set_button, LEFT)
-    until(qtbot, live, lambda: live.scene.shown[1].width == 32)
-    assert (live.scene.shown[1].x_origin, live.scene.shown[1].y_origin) == (20, 12)
-    qtbot.mouseClick(live.body.controls.whole, LEFT)
-    until(qtbot, live, lambda: (live.scene.shown[1].width, live.scene.shown[1].height) == (128, 96))
+    until(qtbot, live, lambda: live.frame_presenter.shown[1].width == 32)
+    assert (live.frame_presenter.shown[1].x_origin, live.frame_presenter.shown[1].y_origin) == (20, 12)
+    qtbot.mouseClick(live.central.control_panel.full_frame_button, LEFT)
+    until(qtbot, live, lambda: (live.frame_presenter.shown[1].width, live.frame_presenter.shown[1].height) == (128, 96))
 
 
 def test_a_region_can_be_dropped_and_never_leaves_the_image(live, qtbot):
-    qtbot.mouseClick(live.body.controls.region, LEFT)
-    region = live.body.region
+    qtbot.mouseClick(live.central.control_panel.roi_button, LEFT)
+    region = live.central.roi_selector
     region.rectangle.maxBounds = None
     region.rectangle.setPos((-30, -30))
     region.rectangle.setSize((500, 500))
@@ -201,58 +205,58 @@ def test_a_region_can_be_dropped_and_never_leaves_the_image(live, qtbot):
     press(qtbot, live, "Esc")
     assert not region.isVisible()
     press(qtbot, live, "Return")  # nothing is shown, so nothing is set
-    assert live.scene.shown[1].width == 128
+    assert live.frame_presenter.shown[1].width == 128
 
 
 def test_a_clicked_particle_is_the_engines_target(running, live, qtbot):
     def confirmed():
-        rows = live.scene.shown[1].particles
+        rows = live.frame_presenter.shown[1].particles
         return rows[rows["flags"] == 0]
 
     until(qtbot, live, lambda: len(confirmed()))
     row = confirmed()[0]
-    view = live.body.view
+    view = live.central.view
     place = view.mapFromScene(view.view_box.mapViewToScene(QtCore.QPointF(float(row["x"]), float(row["y"]))))
     qtbot.mouseClick(view.viewport(), LEFT, pos=place)
-    until(qtbot, live, lambda: live.received.status.target == row["id"])
-    assert live.body.controls.target.text() == f"#{row['id']}"
-    qtbot.mouseClick(live.body.controls.drop_target, LEFT)
-    until(qtbot, live, lambda: live.received.status.target is None)
+    until(qtbot, live, lambda: live.session_data.status.target == row["id"])
+    assert live.central.control_panel.target.text() == f"#{row['id']}"
+    qtbot.mouseClick(live.central.control_panel.clear_target_button, LEFT)
+    until(qtbot, live, lambda: live.session_data.status.target is None)
 
 
 def test_r_records_and_ends(running, live, qtbot, tmp_path):
-    live.body.controls.folder.setText(str(tmp_path))
+    live.central.control_panel.folder.setText(str(tmp_path))
     press(qtbot, live, "R")
-    until(qtbot, live, lambda: live.received.status.recording and live.received.status.recording.frames > 3)
-    live.teller.told_s = 0.0
+    until(qtbot, live, lambda: live.session_data.status.recording and live.session_data.status.recording.frames > 3)
+    live.status_presenter.updated_s = 0.0
     live.refresh()
-    assert live.teller.recording.text().startswith("● REC")
-    assert live.bar.keys["record"].isChecked()
-    qtbot.mouseClick(live.body.controls.record_button, LEFT)
+    assert live.status_presenter.recording.text().startswith("● REC")
+    assert live.viewer_actions["record"].isChecked()
+    qtbot.mouseClick(live.central.control_panel.record_button, LEFT)
     until(qtbot, live, lambda: "recorded" in live.statusBar().currentMessage())
-    until(qtbot, live, lambda: not live.bar.keys["record"].isChecked())
+    until(qtbot, live, lambda: not live.viewer_actions["record"].isChecked())
     (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
     assert (folder / "session.json").exists()
 
 
 def test_the_camera_is_closed_and_opened(running, live, qtbot):
-    qtbot.mouseClick(live.body.controls.camera_switch, LEFT)
-    until(qtbot, live, lambda: live.received.status.state == "idle")
-    until(qtbot, live, lambda: "The camera is closed" in live.body.banner.text())
-    assert live.body.controls.camera_switch.text() == "Open camera"
-    qtbot.mouseClick(live.body.controls.camera_switch, LEFT)
-    until(qtbot, live, lambda: live.received.status.state == "running")
+    qtbot.mouseClick(live.central.control_panel.camera_button, LEFT)
+    until(qtbot, live, lambda: live.session_data.status.state == "idle")
+    until(qtbot, live, lambda: "The camera is closed" in live.central.banner.text())
+    assert live.central.control_panel.camera_button.text() == "Open camera"
+    qtbot.mouseClick(live.central.control_panel.camera_button, LEFT)
+    until(qtbot, live, lambda: live.session_data.status.state == "running")
 
 
 def test_what_is_refused_is_told_and_nothing_changes(running, live, qtbot):
-    live.body.controls.model.setCurrentText("no_such_model")
-    live.body.controls.model.textActivated.emit("no_such_model")
-    until(qtbot, live, lambda: "Not done" in live.body.banner.text())
-    assert "no_such_model" in live.body.banner.text()
+    live.central.control_panel.model.setCurrentText("no_such_model")
+    live.central.control_panel.model.textActivated.emit("no_such_model")
+    until(qtbot, live, lambda: "Command failed" in live.central.banner.text())
+    assert "no_such_model" in live.central.banner.text()
     assert running.tracker.localizer.name == "spot"
-    live.teller.failure_s -= 60
+    live.status_presenter.failure_s -= 60
     live.refresh()
-    assert "Not done" not in live.body.banner.text()
+    assert "Command failed" not in live.central.banner.text()
 
 
 # ---- when no answer comes
@@ -274,11 +278,11 @@ class SlowRemote:
 @pytest.fixture
 def slow(monkeypatch):
     SlowRemote.made = []
-    monkeypatch.setattr(line_module, "Remote", SlowRemote)
-    line = Line()
-    line.address = "tcp://here"
-    yield line
-    line.close()
+    monkeypatch.setattr(async_remote, "Remote", SlowRemote)
+    remote = AsyncRemote()
+    remote.address = "tcp://here"
+    yield remote
+    remote.close()
 
 
 def test_asking_never_waits_and_of_many_values_the_last_counts(slow, qtbot):
@@ -294,8 +298,8 @@ def test_asking_never_waits_and_of_many_values_the_last_counts(slow, qtbot):
 
     start = time.perf_counter()
     for value in range(200):
-        slow.ask("threshold", call(value), answers.append)
-        slow.ask("radius", call(-value), answers.append)
+        slow.submit("threshold", call(value), answers.append)
+        slow.submit("radius", call(-value), answers.append)
     assert time.perf_counter() - start < 1.0
     let.set()
     qtbot.waitUntil(lambda: sorted(answers[-2:]) == [-199, 199])
@@ -308,11 +312,11 @@ def test_a_failure_is_said_and_the_line_goes_on_elsewhere(slow, qtbot):
         raise CommandError("exposure_ms: at most 10")
 
     with qtbot.waitSignal(slow.failed) as said:
-        slow.ask("exposure", refuse)
+        slow.submit("exposure", refuse)
     assert said.args == ["exposure_ms: at most 10"]
     slow.address = "tcp://there"
     answers = []
-    slow.ask("state", lambda remote: remote, answers.append)
+    slow.submit("state", lambda remote: remote, answers.append)
     qtbot.waitUntil(lambda: bool(answers))
     assert SlowRemote.made == ["tcp://here", "closed", "tcp://there"]
 
@@ -320,8 +324,8 @@ def test_a_failure_is_said_and_the_line_goes_on_elsewhere(slow, qtbot):
 def test_an_engine_without_commands_is_told(slow, qtbot):
     slow.address = ""
     with qtbot.waitSignal(slow.failed) as said:
-        slow.ask("pause", lambda remote: remote.pause())
-    assert "takes no commands" in said.args[0]
+        slow.submit("pause", lambda remote: remote.pause())
+    assert "accepts no commands" in said.args[0]
 
 
 def test_closing_does_not_wait_for_an_answer(slow):
@@ -331,7 +335,7 @@ def test_closing_does_not_wait_for_an_answer(slow):
         begun.set()
         let.wait(10)
 
-    slow.ask("model", call)
+    slow.submit("model", call)
     begun.wait(10)
     start = time.perf_counter()
     slow.close()
@@ -344,14 +348,14 @@ def test_the_window_goes_on_drawing_while_an_engine_does_not_answer(engine, play
     silent = FakeEngine(9)
     try:
         engine.status(status_of(engine, command_address=silent.address))
-        refresh_until(playing, lambda: playing.received.status.command_address)
-        playing.teller.told_s = 0.0
+        refresh_until(playing, lambda: playing.session_data.status.command_address)
+        playing.status_presenter.updated_s = 0.0
         playing.refresh()
-        playing.body.controls.radius.setValue(9)
+        playing.central.control_panel.radius.setValue(9)
         for frame in range(4, 24):
             engine.positions(frame, rows_of((3, 10, 10)))
             start = time.perf_counter()
-            refresh_until(playing, lambda frame=frame: playing.received.history.at(None).frame == frame)
+            refresh_until(playing, lambda frame=frame: playing.session_data.history.at(None).frame == frame)
             assert time.perf_counter() - start < 2.0
         assert shown_frame(playing) == 3  # no new picture came
     finally:

@@ -1,4 +1,7 @@
-"""The window: a client like any other, in a process of its own. Importing this loads no Qt."""
+"""The viewer: a client that shows the engine's frames and tracks in a window, in a process of its own.
+
+Importing this package loads no Qt. Only the names listed here are public; the modules below are internal.
+"""
 
 from __future__ import annotations
 
@@ -17,23 +20,23 @@ def main(address: str, view: ViewSettings, *, seconds: float | None = None, scre
     Parameters
     ----------
     address
-        The engine's `publish.address`; it need not run yet.
+        The engine's `publish.address`; the engine may start later.
     view
         The settings `[view]`.
     seconds
-        Close by itself after so long.
+        Close the window after this time.
     screenshot
-        Where a PNG of the window is written just before it closes.
+        Save a PNG of the window here just before it closes.
 
     Raises
     ------
     UsageError
-        There is no display, Qt lacks a library, `address` is none, or the screenshot cannot be written.
+        There is no display, Qt lacks a library, `address` is not an address, or the screenshot cannot be written.
     """
     if problem := display_problem():
         raise UsageError(problem)
     try:
         from livetrack.viewer.app import run
     except ImportError as error:
-        raise UsageError(f"the window cannot be opened, Qt does not load here: {error}") from None
+        raise UsageError(f"cannot open the window because Qt does not load: {error}") from None
     return run(address, view, seconds=seconds, screenshot=screenshot)

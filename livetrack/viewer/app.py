@@ -1,4 +1,4 @@
-"""The window's process: Qt started, and ended by closing the window, by Ctrl-C, or when the time is over."""
+"""The viewer's process: starts Qt and ends when the window is closed, on Ctrl-C, or after a given time."""
 
 from __future__ import annotations
 
@@ -13,29 +13,32 @@ from livetrack.errors import UsageError
 from livetrack.viewer.qt import QtCore
 from livetrack.viewer.window import Window
 
-__all__ = ["give_way", "run"]
+__all__ = ["lower_priority", "run"]
 
 NICENESS = 3
-"""Of 20: an engine on the same cores comes first, and the window still has what it needs of a busy machine."""
+"""Of 19 at most: an engine on the same cores takes precedence, and the window still works on a busy machine."""
 
 
 def run(address: str, view: ViewSettings, *, seconds: float | None = None, screenshot: Path | None = None) -> int:
-    """Run the window as `livetrack.viewer.main` says; a display is there."""
+    """Run the window as `livetrack.viewer.main` describes, on a display that is known to work."""
     app = pg.mkQApp("livetrack")
-    app.setStyle("Fusion")  # the one that takes every colour from the palette
+    app.setStyle("Fusion")  # the style that takes all its colours from the palette
     window = Window(address, view)
-    give_way()
-    # Python handles signals when the next refresh begins; the window is closed when that is over
+    lower_priority()
+    # Python runs signal handlers at the next refresh; close only after it, not in the middle.
+    # SIGTERM comes from `livetrack run`, which closes its window with the session.
     previous = {
-        each: signal.signal(each, lambda *_: QtCore.QTimer.singleShot(0, window, window.close))
-        for each in (signal.SIGINT, signal.SIGTERM)  # the second: the session that it was opened with is over
+        number: signal.signal(number, lambda *_: QtCore.QTimer.singleShot(0, window, window.close))
+        for number in (signal.SIGINT, signal.SIGTERM)
     }
     window.show()
     failures: list[str] = []
 
     def finish() -> None:
         if screenshot and not window.grab().save(str(screenshot)):
-            failures.append(f"{screenshot}: cannot write the screenshot; is the folder there, does it end in .png?")
+            failures.append(
+                f"{screenshot}: cannot write the screenshot; check that the folder exists and the name ends in .png"
+            )
         window.close()
 
     if seconds is not None:
@@ -43,14 +46,14 @@ def run(address: str, view: ViewSettings, *, seconds: float | None = None, scree
     try:
         exit_code: int = app.exec()
     finally:
-        for each, handler in previous.items():
-            signal.signal(each, handler)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
     if failures:
         raise UsageError(failures[0])
     return exit_code
 
 
-def give_way() -> None:
-    """Let other programs go first from now on. On Windows, who starts the window's process does it."""
+def lower_priority() -> None:
+    """Give this process a lower CPU priority; on Windows, the program that starts it does so."""
     if hasattr(os, "nice"):
         os.nice(max(0, NICENESS - os.nice(0)))

@@ -1,4 +1,4 @@
-"""What is drawn: the newest picture with its own frame's particles on it, and what is chosen of them."""
+"""The frame on display: the newest preview with the particles of the same frame, and the selected particle."""
 
 from __future__ import annotations
 
@@ -10,111 +10,115 @@ import numpy as np
 from livetrack.client import Update
 from livetrack.viewer.analysis import Trace
 from livetrack.viewer.data.levels import Levels
-from livetrack.viewer.data.session_data import Received
-from livetrack.viewer.data.streams import Feed, News
-from livetrack.viewer.layout import Body
-from livetrack.viewer.theme import LOOKUPS
+from livetrack.viewer.data.session_data import SessionData
+from livetrack.viewer.data.streams import EngineStreams
+from livetrack.viewer.layout import CentralWidget
+from livetrack.viewer.theme import COLORMAPS
 from livetrack.wire import Preview
 
-__all__ = ["Scene"]
+__all__ = ["FramePresenter"]
 
-COUNTED = 4
-"""Frames of each refresh whose sub-pixel phases are counted: a sample will do."""
+PHASE_FRAMES = 4
+"""Frames of each refresh whose sub-pixel phases are counted; a sample is enough."""
 
 
-class Scene:
-    """Brings what was `received` before the eyes, in the widgets of `body`; asks `feed` for the pictures it needs."""
+class FramePresenter:
+    """Reads `streams` into `session_data` and draws the newest frame on the widgets of `central`."""
 
-    def __init__(self, body: Body, received: Received, feed: Feed, levels: Levels) -> None:
-        self._body = body
-        self._received = received
-        self.feed = feed
+    def __init__(
+        self, central: CentralWidget, session_data: SessionData, streams: EngineStreams, levels: Levels
+    ) -> None:
+        self._central = central
+        self._session_data = session_data
+        self.streams = streams
         self.levels = levels
         self.shown: tuple[Preview | None, Update | None] = None, None
-        """The picture and the positions that are drawn."""
+        """The preview and the positions on display."""
         self.frozen = False
-        """Nothing new is drawn; what comes is still read."""
+        """The display stays as it is; incoming data are still read."""
         self.drawn_s: deque[float] = deque(maxlen=256)
-        """When the last pictures were drawn."""
-        body.picture.levels_changed.connect(self._show_levels)
-        body.picture.table_changed.connect(self._show_table)
+        """Times of the last draws."""
+        central.image_panel.levels_changed.connect(self._show_levels)
+        central.image_panel.colormap_changed.connect(self._show_colormap)
 
     def fps(self, now_s: float) -> int:
-        """Return how many pictures were drawn in the last second."""
+        """Return the number of frames drawn in the last second."""
         return sum(now_s - drawn_s < 1.0 for drawn_s in self.drawn_s)
 
-    def take(self, news: News, now_s: float) -> bool:
-        """Take what has come, draw it unless frozen, and return whether another engine speaks."""
-        another = self._received.take(news, now_s)
-        if another:
-            self._forget()
-        for update in news.updates[-COUNTED:]:
-            self._body.instruments.phases.add(update.particles)
-        if trace := self._body.pane.trace:
-            for update in news.updates:
+    def refresh(self, now_s: float) -> bool:
+        """Read what has arrived, draw it unless frozen, and return whether a new session has begun."""
+        batch = self.streams.read()
+        new_session = self._session_data.add(batch, now_s)
+        if new_session:
+            self._clear()
+        for update in batch.updates[-PHASE_FRAMES:]:
+            self._central.diagnostics.phases.add(update.particles)
+        if trace := self._central.particle_panel.trace:
+            for update in batch.updates:
                 trace.add(update)
         if not self.frozen:
             self._draw(now_s)
-        return another
+        return new_session
 
-    def draw_again(self) -> None:
-        """Draw the particles that are shown, with what is to be seen of them now."""
+    def redraw_particles(self) -> None:
+        """Draw the particles on display again, after an overlay was switched on or off."""
         if update := self.shown[1]:
-            self._show_choice()
-            self._body.view.show_particles(update, self._received.history.tail(update))
+            self._show_selection()
+            self._central.view.show_particles(update, self._session_data.history.segments(update))
 
-    def choose(self, number: int | None) -> None:
-        """Follow the trajectory of this id in the graphs, from what is known of it on; None: no longer."""
+    def select(self, track_id: int | None) -> None:
+        """Plot the track of this id, including its positions in memory; None plots nothing."""
         trace = None
-        if number is not None:
-            trace = Trace(number)
-            for update in self._received.history.all():
+        if track_id is not None:
+            trace = Trace(track_id)
+            for update in self._session_data.history.all():
                 trace.add(update)
-        self._body.pane.choose(trace)
-        self._body.pane.look(self.shown[1], time.perf_counter())
-        self._show_choice()
+        self._central.particle_panel.select(trace)
+        self._central.particle_panel.update_if_due(self.shown[1], time.perf_counter())
+        self._show_selection()
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self.shown = None, None
         self.levels.reset()
-        self.choose(None)
-        self._body.view.clear_all()
-        self._body.instruments.clear()
+        self.select(None)
+        self._central.view.clear_all()
+        self._central.diagnostics.clear()
 
     def _draw(self, now_s: float) -> None:
-        """Draw the newest, unless that is what is shown already."""
-        preview, update = self._received.newest()
+        """Draw the newest frame where it is not on display yet."""
+        view, image_panel = self._central.view, self._central.image_panel
+        preview, update = self._session_data.newest()
         new_preview, new_update = preview is not self.shown[0], update is not self.shown[1]
         self.shown = preview, update
         if preview and new_preview:
             levels = self.levels.of(preview, now_s)
-            self._body.view.show_picture(preview, levels)
-            self._body.picture.show_levels(levels)
-            self._body.picture.look(preview, now_s)
+            view.show_preview(preview, levels)
+            image_panel.show_levels(levels)
+            image_panel.update_if_due(preview, now_s)
         if update and new_update:
-            self.draw_again()
+            self.redraw_particles()
         if new_preview or new_update:
             self.drawn_s.append(now_s)
-        self._body.pane.look(update, now_s)
-        self.feed.ask_whole(self._body.picture.whole.isChecked() or self._body.view.is_coarse())
+        self._central.particle_panel.update_if_due(update, now_s)
+        self.streams.request_full_resolution(image_panel.full_resolution.isChecked() or view.is_coarse())
 
-    def _show_choice(self) -> None:
-        trace, update = self._body.pane.trace, self.shown[1]
+    def _show_selection(self) -> None:
+        trace, update = self._central.particle_panel.trace, self.shown[1]
         row = None
         if trace and update:
-            found = np.flatnonzero(update.particles["id"] == trace.number)
+            found = np.flatnonzero(update.particles["id"] == trace.track_id)
             row = update.particles[found[0]] if len(found) else None
-        self._body.view.selection.show_row(row)
+        self._central.view.selection.show_row(row)
 
     def _show_levels(self) -> None:
-        """Show the levels that were set by hand, also while frozen."""
+        """Apply levels that were set by hand, also while frozen."""
         if preview := self.shown[0]:
             levels = self.levels.of(preview, time.perf_counter())
-            self._body.view.show_levels(levels)
-            self._body.picture.show_levels(levels)
+            self._central.view.show_levels(levels)
+            self._central.image_panel.show_levels(levels)
 
-    def _show_table(self) -> None:
-        panel = self._body.picture
-        plain = panel.lookup.currentText() == LOOKUPS[0] and panel.gamma == 1.0
-        self._body.view.show_table(None if plain else panel.table)
+    def _show_colormap(self) -> None:
+        panel = self._central.image_panel
+        plain = panel.colormap.currentText() == COLORMAPS[0] and panel.gamma == 1.0
+        self._central.view.show_lookup_table(None if plain else panel.lookup_table)
         self._show_levels()

@@ -1,63 +1,63 @@
-"""What the window is made of, laid out: banner, picture, graphs, panels, guide and help."""
+"""The central widget: banner, image, plots, side panels, tour and shortcut sheet."""
 
 from __future__ import annotations
 
-from livetrack.viewer.canvas.roi_selector import Region
+from livetrack.viewer.canvas.roi_selector import RoiSelector
 from livetrack.viewer.canvas.view import ParticleView
-from livetrack.viewer.data.async_remote import Line
+from livetrack.viewer.data.async_remote import AsyncRemote
 from livetrack.viewer.data.levels import Levels
 from livetrack.viewer.panels.banner import BannerBar
-from livetrack.viewer.panels.controls import Controls
-from livetrack.viewer.panels.diagnostics import Instruments
-from livetrack.viewer.panels.particle import ParticlePane
-from livetrack.viewer.panels.picture import PicturePanel
-from livetrack.viewer.panels.shortcuts_sheet import HelpSheet
+from livetrack.viewer.panels.controls import ControlPanel
+from livetrack.viewer.panels.diagnostics import DiagnosticsPanel
+from livetrack.viewer.panels.image import ImagePanel
+from livetrack.viewer.panels.particle import ParticlePanel
+from livetrack.viewer.panels.shortcuts_sheet import ShortcutsSheet
 from livetrack.viewer.panels.sidebar import Sidebar
-from livetrack.viewer.panels.tour import Guide
+from livetrack.viewer.panels.tour import Tour
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
 from livetrack.viewer.theme import Palette
 
-__all__ = ["Body"]
+__all__ = ["CentralWidget"]
 
 
-class Body(QtWidgets.QWidget):
-    """The widgets, by name; what they do is the window's."""
+class CentralWidget(QtWidgets.QWidget):
+    """Creates the widgets and lays them out; the window connects them."""
 
-    def __init__(self, levels: Levels, line: Line, palette: Palette, store: QtCore.QSettings) -> None:
+    def __init__(self, levels: Levels, remote: AsyncRemote, palette: Palette, store: QtCore.QSettings) -> None:
         super().__init__()
         self.banner = BannerBar()
         self.view = ParticleView(palette)
-        self.pane = ParticlePane(palette)
-        self.picture = PicturePanel(levels, palette)
-        self.controls = Controls(line)
-        self.instruments = Instruments(palette)
+        self.particle_panel = ParticlePanel(palette)
+        self.image_panel = ImagePanel(levels, palette)
+        self.control_panel = ControlPanel(remote)
+        self.diagnostics = DiagnosticsPanel(palette)
         self.sidebar = Sidebar()
-        self.sidebar.add("Controls", self.controls)
-        self.sidebar.add("Picture", self.picture)
-        self.sidebar.add("Instruments", self.instruments)
-        self.guide = Guide(self.view, store)
-        self.region = Region(self.view)
+        self.sidebar.add("Controls", self.control_panel)
+        self.sidebar.add("Image", self.image_panel)
+        self.sidebar.add("Diagnostics", self.diagnostics)
+        self.tour = Tour(self.view, store)
+        self.roi_selector = RoiSelector(self.view)
         left = QtWidgets.QVBoxLayout()
         left.setSpacing(0)
         left.addWidget(self.banner)
         left.addWidget(self.view, 1)
-        left.addWidget(self.pane)
+        left.addWidget(self.particle_panel)
         row = QtWidgets.QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         row.addLayout(left, 1)
         row.addWidget(self.sidebar)
-        self.help = HelpSheet(self, palette)
+        self.shortcuts_sheet = ShortcutsSheet(self, palette)
 
-    def paint(self, palette: Palette) -> None:
-        """Take the colours of `palette`."""
+    def apply_palette(self, palette: Palette) -> None:
+        """Use the colours of `palette`."""
         self.view.setBackground(palette.canvas)
-        for widget in (self.picture.histogram, self.instruments.stages, self.instruments.phase_chart):
+        for widget in (self.image_panel.histogram, self.diagnostics.latency_chart, self.diagnostics.phase_chart):
             widget.colours = palette
             widget.update()
-        self.pane.plots.paint(palette)
-        self.help.paint(palette)
+        self.particle_panel.plots.apply_palette(palette)
+        self.shortcuts_sheet.apply_palette(palette)
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:  # noqa: D102, N802 - Qt's
         super().resizeEvent(event)
-        self.help.setGeometry(self.rect())
+        self.shortcuts_sheet.setGeometry(self.rect())

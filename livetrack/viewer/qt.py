@@ -1,4 +1,4 @@
-"""Qt by way of pyqtgraph, so that both use the same binding; type checkers see PySide6."""
+"""The Qt modules as pyqtgraph loads them, so that both use the same binding; type checkers see PySide6."""
 
 from typing import TYPE_CHECKING
 

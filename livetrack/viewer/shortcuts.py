@@ -1,54 +1,58 @@
-"""What the keys do, as data: the tool bar, the shortcuts and the help sheet are made from this."""
+"""The window's actions as data; the tool bar, the keyboard shortcuts and the shortcut sheet are made from it."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["KEYS", "MOUSE", "Key"]
+__all__ = ["MOUSE_GESTURES", "SHORTCUTS", "Shortcut"]
 
 
-class Key(NamedTuple):
-    """One shortcut; it calls the method `name` of `Doings`, with its state if it is a switch."""
+class Shortcut(NamedTuple):
+    """One action of the window, carried out by the method `name` of `ViewerActions`."""
 
     name: str
     text: str
-    key: str
-    """As Qt spells it; several are parted by a space, and the first is the one that is shown."""
+    keys: str
+    """Qt key sequences separated by spaces; the first one is shown on the button."""
     tip: str
     group: str
-    switch: bool = False
-    in_bar: bool = True
-    """It is a button of the tool bar as well."""
+    checkable: bool = False
+    """The action is on or off, and its method receives the new state."""
+    in_tool_bar: bool = True
 
 
-KEYS = (
-    Key("freeze", "Freeze", "Space", "Hold the picture still; tracking goes on", "Engine", switch=True),
-    Key("pause", "Pause", "P", "Track no frame until it is switched off; the camera goes on", "Engine", switch=True),
-    Key("record", "● Record", "R", "Write frames and trajectories to disk", "Engine", switch=True),
-    Key("region", "Region", "O", "Choose the part of the image that the camera is to deliver", "Engine", switch=True),
-    Key("set_region", "Set region", "Return Enter", "Have the camera deliver the rectangle", "Engine", in_bar=False),
-    Key("contrast", "Contrast", "A", "Follow the picture's brightness, or keep the levels", "Picture", switch=True),
-    Key("tails", "Tails", "T", "Show where the particles came from", "Picture", switch=True),
-    Key("labels", "Ids", "L", "Show the trajectories' numbers", "Picture", switch=True),
-    Key("uncertainty", "Uncertainty", "U", "Show how sure each position is, when zoomed in", "Picture", True, False),
-    Key("fit", "Fit", "F", "Show the whole picture", "Picture"),
-    Key("zoom_in", "Zoom in", "+ =", "Twice as large", "Picture", in_bar=False),
-    Key("zoom_out", "Zoom out", "-", "Half as large", "Picture", in_bar=False),
-    Key("one_to_one", "1 : 1", "1", "One pixel of the screen for each of the picture", "Picture", in_bar=False),
-    Key("snapshot", "Snapshot", "S", "Save the view as a PNG file", "Keep"),
-    Key("snapshot_picture", "Picture alone", "Shift+S", "Save it without what is drawn on it", "Keep", False, False),
-    Key("plots", "Plots", "G", "Show the graphs of the chosen particle", "Window", switch=True),
-    Key("panels", "Panels", "V", "Show the panels at the side", "Window", switch=True),
-    Key("light", "Light", "D", "Light or dark", "Window", True, False),
-    Key("let_go", "Let go", "Esc", "Close the help, drop the region, choose no particle", "Window", in_bar=False),
-    Key("help", "Help", "H ? F1", "Show this sheet", "Window", switch=True),
+SHORTCUTS = (
+    Shortcut("freeze", "Freeze", "Space", "Freeze the display; tracking and recording continue", "Engine", True),
+    Shortcut("pause", "Pause tracking", "P", "Stop tracking until switched off again; the camera keeps running",
+             "Engine", True),
+    Shortcut("record", "● Record", "R", "Write frames and tracks to disk", "Engine", True),
+    Shortcut("roi", "ROI", "O", "Select the region of interest that the camera delivers", "Engine", True),
+    Shortcut("set_roi", "Set ROI", "Return Enter", "Apply the selected ROI", "Engine", in_tool_bar=False),
+    Shortcut("auto_contrast", "Auto contrast", "A", "Adjust black and white to the image, or keep them", "Image", True),
+    Shortcut("trails", "Trails", "T", "Show where the particles have been", "Image", True),
+    Shortcut("labels", "IDs", "L", "Show the track ids", "Image", True),
+    Shortcut("uncertainty", "Uncertainty", "U", "Show the uncertainty of each position when zoomed in", "Image", True,
+             in_tool_bar=False),
+    Shortcut("fit", "Fit", "F", "Fit the image to the window", "Image"),
+    Shortcut("zoom_in", "Zoom in", "+ =", "Twice as large", "Image", in_tool_bar=False),
+    Shortcut("zoom_out", "Zoom out", "-", "Half as large", "Image", in_tool_bar=False),
+    Shortcut("one_to_one", "1 : 1", "1", "One screen pixel per image pixel", "Image", in_tool_bar=False),
+    Shortcut("snapshot", "Snapshot", "S", "Save the view as a PNG file", "Save"),
+    Shortcut("snapshot_image", "Image only", "Shift+S", "Save the image without overlays", "Save", in_tool_bar=False),
+    Shortcut("plots", "Plots", "G", "Show the plots of the selected particle", "Window", True),
+    Shortcut("panels", "Panels", "V", "Show the panels on the right", "Window", True),
+    Shortcut("light", "Light theme", "D", "Switch between the light and the dark theme", "Window", True,
+             in_tool_bar=False),
+    Shortcut("deselect", "Deselect", "Esc", "Close the help or the ROI selector, or deselect the particle", "Window",
+             in_tool_bar=False),
+    Shortcut("help", "Help", "H ? F1", "Show all shortcuts", "Window", True),
 )  # fmt: skip
 
-MOUSE = (
-    ("Click a particle", "Choose it: its graphs, and the target of control"),
-    ("Wheel", "Zoom about the mouse"),
-    ("Drag", "Move the picture"),
-    ("Drag a mark below the histogram", "Set black or white"),
-    ("Double click the histogram", "Follow the brightness again"),
+MOUSE_GESTURES = (
+    ("Click a particle", "Select it: show its plots and make it the target"),
+    ("Wheel", "Zoom about the cursor"),
+    ("Drag", "Move the image"),
+    ("Drag a marker below the histogram", "Set black or white"),
+    ("Double-click the histogram", "Switch auto contrast on"),
 )
-"""What the mouse does: the gesture, and what it is for."""
+"""Each gesture and its effect."""

@@ -1,4 +1,4 @@
-"""Colours, and the style sheet that is made of them; no Qt."""
+"""The window's colours: the dark and the light theme, the colours of tracks and stages, and the colour maps."""
 
 from __future__ import annotations
 
@@ -10,46 +10,36 @@ import pyqtgraph as pg
 
 from livetrack.viewer.qt import QtGui, QtWidgets
 
-__all__ = ["LOOKUPS", "PALETTES", "STAGE_COLOURS", "TRAJECTORY_COLOURS", "Palette", "dress", "lookup_table"]
-
-TRAJECTORY_COLOURS = (
-    "#ff9f43", "#4dd0e1", "#ff6b81", "#a3e635", "#60a5fa", "#facc15",
-    "#f472b6", "#34d399", "#c084fc", "#fb7185", "#7dd3fc", "#d6b48c",
-)  # fmt: skip
-"""One for each trajectory id modulo their number; neighbours in the list differ most."""
-
-STAGE_COLOURS = {
-    "camera": "#8b95a3", "wait": "#d9a441", "localize": "#4f9cf0", "link": "#b483e8", "publish": "#3fbf8f",
-    "total": "#8b95a3",
-}  # fmt: skip
-"""Of the stages of a frame's way."""
+__all__ = [
+    "COLORMAPS", "PALETTES", "STAGE_COLOURS", "TRACK_COLOURS", "Palette", "apply_theme", "lookup_table", "track_colour",
+]  # fmt: skip
 
 
 class Palette(NamedTuple):
-    """The colours of everything but the particles."""
+    """The colours of one theme, as `#rrggbb`; those of the tracks are the same in all themes."""
 
     canvas: str
-    """Behind the picture."""
+    """Behind the image."""
     panel: str
     raised: str
-    """Buttons that are on, and under the mouse."""
+    """Buttons that are on or under the cursor."""
     field: str
-    """What is typed into."""
+    """Input fields."""
     line: str
     text: str
     faint: str
     accent: str
-    """The one colour that says: here."""
+    """Highlights."""
     x: str
-    """Of what belongs to the x axis in graphs, and of y."""
+    """The x coordinate in plots; below, the y coordinate."""
     y: str
     alarm: str
     calm: str
-    """The banner when something is awaited rather than wrong."""
+    """The banner when nothing is wrong."""
     record: str
 
     def style_sheet(self) -> str:
-        """Return Qt's style sheet for the window."""
+        """Return the window's Qt style sheet."""
         return f"""
             QMainWindow, QToolBar, QStatusBar, #sidebar, #sidebar QWidget#column {{ background: {self.panel}; }}
             QWidget {{ color: {self.text}; font-size: 12px; }}
@@ -110,8 +100,8 @@ PALETTES = {
 }  # fmt: skip
 
 
-def dress(window: QtWidgets.QWidget, palette: Palette) -> None:
-    """Take the colours of `palette`, in `window` and in what Qt draws by itself."""
+def apply_theme(window: QtWidgets.QWidget, palette: Palette) -> None:
+    """Use the colours of `palette` in `window` and in everything that Qt draws itself."""
     roles, colours = QtGui.QPalette.ColorRole, QtGui.QPalette()
     for role, colour in (
         (roles.Window, palette.panel), (roles.WindowText, palette.text), (roles.Base, palette.field),
@@ -125,29 +115,46 @@ def dress(window: QtWidgets.QWidget, palette: Palette) -> None:
     window.setStyleSheet(palette.style_sheet())
 
 
-LOOKUPS = ("grey", "inverted", "limits", "inferno", "viridis", "cividis", "turbo")
-"""`limits` is grey with blue for black and red for white: what is cut off at either end shows at a glance."""
+TRACK_COLOURS = (
+    "#ff9f43", "#4dd0e1", "#ff6b81", "#a3e635", "#60a5fa", "#facc15",
+    "#f472b6", "#34d399", "#c084fc", "#fb7185", "#7dd3fc", "#d6b48c",
+)  # fmt: skip
+"""Assigned to track ids in turn; neighbours in the list are the easiest to tell apart."""
 
-_LEVELS = 256
+STAGE_COLOURS = {
+    "camera": "#8b95a3", "wait": "#d9a441", "localize": "#4f9cf0", "link": "#b483e8", "publish": "#3fbf8f",
+    "total": "#8b95a3",
+}  # fmt: skip
+"""The stages that a frame passes through."""
+
+COLORMAPS = ("grey", "inverted", "HiLo", "inferno", "viridis", "cividis", "turbo")
+"""`HiLo` is grey with black shown blue and white shown red, which reveals clipped pixels."""
+
+_GREY_LEVELS = 256
+
+
+def track_colour(track_id: int) -> str:
+    """Return the colour of a track, `#rrggbb`."""
+    return TRACK_COLOURS[track_id % len(TRACK_COLOURS)]
 
 
 def lookup_table(name: str, gamma: float = 1.0) -> npt.NDArray[np.uint8]:
-    """Return (256, 3) of red, green, blue, from the black level to the white one.
+    """Return the (256, 3) red, green and blue values from the black level to the white one.
 
     Parameters
     ----------
     name
-        Of `LOOKUPS`.
+        One of `COLORMAPS`.
     gamma
-        The share of the way from black to white is raised to this power: below 1, faint things are brightened.
+        Exponent applied to the fraction of the way from black to white; below 1 it brightens faint objects.
     """
-    shares = np.linspace(0.0, 1.0, _LEVELS) ** gamma
+    fractions = np.linspace(0.0, 1.0, _GREY_LEVELS) ** gamma
     if name == "inverted":
-        shares = 1.0 - shares
-    if name in ("grey", "inverted", "limits"):
-        table = np.repeat(np.round(255 * shares).astype(np.uint8)[:, None], 3, axis=1)
-        if name == "limits":
+        fractions = 1.0 - fractions
+    if name in ("grey", "inverted", "HiLo"):
+        table = np.repeat(np.round(255 * fractions).astype(np.uint8)[:, None], 3, axis=1)
+        if name == "HiLo":
             table[0], table[-1] = (40, 90, 255), (255, 50, 50)
         return table
-    colours: npt.NDArray[np.uint8] = pg.colormap.get(name).map(shares, mode="byte")[:, :3]
+    colours: npt.NDArray[np.uint8] = pg.colormap.get(name).map(fractions, mode="byte")[:, :3]
     return colours

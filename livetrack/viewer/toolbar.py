@@ -1,70 +1,48 @@
-"""The tool bar and the shortcuts, made from the keys."""
+"""The tool bar: a button for each frequent action, with its shortcut on a small key cap."""
 
 from __future__ import annotations
 
-from livetrack.viewer.actions import Doings
+from livetrack.viewer.actions import ViewerActions
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
-from livetrack.viewer.shortcuts import KEYS
+from livetrack.viewer.shortcuts import SHORTCUTS
 from livetrack.viewer.theme import Palette
 
-__all__ = ["Bar", "KeyButton"]
+__all__ = ["ActionButton", "ActionToolBar"]
+
+HEIGHT = 28
+MARGIN = 9
+GAP = 7
+CAP_MARGIN = 5
+CAP_FONT_PX = 10
 
 
-class Bar(QtWidgets.QToolBar):
-    """One action of `window` for each of `KEYS`, which calls the method of that name of `doings`."""
+class ActionToolBar(QtWidgets.QToolBar):
+    """Buttons for the `SHORTCUTS` with `in_tool_bar`, one section for each of their groups."""
 
-    def __init__(self, window: QtWidgets.QMainWindow, doings: Doings, palette: Palette) -> None:
-        super().__init__("Keys")
+    def __init__(self, actions: ViewerActions, palette: Palette) -> None:
+        super().__init__("Actions")
         self.setMovable(False)
         self.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.PreventContextMenu)
-        self.keys: dict[str, QtGui.QAction] = {}
-        self._buttons: list[KeyButton] = []
-        group = KEYS[0].group
-        for key in KEYS:
-            action = QtGui.QAction(key.text, window)
-            action.setShortcuts([QtGui.QKeySequence(each) for each in key.key.split()])
-            action.setToolTip(f"{key.tip} ({key.key.split()[0]})")
-            method = getattr(doings, key.name)
-            if key.switch:
-                action.setCheckable(True)
-                action.toggled.connect(method)
-            else:
-                action.triggered.connect(lambda _checked=False, method=method: method())
-            self.keys[key.name] = action
-            window.addAction(action)
-            if key.in_bar:
-                if key.group != group:
-                    self.addSeparator()
-                    group = key.group
-                self._buttons.append(KeyButton(action, key.key.split()[0], palette))
-                self.addWidget(self._buttons[-1])
+        self._buttons: list[ActionButton] = []
+        group = SHORTCUTS[0].group
+        for shortcut in SHORTCUTS:
+            if not shortcut.in_tool_bar:
+                continue
+            if shortcut.group != group:
+                self.addSeparator()
+                group = shortcut.group
+            self._buttons.append(ActionButton(actions[shortcut.name], shortcut.keys.split()[0], palette))
+            self.addWidget(self._buttons[-1])
 
-    def paint(self, palette: Palette) -> None:
-        """Take the colours of `palette`."""
+    def apply_palette(self, palette: Palette) -> None:
+        """Use the colours of `palette`."""
         for button in self._buttons:
             button.colours = palette
             button.update()
 
-    def show_state(self, name: str, on: bool) -> None:
-        """Show a switch as on or off without doing what it does: the engine has done it."""
-        action = self.keys[name]
-        if action.isChecked() != on:
-            action.blockSignals(True)
-            action.setChecked(on)
-            action.blockSignals(False)
-            for button in self._buttons:
-                button.update()
 
-
-HEIGHT = 28
-SIDE = 9
-GAP = 7
-CAP_SIDE = 5
-KEY_PX = 10
-
-
-class KeyButton(QtWidgets.QToolButton):
-    """Shows an action; lit while it is on."""
+class ActionButton(QtWidgets.QToolButton):
+    """The button of one action; `key` is printed on its key cap, and the text is lit while the action is on."""
 
     def __init__(self, action: QtGui.QAction, key: str, palette: Palette) -> None:
         super().__init__()
@@ -72,10 +50,9 @@ class KeyButton(QtWidgets.QToolButton):
         self._key = key
         self.setDefaultAction(action)
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
-        self.setToolTip(action.toolTip())
 
     def sizeHint(self) -> QtCore.QSize:  # noqa: D102, N802 - Qt's
-        return QtCore.QSize(round(2 * SIDE + self._name_width() + GAP + self._cap_width()), HEIGHT)
+        return QtCore.QSize(round(2 * MARGIN + self._text_width() + GAP + self._cap_width()), HEIGHT)
 
     def minimumSizeHint(self) -> QtCore.QSize:  # noqa: D102, N802 - Qt's
         return self.sizeHint()
@@ -85,8 +62,8 @@ class KeyButton(QtWidgets.QToolButton):
         painter = QtGui.QPainter(self)
         painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
         area = QtCore.QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        on, over = self.isChecked(), self.underMouse() and self.isEnabled()
-        if on or over:
+        on, hovered = self.isChecked(), self.underMouse() and self.isEnabled()
+        if on or hovered:
             painter.setPen(QtGui.QColor(colours.line if on else colours.raised))
             painter.setBrush(QtGui.QColor(colours.raised))
             painter.drawRoundedRect(area, 5, 5)
@@ -96,23 +73,24 @@ class KeyButton(QtWidgets.QToolButton):
         painter.setPen(QtGui.QColor(lit if on else colours.text))
         painter.setFont(self.font())
         left = QtCore.Qt.AlignmentFlag.AlignLeft | QtCore.Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(area.adjusted(SIDE, 0, 0, 0), left, self.text())
-        cap = QtCore.QRectF(area.right() - SIDE + 2 - self._cap_width(), area.center().y() - 8, self._cap_width(), 16)
+        painter.drawText(area.adjusted(MARGIN, 0, 0, 0), left, self.text())
+        width = self._cap_width()
+        cap = QtCore.QRectF(area.right() - MARGIN + 2 - width, area.center().y() - 8, width, 16)
         painter.setPen(QtGui.QColor(colours.line))
         painter.setBrush(QtGui.QColor(colours.field))
         painter.drawRoundedRect(cap, 3, 3)
         painter.setPen(QtGui.QColor(colours.faint))
-        painter.setFont(self._key_font())
+        painter.setFont(self._cap_font())
         painter.drawText(cap, QtCore.Qt.AlignmentFlag.AlignCenter, self._key)
         painter.end()
 
-    def _name_width(self) -> float:
+    def _text_width(self) -> float:
         return QtGui.QFontMetricsF(self.font()).horizontalAdvance(self.text())
 
     def _cap_width(self) -> float:
-        return max(16.0, QtGui.QFontMetricsF(self._key_font()).horizontalAdvance(self._key) + 2 * CAP_SIDE)
+        return max(16.0, QtGui.QFontMetricsF(self._cap_font()).horizontalAdvance(self._key) + 2 * CAP_MARGIN)
 
-    def _key_font(self) -> QtGui.QFont:
+    def _cap_font(self) -> QtGui.QFont:
         font = QtGui.QFont(self.font())
-        font.setPixelSize(KEY_PX)
+        font.setPixelSize(CAP_FONT_PX)
         return font

@@ -1,4 +1,4 @@
-"""The window: what the engine sends, what is drawn of it, and what the keys do, brought together."""
+"""The main window: creates the widgets, presenters and actions, connects them, and refreshes them on a timer."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import time
 from pathlib import Path
 
 from livetrack.config import ViewSettings
-from livetrack.viewer.actions import Doings
-from livetrack.viewer.data.async_remote import Line
+from livetrack.viewer.actions import ViewerActions
+from livetrack.viewer.data.async_remote import AsyncRemote
 from livetrack.viewer.data.levels import Levels
-from livetrack.viewer.data.session_data import Received
-from livetrack.viewer.data.streams import Feed
-from livetrack.viewer.frame_presenter import Scene
-from livetrack.viewer.layout import Body
+from livetrack.viewer.data.session_data import SessionData
+from livetrack.viewer.data.streams import EngineStreams
+from livetrack.viewer.frame_presenter import FramePresenter
+from livetrack.viewer.layout import CentralWidget
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
-from livetrack.viewer.status_presenter import Teller
-from livetrack.viewer.theme import PALETTES
-from livetrack.viewer.toolbar import Bar
+from livetrack.viewer.status_presenter import StatusPresenter
+from livetrack.viewer.theme import PALETTES, Palette, apply_theme
+from livetrack.viewer.toolbar import ActionToolBar
 
 __all__ = ["Window"]
 
 SIZE = 1440, 1000
 NOTE_SHOWN_MS = 6000
-LOOK_MS = 4
-"""Between two looks whether a picture has come: it is drawn at once, while the engine waits for its next frame, and
-not at some other time when both would want the processor."""
-EARLY, LATE = 0.9, 2.0
-"""Of the time between two refreshes: the least, and the most."""
+POLL_MS = 4
+"""Interval of checks for a new preview. Drawing it at once uses the time in which the engine waits for its next
+frame; drawing at a fixed rate would sometimes compete with the engine for the CPU."""
+MIN_PERIODS, MAX_PERIODS = 0.9, 2.0
+"""Shortest and longest time between two refreshes, in display periods."""
 REMEMBERED = ("plots", "panels")
-"""Switches that are as they were left."""
+"""Actions whose state is restored at the next start."""
 
 
 class Window(QtWidgets.QMainWindow):
@@ -37,113 +37,127 @@ class Window(QtWidgets.QMainWindow):
     Parameters
     ----------
     address
-        The engine's `publish.address`; it need not run yet.
+        The engine's `publish.address`; the engine may start later.
     settings
         The section `[view]`.
     folder
-        Where snapshots are written; None: where the program was started.
+        Where snapshots are saved; None: the current folder.
     store
-        What is remembered from one start to the next; None: this user's.
+        Where the window's state is kept between starts; None: the user's settings.
 
     Raises
     ------
     UsageError
-        `address` is none.
+        `address` is not an address.
     """
 
     def __init__(
         self, address: str, settings: ViewSettings, folder: Path | None = None, store: QtCore.QSettings | None = None
     ) -> None:
         super().__init__()
-        feed = Feed(address)
+        streams = EngineStreams(address)
         self._store = store or QtCore.QSettings("livetrack", "livetrack")
-        self._line = Line()
+        self._remote = AsyncRemote()
         palette, levels = PALETTES[settings.palette], Levels()
-        self.received = Received(settings.tail_frames)
-        self.body = Body(levels, self._line, palette, self._store)
-        self.scene = Scene(self.body, self.received, feed, levels)
-        self.doings = Doings(self, folder or Path.cwd())
-        self.bar = Bar(self, self.doings, palette)
-        self.teller = Teller(address, self.body, self.bar, self._line, self.statusBar())
+        self.session_data = SessionData(settings.tail_frames)
+        self.central = CentralWidget(levels, self._remote, palette, self._store)
+        self.frame_presenter = FramePresenter(self.central, self.session_data, streams, levels)
+        self.viewer_actions = ViewerActions(self.central, self.frame_presenter, folder or Path.cwd())
+        self.tool_bar = ActionToolBar(self.viewer_actions, palette)
+        self.status_presenter = StatusPresenter(
+            address, self.central, self.viewer_actions, self._remote, self.statusBar()
+        )
         self.setWindowTitle(f"livetrack  {address}")
         self.resize(QtCore.QSize(*SIZE).boundedTo(self.screen().availableSize()))
-        self.setCentralWidget(self.body)
-        self.addToolBar(self.bar)
+        self.setCentralWidget(self.central)
+        self.addToolBar(self.tool_bar)
         self._connect()
-        self._set_switches(settings)
+        self._set_initial_states(settings)
         if geometry := self._store.value("window/geometry"):
             self.restoreGeometry(geometry)
         self._timer = QtCore.QTimer(self)
         self._timer.setTimerType(QtCore.Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._look)
+        self._timer.timeout.connect(self._poll)
         self._period_s, self._refreshed_s = 1 / settings.fps, time.perf_counter()
-        self._timer.start(LOOK_MS)
+        self._timer.start(POLL_MS)
 
     def refresh(self) -> None:
-        """Take what has come, draw it unless frozen, and say how things stand."""
+        """Read what has arrived, draw it unless frozen, and update the status."""
         now_s = self._refreshed_s = time.perf_counter()
-        if self.scene.take(self.scene.feed.read(), now_s):
-            self.teller.begin_anew()
-        self.teller.tell(self.received, self.scene, now_s)
+        if self.frame_presenter.refresh(now_s):
+            self.status_presenter.reset()
+        self.status_presenter.update(self.session_data, self.frame_presenter, now_s)
 
-    def choose(self, number: int | None) -> None:
-        """Follow the trajectory of this id in the graphs, and make it the target; None: no longer."""
-        self.scene.choose(number)
-        if number is not None:
-            self.bar.keys["plots"].setChecked(True)
-            self.body.guide.done(1)
-        if self._line.address:
-            self.body.controls.choose_target(number)
+    def select(self, track_id: int | None) -> None:
+        """Plot the track of this id and make it the engine's target; None deselects."""
+        self.frame_presenter.select(track_id)
+        if track_id is not None:
+            self.viewer_actions["plots"].setChecked(True)
+            self.central.tour.step_done(1)
+        if self._remote.address:
+            self.central.control_panel.choose_target(track_id)
 
     def note(self, text: str) -> None:
-        """Say something in the line below, for some seconds."""
+        """Show a message in the status bar for some seconds."""
         self.statusBar().showMessage(text, NOTE_SHOWN_MS)
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:  # noqa: D102, N802 - Qt's
         self._timer.stop()
-        self.scene.feed.close()
-        self._line.close()
+        self.frame_presenter.streams.close()
+        self._remote.close()
         self._store.setValue("window/geometry", self.saveGeometry())
         for name in REMEMBERED:
-            self._store.setValue(f"window/{name}", self.bar.keys[name].isChecked())
+            self._store.setValue(f"window/{name}", self.viewer_actions[name].isChecked())
         super().closeEvent(event)
 
-    def _look(self) -> None:
-        """Refresh when a picture has come, unless it is too early; and when none has come for long."""
-        since_s = time.perf_counter() - self._refreshed_s
-        if since_s >= EARLY * self._period_s and (self.scene.feed.picture_waits() or since_s >= LATE * self._period_s):
+    def _poll(self) -> None:
+        """Refresh if a preview has arrived and the last refresh is long enough ago; without previews, at a low rate."""
+        periods = (time.perf_counter() - self._refreshed_s) / self._period_s
+        if periods >= MIN_PERIODS and (periods >= MAX_PERIODS or self.frame_presenter.streams.preview_waiting()):
             self.refresh()
 
     def _click(self, x: float, y: float) -> None:
-        row = self.body.view.particle_at(x, y)
+        row = self.central.view.particle_at(x, y)
         if row is not None and row["id"] >= 0:
-            self.choose(int(row["id"]))
+            self.select(int(row["id"]))
 
-    def _set_region(self, x: int, y: int, width: int, height: int) -> None:
-        """Ask for a part of the delivered image, which may be a part itself."""
-        if update := self.scene.shown[1]:
+    def _set_roi(self, x: int, y: int, width: int, height: int) -> None:
+        """Request an ROI given in pixels of the image on display, which may be an ROI itself."""
+        if update := self.frame_presenter.shown[1]:
             x, y = x + update.x_origin // update.binning, y + update.y_origin // update.binning
-        self.body.controls.set_region(x, y, width, height)
+        self.central.control_panel.set_roi(x, y, width, height)
 
-    def _set_switches(self, settings: ViewSettings) -> None:
-        on = {"contrast": True, "tails": settings.tail_frames > 0, "labels": settings.labels, "uncertainty": True}
-        on["light"] = settings.palette == "light"
+    def _set_theme(self, palette: Palette) -> None:
+        apply_theme(self, palette)
+        self.tool_bar.apply_palette(palette)
+        self.central.apply_palette(palette)
+
+    def _set_initial_states(self, settings: ViewSettings) -> None:
+        states = {
+            "auto_contrast": True,
+            "trails": settings.tail_frames > 0,
+            "labels": settings.labels,
+            "uncertainty": True,
+            "light": settings.palette == "light",
+        }
         for name in REMEMBERED:
-            on[name] = bool(self._store.value(f"window/{name}", True, type=bool))
-        for name, state in on.items():
-            self.bar.show_state(name, state)
-            getattr(self.doings, name)(state)
-        self.bar.keys["set_region"].setEnabled(False)
+            states[name] = bool(self._store.value(f"window/{name}", True, type=bool))
+        for name, on in states.items():
+            self.viewer_actions.set_state(name, on)
+        self.viewer_actions["set_roi"].setEnabled(False)
 
     def _connect(self) -> None:
-        body, keys = self.body, self.bar.keys
-        body.view.clicked.connect(self._click)
-        body.view.view_box.sigRangeChangedManually.connect(lambda *_: body.guide.done(0))
-        body.pane.let_go.connect(lambda: self.choose(None))
-        body.help.closed.connect(lambda: keys["help"].setChecked(False))
-        body.region.closed.connect(lambda: keys["region"].setChecked(False))
-        body.region.wanted.connect(self._set_region)
-        body.region.whole_wanted.connect(body.controls.clear_region)
-        body.controls.region_wanted.connect(lambda: keys["region"].setChecked(True))
-        body.controls.done.connect(self.note)
-        body.picture.auto_changed.connect(keys["contrast"].setChecked)
+        central, actions = self.central, self.viewer_actions
+        actions.message.connect(self.note)
+        actions.deselected.connect(lambda: self.select(None))
+        actions.theme_changed.connect(self._set_theme)
+        central.view.clicked.connect(self._click)
+        central.view.view_box.sigRangeChangedManually.connect(lambda *_: central.tour.step_done(0))
+        central.particle_panel.deselected.connect(lambda: self.select(None))
+        central.shortcuts_sheet.closed.connect(lambda: actions["help"].setChecked(False))
+        central.roi_selector.closed.connect(lambda: actions["roi"].setChecked(False))
+        central.roi_selector.roi_selected.connect(self._set_roi)
+        central.roi_selector.full_frame_requested.connect(central.control_panel.clear_roi)
+        central.control_panel.roi_requested.connect(lambda: actions["roi"].setChecked(True))
+        central.control_panel.confirmed.connect(self.note)
+        central.image_panel.auto_changed.connect(actions["auto_contrast"].setChecked)

@@ -12,7 +12,7 @@ import numpy as np
 from livetrack.bench.result import TargetResult
 from livetrack.bench.viewer.harness import SIDE, window_harness
 from livetrack.bench.viewer.scene import MARKERS, TAILS, Scene
-from livetrack.viewer.app import give_way
+from livetrack.viewer.app import lower_priority
 from livetrack.viewer.qt import QtCore
 
 __all__ = ["refresh_under_load"]
@@ -28,13 +28,13 @@ def refresh_under_load(app: Any, seconds: float) -> TargetResult:
     others = [spawn.Process(target=_spin, daemon=True) for _ in range(os.cpu_count() or 1)]
     for other in others:
         other.start()
-    give_way()  # as the window's own process does
+    lower_priority()  # as the window's own process does
     rates: list[int] = []
     try:
         with window_harness(app, fps=_FPS) as window:
             window.feed(Scene(_SIDE_PX).next)
             look = QtCore.QTimer()
-            look.timeout.connect(lambda: rates.append(window.window.scene.fps(time.perf_counter())))
+            look.timeout.connect(lambda: rates.append(window.window.frame_presenter.fps(time.perf_counter())))
             look.start(1000)
             loop = QtCore.QEventLoop()  # after the application's own has ended with its windows, no other begins
             QtCore.QTimer.singleShot(round((_SETTLE_S + seconds) * 1000), loop.quit)

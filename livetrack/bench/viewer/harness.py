@@ -10,7 +10,7 @@ from typing import Any
 
 from livetrack.bench.viewer.scene import Frame
 from livetrack.config import ViewSettings
-from livetrack.viewer.data.streams import News
+from livetrack.viewer.data.streams import StreamBatch
 from livetrack.viewer.qt import QtCore
 from livetrack.viewer.window import Window
 
@@ -37,14 +37,14 @@ def window_harness(app: Any, fps: float) -> Iterator[WindowHarness]:
     """Open a window whose picture is `SIDE` x `SIDE` px, with all its panels; it refreshes `fps` times a second."""
     with tempfile.TemporaryDirectory() as folder:
         store = QtCore.QSettings(str(Path(folder) / "store.ini"), QtCore.QSettings.Format.IniFormat)
-        store.setValue("guide/seen", True)
+        store.setValue("tour/seen", True)
         window = Window("tcp://127.0.0.1:9", ViewSettings(fps=fps), folder=Path(folder), store=store)
         feed = _Feed()
-        window.scene.feed.close()
-        window.scene.feed = feed  # type: ignore[assignment]
+        window.frame_presenter.streams.close()
+        window.frame_presenter.streams = feed  # type: ignore[assignment]
         window.show()
         for _ in range(2):  # what is around the picture keeps its size
-            view = window.body.view
+            view = window.central.view
             window.resize(window.width() + SIDE - view.width(), window.height() + SIDE - view.height())
             app.processEvents()
         try:
@@ -54,21 +54,21 @@ def window_harness(app: Any, fps: float) -> Iterator[WindowHarness]:
 
 
 class _Feed:
-    """Stands in for `livetrack.viewer.data.streams.Feed`."""
+    """Stands in for `livetrack.viewer.data.streams.EngineStreams`."""
 
     def __init__(self) -> None:
         self.next_frame: Callable[[], Frame] | None = None
 
-    def read(self) -> News:
+    def read(self) -> StreamBatch:
         if self.next_frame is None:
-            return News([], None, None, "")
+            return StreamBatch([], None, None, "")
         frame = self.next_frame()
-        return News([frame.update], frame.preview, None, "")
+        return StreamBatch([frame.update], frame.preview, None, "")
 
-    def picture_waits(self) -> bool:
+    def preview_waiting(self) -> bool:
         return self.next_frame is not None
 
-    def ask_whole(self, on: bool) -> None:
+    def request_full_resolution(self, on: bool) -> None:
         pass
 
     def close(self) -> None:

@@ -69,7 +69,7 @@ def _same(frame: Frame) -> Frame:
 
 def _refresh(window: Window) -> None:
     window.refresh()
-    window.body.view.viewport().repaint()
+    window.central.view.viewport().repaint()
 
 
 def _draw(peer: BaselineView, frame: Frame) -> None:

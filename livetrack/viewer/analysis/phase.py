@@ -1,4 +1,4 @@
-"""Where within its pixel each position lies: pixel locking shows as hills and dales."""
+"""Histograms of the sub-pixel phase of positions, which reveal pixel locking."""
 
 from __future__ import annotations
 
@@ -12,45 +12,47 @@ from livetrack.particles import Flag, Rows
 __all__ = ["PhaseCounts"]
 
 BINS = 20
-MOST = 50_000
-"""Positions that are counted: the newest."""
+MAX_POSITIONS = 50_000
 
 
 class PhaseCounts:
-    """Counts of the newest positions' distance from the nearest pixel centre, -0.5 to 0.5 px, along each axis."""
+    """Histograms of the distance to the nearest pixel centre, -0.5 to 0.5 px, of the newest `MAX_POSITIONS`."""
 
     def __init__(self) -> None:
-        self._kept: deque[tuple[int, npt.NDArray[np.int64]]] = deque()
+        self._frames: deque[tuple[int, npt.NDArray[np.int64]]] = deque()
         self.counts: npt.NDArray[np.int64] = np.zeros((2, BINS), np.int64)
         """(2, BINS), x and y."""
         self.positions = 0
 
     def add(self, rows: Rows) -> None:
-        """Count one frame's particles that were measured in it."""
+        """Count the particles measured in one frame."""
         rows = rows[(rows["flags"] & Flag.COASTED == 0) & np.isfinite(rows["x"]) & np.isfinite(rows["y"])]
         if not len(rows):
             return
         counts = np.stack([_counts(rows[axis]) for axis in ("x", "y")])
-        self._kept.append((len(rows), counts))
+        self._frames.append((len(rows), counts))
         self.counts += counts
         self.positions += len(rows)
-        while self.positions > MOST and len(self._kept) > 1:
-            number, oldest = self._kept.popleft()
+        while self.positions > MAX_POSITIONS and len(self._frames) > 1:
+            count, oldest = self._frames.popleft()
             self.counts -= oldest
-            self.positions -= number
+            self.positions -= count
 
     def clear(self) -> None:
-        """Begin anew."""
-        self._kept.clear()
+        """Reset all counts."""
+        self._frames.clear()
         self.counts[:] = 0
         self.positions = 0
 
     def locking(self) -> tuple[float, float]:
-        """Return, for x and y, the length of the mean of all phases as unit arrows: 0 for none, 1 for all alike."""
+        """Return the pixel-locking bias for x and y: 0 for a flat histogram, 1 for a single phase.
+
+        It is the length of the mean of unit vectors whose angle is the phase.
+        """
         if not self.positions:
             return 0.0, 0.0
-        arrows = np.exp(2j * np.pi * (np.arange(BINS) + 0.5) / BINS)
-        x, y = np.abs(self.counts @ arrows) / self.positions
+        vectors = np.exp(2j * np.pi * (np.arange(BINS) + 0.5) / BINS)
+        x, y = np.abs(self.counts @ vectors) / self.positions
         return float(x), float(y)
 
 

@@ -1,4 +1,4 @@
-"""What a trajectory tells of its particle: a trap's stiffness where there is one, else the diffusion constant."""
+"""Trap stiffness of the selected particle, or its diffusion constant if it is free."""
 
 from __future__ import annotations
 
@@ -11,32 +11,34 @@ from livetrack.calibrate import Medium, SpectrumFit, diffusion_constant, stiffne
 from livetrack.errors import InputError
 from livetrack.viewer.analysis.trace import Points, on_even_times
 
-__all__ = ["physics_of"]
+__all__ = ["physics_text"]
 
-LEAST = 128
-"""Positions below which nothing is said."""
-MOST = 3000
-"""Positions that a trap is looked for in, the newest: a fit of more would hold up the window."""
-TURNS = 10
-"""Times that the corner's period must go into the trajectory: a free particle seems trapped for less."""
-SURE = 0.3
-"""Largest relative uncertainty of what is told."""
+MIN_POSITIONS = 128
+MAX_TRAP_POSITIONS = 3000
+"""The newest positions, used for the trap; a fit to more would delay the window."""
+MIN_PERIODS = 10
+"""Periods of the corner frequency that a track must cover; over less, a free particle appears trapped."""
+MAX_RELATIVE_STD = 0.3
+"""Results with a larger relative uncertainty are not shown."""
 
 
-def physics_of(points: Points, pixel_size_um: float | None, exposure_s: float, medium: Medium) -> str:
-    """Return it in a few words, with its standard uncertainty; empty where the pixel size or enough is missing.
+def physics_text(points: Points, pixel_size_um: float | None, exposure_s: float, medium: Medium) -> str:
+    """Return the stiffness along x and y, or the diffusion constant, each ± its standard uncertainty.
 
-    Both axes are used: each has its own stiffness, the diffusion constant is the mean of both.
+    The diffusion constant is the mean of both axes. The text is empty without a pixel size or enough positions.
     """
-    if not pixel_size_um or len(points) < LEAST:
+    if not pixel_size_um or len(points) < MIN_POSITIONS:
         return ""
     x, y, step_s = on_even_times(points)
     if not step_s or not np.ptp(points["frame"]):
         return ""
-    fits = [_trap(each[-MOST:] * pixel_size_um, step_s, min(exposure_s, step_s), medium) for each in (x, y)]
+    fits = [
+        _trap(position[-MAX_TRAP_POSITIONS:] * pixel_size_um, step_s, min(exposure_s, step_s), medium)
+        for position in (x, y)
+    ]
     if fits[0] and fits[1]:
         along_x, along_y = (fit.stiffness for fit in fits if fit)
-        return f"trap {along_x.value:.3g} ± {along_x.std:.1g}, {along_y.value:.3g} ± {along_y.std:.1g} pN/µm"
+        return f"trap stiffness {along_x.value:.3g} ± {along_x.std:.1g}, {along_y.value:.3g} ± {along_y.std:.1g} pN/µm"
     frame_s = float(np.ptp(points["t_s"]) / np.ptp(points["frame"]))
     try:
         along_x, along_y = (
@@ -46,7 +48,7 @@ def physics_of(points: Points, pixel_size_um: float | None, exposure_s: float, m
     except InputError:
         return ""
     value, std = (along_x.value + along_y.value) / 2, hypot(along_x.std, along_y.std) / 2
-    return f"D {value:.3g} ± {std:.1g} µm²/s" if 0 < std < SURE * value else ""
+    return f"D {value:.3g} ± {std:.1g} µm²/s" if 0 < std < MAX_RELATIVE_STD * value else ""
 
 
 def _trap(position_um: npt.NDArray[np.float64], step_s: float, exposure_s: float, medium: Medium) -> SpectrumFit | None:
@@ -55,14 +57,14 @@ def _trap(position_um: npt.NDArray[np.float64], step_s: float, exposure_s: float
     except InputError:
         return None
     low_hz, _ = fit.corner_hz.interval
-    seen_long = low_hz * len(position_um) * step_s > TURNS
-    return fit if seen_long and fit.stiffness.std < SURE * fit.stiffness.value else None
+    long_enough = low_hz * len(position_um) * step_s > MIN_PERIODS
+    return fit if long_enough and fit.stiffness.std < MAX_RELATIVE_STD * fit.stiffness.value else None
 
 
 def _by_frame(points: Points, axis: str) -> npt.NDArray[np.float64]:
-    """Return one position for each frame, NaN for those that were missed; of very sparse ones, the newest."""
+    """Return the position in each frame, NaN where it was missed; of a very sparse track, the newest part."""
     frames = points["frame"] - points["frame"][-1]
-    near = frames > -4 * len(points)
-    positions = np.full(1 - int(frames[near][0]), np.nan)
-    positions[frames[near] - frames[near][0]] = points[axis][near]
+    recent = frames > -4 * len(points)
+    positions = np.full(1 - int(frames[recent][0]), np.nan)
+    positions[frames[recent] - frames[recent][0]] = points[axis][recent]
     return positions

@@ -8,32 +8,32 @@ import numpy.typing as npt
 __all__ = ["binned_spectrum", "power_spectrum"]
 
 _SEGMENTS = 8
-_LEAST = 32
+_MIN_POSITIONS = 32
 _BINS_PER_DECADE = 12
 
 
 def power_spectrum(
     position: npt.NDArray[np.float64], step_s: float
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return frequencies, Hz, and the one-sided power spectral density, px²/Hz (or the unit of `position`, squared).
+    """Return frequencies, Hz, and the one-sided power spectral density in the unit of `position` squared per Hz.
 
-    The mean of the periodograms of overlapping pieces under a Hann window (Welch 1967,
-    doi:10.1109/TAU.1967.1161901); its integral over frequency is the variance. The frequency 0 is left out. Fewer
-    than 32 positions give none.
+    This is the mean of the periodograms of overlapping segments with a Hann window (Welch 1967,
+    doi:10.1109/TAU.1967.1161901). Its integral is the variance. The frequency 0 is left out. The result is empty for
+    fewer than 32 positions.
 
     Parameters
     ----------
     position
-        (N,) at even times, px.
+        (N,) at equal intervals.
     step_s
-        Between two of them, s.
+        The interval, s.
     """
-    if len(position) < _LEAST or step_s <= 0:
+    if len(position) < _MIN_POSITIONS or step_s <= 0:
         return np.zeros(0), np.zeros(0)
-    length = max(_LEAST, 2 * len(position) // (_SEGMENTS + 1))
-    pieces = np.lib.stride_tricks.sliding_window_view(position, length)[:: max(1, length // 2)]
+    length = max(_MIN_POSITIONS, 2 * len(position) // (_SEGMENTS + 1))
+    segments = np.lib.stride_tricks.sliding_window_view(position, length)[:: max(1, length // 2)]
     window = np.hanning(length + 1)[:-1]
-    spectra = np.abs(np.fft.rfft((pieces - pieces.mean(axis=1, keepdims=True)) * window, axis=1)) ** 2
+    spectra = np.abs(np.fft.rfft((segments - segments.mean(axis=1, keepdims=True)) * window, axis=1)) ** 2
     density = 2 * step_s / (window**2).sum() * spectra.mean(axis=0)
     if length % 2 == 0:
         density[-1] /= 2  # the highest frequency has no mirror image
@@ -43,7 +43,7 @@ def power_spectrum(
 def binned_spectrum(
     frequency: npt.NDArray[np.float64], density: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the means over bins that are even on a logarithmic axis of frequency: what a graph shows."""
+    """Return the means of frequency and density over bins of equal width on a logarithmic frequency axis."""
     if not len(frequency):
         return frequency, density
     index = np.floor(np.log10(frequency / frequency[0]) * _BINS_PER_DECADE + 1e-9).astype(int)

@@ -1,1 +1,1 @@
-"""The pixels: image, markers, trails and what is drawn over them."""
+"""The image view and the overlays drawn over it."""

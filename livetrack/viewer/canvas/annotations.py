@@ -1,4 +1,4 @@
-"""What is drawn on the picture in screen pixels, whatever the zoom: labels, the choice, and the scale bar."""
+"""Overlays of constant screen size: track ids, the selection, and the scale bar."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import Any
 import numpy as np
 
 from livetrack.particles import Rows, empty_rows
-from livetrack.viewer.canvas.markers import MARKER_PX, OnPicture
+from livetrack.viewer.canvas.markers import MARKER_PX, OverlayItem
 from livetrack.viewer.data.trail_segments import drawable
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
-from livetrack.viewer.theme import TRAJECTORY_COLOURS
+from livetrack.viewer.theme import track_colour
 
 __all__ = ["Labels", "ScaleBar", "Selection", "round_length"]
 
 MARGIN_PX = 24
-"""Of the scale bar."""
+"""Between the scale bar and the edges."""
 
 
 class Selection(QtWidgets.QGraphicsObject):
-    """Four corners about the chosen particle, and its number; its unit is a screen pixel."""
+    """Four corners around the selected particle, and its track id; its unit is a screen pixel."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setFlag(self.GraphicsItemFlag.ItemIgnoresTransformations)
-        self.number: int | None = None
-        """Whose place is shown; None while none is."""
+        self.track_id: int | None = None
+        """Of the particle that is marked; None while none is."""
         self.show_row(None)
 
     def show_row(self, row: np.void | None) -> None:
-        """Stand about the particle of `row`; None hides."""
+        """Mark the particle of `row`; None hides the selection."""
         self.setVisible(row is not None)
-        before, self.number = self.number, None if row is None else int(row["id"])
+        before, self.track_id = self.track_id, None if row is None else int(row["id"])
         if row is not None:
             self.setPos(float(row["x"]), float(row["y"]))
-        if self.number != before:
+        if self.track_id != before:
             self.update()
 
     def boundingRect(self) -> QtCore.QRectF:  # noqa: D102, N802 - Qt's
@@ -59,19 +59,19 @@ class Selection(QtWidgets.QGraphicsObject):
                 painter.drawPolyline(corner)
         for colour, shift in ((QtCore.Qt.GlobalColor.black, 1), (QtCore.Qt.GlobalColor.white, 0)):
             painter.setPen(colour)
-            painter.drawText(QtCore.QPointF(half + 5 + shift, -half + 7 + shift), f"#{self.number}")
+            painter.drawText(QtCore.QPointF(half + 5 + shift, -half + 7 + shift), f"#{self.track_id}")
 
 
-class Labels(OnPicture):
-    """The trajectories' numbers, beside the markers."""
+class Labels(OverlayItem):
+    """The track ids next to the markers."""
 
     def __init__(self) -> None:
         super().__init__()
         self._rows = empty_rows()
 
-    def show_rows(self, rows: Rows, besides: int | None = None) -> None:
-        """Write the numbers of one frame's particles, of all but the chosen one, which tells its own."""
-        self._rows = rows[drawable(rows) & (rows["id"] >= 0) & (rows["id"] != (-1 if besides is None else besides))]
+    def show_rows(self, rows: Rows, selected: int | None = None) -> None:
+        """Label the particles of one frame, except the `selected` track, whose id the selection shows."""
+        self._rows = rows[drawable(rows) & (rows["id"] >= 0) & (rows["id"] != (-1 if selected is None else selected))]
         self.update()
 
     def paint(self, painter: QtGui.QPainter, *_: Any) -> None:  # noqa: D102 - Qt's
@@ -81,16 +81,16 @@ class Labels(OnPicture):
         font.setPixelSize(11)
         painter.setFont(font)
         right_of_marker = QtCore.QPointF(MARKER_PX * 0.75, -MARKER_PX * 0.4)
-        for number, x, y in zip(*(self._rows[name].tolist() for name in ("id", "x", "y")), strict=True):
-            place = to_screen.map(QtCore.QPointF(x, y)) + right_of_marker
+        for track_id, x, y in zip(*(self._rows[name].tolist() for name in ("id", "x", "y")), strict=True):
+            position = to_screen.map(QtCore.QPointF(x, y)) + right_of_marker
             painter.setPen(QtCore.Qt.GlobalColor.black)
-            painter.drawText(place + QtCore.QPointF(1, 1), str(number))
-            painter.setPen(QtGui.QColor(TRAJECTORY_COLOURS[number % len(TRAJECTORY_COLOURS)]))
-            painter.drawText(place, str(number))
+            painter.drawText(position + QtCore.QPointF(1, 1), str(track_id))
+            painter.setPen(QtGui.QColor(track_colour(track_id)))
+            painter.drawText(position, str(track_id))
 
 
 class ScaleBar(QtWidgets.QGraphicsObject):
-    """A bar of a round length in the picture's corner; its parent is the view box, whose unit is a screen pixel."""
+    """A bar of round length in the corner of the image; its parent is the view box, whose unit is a screen pixel."""
 
     def __init__(self, view_box: Any) -> None:
         super().__init__(view_box)
@@ -101,12 +101,12 @@ class ScaleBar(QtWidgets.QGraphicsObject):
         view_box.sigRangeChanged.connect(lambda: self.update())
 
     def set_frame(self, frame: QtCore.QRectF) -> None:
-        """Say where the picture lies, in its own coordinates."""
+        """Set the area of the image, in its own pixels."""
         self._frame = frame
         self.update()
 
     def set_pixel_size(self, pixel_size_um: float | None) -> None:
-        """Say how large a pixel is in the sample; None: the bar counts pixels."""
+        """Set the size of a pixel in the sample; with None the bar is labelled in pixels."""
         self._pixel_size_um = pixel_size_um
         self.update()
 
@@ -131,7 +131,7 @@ class ScaleBar(QtWidgets.QGraphicsObject):
             painter.drawText(text.translated(shift, shift), QtCore.Qt.AlignmentFlag.AlignCenter, f"{length:g} {unit}")
 
 
-def round_length(longest: float) -> float:
-    """Return the largest of 1, 2, 5 times a power of ten that is not over `longest`."""
-    power = 10.0 ** math.floor(math.log10(longest))
-    return max(digit * power for digit in (1, 2, 5) if digit * power <= longest * (1 + 1e-9))
+def round_length(max_length: float) -> float:
+    """Return the largest of 1, 2 and 5 times a power of ten that does not exceed `max_length`."""
+    power = 10.0 ** math.floor(math.log10(max_length))
+    return max(digit * power for digit in (1, 2, 5) if digit * power <= max_length * (1 + 1e-9))

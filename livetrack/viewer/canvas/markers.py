@@ -1,4 +1,4 @@
-"""A ring about each particle, as large on the screen whatever the zoom."""
+"""Overlays on the image, and the first of them: a ring of constant screen size around each particle."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ import numpy.typing as npt
 from livetrack.particles import Flag, Rows
 from livetrack.viewer.data.trail_segments import drawable
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
-from livetrack.viewer.theme import TRAJECTORY_COLOURS
+from livetrack.viewer.theme import TRACK_COLOURS
 
-__all__ = ["MARKER_PX", "Markers", "OnPicture"]
+__all__ = ["MARKER_PX", "Markers", "OverlayItem"]
 
 MARKER_PX = 13
-WIDTH_PX = 1.6
-UNSURE = 0.4
-"""Opacity of a particle that is tentative, or was not seen in this frame."""
-NO_COLOUR = "#9aa0a6"
-"""Of a particle without an id."""
+LINE_PX = 1.6
+UNSURE_OPACITY = 0.4
+"""Of a particle that is tentative, or was coasted in this frame."""
+NO_ID_COLOUR = "#9aa0a6"
+_COLOURS = (*TRACK_COLOURS, NO_ID_COLOUR)
+_PIXMAP_PX = MARKER_PX + 4
 
 
-class OnPicture(QtWidgets.QGraphicsObject):
-    """One item that draws many things; it paints itself."""
+class OverlayItem(QtWidgets.QGraphicsObject):
+    """One graphics item that paints many objects, in image coordinates."""
 
     def __init__(self) -> None:
         super().__init__()
         self._bounds = QtCore.QRectF()
 
     def set_bounds(self, bounds: QtCore.QRectF) -> None:
-        """Say where particles can be."""
+        """Set the area that is painted, px."""
         self.prepareGeometryChange()
         self._bounds = bounds
 
@@ -38,25 +39,26 @@ class OnPicture(QtWidgets.QGraphicsObject):
         return self._bounds
 
 
-class Markers(OnPicture):
-    """Rings in the trajectories' colours, each kind painted once and then copied.
+class Markers(OverlayItem):
+    """Rings in the colours of the tracks.
 
-    Copying a small picture a thousand times takes less than half of what `pyqtgraph.ScatterPlotItem` does about it.
+    Each kind of ring is painted once into a pixmap, which is then copied to each particle. For a thousand particles
+    this takes less than half the time of `pyqtgraph.ScatterPlotItem`.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.places: npt.NDArray[np.float64] = np.empty((0, 2))
-        """(N, 2) x, y of what is marked, px of the picture."""
+        self.positions: npt.NDArray[np.float64] = np.empty((0, 2))
+        """(N, 2) x, y of the marked particles, px."""
         self._kinds: npt.NDArray[np.int64] = np.empty(0, np.int64)
         self._rings: list[QtGui.QPixmap] = []
-        self._ratio = 0.0
+        self._ratio = 0.0  # device pixels per screen pixel of the rings
 
     def show_rows(self, rows: Rows) -> None:
         """Mark the particles of one frame."""
         rows = rows[drawable(rows)]
-        self.places = np.stack((rows["x"], rows["y"]), axis=1).astype(np.float64)
-        colour = np.where(rows["id"] < 0, len(TRAJECTORY_COLOURS), rows["id"] % len(TRAJECTORY_COLOURS))
+        self.positions = np.stack((rows["x"], rows["y"]), axis=1).astype(np.float64)
+        colour = np.where(rows["id"] < 0, len(TRACK_COLOURS), rows["id"] % len(TRACK_COLOURS))
         unsure = (rows["flags"] & (Flag.TENTATIVE | Flag.COASTED)) != 0
         self._kinds = 2 * colour + unsure
         self.update()
@@ -65,35 +67,32 @@ class Markers(OnPicture):
         device = painter.device()
         if device.devicePixelRatioF() != self._ratio:
             self._ratio = device.devicePixelRatioF()
-            self._rings = [_ring(colour, opacity, self._ratio) for colour in _COLOURS for opacity in (1.0, UNSURE)]
+            self._rings = [
+                _ring(colour, opacity, self._ratio) for colour in _COLOURS for opacity in (1.0, UNSURE_OPACITY)
+            ]
         to_screen = painter.transform()
-        x = self.places[:, 0] * to_screen.m11() + to_screen.dx()
-        y = self.places[:, 1] * to_screen.m22() + to_screen.dy()
-        seen = (
+        x = self.positions[:, 0] * to_screen.m11() + to_screen.dx()
+        y = self.positions[:, 1] * to_screen.m22() + to_screen.dy()
+        visible = (
             (x > -MARKER_PX) & (x < device.width() + MARKER_PX) & (y > -MARKER_PX) & (y < device.height() + MARKER_PX)
         )
-        left, top = x[seen] - _SIDE_PX / 2, y[seen] - _SIDE_PX / 2
+        left, top = x[visible] - _PIXMAP_PX / 2, y[visible] - _PIXMAP_PX / 2
         painter.resetTransform()
-        copy, point, rings = painter.drawPixmap, QtCore.QPointF, self._rings
-        for place_x, place_y, kind in zip(left.tolist(), top.tolist(), self._kinds[seen].tolist(), strict=True):
-            copy(point(place_x, place_y), rings[kind])
-
-
-_COLOURS = (*TRAJECTORY_COLOURS, NO_COLOUR)
-_SIDE_PX = MARKER_PX + 4
-_NEAR = 1.1  # of half the screen, from its middle
+        draw, point, rings = painter.drawPixmap, QtCore.QPointF, self._rings
+        for ring_x, ring_y, kind in zip(left.tolist(), top.tolist(), self._kinds[visible].tolist(), strict=True):
+            draw(point(ring_x, ring_y), rings[kind])
 
 
 def _ring(colour: str, opacity: float, ratio: float) -> QtGui.QPixmap:
-    ring = QtGui.QPixmap(round(_SIDE_PX * ratio), round(_SIDE_PX * ratio))
+    ring = QtGui.QPixmap(round(_PIXMAP_PX * ratio), round(_PIXMAP_PX * ratio))
     ring.setDevicePixelRatio(ratio)
     ring.fill(QtCore.Qt.GlobalColor.transparent)
     shade = QtGui.QColor(colour)
     shade.setAlphaF(opacity)
     painter = QtGui.QPainter(ring)
     painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
-    painter.setPen(QtGui.QPen(shade, WIDTH_PX))
-    radius = (MARKER_PX - WIDTH_PX) / 2
-    painter.drawEllipse(QtCore.QPointF(_SIDE_PX / 2, _SIDE_PX / 2), radius, radius)
+    painter.setPen(QtGui.QPen(shade, LINE_PX))
+    radius = (MARKER_PX - LINE_PX) / 2
+    painter.drawEllipse(QtCore.QPointF(_PIXMAP_PX / 2, _PIXMAP_PX / 2), radius, radius)
     painter.end()
     return ring

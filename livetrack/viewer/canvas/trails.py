@@ -1,4 +1,4 @@
-"""The tails: where each particle came from, in its colour, paler with age; one item draws them all."""
+"""Trails: the fading past positions behind each particle, drawn by one item."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ import numpy as np
 import numpy.typing as npt
 from pyqtgraph.functions import arrayToQPath
 
-from livetrack.viewer.canvas.markers import OnPicture
-from livetrack.viewer.data.trail_segments import Links
+from livetrack.viewer.canvas.markers import OverlayItem
+from livetrack.viewer.data.trail_segments import TrailSegments
 from livetrack.viewer.qt import QtGui
-from livetrack.viewer.theme import TRAJECTORY_COLOURS
+from livetrack.viewer.theme import TRACK_COLOURS
 
-__all__ = ["Tails", "tail_segments"]
+__all__ = ["Trails", "segments_by_pen"]
 
 OPACITIES = 1.0, 0.75, 0.5, 0.3
-"""Of a tail's quarters, from the particle backwards."""
-MOST_PIECES = 50_000
-"""Longer tails, or more of them, are cut off."""
+"""Of the quarters of a trail, the newest first."""
+MAX_SEGMENTS = 50_000
+"""Beyond this number, the oldest segments are not drawn."""
 
 
-class Tails(OnPicture):
-    """All tails, in the picture's coordinates."""
+class Trails(OverlayItem):
+    """All trails in the colours of their tracks, in image coordinates."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._pens = [_pen(colour, opacity) for colour in TRAJECTORY_COLOURS for opacity in OPACITIES]
+        self._pens = [_pen(colour, opacity) for colour in TRACK_COLOURS for opacity in OPACITIES]
         self._paths: list[tuple[QtGui.QPen, QtGui.QPainterPath]] = []
 
-    def show_links(self, links: list[Links]) -> None:
-        """Draw the tails that `links`, oldest first, make."""
+    def show_segments(self, frames: list[TrailSegments]) -> None:
+        """Draw the segments of `frames`, oldest first."""
         self._paths = [
-            (self._pens[group], arrayToQPath(points[:, 0], points[:, 1], connect="pairs", finiteCheck=False))
-            for group, points in tail_segments(links)
+            (self._pens[pen], arrayToQPath(ends[:, 0], ends[:, 1], connect="pairs", finiteCheck=False))
+            for pen, ends in segments_by_pen(frames)
         ]
         self.update()
 
@@ -44,24 +44,25 @@ class Tails(OnPicture):
             painter.drawPath(path)
 
 
-def tail_segments(links: list[Links]) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
-    """Yield, by colour and age, the pieces of tails over `links`, oldest first.
+def segments_by_pen(frames: list[TrailSegments]) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
+    """Yield the segments of `frames`, oldest first, grouped by pen: by colour and by quarter of the trail.
 
-    Each group is numbered colour * len(OPACITIES) + quarter of age, and comes with (2 n, 2) x, y in px: the two
-    ends of n pieces in turn. Of more than `MOST_PIECES` the newest frames' are taken.
+    Each item is the pen's number, colour * len(OPACITIES) + quarter, and (2 n, 2) x, y in px: the two ends of n
+    segments in turn. Of more than `MAX_SEGMENTS` only the newest are used.
     """
-    counts = np.cumsum([len(each.ids) for each in links[::-1]], dtype=int)
-    used = links[max(0, len(links) - int(np.searchsorted(counts, MOST_PIECES, side="right"))) :]
+    counts = np.cumsum([len(frame.ids) for frame in frames[::-1]], dtype=int)
+    used = frames[max(0, len(frames) - int(np.searchsorted(counts, MAX_SEGMENTS, side="right"))) :]
     if not used:
         return
-    age = np.repeat(np.arange(len(used))[::-1], [len(each.ids) for each in used])
-    ids, pieces = np.concatenate([each.ids for each in used]), np.concatenate([each.pieces for each in used])
-    group = ids % len(TRAJECTORY_COLOURS) * len(OPACITIES) + age * len(OPACITIES) // len(used)
-    order = np.argsort(group, kind="stable")
-    ends = np.cumsum(np.bincount(group, minlength=len(TRAJECTORY_COLOURS) * len(OPACITIES)))
-    for number, some in enumerate(np.split(pieces[order], ends[:-1])):
-        if len(some):
-            yield number, some.reshape(-1, 2)
+    age = np.repeat(np.arange(len(used))[::-1], [len(frame.ids) for frame in used])
+    ids = np.concatenate([frame.ids for frame in used])
+    segments = np.concatenate([frame.segments for frame in used])
+    pen = ids % len(TRACK_COLOURS) * len(OPACITIES) + age * len(OPACITIES) // len(used)
+    order = np.argsort(pen, kind="stable")
+    ends = np.cumsum(np.bincount(pen, minlength=len(TRACK_COLOURS) * len(OPACITIES)))
+    for number, group in enumerate(np.split(segments[order], ends[:-1])):
+        if len(group):
+            yield number, group.reshape(-1, 2)
 
 
 def _pen(colour: str, opacity: float) -> QtGui.QPen:

@@ -1,1 +1,1 @@
-"""What the engine has sent, as the viewer keeps it; no widgets."""
+"""The engine's data as the viewer keeps them, and the text made from them; no Qt but in `async_remote`."""

@@ -1,4 +1,4 @@
-"""The line to the engine: commands, one after another, in a thread of its own, so that the window never waits."""
+"""Commands to the engine, sent one after another by a thread so that the window never waits for a reply."""
 
 from __future__ import annotations
 
@@ -11,89 +11,89 @@ from livetrack.client import Remote
 from livetrack.errors import LivetrackError
 from livetrack.viewer.qt import QtCore
 
-__all__ = ["Line"]
+__all__ = ["AsyncRemote"]
 
-_PATIENCE_S = 0.5
+_CLOSE_TIMEOUT_S = 0.5
 
 
-class _Task(NamedTuple):
+class _Request(NamedTuple):
     call: Callable[[Remote], Any]
-    then: Callable[[Any], None] | None
+    on_reply: Callable[[Any], None] | None
 
 
-class Line(QtCore.QObject):
-    """Asks through `Remote`, as any client does; answers come back in the window's thread.
+class AsyncRemote(QtCore.QObject):
+    """Sends commands through a `Remote`; replies are handled in the window's thread.
 
-    `address`, where commands go, may change at any time; empty: nowhere, and what is asked fails.
+    `address`, where commands are sent, may change at any time; while it is empty, every command fails.
     """
 
     failed = QtCore.Signal(str)
-    """Why something was not done."""
-    _answered = QtCore.Signal(object, object)
+    """Why a command failed."""
+    _replied = QtCore.Signal(object, object)
 
     def __init__(self) -> None:
         super().__init__()
         self.address = ""
-        self._waiting: dict[str, _Task] = {}
-        self._news = threading.Condition()
-        self._stopped = False
-        self._answered.connect(lambda then, answer: then(answer))
-        self._thread = threading.Thread(target=self._run, name="livetrack-line", daemon=True)
+        self._pending: dict[str, _Request] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+        self._replied.connect(lambda on_reply, reply: on_reply(reply))
+        self._thread = threading.Thread(target=self._run, name="livetrack-remote", daemon=True)
         self._thread.start()
 
-    def ask(self, what: str, call: Callable[[Remote], Any], then: Callable[[Any], None] | None = None) -> None:
-        """Have `call` made with a `Remote` soon, and then `then` with what it returned.
+    def submit(self, key: str, call: Callable[[Remote], Any], on_reply: Callable[[Any], None] | None = None) -> None:
+        """Queue `call`, which receives a `Remote`, and then `on_reply`, which receives what `call` returned.
 
-        What is asked while the same `what` still waits takes its place: of a slider's many values the last counts.
+        A request replaces a pending one of the same `key`, so that only a slider's latest value is sent.
         """
-        with self._news:
-            self._waiting.pop(what, None)
-            self._waiting[what] = _Task(call, then)
-            self._news.notify()
+        with self._changed:
+            self._pending.pop(key, None)
+            self._pending[key] = _Request(call, on_reply)
+            self._changed.notify()
 
     def close(self) -> None:
-        """Ask no more; what is being waited for is given up."""
-        with self._news:
-            self._stopped = True
-            self._waiting.clear()
-            self._news.notify()
-        self._thread.join(_PATIENCE_S)
+        """Drop the pending requests and ignore the reply that is being waited for."""
+        with self._changed:
+            self._closed = True
+            self._pending.clear()
+            self._changed.notify()
+        self._thread.join(_CLOSE_TIMEOUT_S)
 
     def _run(self) -> None:
         remote: Remote | None = None
-        at = ""
-        while task := self._next():
-            if remote and self.address != at:
+        address = ""
+        while request := self._next():
+            if remote and self.address != address:
                 remote.close()
                 remote = None
             try:
-                at = self.address
-                remote = remote or _connect(at)
-                answer = task.call(remote)
+                address = self.address
+                remote = remote or _connect(address)
+                reply = request.call(remote)
             except LivetrackError as error:
-                self._say(self.failed, str(error))
+                self._emit(self.failed, str(error))
             else:
-                if task.then:
-                    self._say(self._answered, task.then, answer)
+                if request.on_reply:
+                    self._emit(self._replied, request.on_reply, reply)
         if remote:
             remote.close()
 
-    def _next(self) -> _Task | None:
-        """Wait for something to ask; None: the end."""
-        with self._news:
-            while not self._waiting and not self._stopped:
-                self._news.wait()
-            if self._stopped:
+    def _next(self) -> _Request | None:
+        """Wait for a request; None once closed."""
+        with self._changed:
+            while not self._pending and not self._closed:
+                self._changed.wait()
+            if self._closed:
                 return None
-            return self._waiting.pop(next(iter(self._waiting)))
+            return self._pending.pop(next(iter(self._pending)))
 
-    def _say(self, signal: Any, *what: Any) -> None:
-        if not self._stopped:
-            with suppress(RuntimeError):  # the window has just been taken down
-                signal.emit(*what)
+    def _emit(self, signal: Any, *args: Any) -> None:
+        if not self._closed:
+            with suppress(RuntimeError):  # Qt has just deleted the window
+                signal.emit(*args)
 
 
 def _connect(address: str) -> Remote:
     if not address:
-        raise LivetrackError("this engine takes no commands: there is none, or it is of an older livetrack")
+        raise LivetrackError("the engine accepts no commands: it is not running, or its livetrack is too old")
     return Remote(address)

@@ -1,63 +1,68 @@
-"""The newest frames' positions, kept for the tails and for a picture that comes a little later; no Qt."""
+"""The positions of the latest frames, kept for the trails and for previews that arrive after their positions."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 
 from livetrack.client import Update
-from livetrack.viewer.data.trail_segments import Links, links_of
+from livetrack.viewer.data.trail_segments import TrailSegments, trail_segments
 
 __all__ = ["History"]
 
 SPARE_UPDATES = 1000
-"""Kept beyond the tails: one second of a camera at 1000 frames/s, for pictures that are older than the positions."""
-MOST_ROWS = 1_000_000
-"""Kept at most: 56 MB."""
-MISSED = 20
-"""Frames that a particle may have been missing for its tail to go on."""
+"""Frames kept beyond the trails, one second at 1000 frames/s, for previews older than the newest positions."""
+MAX_ROWS = 1_000_000
+"""56 MB."""
+MAX_MISSED = 20
+"""Frames for which a particle may be missed before its trail is interrupted."""
 
 
 class History:
-    """Updates of one session and one geometry, in the order of their frames."""
+    """Updates of one session and one geometry, in the order of their frames; trails cover `trail_frames`."""
 
-    def __init__(self, tail_frames: int) -> None:
-        self._tail = tail_frames + 1
+    def __init__(self, trail_frames: int) -> None:
+        self._trail_updates = trail_frames + 1
         self._updates: list[Update] = []
-        self._links: list[Links] = []
+        self._segments: list[TrailSegments] = []
         self._rows = 0
 
     def add(self, update: Update) -> None:
-        """Keep `update`; forget all others when it does not continue them (a new session, another ROI)."""
+        """Keep `update`; drop all others if it does not continue them (new session or geometry, earlier frame)."""
         if self._updates and not _continues(self._updates[-1], update):
             self.clear()
         self._updates.append(update)
-        self._links.append(links_of(update.particles, self._links[: -MISSED - 1 : -1]))
+        self._segments.append(trail_segments(update.particles, self._segments[: -MAX_MISSED - 1 : -1]))
         self._rows += len(update.particles)
-        while len(self._updates) > self._tail + SPARE_UPDATES or (self._rows > MOST_ROWS and len(self._updates) > 1):
+        max_updates = self._trail_updates + SPARE_UPDATES
+        while len(self._updates) > max_updates or (self._rows > MAX_ROWS and len(self._updates) > 1):
             self._rows -= len(self._updates.pop(0).particles)
-            del self._links[0]
+            del self._segments[0]
 
     def at(self, frame: int | None) -> Update | None:
-        """Return the positions of `frame`, or the nearest before it; the newest when there is none, or for None."""
+        """Return the update of `frame`, or the nearest one before it; the newest if there is none, or for None."""
         if not self._updates:
             return None
-        after = 0 if frame is None else bisect_right(self._updates, frame, key=lambda update: update.frame)
-        return self._updates[after - 1]
+        end = 0 if frame is None else self._end(frame)
+        return self._updates[end - 1]
 
-    def tail(self, update: Update) -> list[Links]:
-        """Return the pieces that the tails of `update` are made of, frame by frame, oldest first."""
-        end = bisect_right(self._updates, update.frame, key=lambda update: update.frame)
-        return self._links[max(0, end - self._tail) + 1 : end]
+    def segments(self, update: Update) -> list[TrailSegments]:
+        """Return the trail segments to draw with `update`, frame by frame, oldest first."""
+        end = self._end(update.frame)
+        return self._segments[max(0, end - self._trail_updates) + 1 : end]
 
     def all(self) -> list[Update]:
-        """Return all that are kept, oldest first."""
+        """Return all updates, oldest first."""
         return list(self._updates)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop all updates."""
         self._updates.clear()
-        self._links.clear()
+        self._segments.clear()
         self._rows = 0
+
+    def _end(self, frame: int) -> int:
+        """Return the number of updates up to `frame`."""
+        return bisect_right(self._updates, frame, key=lambda update: update.frame)
 
 
 def _continues(last: Update, update: Update) -> bool:

@@ -1,4 +1,4 @@
-"""What the window says in words: the status line and the banner; no Qt."""
+"""The window's status texts: banner, advice, status line and recording."""
 
 from __future__ import annotations
 
@@ -12,123 +12,166 @@ from livetrack.viewer.data.trail_segments import drawable
 from livetrack.wire import RecordingStatus, Status
 
 __all__ = [
-    "SILENCE_S", "Banner", "banner", "clash", "recording_line",
-    "recording_text", "skipping", "status_line", "typical_distance",
+    "SILENCE_S", "Banner", "banner", "conflicting_settings", "neighbour_distance", "recording_line", "recording_text",
+    "skipping", "status_line",
 ]  # fmt: skip
 
 SILENCE_S = 2.0
-"""Without any message for so long, the engine counts as gone."""
+"""Without any message for this time, the engine is reported as silent."""
+MAX_SKIPPED = 0.1
+"""Fraction of the camera's frames that may be skipped without a banner."""
+MAX_WAIT_FRAMES = 3.0
+"""Time that frames may wait for the tracker without a banner, in frame intervals."""
+NEIGHBOUR_SAMPLE = 600
+"""Particles used for the distance between neighbours."""
 
-SKIPPED_SHARE = 0.1
-"""Of the camera's frames: more is told."""
-
-_OVER = {
+_FINAL = {
     "stopped": ("The engine has stopped", True),
-    "ended": ("The movie is over", False),
+    "ended": ("The movie has ended", False),
     "failed": ("The engine has stopped", True),
 }
-"""States that an engine's last heartbeat tells: in words, and whether that is an alarm."""
+"""States of an engine's last heartbeat: text, and whether it is an alarm."""
+_CAMERA_LOST = {"stalled": "The camera has stalled", "retrying": "The camera is disconnected, retrying"}
+_INTENDED = {
+    "starting": "The engine is starting",
+    "paused": "Tracking is paused (P resumes)",
+    "idle": "The camera is closed (“Open camera” opens it again)",
+}
+"""States that somebody has asked for."""
+_TRACKING_STAGES = ("localize", "link", "publish")
 
 
 class Banner(NamedTuple):
-    """A line across the window; an alarm, or only something that is awaited."""
+    """A line across the window, either an alarm or information."""
 
     text: str
     alarm: bool
     kind: str = ""
-    """Of advice that can be sent away: what it is about."""
+    """Identifies a banner that can be dismissed; empty for one that cannot."""
 
 
 def banner(
     address: str, status: Status | None, silent_s: float | None, error: str, failure: str = "", advice: str = ""
 ) -> Banner | None:
-    """Return what a person should know now, the most important only; None when all is well.
+    """Return the most important thing to report now; None if all is well.
 
     Parameters
     ----------
     address
-        Where the engine is looked for.
+        The address that the window is connected to.
     status
-        Its last heartbeat, if any.
+        The engine's last heartbeat, if any.
     silent_s
-        Since the last message of any kind; None: there was none yet.
+        Time since the last message of any kind; None before the first one.
     error
-        What was wrong with a recent message; empty when all could be read.
+        Why a recent message could not be read; empty if all could.
     failure
-        Why a recent command was not carried out.
+        Why a recent command failed.
     advice
-        What clashes in the settings.
+        A conflict between settings, with its cure.
     """
     if error:
-        return Banner(f"A message cannot be read. {error}", alarm=True)
+        return Banner(f"A message could not be read. {error}", alarm=True)
     if silent_s is None:
         return Banner(f"Waiting for an engine at {address}: start one with `livetrack demo`", alarm=False)
-    if status and status.state in _OVER:
-        what, alarm = _OVER[status.state]
-        return Banner(_words(what, status) + f"  Waiting for the next engine at {address}", alarm)
+    if status and status.state in _FINAL:
+        text, alarm = _FINAL[status.state]
+        return Banner(_with_message(text, status) + f"  Waiting for the next engine at {address}", alarm)
     if silent_s > SILENCE_S:
-        return Banner(f"Nothing from the engine at {address} for {silent_s:.0f} s: is it still running?", alarm=True)
+        return Banner(f"No message from the engine at {address} for {silent_s:.0f} s: is it still running?", alarm=True)
     if failure:
-        return Banner(f"Not done: {failure}", alarm=True, kind=failure)
-    if status and status.state in ("stalled", "retrying"):
-        return Banner(_words(f"The camera is {status.state}", status), alarm=True)
-    if status and status.state in _AWAITED:
-        return Banner(_words(_AWAITED[status.state], status), alarm=False)
+        return Banner(f"Command failed: {failure}", alarm=True, kind=failure)
+    if status and status.state in _CAMERA_LOST:
+        return Banner(_with_message(_CAMERA_LOST[status.state], status), alarm=True)
+    if status and status.state in _INTENDED:
+        return Banner(_with_message(_INTENDED[status.state], status), alarm=False)
     if status and status.message:
         return Banner(status.message, alarm=True)
-    if status and (skipped := skipping(status)):
-        return Banner(skipped, alarm=False, kind="skipping")
+    if status and (text := skipping(status)):
+        return Banner(text, alarm=False, kind="skipping")
     return Banner(advice, alarm=False, kind=advice) if advice else None
 
 
-_AWAITED = {
-    "starting": "The engine is starting",
-    "paused": "Tracking is paused: P goes on",
-    "idle": "The camera is closed: Start opens it",
-}
-"""States that somebody has asked for, in words."""
-
-
 def skipping(status: Status) -> str:
-    """Return a line that says that many frames go by untracked, and what would help; empty where they do not."""
+    """Return what fraction of the frames is skipped, why, and the cure; empty where it is small."""
     fps, tracked_fps = status.camera_fps, status.tracked_fps
-    if status.state != "running" or fps <= 0 or tracked_fps >= (1 - SKIPPED_SHARE) * fps or not status.tracked:
+    if status.state != "running" or fps <= 0 or tracked_fps >= (1 - MAX_SKIPPED) * fps or not status.tracked:
         return ""
-    needed_ms = sum(each.p50 for stage, each in status.latency_us.items() if stage in _WORK) / 1000
-    skipped = f"{1 - tracked_fps / fps:.0%} of the frames are skipped: "
-    times = f"tracking takes {needed_ms:.1f} ms, and one comes every {1000 / fps:.1f} ms"
-    if needed_ms < 1000 / fps:
-        return f"{skipped}other programs keep the processor. By itself, {times}"
-    return f'{skipped}{times}. A smaller region, or search = "follow", would keep up'
+    tracking_ms = sum(each.p50 for stage, each in status.latency_us.items() if stage in _TRACKING_STAGES) / 1000
+    frame_ms = 1000 / fps
+    skipped = f"{1 - tracked_fps / fps:.0%} of the frames are skipped"
+    times = f"tracking a frame takes {tracking_ms:.1f} ms, and one arrives every {frame_ms:.1f} ms"
+    if tracking_ms < frame_ms:
+        return f"{skipped} because the CPU is busy with other programs: {times}"
+    return f"{skipped}: {times}. Select a smaller ROI, or restart with --set localizer.search=follow"
 
 
-_WORK = ("localize", "link", "publish")
+def conflicting_settings(settings: dict[str, Any], status: Status, rows: Rows) -> str:
+    """Return the first conflict between settings and its cure; empty where there is none.
+
+    Parameters
+    ----------
+    settings
+        All active settings, section by section, as in the engine's reply to `hello`.
+    status
+        The newest heartbeat.
+    rows
+        The newest frame's particles.
+    """
+    publish, camera, linker = (settings.get(section) or {} for section in ("publish", "camera", "linker"))
+    if publish.get("preview_fps") == 0:
+        return "No image: publish.preview_fps is 0. Restart the engine with --set publish.preview_fps=30"
+    wait = status.latency_us.get("wait")
+    frame_us = 1e6 / status.camera_fps if status.camera_fps else np.inf
+    if camera.get("every_frame") and wait and wait.p50 > MAX_WAIT_FRAMES * frame_us:
+        return (
+            f"Tracking every frame is too slow: frames wait {wait.p50 / 1000:.0f} ms. "
+            "Set camera.every_frame = false to track only the newest"
+        )
+    radius_px, distance_px = linker.get("search_radius_px", 0.0), neighbour_distance(rows)
+    if radius_px > distance_px:
+        return (
+            f"The search radius, {radius_px:g} px, is larger than the {distance_px:.1f} px between neighbours: "
+            "tracks may swap. Reduce the radius or the number of particles"
+        )
+    return ""
+
+
+def neighbour_distance(rows: Rows) -> float:
+    """Return the median distance of a particle to its nearest neighbour, px; infinite for fewer than 8."""
+    rows = rows[drawable(rows)][:NEIGHBOUR_SAMPLE]
+    if len(rows) < 8:
+        return float("inf")
+    positions = np.stack((rows["x"], rows["y"]), axis=1).astype(np.float64)
+    squares = ((positions[:, None] - positions[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(squares, np.inf)
+    return float(np.sqrt(np.median(squares.min(axis=1))))
 
 
 def status_line(shown: Update | None, status: Status | None, display_fps: float) -> list[str]:
-    """Return the rates and counts, piece by piece; numbers are padded, so that the line does not dance."""
-    pieces = []
+    """Return the items of the status line; numbers are padded so that they do not move."""
+    items = []
     if shown:
-        pieces.append(f"frame {shown.frame:,}")
+        items.append(f"frame {shown.frame:,}")
     if status:
-        pieces += [
-            f"camera {_wide(f'{status.camera_fps:.1f}', 5)} fps",
-            f"tracked {_wide(f'{status.tracked_fps:.1f}', 5)} fps",
+        items += [
+            f"camera {_padded(f'{status.camera_fps:.1f}', 5)} fps",
+            f"tracked {_padded(f'{status.tracked_fps:.1f}', 5)} fps",
         ]
-    pieces.append(f"display {_wide(f'{display_fps:.0f}', 2)} fps")
+    items.append(f"display {_padded(f'{display_fps:.0f}', 2)} fps")
     if status and (total := status.latency_us.get("total")):
-        pieces.append(f"latency {_wide(f'{total.p50 / 1000:.1f}', 4)} ms (p99 {total.p99 / 1000:.1f})")
+        items.append(f"latency {_padded(f'{total.p50 / 1000:.1f}', 4)} ms (p99 {total.p99 / 1000:.1f})")
     if shown:
-        pieces += [
+        items += [
             f"skipped {shown.skipped:,}",
             f"lost {shown.lost:,}",
-            f"{_wide(str(len(shown.particles)), 3)} particles",
+            f"{_padded(str(len(shown.particles)), 3)} particles",
         ]
-    return pieces
+    return items
 
 
 def recording_line(recording: RecordingStatus | None) -> str:
-    """Return how the recording goes, in full."""
+    """Return the state of the recording for the diagnostics."""
     if not recording:
         return "off"
     if recording.problem:
@@ -138,7 +181,7 @@ def recording_line(recording: RecordingStatus | None) -> str:
 
 
 def recording_text(recording: RecordingStatus | None) -> str:
-    """Return the recording's time and size, and what it had to drop; empty without one."""
+    """Return the recording's time, size and dropped frames for the status line; empty without one."""
     if not recording:
         return ""
     dropped = f"  {recording.dropped:,} dropped" if recording.dropped else ""
@@ -150,11 +193,11 @@ def _clock(duration_s: float) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
 
 
-def _words(what: str, status: Status) -> str:
-    return f"{what}: {status.message}" if status.message else f"{what}."
+def _with_message(text: str, status: Status) -> str:
+    return f"{text}: {status.message}" if status.message else f"{text}."
 
 
-def _wide(number: str, width: int) -> str:
+def _padded(number: str, width: int) -> str:
     """Pad with spaces as wide as a digit."""
     return number.rjust(width, "\u2007")
 
@@ -165,50 +208,3 @@ def _size(size: float) -> str:
         if size < 1000:
             return f"{size:.1f} {unit}"
     return f"{size / 1000:.1f} TB"
-
-
-_MOST = 600
-"""Particles of which each other's distances are looked at."""
-_LATE = 3.0
-"""Frame times that frames may wait before it is told."""
-
-
-def clash(settings: dict[str, Any], status: Status, rows: Rows) -> str:
-    """Return what clashes first, and what would put it right; empty where nothing does.
-
-    Parameters
-    ----------
-    settings
-        All settings in force, section by section, as the engine's welcome has them.
-    status
-        The newest heartbeat.
-    rows
-        The newest frame's particles.
-    """
-    publish, camera, linker = (settings.get(section) or {} for section in ("publish", "camera", "linker"))
-    if publish.get("preview_fps") == 0:
-        return "No picture: publish.preview_fps is 0. Start the engine with --set publish.preview_fps=30"
-    wait = status.latency_us.get("wait")
-    if camera.get("every_frame") and wait and status.camera_fps and wait.p50 * status.camera_fps > _LATE * 1e6:
-        return (
-            f"Every frame is tracked and the tracker is behind: frames wait {wait.p50 / 1000:.0f} ms. "
-            "camera.every_frame = false takes the newest instead"
-        )
-    radius_px, apart_px = linker.get("search_radius_px", 0.0), typical_distance(rows)
-    if radius_px > apart_px:
-        return (
-            f"The search radius, {radius_px:g} px, is more than the {apart_px:.1f} px between neighbours: "
-            "trajectories may swap. A smaller one, or fewer particles"
-        )
-    return ""
-
-
-def typical_distance(rows: Rows) -> float:
-    """Return the median distance of a particle from its nearest neighbour, px; infinite for fewer than 8."""
-    rows = rows[drawable(rows)][:_MOST]
-    if len(rows) < 8:
-        return float("inf")
-    places = np.stack((rows["x"], rows["y"]), axis=1).astype(np.float64)
-    squares = ((places[:, None] - places[None]) ** 2).sum(axis=2)
-    np.fill_diagonal(squares, np.inf)
-    return float(np.sqrt(np.median(squares.min(axis=1))))

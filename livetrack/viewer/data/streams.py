@@ -1,4 +1,4 @@
-"""What comes from the engine, read without waiting; no Qt."""
+"""The engine's positions, heartbeats and previews, read without waiting."""
 
 from __future__ import annotations
 
@@ -9,61 +9,61 @@ from livetrack.client.address import resolve_address
 from livetrack.errors import LivetrackError
 from livetrack.wire import Preview, Status, WireError
 
-__all__ = ["Feed", "News"]
+__all__ = ["EngineStreams", "StreamBatch"]
 
-MOST_UPDATES = 2000
-"""Positions read at once: two seconds of a camera at 1000 frames/s; the rest waits for the next time."""
+MAX_UPDATES = 2000
+"""Updates read at once, two seconds at 1000 frames/s; the rest is left for the next read."""
 
 
-class News(NamedTuple):
-    """What came since the last time."""
+class StreamBatch(NamedTuple):
+    """Everything received since the last read."""
 
     updates: list[Update]
-    """Every frame's positions, oldest first."""
+    """Of every frame, oldest first."""
     preview: Preview | None
     status: Status | None
     error: str
-    """What was wrong with a message that could not be read; empty when all could."""
+    """Why a message could not be read; empty if all could."""
 
 
-class Feed:
+class EngineStreams:
     """The three streams of the engine at `address`.
 
-    The heartbeat says where the pictures are to be had; they are asked for once it has come.
+    The heartbeat contains the address of the previews, which are subscribed to once it has arrived.
     """
 
     def __init__(self, address: str) -> None:
         self._positions = Subscriber(address, newest=False)
         self._status = StatusSubscriber(address)
         self._preview: PreviewSubscriber | None = None
-        self._whole = False
+        self._full_resolution = False
         self._error = ""
 
-    def read(self) -> News:
-        """Return what has come; never waits, never raises for what another program sent."""
+    def read(self) -> StreamBatch:
+        """Return what has arrived; never waits, and never raises for a message it cannot read."""
         self._error = ""
         status: Status | None = self._next(self._status)
         if status:
-            self._follow(resolve_address(status.preview_address, self._positions.address))
-        # the picture before the positions: those of its own frame have then come as well
+            self._subscribe(resolve_address(status.preview_address, self._positions.address))
+        # the preview first: the positions of its frame have then arrived as well
         preview = self._next(self._preview) if self._preview else None
         updates: list[Update] = []
-        while len(updates) < MOST_UPDATES and (update := self._next(self._positions)):
+        while len(updates) < MAX_UPDATES and (update := self._next(self._positions)):
             updates.append(update)
-        return News(updates, preview, status, self._error)
+        return StreamBatch(updates, preview, status, self._error)
 
-    def picture_waits(self) -> bool:
-        """Whether a picture has come that was not read yet."""
+    def preview_waiting(self) -> bool:
+        """Whether an unread preview has arrived."""
         return self._preview is not None and self._preview.has_message()
 
-    def ask_whole(self, on: bool) -> None:
-        """Ask for pictures with every pixel as the camera delivers it, or for small ones in 8 bits."""
-        if on != self._whole:
-            self._whole = on
+    def request_full_resolution(self, on: bool) -> None:
+        """Subscribe to previews with all pixels and bits of the camera, or to reduced ones in 8 bits."""
+        if on != self._full_resolution:
+            self._full_resolution = on
             if self._preview:
                 address = self._preview.address
-                self._drop_preview()
-                self._follow(address)
+                self._unsubscribe()
+                self._subscribe(address)
 
     def close(self) -> None:
         """Disconnect."""
@@ -73,23 +73,23 @@ class Feed:
 
     def _next(self, stream: Subscriber | StatusSubscriber | PreviewSubscriber) -> Any:
         """Return the next message that can be read, or None."""
-        for _ in range(MOST_UPDATES):
+        for _ in range(MAX_UPDATES):
             try:
                 return stream.receive(timeout_s=0)
             except WireError as error:
                 self._error = f"{stream.address}: {error}"
         return None
 
-    def _follow(self, preview_address: str) -> None:
+    def _subscribe(self, preview_address: str) -> None:
         if not preview_address or (self._preview and self._preview.address == preview_address):
             return
-        self._drop_preview()
+        self._unsubscribe()
         try:
-            self._preview = PreviewSubscriber(preview_address, self._whole)
+            self._preview = PreviewSubscriber(preview_address, self._full_resolution)
         except LivetrackError as error:
             self._error = str(error)
 
-    def _drop_preview(self) -> None:
+    def _unsubscribe(self) -> None:
         if self._preview:
             self._preview.close()
             self._preview = None

@@ -1,4 +1,4 @@
-"""The straight pieces that tails are made of: from where each particle was to where it is; no Qt."""
+"""Trail segments: the straight lines from each particle's previous position to its present one."""
 
 from __future__ import annotations
 
@@ -10,54 +10,53 @@ import numpy.typing as npt
 
 from livetrack.particles import Flag, Rows
 
-__all__ = ["Links", "drawable", "links_of"]
+__all__ = ["TrailSegments", "drawable", "trail_segments"]
 
-FAR = 1e6
-"""px; what lies farther away is no position."""
+MAX_COORDINATE_PX = 1e6
 
 
-class Links(NamedTuple):
-    """Of one frame. A particle's newest piece is found once, when the frame comes, not at every refresh."""
+class TrailSegments(NamedTuple):
+    """The segments that end in one frame, computed once when the frame arrives rather than at every refresh."""
 
-    seen: npt.NDArray[np.int64]
-    """(N,) ids of the particles that were measured, sorted."""
-    places: npt.NDArray[np.float64]
+    measured: npt.NDArray[np.int64]
+    """(N,) ids of the particles measured in the frame, sorted."""
+    positions: npt.NDArray[np.float64]
     """(N, 2) x, y of these, px."""
     ids: npt.NDArray[np.int64]
-    """(M,) whose pieces these are."""
-    pieces: npt.NDArray[np.float64]
-    """(M, 2, 2): both ends of each, the older first, px."""
+    """(M,) track id of each segment."""
+    segments: npt.NDArray[np.float64]
+    """(M, 2, 2) both ends of each as x, y, the older one first, px."""
 
 
-def links_of(rows: Rows, before: Iterable[Links]) -> Links:
-    """Return the pieces that end in the particles of `rows`; `before` are the frames before, the newest first.
+def trail_segments(rows: Rows, earlier: Iterable[TrailSegments]) -> TrailSegments:
+    """Return the segments that end in the particles of `rows`; `earlier` frames come newest first.
 
-    Particles without an id, and positions that were not measured, are left out; a particle that was missed for some
-    frames is joined to where it was last seen.
+    Rows without an id, and positions that were not measured, are left out. A particle that was missed for some
+    frames is connected to its last measured position.
     """
-    good = drawable(rows) & (rows["id"] >= 0) & (rows["flags"] & Flag.COASTED == 0)
-    order = np.argsort(rows["id"][good], kind="stable")
-    ids: npt.NDArray[np.int64] = rows["id"][good][order]
-    places = np.stack([rows[axis][good][order] for axis in ("x", "y")], axis=1).astype(np.float64)
-    found: list[npt.NDArray[np.int64]] = [ids[:0]]
-    pieces = [np.empty((0, 2, 2))]
-    # one that is new was nowhere before
-    open_ = np.flatnonzero(rows["flags"][good][order] & Flag.NEW == 0)
-    for links in before:
-        if not len(open_):
+    measured = drawable(rows) & (rows["id"] >= 0) & (rows["flags"] & Flag.COASTED == 0)
+    order = np.argsort(rows["id"][measured], kind="stable")
+    ids: npt.NDArray[np.int64] = rows["id"][measured][order]
+    positions = np.stack([rows[axis][measured][order] for axis in ("x", "y")], axis=1).astype(np.float64)
+    found_ids: list[npt.NDArray[np.int64]] = [ids[:0]]
+    found = [np.empty((0, 2, 2))]
+    # indices of the particles without a segment so far; a new track has no previous position
+    remaining = np.flatnonzero(rows["flags"][measured][order] & Flag.NEW == 0)
+    for frame in earlier:
+        if not len(remaining):
             break
-        if not len(links.seen):
+        if not len(frame.measured):
             continue
-        there = np.minimum(np.searchsorted(links.seen, ids[open_]), len(links.seen) - 1)
-        same = links.seen[there] == ids[open_]
-        joined = open_[same]
-        found.append(ids[joined])
-        pieces.append(np.stack((links.places[there[same]], places[joined]), axis=1))
-        open_ = open_[~same]
-    return Links(ids, places, np.concatenate(found), np.concatenate(pieces))
+        candidates = np.minimum(np.searchsorted(frame.measured, ids[remaining]), len(frame.measured) - 1)
+        same = frame.measured[candidates] == ids[remaining]
+        connected = remaining[same]
+        found_ids.append(ids[connected])
+        found.append(np.stack((frame.positions[candidates[same]], positions[connected]), axis=1))
+        remaining = remaining[~same]
+    return TrailSegments(ids, positions, np.concatenate(found_ids), np.concatenate(found))
 
 
 def drawable(rows: Rows) -> npt.NDArray[np.bool_]:
-    """Return which rows have a position that can be drawn."""
-    near: npt.NDArray[np.bool_] = (np.abs(rows["x"]) < FAR) & (np.abs(rows["y"]) < FAR)
+    """Return a mask, (N,), of the rows whose position is finite and small enough to draw."""
+    near: npt.NDArray[np.bool_] = (np.abs(rows["x"]) < MAX_COORDINATE_PX) & (np.abs(rows["y"]) < MAX_COORDINATE_PX)
     return near

@@ -1,1 +1,1 @@
-"""The panels beside and below the image."""
+"""The panels around the image: controls, image settings, diagnostics, plots, banner, tour and shortcut sheet."""

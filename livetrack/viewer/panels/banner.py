@@ -1,4 +1,4 @@
-"""The banner across the window: one line that a person should know now."""
+"""The banner across the window: the most important message of the moment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["BannerBar"]
 
 
 class BannerBar(QtWidgets.QFrame):
-    """Shows a banner; what is only advice can be sent away, and stays away until it is another."""
+    """Shows a banner; one with a kind can be dismissed, and no other of its kind is shown until `reset`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -18,26 +18,26 @@ class BannerBar(QtWidgets.QFrame):
         self._text.setTextFormat(QtCore.Qt.TextFormat.PlainText)
         self._text.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
         self._text.setWordWrap(True)
-        self.dismiss = QtWidgets.QToolButton()
-        self.dismiss.setText("✕")
-        self.dismiss.setToolTip("Do not tell this again")
-        self.dismiss.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
-        self.dismiss.clicked.connect(self._send_away)
+        self.dismiss_button = QtWidgets.QToolButton()
+        self.dismiss_button.setText("✕")
+        self.dismiss_button.setToolTip("Dismiss")
+        self.dismiss_button.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
+        self.dismiss_button.clicked.connect(self._dismiss)
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(16, 8, 8, 8)
         layout.addWidget(self._text, 1)
-        layout.addWidget(self.dismiss)
+        layout.addWidget(self.dismiss_button)
         self._shown: Banner | None = None
-        self._away: set[str] = set()
+        self._dismissed: set[str] = set()
         self.hide()
 
     def text(self) -> str:
-        """Return what is told; empty while nothing is."""
+        """Return the text on display; empty without a banner."""
         return self._shown.text if self._shown else ""
 
-    def tell(self, banner: Banner | None) -> None:
-        """Show a banner; None: all is well."""
-        if banner and banner.kind in self._away:
+    def show_banner(self, banner: Banner | None) -> None:
+        """Show a banner; None hides it."""
+        if banner and banner.kind in self._dismissed:
             banner = None
         if banner == self._shown:
             return
@@ -46,16 +46,16 @@ class BannerBar(QtWidgets.QFrame):
         self.setVisible(banner is not None)
         if banner:
             self._text.setText(banner.text)
-            self.dismiss.setVisible(bool(banner.kind))
+            self.dismiss_button.setVisible(bool(banner.kind))
             if banner.alarm != alarm_before:
                 self.setProperty("alarm", banner.alarm)
                 self.style().polish(self)
 
-    def forget(self) -> None:
-        """Tell again what was sent away: it is another engine."""
-        self._away.clear()
+    def reset(self) -> None:
+        """Show dismissed banners again, because a new session has begun."""
+        self._dismissed.clear()
 
-    def _send_away(self) -> None:
+    def _dismiss(self) -> None:
         if self._shown:
-            self._away.add(self._shown.kind)
-        self.tell(None)
+            self._dismissed.add(self._shown.kind)
+        self.show_banner(None)

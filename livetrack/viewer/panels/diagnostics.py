@@ -1,57 +1,58 @@
-"""The panel of instruments: rates, where the time goes, what was missed, the recording, the sub-pixel phase."""
+"""The diagnostics panel: frame rates, latency of the stages, frame counts, recording, and sub-pixel phase."""
 
 from __future__ import annotations
 
 from livetrack.viewer.analysis import PhaseCounts
 from livetrack.viewer.data.status_text import recording_line
-from livetrack.viewer.panels.latency_chart import StageChart
+from livetrack.viewer.panels.latency_chart import LatencyChart
 from livetrack.viewer.panels.phase_chart import PhaseChart
 from livetrack.viewer.panels.sidebar import form, note
 from livetrack.viewer.qt import QtCore, QtWidgets
 from livetrack.viewer.theme import Palette
 from livetrack.wire import Status
 
-__all__ = ["Instruments"]
+__all__ = ["DiagnosticsPanel"]
 
 RATES = {
-    "camera": "Frames received a second",
-    "tracked": "Frames tracked a second",
-    "display": "Pictures drawn a second",
+    "camera": "Frames received per second",
+    "tracked": "Frames tracked per second",
+    "display": "Frames drawn per second",
 }
 COUNTS = {
-    "particles": "In the newest frame",
-    "skipped": "Frames received but not tracked: a newer one had come",
-    "lost": "Frames that the camera took but never delivered",
-    "born": "Trajectories begun so far",
+    "particles": ("particles", "Particles in the newest frame"),
+    "skipped": ("skipped", "Frames received but not tracked, because newer ones came or tracking was paused"),
+    "lost": ("lost", "Frames that went missing between the sensor and livetrack"),
+    "born": ("tracks started", "Tracks started so far"),
 }
+"""For each field of the heartbeat, its name and its tooltip."""
 
 
-class Instruments(QtWidgets.QWidget):
-    """Reads heartbeats; draws only while it can be seen."""
+class DiagnosticsPanel(QtWidgets.QWidget):
+    """Shows the heartbeats while it is visible."""
 
     def __init__(self, palette: Palette) -> None:
         super().__init__()
         self.phases = PhaseCounts()
-        self.stages = StageChart(palette)
+        self.latency_chart = LatencyChart(palette)
         self.phase_chart = PhaseChart(self.phases, palette)
-        self.figures = {name: _figure(tip) for name, tip in RATES.items()}
-        self.counts = {name: _count(tip) for name, tip in COUNTS.items()}
+        self.rates = {name: _figure(tip) for name, tip in RATES.items()}
+        self.counts = {name: _count(tip) for name, (_, tip) in COUNTS.items()}
         self.recording = QtWidgets.QLabel()
         self.recording.setObjectName("recordingState")
         self.recording.setWordWrap(True)
         self._lay_out()
 
     def show_status(self, status: Status | None, display_fps: float) -> None:
-        """Show how things stand."""
+        """Show the engine's status, if any, and the display rate."""
         if not self.isVisible():
             return
-        self.figures["display"].setText(f"{display_fps:.0f}")
+        self.rates["display"].setText(f"{display_fps:.0f}")
         self.phase_chart.update()
         if status is None:
             return
-        self.figures["camera"].setText(f"{status.camera_fps:.0f}")
-        self.figures["tracked"].setText(f"{status.tracked_fps:.0f}")
-        self.stages.show_latency(status.latency_us)
+        self.rates["camera"].setText(f"{status.camera_fps:.0f}")
+        self.rates["tracked"].setText(f"{status.tracked_fps:.0f}")
+        self.latency_chart.show_latency(status.latency_us)
         for name, label in self.counts.items():
             label.setText(f"{getattr(status, name):,}")
         text = recording_line(status.recording)
@@ -61,10 +62,10 @@ class Instruments(QtWidgets.QWidget):
             self.recording.style().polish(self.recording)
 
     def clear(self) -> None:
-        """Forget the last engine."""
+        """Drop the data of the last session."""
         self.phases.clear()
-        self.stages.show_latency({})
-        for label in (*self.figures.values(), *self.counts.values()):
+        self.latency_chart.show_latency({})
+        for label in (*self.rates.values(), *self.counts.values()):
             label.setText("-")
 
     def _lay_out(self) -> None:
@@ -72,8 +73,9 @@ class Instruments(QtWidgets.QWidget):
         outer = QtWidgets.QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(panel)
+        counts = {COUNTS[name][0]: label for name, label in self.counts.items()}
         for part in (
-            _heading("Frames a second"), _row(self.figures), _heading("Latency, ms"), self.stages, _row(self.counts),
+            _heading("Frames per second"), _row(self.rates), _heading("Latency, ms"), self.latency_chart, _row(counts),
             _heading("Recording"), self.recording, _heading("Sub-pixel phase"), self.phase_chart,
         ):  # fmt: skip
             grid.addWidget(part, grid.rowCount(), 0, 1, 2)
@@ -82,16 +84,16 @@ class Instruments(QtWidgets.QWidget):
 
 
 def _row(labels: dict[str, QtWidgets.QLabel]) -> QtWidgets.QWidget:
-    """Return figures side by side, each with its name below."""
+    """Return numbers side by side, each with its name below."""
     row = QtWidgets.QWidget()
     grid = QtWidgets.QGridLayout(row)
     grid.setContentsMargins(0, 0, 0, 0)
     grid.setVerticalSpacing(0)
     for column, (name, label) in enumerate(labels.items()):
         grid.addWidget(label, 0, column)
-        under = note(name)
-        under.setWordWrap(False)
-        grid.addWidget(under, 1, column)
+        caption = note(name)
+        caption.setWordWrap(False)
+        grid.addWidget(caption, 1, column)
         grid.setColumnStretch(column, 1)
     return row
 

@@ -1,14 +1,14 @@
-"""Fields to set numbers and choices in, that nobody changes by scrolling past them."""
+"""Input fields whose values cannot be changed by accident while scrolling past them."""
 
 from __future__ import annotations
 
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
 
-__all__ = ["Choice", "Number"]
+__all__ = ["ChoiceField", "DoubleField"]
 
 
-class Number(QtWidgets.QDoubleSpinBox):
-    """A number with its unit; `valueChanged` comes when it is typed to its end, or stepped."""
+class DoubleField(QtWidgets.QDoubleSpinBox):
+    """A number with its unit; `valueChanged` is emitted when an edit is finished, or for each step."""
 
     def __init__(self, suffix: str, low: float, high: float, decimals: int) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class Number(QtWidgets.QDoubleSpinBox):
         self.editingFinished.connect(self.clearFocus)
 
     def show_value(self, value: float, bounds: tuple[float, float] | None = None) -> None:
-        """Show a value, and between which it may be, without setting it, unless somebody is at it."""
+        """Show a value, and set its bounds, without emitting `valueChanged`; ignored while the field is edited."""
         if not self.hasFocus():
             self.blockSignals(True)
             if bounds:
@@ -35,8 +35,8 @@ class Number(QtWidgets.QDoubleSpinBox):
             event.ignore()
 
 
-class Choice(QtWidgets.QComboBox):
-    """One of several."""
+class ChoiceField(QtWidgets.QComboBox):
+    """One of several texts."""
 
     def __init__(self) -> None:
         super().__init__()

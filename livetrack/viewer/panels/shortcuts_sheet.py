@@ -1,18 +1,18 @@
-"""The sheet of all keys, made from the same data as the shortcuts."""
+"""The sheet of all keyboard shortcuts and mouse gestures."""
 
 from __future__ import annotations
 
 from itertools import groupby
 
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
-from livetrack.viewer.shortcuts import KEYS, MOUSE
+from livetrack.viewer.shortcuts import MOUSE_GESTURES, SHORTCUTS
 from livetrack.viewer.theme import Palette
 
-__all__ = ["HelpSheet"]
+__all__ = ["ShortcutsSheet"]
 
 
-class HelpSheet(QtWidgets.QWidget):
-    """Covers the window, dimmed, with the sheet in its middle; any click closes it."""
+class ShortcutsSheet(QtWidgets.QWidget):
+    """A dimmed cover over the window with the sheet in its centre; any click closes it."""
 
     closed = QtCore.Signal()
 
@@ -27,11 +27,11 @@ class HelpSheet(QtWidgets.QWidget):
         inside.addWidget(self._text)
         layout = QtWidgets.QVBoxLayout(self)
         layout.addWidget(self._card, 0, QtCore.Qt.AlignmentFlag.AlignCenter)
-        self.paint(palette)
+        self.apply_palette(palette)
         self.hide()
 
-    def paint(self, palette: Palette) -> None:
-        """Take the colours of `palette`."""
+    def apply_palette(self, palette: Palette) -> None:
+        """Use the colours of `palette`."""
         self._text.setText(sheet(palette))
 
     def showEvent(self, event: QtGui.QShowEvent) -> None:  # noqa: D102, N802 - Qt's
@@ -50,27 +50,27 @@ class HelpSheet(QtWidgets.QWidget):
 def sheet(palette: Palette) -> str:
     """Return the sheet as rich text: three columns, a heading for each group."""
     groups = {
-        group: [(key.key.split(), key.text.replace("● ", ""), key.tip) for key in keys]
-        for group, keys in groupby(KEYS, lambda key: key.group)
+        group: [(shortcut.keys.split(), shortcut.text.replace("● ", ""), shortcut.tip) for shortcut in shortcuts]
+        for group, shortcuts in groupby(SHORTCUTS, lambda shortcut: shortcut.group)
     }
-    mouse = [([gesture], what, "") for gesture, what in MOUSE]
-    columns = (("Engine", "Keep"), ("Picture",), ("Window",))
+    mouse = [([gesture], effect, "") for gesture, effect in MOUSE_GESTURES]
+    columns = (("Engine", "Save"), ("Image",), ("Window",))
     cells = "".join(
         f"<td style='padding-right: 36px'>{''.join(_table(group, groups[group], palette) for group in column)}</td>"
         for column in columns
     )
     return (
-        "<p style='font-size: 18px; font-weight: 600'>Keys and mouse</p>"
+        "<p style='font-size: 18px; font-weight: 600'>Shortcuts and mouse</p>"
         f"<table cellspacing='0'><tr>{cells}</tr></table>{_table('Mouse', mouse, palette)}"
     )
 
 
-def _table(group: str, keys: list[tuple[list[str], str, str]], palette: Palette) -> str:
-    """Return a heading, and a row for each key or gesture with what it does."""
+def _table(group: str, entries: list[tuple[list[str], str, str]], palette: Palette) -> str:
+    """Return a heading, and a row for each entry: keys or gestures, text and tip."""
     rows = "".join(
-        f"<tr><td style='color: {palette.accent}; padding-right: 16px'><b>{'</b> or <b>'.join(caps)}</b></td>"
+        f"<tr><td style='color: {palette.accent}; padding-right: 16px'><b>{'</b> or <b>'.join(keys)}</b></td>"
         f"<td>{text}{_small(tip, palette)}</td></tr>"
-        for caps, text, tip in keys
+        for keys, text, tip in entries
     )
     heading = f"<p style='color: {palette.faint}; font-size: 11px; font-weight: 600'><br>{group.upper()}</p>"
     return f"{heading}<table cellspacing='0' cellpadding='3'>{rows}</table>"

@@ -1,4 +1,4 @@
-"""The side of the window: panels one below the other, each opened and closed by its heading."""
+"""The sidebar: panels one below the other, each opened and closed by its heading."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WIDTH = 320
 
 
 class Section(QtWidgets.QWidget):
-    """A heading, and a panel that it shows and hides."""
+    """A panel, and a heading that shows and hides it."""
 
     def __init__(self, title: str, panel: QtWidgets.QWidget) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Section(QtWidgets.QWidget):
 
 
 class Sidebar(QtWidgets.QScrollArea):
-    """Sections in a column that scrolls."""
+    """A scrolling column of sections."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class Sidebar(QtWidgets.QScrollArea):
 
 
 def form() -> tuple[QtWidgets.QWidget, QtWidgets.QGridLayout]:
-    """Return an empty panel and its grid: names in column 0, fields in column 1."""
+    """Return an empty panel and its grid, with labels in column 0 and fields in column 1."""
     panel = QtWidgets.QWidget()
     grid = QtWidgets.QGridLayout(panel)
     grid.setContentsMargins(12, 2, 14, 10)

@@ -1,37 +1,37 @@
-"""The guide of the first start: three steps, shown once."""
+"""The tour of the window at the first start: three steps, shown once."""
 
 from __future__ import annotations
 
 from livetrack.viewer.qt import QtCore, QtWidgets
 
-__all__ = ["STEPS", "Guide"]
+__all__ = ["STEPS", "Tour"]
 
 STEPS = (
     (
         "Look around",
-        "The wheel zooms, dragging moves the picture, F shows all of it again. "
-        "Each ring is a particle, its tail is where it came from.",
+        "Scroll to zoom, drag to move the image, press F to fit it again. "
+        "Each ring marks a particle; its trail shows where it has been.",
     ),
     (
-        "Choose a particle",
-        "Click one: below the picture you see its path, its spectrum and how far it wanders. "
-        "It is also the target for whoever controls.",
+        "Select a particle",
+        "Click one to plot its position, power spectrum and mean squared displacement below the image. "
+        "It also becomes the target of control programs.",
     ),
     (
-        "Take hold",
-        "At the right are the controls: exposure, threshold, search radius, model; each takes effect at once. "
-        "R records, S keeps a picture, H shows all the keys.",
+        "Adjust",
+        "The controls on the right set exposure, threshold, search radius and model; changes take effect at once. "
+        "Press R to record, S to save a snapshot, H to see all shortcuts.",
     ),
 )
-"""Title and text of each."""
+"""Title and text of each step."""
 
 WIDTH = 372
 MARGIN = 18
-KEY = "guide/seen"
+SEEN = "tour/seen"
 
 
-class Guide(QtWidgets.QFrame):
-    """A card in the lower left corner of `parent`; `store` remembers that it has been seen."""
+class Tour(QtWidgets.QFrame):
+    """A card in the lower left corner of `parent`; `store` keeps that the user has seen it."""
 
     def __init__(self, parent: QtWidgets.QWidget, store: QtCore.QSettings) -> None:
         super().__init__(parent)
@@ -39,14 +39,14 @@ class Guide(QtWidgets.QFrame):
         self.setFixedWidth(WIDTH)
         self._store = store
         self.step = 0
-        self._number, self._title, self._text = (QtWidgets.QLabel() for _ in range(3))
-        self._number.setObjectName("note")
+        self._dots, self._title, self._text = (QtWidgets.QLabel() for _ in range(3))
+        self._dots.setObjectName("note")
         self._title.setObjectName("title")
         self._text.setWordWrap(True)
-        self.skip, self.next = QtWidgets.QPushButton("Skip"), QtWidgets.QPushButton("Next")
+        self.skip_button, self.next_button = QtWidgets.QPushButton("Skip"), QtWidgets.QPushButton("Next")
         buttons = QtWidgets.QHBoxLayout()
-        buttons.addWidget(self._number, 1)
-        for button in (self.skip, self.next):
+        buttons.addWidget(self._dots, 1)
+        for button in (self.skip_button, self.next_button):
             button.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
             buttons.addWidget(button)
         layout = QtWidgets.QVBoxLayout(self)
@@ -56,45 +56,45 @@ class Guide(QtWidgets.QFrame):
         layout.addWidget(self._text)
         layout.addSpacing(4)
         layout.addLayout(buttons)
-        self.skip.clicked.connect(self.dismiss)
-        self.next.clicked.connect(self.go_on)
+        self.skip_button.clicked.connect(self.dismiss)
+        self.next_button.clicked.connect(self.next_step)
         parent.installEventFilter(self)
         self._show_step()
-        self.setVisible(not store.value(KEY, False, type=bool))
+        self.setVisible(not store.value(SEEN, False, type=bool))
 
-    def go_on(self) -> None:
-        """Show the next step; after the last one, go."""
+    def next_step(self) -> None:
+        """Show the next step; after the last one, close."""
         self.step += 1
         if self.step == len(STEPS):
             self.dismiss()
         else:
             self._show_step()
 
-    def done(self, step: int) -> None:
-        """Go on if `step` is shown: the user has just done what it tells of."""
+    def step_done(self, step: int) -> None:
+        """Show the next step if `step` is on display, because the user has just done what it describes."""
         if self.isVisible() and step == self.step:
-            self.go_on()
+            self.next_step()
 
     def dismiss(self) -> None:
-        """Go, and do not come again."""
-        self._store.setValue(KEY, True)
+        """Close for good."""
+        self._store.setValue(SEEN, True)
         self.hide()
 
     def eventFilter(self, watched: QtCore.QObject, event: QtCore.QEvent) -> bool:  # noqa: D102, N802 - Qt's
         if event.type() in (QtCore.QEvent.Type.Resize, QtCore.QEvent.Type.Show):
-            self._place()
+            self._move()
         return super().eventFilter(watched, event)
 
     def _show_step(self) -> None:
         title, text = STEPS[self.step]
-        self._number.setText("●  " * (self.step + 1) + "○  " * (len(STEPS) - self.step - 1))
+        self._dots.setText("●  " * (self.step + 1) + "○  " * (len(STEPS) - self.step - 1))
         self._title.setText(title)
         self._text.setText(text)
-        self.skip.setVisible(self.step + 1 < len(STEPS))
-        self.next.setText("Done" if self.step + 1 == len(STEPS) else "Next")
-        self._place()
+        self.skip_button.setVisible(self.step + 1 < len(STEPS))
+        self.next_button.setText("Done" if self.step + 1 == len(STEPS) else "Next")
+        self._move()
 
-    def _place(self) -> None:
+    def _move(self) -> None:
         parent = self.parentWidget()
         self.adjustSize()
         if parent is not None:
