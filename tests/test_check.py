@@ -302,7 +302,7 @@ def test_a_pixel_that_is_no_number_is_named(tmp_path: Path, value: float, words:
 
 
 def test_images_too_small_and_pictures_of_another_kind_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="frame 0: image: 10x10 px is too small; the least is 16x16"):
+    with pytest.raises(InputError, match="frame 0: image: 10x10 px is too small; the minimum is 16x16"):
         check_movie(write(tmp_path / "movie.tif", [np.eye(10, dtype=np.uint8)] * 3))
     with pytest.raises(UsageError, match=r"a.txt: the picture is a PNG file"):
         check_movie(tmp_path / "movie.tif", tmp_path / "a.txt")

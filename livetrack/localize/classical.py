@@ -1,4 +1,4 @@
-"""The yardsticks: centroid and radial symmetry, behind the network's call."""
+"""The classical methods, as baselines: centroid and radial symmetry at the local maxima of a band-passed image."""
 
 from __future__ import annotations
 
@@ -26,27 +26,35 @@ Contrast = Literal["bright", "dark"]
 METHODS = ("centroid", "radial_symmetry")
 
 _DEFAULT_THRESHOLD = 0.5
-_SIGNIFICANT = 5.0  # standard deviations of the noise where the score is 0.5
+_SIGNIFICANT = 5.0  # standard deviations of the noise at which the score is 0.5
+_MAX_STEPS = 10  # of the centroid's disc towards its particle
+_GAUSSIAN = np.array([0.0545, 0.2442, 0.4026, 0.2442, 0.0545])  # of 1 px
+_NOISE_AFTER_BLUR = float((_GAUSSIAN**2).sum())  # standard deviation of blurred white noise of 1
 
 
 class ClassicalLocalizer(Localizer):
-    """Local maxima of the band-passed image, then one of two classical estimates of the centre.
+    """Local maxima of the band-passed image, each with one of two classical estimates of its centre.
 
-    "centroid" is Crocker and Grier's: the intensity's centroid in a disc that is moved until it is centred
+    "centroid" is Crocker and Grier's: the centroid of the intensity in a disc that is moved until it is centred
     (J. Colloid Interface Sci. 179, 298 (1996)). "radial_symmetry" is Parthasarathy's: the point nearest to all lines
-    along the gradient (Nature Methods 9, 724 (2012)). Neither knows its uncertainty: x_std and y_std are NaN. The
-    score is h / (h + 5), where h is the band-passed height over its noise: monotonic, but no probability.
+    along the gradient (Nature Methods 9, 724 (2012)). Neither estimates its uncertainty: x_std and y_std are NaN. The
+    score is h / (h + 5), with h the band-passed peak over its noise: it rises with h, but is no probability.
 
     Parameters
     ----------
     method
         "centroid" or "radial_symmetry".
     threshold
-        Least score of a row, 0..1.
+        Minimum score of a row, 0..1.
     diameter_px
-        Of the particles with their rims, px, at least 3: the window of both estimates.
+        Of the particles with their rims, px, 3 to 255: the window of both estimates.
     contrast
         "bright" or "dark".
+
+    Raises
+    ------
+    ModelError
+        An option is out of range.
     """
 
     def __init__(
@@ -72,34 +80,34 @@ class ClassicalLocalizer(Localizer):
         self._band = np.empty((0, 0), np.float32)
 
     def find(self, image: npt.NDArray[Any]) -> Rows:
-        """Search the whole image. See `Localizer.find`."""
+        """Search the full image. See `Localizer.find`."""
         noise = self._filter(image)
         least = self.threshold * _SIGNIFICANT / max(1 - self.threshold, 1e-6)
         return self._measure(peaks(self._band, self._sign, self.radius, least), noise) if noise else empty_rows()
 
     def refine(self, image: npt.NDArray[Any], rows: Rows) -> Rows:
-        """Measure again about `rows`. See `Localizer.refine`."""
+        """Measure again near `rows`. See `Localizer.refine`."""
         noise = self._filter(image)
         if not noise:
             rows = rows.copy()
             rows["score"] = 0
             return rows
         height, width = self._grey.shape
-        places = np.stack([np.rint(rows["y"]).clip(0, height - 1), np.rint(rows["x"]).clip(0, width - 1)], axis=1)
-        measured = self._measure(places.astype(np.int64), noise)
+        pixels = np.stack([np.rint(rows["y"]).clip(0, height - 1), np.rint(rows["x"]).clip(0, width - 1)], axis=1)
+        measured = self._measure(pixels.astype(np.int64), noise)
         for name in ("id", "vx", "vy"):
             measured[name] = rows[name]
         measured["flags"] |= rows["flags"] & ~np.uint32(Flag.EDGE)
         return measured
 
     def warmup(self, shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
-        """Compile and allocate everything for images of `shape` and `dtype`."""
+        """Compile and allocate everything for images of this shape (H, W) and dtype."""
         image = np.zeros(shape, dtype)
         image[::4, ::4] = 100
         self.refine(image, self.find(image))
 
     def _filter(self, image: npt.NDArray[Any]) -> float:
-        """Fill the three images; return the noise in grey levels."""
+        """Compute the flat and the band-passed image, in units of the noise; return the noise in grey levels."""
         self._grey = to_float(image, self._grey)
         if self._flat.shape != self._grey.shape:
             self._flat = np.empty_like(self._grey)
@@ -110,16 +118,16 @@ class ClassicalLocalizer(Localizer):
             blur(self._flat, self._band)
         return noise
 
-    def _measure(self, places: npt.NDArray[np.int64], noise: float) -> Rows:
-        """Measure the particles about whole pixels `places`, (N, 2) as (y, x)."""
-        rows = empty_rows(len(places))
-        x, y, height = np.empty((3, len(places)))
+    def _measure(self, pixels: npt.NDArray[np.int64], noise: float) -> Rows:
+        """Measure the particles around `pixels`, (N, 2) as (y, x)."""
+        rows = empty_rows(len(pixels))
+        x, y, height = np.empty((3, len(pixels)))
         if self.name == "centroid":
-            centroids(self._band, self._sign, places, self.radius, x, y)
+            centroids(self._band, self._sign, pixels, self.radius, x, y)
         else:
-            radial_symmetry_centres(self._flat, places, self.radius, x, y)
+            radial_symmetry_centres(self._flat, pixels, self.radius, x, y)
         peak_heights(self._flat, self._sign, x, y, height)
-        significance = np.maximum(0, self._sign * self._band[places[:, 0], places[:, 1]])
+        significance = np.maximum(0, self._sign * self._band[pixels[:, 0], pixels[:, 1]])
         rows["x"], rows["y"] = x, y
         rows["intensity"] = noise * height
         rows["score"] = significance / (significance + _SIGNIFICANT)
@@ -128,130 +136,23 @@ class ClassicalLocalizer(Localizer):
         return rows
 
 
-_STEPS = 10  # of the disc towards its particle
-
-
-@njit
-def centroids(band: Any, sign: float, places: Any, radius: int, x: Any, y: Any) -> None:
-    """Write the centroid about each of `places`, (N, 2) pixels as (y, x), into `x` and `y`, (N,).
-
-    `band` is the blurred image in units of its noise; what rises less than that above the background does not count.
-    `sign` is +1 for bright particles, -1 for dark ones.
-    """
-    for n in range(places.shape[0]):
-        x[n], y[n] = _centroid(band, sign, places[n, 0], places[n, 1], radius)
-
-
-@njit
-def _centroid(band: Any, sign: float, row: int, column: int, radius: int) -> tuple[float, float]:
-    x, y = float(column), float(row)
-    for _ in range(_STEPS):
-        total, sum_x, sum_y = 0.0, 0.0, 0.0
-        for i in range(max(0, row - radius), min(band.shape[0], row + radius + 1)):
-            for j in range(max(0, column - radius), min(band.shape[1], column + radius + 1)):
-                weight = sign * band[i, j] - 1.0
-                if weight > 0 and (i - row) ** 2 + (j - column) ** 2 <= radius * radius:
-                    total += weight
-                    sum_x += weight * j
-                    sum_y += weight * i
-        if total == 0:
-            break
-        x, y = sum_x / total, sum_y / total
-        if abs(x - column) <= 0.6 and abs(y - row) <= 0.6:
-            break
-        column, row = round(x), round(y)
-    return x, y
-
-
-@njit
-def radial_symmetry_centres(image: Any, places: Any, radius: int, x: Any, y: Any) -> None:
-    """Write the centre of symmetry about each of `places`, (N, 2) pixels as (y, x), into `x` and `y`, (N,).
-
-    It is the point nearest to all the lines along the image's gradient. The gradient is taken at the corners between
-    pixels along both diagonals and averaged over 3x3 corners; each line weighs its squared gradient over its
-    distance from the gradient's centroid. The window of side 2 `radius` + 1 is cut at the image's edge. Where there
-    is no gradient, or the lines are parallel, the centre is the pixel itself.
-    """
-    for n in range(places.shape[0]):
-        x[n], y[n] = _centre(image, places[n, 0], places[n, 1], radius)
-
-
-@njit
-def _centre(image: Any, row: int, column: int, radius: int) -> tuple[float, float]:
-    top, bottom = max(0, row - radius), min(image.shape[0], row + radius + 1) - 1
-    left, right = max(0, column - radius), min(image.shape[1], column + radius + 1) - 1
-    rows, columns = bottom - top, right - left
-    along = np.zeros((rows, columns))  # the slope from upper left to lower right
-    across = np.zeros((rows, columns))  # the slope from upper right to lower left
-    for i in range(rows):
-        for j in range(columns):
-            along[i, j] = image[top + i + 1, left + j + 1] - image[top + i, left + j]
-            across[i, j] = image[top + i + 1, left + j] - image[top + i, left + j + 1]
-    along, across = _average(along), _average(across)
-    slope_x, slope_y = along - across, along + across
-    strength = slope_x**2 + slope_y**2
-    total = strength.sum()
-    if total == 0:
-        return float(column), float(row)
-    middle_x = (strength.sum(axis=0) * np.arange(columns)).sum() / total
-    middle_y = (strength.sum(axis=1) * np.arange(rows)).sum() / total
-
-    # least squares: each line allows motion along its slope (u, v) only, sum of w (I - (u, v)(u, v)^T)
-    xx, xy, yy, bx, by = 0.0, 0.0, 0.0, 0.0, 0.0
-    for i in range(rows):
-        for j in range(columns):
-            if strength[i, j] == 0:
-                continue
-            distance = math.sqrt((j - middle_x) ** 2 + (i - middle_y) ** 2)
-            weight = 1 / max(distance, 1e-3)  # times strength, over the slope's square
-            nx, ny = -slope_y[i, j], slope_x[i, j]
-            offset = nx * j + ny * i
-            xx += weight * nx * nx
-            xy += weight * nx * ny
-            yy += weight * ny * ny
-            bx += weight * nx * offset
-            by += weight * ny * offset
-    determinant = xx * yy - xy * xy
-    if determinant <= 1e-12 * (xx + yy) ** 2:
-        return float(column), float(row)
-    x = (yy * bx - xy * by) / determinant
-    y = (xx * by - xy * bx) / determinant
-    return left + 0.5 + min(max(x, 0.0), columns - 1.0), top + 0.5 + min(max(y, 0.0), rows - 1.0)
-
-
-@njit
-def _average(values: Any) -> Any:
-    """Return the mean over 3x3, cut at the edge."""
-    out = np.empty_like(values)
-    rows, columns = values.shape
-    for i in range(rows):
-        for j in range(columns):
-            window = values[max(0, i - 1) : i + 2, max(0, j - 1) : j + 2]
-            out[i, j] = window.sum() / window.size
-    return out
-
-
-_KERNEL = np.array([0.0545, 0.2442, 0.4026, 0.2442, 0.0545])  # Gaussian of 1 px
-_BAND_NOISE = float((_KERNEL**2).sum())  # standard deviation that the blur leaves of white noise of 1
-
-
 @njit
 def blur(image: Any, out: Any) -> None:
-    """Blur by a Gaussian of 1 px, mirrored at the edge, into `out`, in units of the noise that is left."""
+    """Blur by a Gaussian of 1 px, mirrored at the edge, into `out`, in units of the remaining noise."""
     height, width = image.shape
     rows = np.empty_like(image)
     for i in range(height):
         for j in range(width):
             total = 0.0
             for k in range(-2, 3):
-                total += _KERNEL[k + 2] * image[i, _mirror(j + k, width)]
+                total += _GAUSSIAN[k + 2] * image[i, _mirror(j + k, width)]
             rows[i, j] = total
     for i in range(height):
         for j in range(width):
             total = 0.0
             for k in range(-2, 3):
-                total += _KERNEL[k + 2] * rows[_mirror(i + k, height), j]
-            out[i, j] = total / _BAND_NOISE
+                total += _GAUSSIAN[k + 2] * rows[_mirror(i + k, height), j]
+            out[i, j] = total / _NOISE_AFTER_BLUR
 
 
 @njit
@@ -263,7 +164,10 @@ def _mirror(index: int, length: int) -> int:
 
 @njit
 def peaks(band: Any, sign: float, radius: int, least: float) -> Any:
-    """Return (y, x) of the pixels that are the highest of the disc about them and at least `least`."""
+    """Return (y, x) of the pixels that are the highest within `radius` and at least `least` high.
+
+    `sign` is +1 for bright particles, -1 for dark ones.
+    """
     height, width = band.shape
     found = np.empty((256, 2), np.int64)
     count = 0
@@ -292,7 +196,7 @@ def _highest(band: Any, sign: float, row: int, column: int, here: float, radius:
 
 @njit
 def peak_heights(flat: Any, sign: float, x: Any, y: Any, out: Any) -> None:
-    """Write the extreme of the 3x3 pixels about each centre into `out`; `sign` is +1 for bright, -1 for dark."""
+    """Write the extreme of the 3x3 pixels around each centre into `out`; `sign` as for `peaks`."""
     for n in range(x.size):
         row = min(max(round(y[n]), 0), flat.shape[0] - 1)
         column = min(max(round(x[n]), 0), flat.shape[1] - 1)
@@ -302,3 +206,103 @@ def peak_heights(flat: Any, sign: float, x: Any, y: Any, out: Any) -> None:
                 if sign * flat[i, j] > sign * best:
                     best = flat[i, j]
         out[n] = best
+
+
+@njit
+def centroids(band: Any, sign: float, pixels: Any, radius: int, x: Any, y: Any) -> None:
+    """Write the centroid around each of `pixels`, (N, 2) as (y, x), into `x` and `y`, (N,).
+
+    `band` is the band-passed image in units of its noise; only what exceeds the background by more than that counts.
+    `sign` as for `peaks`.
+    """
+    for n in range(pixels.shape[0]):
+        x[n], y[n] = _centroid(band, sign, pixels[n, 0], pixels[n, 1], radius)
+
+
+@njit
+def _centroid(band: Any, sign: float, row: int, column: int, radius: int) -> tuple[float, float]:
+    x, y = float(column), float(row)
+    for _ in range(_MAX_STEPS):
+        total, sum_x, sum_y = 0.0, 0.0, 0.0
+        for i in range(max(0, row - radius), min(band.shape[0], row + radius + 1)):
+            for j in range(max(0, column - radius), min(band.shape[1], column + radius + 1)):
+                weight = sign * band[i, j] - 1.0
+                if weight > 0 and (i - row) ** 2 + (j - column) ** 2 <= radius * radius:
+                    total += weight
+                    sum_x += weight * j
+                    sum_y += weight * i
+        if total == 0:
+            break
+        x, y = sum_x / total, sum_y / total
+        if abs(x - column) <= 0.6 and abs(y - row) <= 0.6:
+            break
+        column, row = round(x), round(y)
+    return x, y
+
+
+@njit
+def radial_symmetry_centres(image: Any, pixels: Any, radius: int, x: Any, y: Any) -> None:
+    """Write the centre of symmetry around each of `pixels`, (N, 2) as (y, x), into `x` and `y`, (N,).
+
+    It is the point nearest to all lines along the gradient. The gradient is taken at the corners between pixels, along
+    both diagonals, and averaged over 3x3 corners; each line is weighted by its squared gradient over its distance from
+    the gradient's centroid. The window, 2 `radius` + 1 px wide, is cut off at the image's edge. Without a gradient, or
+    with parallel lines only, the centre is the pixel itself.
+    """
+    for n in range(pixels.shape[0]):
+        x[n], y[n] = _symmetry_centre(image, pixels[n, 0], pixels[n, 1], radius)
+
+
+@njit
+def _symmetry_centre(image: Any, row: int, column: int, radius: int) -> tuple[float, float]:
+    top, bottom = max(0, row - radius), min(image.shape[0], row + radius + 1) - 1
+    left, right = max(0, column - radius), min(image.shape[1], column + radius + 1) - 1
+    rows, columns = bottom - top, right - left
+    falling = np.zeros((rows, columns))  # gradient from upper left to lower right
+    rising = np.zeros((rows, columns))  # from upper right to lower left
+    for i in range(rows):
+        for j in range(columns):
+            falling[i, j] = image[top + i + 1, left + j + 1] - image[top + i, left + j]
+            rising[i, j] = image[top + i + 1, left + j] - image[top + i, left + j + 1]
+    falling, rising = _average(falling), _average(rising)
+    slope_x, slope_y = falling - rising, falling + rising
+    strength = slope_x**2 + slope_y**2
+    total = strength.sum()
+    if total == 0:
+        return float(column), float(row)
+    centroid_x = (strength.sum(axis=0) * np.arange(columns)).sum() / total
+    centroid_y = (strength.sum(axis=1) * np.arange(rows)).sum() / total
+
+    # least squares over the distances from the lines: with n the normal of each, sum of w n n^T c = sum of w n (n . p)
+    xx, xy, yy, bx, by = 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(rows):
+        for j in range(columns):
+            if strength[i, j] == 0:
+                continue
+            distance = math.sqrt((j - centroid_x) ** 2 + (i - centroid_y) ** 2)
+            weight = 1 / max(distance, 1e-3)  # the strength is in n, which is not normalised
+            nx, ny = -slope_y[i, j], slope_x[i, j]
+            offset = nx * j + ny * i
+            xx += weight * nx * nx
+            xy += weight * nx * ny
+            yy += weight * ny * ny
+            bx += weight * nx * offset
+            by += weight * ny * offset
+    determinant = xx * yy - xy * xy
+    if determinant <= 1e-12 * (xx + yy) ** 2:
+        return float(column), float(row)
+    x = (yy * bx - xy * by) / determinant
+    y = (xx * by - xy * bx) / determinant
+    return left + 0.5 + min(max(x, 0.0), columns - 1.0), top + 0.5 + min(max(y, 0.0), rows - 1.0)
+
+
+@njit
+def _average(values: Any) -> Any:
+    """Return the mean over 3x3, cut off at the edge."""
+    out = np.empty_like(values)
+    rows, columns = values.shape
+    for i in range(rows):
+        for j in range(columns):
+            window = values[max(0, i - 1) : i + 2, max(0, j - 1) : j + 2]
+            out[i, j] = window.sum() / window.size
+    return out

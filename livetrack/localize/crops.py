@@ -1,4 +1,4 @@
-"""Parts of an image that are looked at by themselves."""
+"""Crops: rectangles of an image that are searched on their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Crops"]
 
 
 class Crops(NamedTuple):
-    """Crops of one size: `left` and `top`, (N,), are the first pixel of each, inside the image."""
+    """Crops of one size, px; `left` and `top`, (N,), are the first pixel of each, inside the image."""
 
     width: int
     height: int
@@ -23,27 +23,26 @@ class Crops(NamedTuple):
 
     @classmethod
     def around(cls, rows: Rows, width: int, height: int, shape: tuple[int, ...]) -> Crops:
-        """Put a window about the place of each of `rows`, as far as an image of `shape` (H, W) lets it."""
+        """Return a crop centred on each of `rows`, (N,), or as near to that as an image of `shape` (H, W) allows."""
         return cls(width, height, *_first_pixels(rows, width, height, shape[1], shape[0]))
 
-    def select(self, which: npt.NDArray[np.bool_]) -> Crops:
-        """Return those where `which`, (N,), is True."""
-        return Crops(self.width, self.height, self.left[which], self.top[which])
+    def select(self, mask: npt.NDArray[np.bool_]) -> Crops:
+        """Return the crops where `mask`, (N,), is True."""
+        return Crops(self.width, self.height, self.left[mask], self.top[mask])
 
-    def concatenate(self, others: Crops) -> Crops:
-        """Return these and then `others`, which are of the same size, or none."""
-        left, top = np.append(self.left, others.left), np.append(self.top, others.top)
+    def concatenate(self, more: Crops) -> Crops:
+        """Return these crops followed by `more`, which are of the same size or empty."""
+        left, top = np.append(self.left, more.left), np.append(self.top, more.top)
         return Crops(self.width, self.height, left, top)
 
     @property
     def pixels(self) -> int:
-        """How many pixels they have together."""
+        """Number of pixels of all crops together."""
         return len(self.left) * self.width * self.height
 
 
 @njit
 def _first_pixels(rows: Any, width: int, height: int, image_width: int, image_height: int) -> Any:
-    """Return where a window about each of `rows` starts, inside the image."""
     left, top = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
     for n in range(len(rows)):
         left[n] = min(max(round(rows[n]["x"] - (width - 1) / 2), 0), max(0, image_width - width))

@@ -1,18 +1,19 @@
-"""The network's maps to rows.
+"""Decodes the network's maps into rows.
 
-The network looks at blocks of 4x4 pixels and answers for each of the four cells of 2x2 pixels in one: `MAPS` values,
+For each cell of 2x2 pixels the network returns `MAPS` values:
 
-0. logit of the probability that a particle's centre lies in this cell;
-1. 2. its position from the cell's centre, px, along x and y;
-3. 4. log of the standard uncertainty of that position, px, along x and y;
-5. asinh(height of the particle over the background / noise), signed;
-6. 7. cosine and sine of twice the angle of its long axis, for particles that have one.
+0. logit of the probability that a particle's centre lies in the cell;
+1. 2. the centre's x and y relative to the cell's centre, px;
+3. 4. log of the standard uncertainty of that x and y, px;
+5. asinh(intensity / noise), signed;
+6. 7. cosine and sine of twice the angle of the particle's long axis, if it has one.
 
-Value m of cell (i, j) is at (4 m + 2 (i mod 2) + j mod 2, i // 2, j // 2) of the maps, (32, H/4, W/4).
+Four cells make a block of 4x4 pixels, one position of the maps, (32, H/4, W/4). Value m of cell (i, j) is at
+(4 m + 2 (i mod 2) + j mod 2, i // 2, j // 2).
 
-A particle near a border between cells shares its probability among them, so a row's score is the sum over those of
-the 3x3 cells about a peak that point at the same place: the expected number of particles there (as in DECODE:
-Speiser et al., Nature Methods 18, 1082 (2021)). The position is the mean of these cells, weighted by 1 / variance.
+A particle near a border between cells shares its probability among them. A row's score is therefore the sum over
+those of the 3x3 cells around a peak that agree on the position: the expected number of particles there (as in DECODE:
+Speiser et al., Nature Methods 18, 1082 (2021)). The position is the mean over these cells, weighted by 1 / variance.
 """
 
 from __future__ import annotations
@@ -39,16 +40,16 @@ BLOCK = 4
 MAPS = 8
 """Values per cell."""
 
-_AGREE_PX = 1.5  # a cell whose position lies further from the peak's belongs to another particle
-_SHARED = 4  # cells at most that a centre is shared among
-_NEAR = 2  # cells about the expected one where `decode_nearest` looks
-_HOPELESS = -7.0  # logits up to this count as probability 0
+_AGREE_PX = 1.5  # a cell whose position lies farther from the peak's belongs to another particle
+_MAX_SHARING_CELLS = 4  # cells that share one centre
+_REACH_CELLS = 2  # around the expected cell, where `decode_nearest` searches
+_MIN_LOGIT = -7.0  # up to this, a logit counts as probability 0
 _FIELDS = 8
-_APART_PX = 1.5  # of two particles nearer than that, the weaker is the same one seen twice
+_SAME_PX = 1.5  # two rows nearer than this are one particle found in two crops; the less probable is dropped
 
 
 def decode(
-    seen: Iterable[tuple[npt.NDArray[Any], Crops]],
+    batches: Iterable[tuple[npt.NDArray[Any], Crops]],
     width: int,
     height: int,
     margin: float,
@@ -56,27 +57,28 @@ def decode(
     threshold: float,
     oriented: bool = False,
 ) -> Rows:
-    """Return the particles in windows of an image, top to bottom, each once although several windows may see it.
+    """Return the particles in crops of an image, top to bottom, each once even if crops overlap.
 
     Parameters
     ----------
-    seen
-        Maps, (N, 32, h, w) float32, C-contiguous, and the N windows that they are of; read one after the other.
+    batches
+        Maps, (N, 32, h, w) float32, C-contiguous, and their N crops. The maps of a batch are read before the next one
+        is requested.
     width, height
-        Of the image, px; particles whose centre lies outside of it are dropped.
+        Of the image, px; particles whose centre lies outside it are dropped.
     margin
-        Particles nearer than this to a border of their window are left out, px, unless it is the image's border.
+        Particles nearer than this to a border of their crop are left out, px, unless it is the image's border.
     noise
-        Grey levels, of `noise_level`.
+        From `noise_level`, grey levels.
     threshold
-        Least score; also with 0, cells whose logit is -7 or less make no row.
+        Minimum score. Cells whose logit is -7 or less make no row even with 0.
     oriented
-        The particles have a long axis: give its angle.
+        The particles have a long axis: return its angle.
     """
-    parts = [_read_windows(maps, each.left, each.top, width, height, margin, threshold) for maps, each in seen]
+    parts = [_read_crops(maps, crops.left, crops.top, width, height, margin, threshold) for maps, crops in batches]
     found = parts[0] if len(parts) == 1 else np.concatenate(parts)
     rows = np.zeros(len(found), ROW)
-    return rows[: _write_each_once(found, noise, oriented, rows)]
+    return rows[: _write_distinct(found, noise, oriented, rows)]
 
 
 def decode_nearest(
@@ -87,18 +89,18 @@ def decode_nearest(
     rows: Rows,
     oriented: bool = False,
 ) -> None:
-    """Measure each of `rows` anew, in place, from the maps of the crop about it.
+    """Measure each of `rows` again, in place, from the maps of the crop around it.
 
     Parameters
     ----------
     maps
         (N, 32, h, w) float32, C-contiguous.
     left, top
-        (N,) the first pixel of each crop in the image.
+        (N,) first pixel of each crop in the image.
     noise
-        Grey levels, of `noise_level`.
+        From `noise_level`, grey levels.
     rows
-        (N,) where the particles are expected; the most probable place within 5 px is taken.
+        (N,) with the expected positions; the most probable cell within 5 px is used.
     oriented
         As in `decode`.
     """
@@ -106,21 +108,21 @@ def decode_nearest(
 
 
 @njit
-def _read_windows(maps: Any, left: Any, top: Any, width: int, height: int, margin: float, threshold: float) -> Any:
-    """Return the fields (P, 8) of the peaks of all windows, with the places in the image."""
+def _read_crops(maps: Any, left: Any, top: Any, width: int, height: int, margin: float, threshold: float) -> Any:
+    """Return the fields (P, 8) of the peaks of all crops, see `_read`, with positions in the image."""
     columns, rows = BLOCK * maps.shape[3], BLOCK * maps.shape[2]
-    share = threshold / _SHARED
-    least = np.float32(max(math.log(share / (1 - share)), _HOPELESS) if share > 0 else _HOPELESS)
+    fraction = threshold / _MAX_SHARING_CELLS
+    least = np.float32(max(math.log(fraction / (1 - fraction)), _MIN_LOGIT) if fraction > 0 else _MIN_LOGIT)
     cells = np.empty(4 * maps.shape[2] * maps.shape[3], np.int32)
     found = np.empty((64, _FIELDS), np.float32)
     count = 0
     for n in range(maps.shape[0]):
         x, y, here = left[n], top[n], maps[n]
-        x_least = margin if x > 0 else -0.5
-        x_most = columns - 1 - margin if x + columns < width else width - 0.5 - x
-        y_least = margin if y > 0 else -0.5
-        y_most = rows - 1 - margin if y + rows < height else height - 0.5 - y
-        for k in cells[: _write_likely(here[:4].ravel(), least, cells)]:
+        x_min = margin if x > 0 else -0.5
+        x_max = columns - 1 - margin if x + columns < width else width - 0.5 - x
+        y_min = margin if y > 0 else -0.5
+        y_max = rows - 1 - margin if y + rows < height else height - 0.5 - y
+        for k in cells[: _write_candidates(here[:4].ravel(), least, cells)]:
             part, block = divmod(k, maps.shape[2] * maps.shape[3])
             row, column = 2 * (block // maps.shape[3]) + part // 2, 2 * (block % maps.shape[3]) + part % 2
             if _is_peak(here, row, column):
@@ -128,7 +130,7 @@ def _read_windows(maps: Any, left: Any, top: Any, width: int, height: int, margi
                     found = np.concatenate((found, np.empty_like(found)))
                 fields = found[count]
                 _read(here, row, column, fields)
-                if fields[4] >= threshold and x_least <= fields[0] <= x_most and y_least <= fields[1] <= y_most:
+                if fields[4] >= threshold and x_min <= fields[0] <= x_max and y_min <= fields[1] <= y_max:
                     fields[0] += x
                     fields[1] += y
                     count += 1
@@ -136,18 +138,18 @@ def _read_windows(maps: Any, left: Any, top: Any, width: int, height: int, margi
 
 
 @njit
-def _write_likely(logits: Any, least: Any, cells: Any) -> int:
-    """Write the numbers of the cells above `least` into `cells`; return how many there are."""
+def _write_candidates(logits: Any, least: Any, cells: Any) -> int:
+    """Write the indices of the cells above `least` into `cells`; return their number."""
     count = 0
     for k in range(logits.size):
-        cells[count] = k  # the next is written over it where it does not count: faster than to ask
+        cells[count] = k  # overwritten by the next one if it does not count: faster than a branch
         count += logits[k] > least
     return count
 
 
 @njit
 def _is_peak(maps: Any, row: int, column: int) -> bool:
-    """Whether of the cells about it that point at the same place none is more probable."""
+    """Whether no neighbouring cell that agrees on the position is more probable."""
     here = _value(maps, 0, row, column)
     for i in range(max(0, row - 1), min(2 * maps.shape[1], row + 2)):
         for j in range(max(0, column - 1), min(2 * maps.shape[2], column + 2)):
@@ -160,7 +162,7 @@ def _is_peak(maps: Any, row: int, column: int) -> bool:
 
 @njit
 def _agree(maps: Any, row: int, column: int, i: int, j: int) -> bool:
-    """Whether cell (i, j) points at the same place as cell (row, column)."""
+    """Whether cells (i, j) and (row, column) agree on the position."""
     dx = CELL * (j - column) + _value(maps, 1, i, j) - _value(maps, 1, row, column)
     dy = CELL * (i - row) + _value(maps, 2, i, j) - _value(maps, 2, row, column)
     return bool(dx * dx + dy * dy < _AGREE_PX * _AGREE_PX)
@@ -174,12 +176,12 @@ def _value(maps: Any, m: int, i: int, j: int) -> Any:
 
 @njit
 def _probability(logit: float) -> Any:
-    return np.float32(1 / (1 + math.exp(-logit)) if logit > _HOPELESS else 0.0)
+    return np.float32(1 / (1 + math.exp(-logit)) if logit > _MIN_LOGIT else 0.0)
 
 
 @njit
 def _read(maps: Any, row: int, column: int, into: Any) -> None:
-    """Average the 3x3 cells about a peak, as far as they agree with it: x, y, their std, score, height, axis (2)."""
+    """Average those of the 3x3 cells around a peak that agree with it: x, y, x_std, y_std, score, height, axis (2)."""
     into[:] = 0
     total_x, total_y, cells = 0.0, 0.0, 0.0
     for i in range(max(0, row - 1), min(2 * maps.shape[1], row + 2)):
@@ -204,25 +206,25 @@ def _read(maps: Any, row: int, column: int, into: Any) -> None:
 
 
 @njit
-def _write_each_once(found: Any, noise: float, oriented: bool, rows: Any) -> int:
-    """Write what was found into `rows`, top to bottom, each particle once; return how many there are."""
+def _write_distinct(found: Any, noise: float, oriented: bool, rows: Any) -> int:
+    """Write the fields (P, 8) into `rows`, top to bottom, each particle once; return their number."""
     order = np.argsort(found[:, 0], kind="mergesort")
-    order = order[np.argsort(found[order, 1], kind="mergesort")]  # of those at the same height the left one first
+    order = order[np.argsort(found[order, 1], kind="mergesort")]  # by y, then x
     kept = 0
     for n in order:
         x, y = found[n, 0], found[n, 1]
-        twin = -1
+        same = -1
         for m in range(kept - 1, -1, -1):
-            if y - rows[m]["y"] >= 2 * _APART_PX:  # twice: a likelier twin has taken the place of one above it
+            if y - rows[m]["y"] >= 2 * _SAME_PX:  # twice: a row may have been replaced by a more probable one below it
                 break
-            if (rows[m]["x"] - x) ** 2 + (rows[m]["y"] - y) ** 2 < _APART_PX**2:
-                twin = m
-        if twin < 0:
+            if (rows[m]["x"] - x) ** 2 + (rows[m]["y"] - y) ** 2 < _SAME_PX**2:
+                same = m
+        if same < 0:
             _write(found[n], noise, oriented, rows[kept])
             rows[kept]["id"], rows[kept]["vx"], rows[kept]["vy"] = NO_ID, np.nan, np.nan
             kept += 1
-        elif rows[twin]["score"] < found[n, 4]:
-            _write(found[n], noise, oriented, rows[twin])
+        elif rows[same]["score"] < found[n, 4]:
+            _write(found[n], noise, oriented, rows[same])
     return kept
 
 
@@ -242,8 +244,8 @@ def _read_nearest(maps: Any, left: Any, top: Any, noise: float, oriented: bool, 
         row = min(max(int((rows[n]["y"] - top[n] + 0.5) / CELL), 0), height - 1)
         column = min(max(int((rows[n]["x"] - left[n] + 0.5) / CELL), 0), width - 1)
         best_row, best_column = row, column
-        for i in range(max(0, row - _NEAR), min(height, row + _NEAR + 1)):
-            for j in range(max(0, column - _NEAR), min(width, column + _NEAR + 1)):
+        for i in range(max(0, row - _REACH_CELLS), min(height, row + _REACH_CELLS + 1)):
+            for j in range(max(0, column - _REACH_CELLS), min(width, column + _REACH_CELLS + 1)):
                 if _value(maps[n], 0, i, j) > _value(maps[n], 0, best_row, best_column):
                     best_row, best_column = i, j
         _read(maps[n], best_row, best_column, fields)

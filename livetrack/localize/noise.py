@@ -1,4 +1,4 @@
-"""How strong the noise of an image is: from the differences of neighbouring pixels."""
+"""The noise of an image, from the differences between neighbouring pixels."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from livetrack.jit import njit
 
 __all__ = ["noise_level"]
 
-_SAMPLES = 1 << 13  # neighbouring pairs that the noise is estimated from
-_TRIM = 0.75  # share of the smallest differences; the rest may belong to particles
-_BINS, _BINS_REACH = 512, 4.0  # fewer than a quarter of numbers >= 0 can be more than 4 times their mean
-_MEAN_OF_TRIMMED = 0.5149 * math.sqrt(2.0)  # their mean, for white Gaussian noise of standard deviation 1
-_RANGE_TO_NOISE = 1000.0  # images cleaner than this are treated as if they had this much noise
+_SAMPLES = 1 << 13  # pairs of neighbours
+_TRIM = 0.75  # fraction of the differences, the smallest; the others may belong to particles
+_BINS, _BINS_REACH = 512, 4.0  # in units of the mean: fewer than a quarter of positive numbers exceed 4 times theirs
+_MEAN_OF_TRIMMED = 0.5149 * math.sqrt(2.0)  # for white Gaussian noise of standard deviation 1
+_MAX_RANGE_TO_NOISE = 1000.0  # cleaner images are treated as if they had this much noise
 
 
 def noise_level(image: npt.NDArray[Any]) -> float:
-    """Return the standard deviation of the noise of a `as_kernel_input` image, grey levels; 0 for a constant image.
+    """Return the standard deviation of the noise, grey levels, of an `as_kernel_input` image; 0 for a constant one.
 
-    The mean of the smaller three quarters of the differences between neighbouring pixels, of a strided sample, scaled
-    to Gaussian noise: particles and gradients hardly touch it, and it stays smooth where whole grey levels are larger
-    than the noise. It is at least the rounding error of the grey levels (Widrow's step / sqrt(12)), and a thousandth
-    of the image's range, which a single hot pixel does not widen.
+    It is the mean of the smaller three quarters of the differences between neighbouring pixels in a strided sample,
+    scaled to Gaussian noise. Particles and gradients hardly change it, and it varies smoothly even if a grey level is
+    larger than the noise. It is at least the rounding error of the grey levels (Widrow's step / sqrt(12)), and a
+    thousandth of the image's range, which a single hot pixel does not widen.
     """
     return float(_noise_level(image))
 
 
 @njit
 def _noise_level(image: Any) -> Any:
-    step = round(math.sqrt(image.size / _SAMPLES)) | 1  # odd: not in step with colour filters or blocks
+    step = round(math.sqrt(image.size / _SAMPLES)) | 1  # odd: out of step with colour filters and compression blocks
     differences, total, least, low, high = _differences(image, step)
     if total == 0:
-        return max(high - low, 0.0) / _RANGE_TO_NOISE
+        return max(high - low, 0.0) / _MAX_RANGE_TO_NOISE
     trimmed = _mean_of_smallest(differences, max(1, int(_TRIM * differences.size)), total / differences.size)
-    return max(trimmed / _MEAN_OF_TRIMMED, least / math.sqrt(12.0), (high - low) / _RANGE_TO_NOISE)
+    return max(trimmed / _MEAN_OF_TRIMMED, least / math.sqrt(12.0), (high - low) / _MAX_RANGE_TO_NOISE)
 
 
 @njit(fastmath={"reassoc", "nnan", "nsz"})
 def _differences(image: Any, step: int) -> Any:
-    """Return differences of neighbours along x, their sum, the least that is not 0, and the range that two share."""
+    """Return the differences along x, their sum, the smallest above 0, and the range that pairs of neighbours reach."""
     height, width = image.shape
     rows, columns = (height + step - 1) // step, (width - 2) // step + 1
     differences = np.empty((rows, columns), np.float32)
     left, right = np.empty((2, columns), np.float32)
-    least, low, high = np.full((3, columns), np.float32(np.inf))  # of each column: so several are done at once
+    least, low, high = np.full((3, columns), np.float32(np.inf))  # one per column, so that the loops vectorise
     high[:] = -np.inf
     total = 0.0
     for i in range(rows):
         line, into = image[i * step], differences[i]
-        if step == 1:  # written out for the same reason
+        if step == 1:  # a constant stride, for the same reason
             for j in range(columns):
                 left[j], right[j] = line[j], line[j + 1]
         else:
@@ -69,12 +69,9 @@ def _differences(image: Any, step: int) -> Any:
 
 @njit
 def _mean_of_smallest(values: Any, count: int, mean: float) -> float:
-    """Return the mean of the `count` smallest, which are so few that all lie below `_BINS_REACH` times the mean.
-
-    They are counted in bins: of each bin only the mean is known.
-    """
+    """Return the mean of the `count` smallest, all below `_BINS_REACH` times the mean, from sums over bins."""
     scale = _BINS / (_BINS_REACH * mean)
-    # four of each: one that the last value has changed cannot be changed again at once
+    # four of each, so that consecutive additions to one bin need not wait for each other
     counts, sums = np.zeros((_BINS + 1, 4), np.int64), np.zeros((_BINS + 1, 4))
     for n in range(values.size):
         k = int(min(values[n] * scale, _BINS))

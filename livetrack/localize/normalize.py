@@ -1,11 +1,10 @@
-"""Grey levels to network input: local background off, divided by the noise, compressed by asinh.
+"""Normalises images for the network: asinh((grey - background) / noise).
 
-1. background: the mean of the (2r+1) x (2r+1) box about each pixel, cut at the image's edge; it takes offset,
-   gradient and vignetting away and moves with the particles, so that it shifts none of them;
-2. noise: once a frame, from the differences of neighbouring pixels (`noise.py`);
-3. asinh((grey - background) / noise): linear in the noise, logarithmic in bright particles.
+The background is the mean over a box of (2r+1) x (2r+1) pixels around each pixel, cut off at the image's edge. It
+removes offset, gradients and vignetting, and moves with the particles, so that it shifts none of them. The noise is
+one number per frame (`noise_level`). asinh is linear within the noise and logarithmic in bright particles.
 
-The answer is the same for `a * image + b` with a > 0.
+The result is the same for `image` and `a * image + b`, a > 0.
 """
 
 from __future__ import annotations
@@ -21,37 +20,36 @@ from livetrack.jit import njit
 __all__ = ["MIN_SIZE_PX", "as_float", "as_kernel_input", "normalize_into", "subtract_background", "to_float"]
 
 MIN_SIZE_PX = 16
-"""Least width and height of an image."""
+"""Minimum width and height of an image."""
 
-_AS_THEY_ARE = (np.dtype(np.uint8), np.dtype(np.uint16))
+_UNCONVERTED = (np.dtype(np.uint8), np.dtype(np.uint16))
 
 
 def as_kernel_input(image: npt.NDArray[Any], out: npt.NDArray[np.float32] | None = None) -> npt.NDArray[Any]:
-    """Return `image` (H, W) as `noise_level` and `normalize_into` read it: itself where it is of 8 or 16 bits.
+    """Return `image` (H, W) in a form that kernels are compiled for: uint8, uint16 or float32, contiguous, writable.
 
-    Else `to_float(image, out)`, and so where it is not in one piece or may not be written: kernels are compiled for
-    the usual layout only.
+    An image of 8 or 16 bits with that layout is returned itself, any other one is converted by `to_float`.
 
     Raises
     ------
     InputError
-        As `to_float`.
+        See `to_float`.
     """
-    if type(image) is np.ndarray and image.dtype in _AS_THEY_ARE and image.ndim == 2 and image.flags.carray:
+    if type(image) is np.ndarray and image.dtype in _UNCONVERTED and image.ndim == 2 and image.flags.carray:
         _check_size(image)
         return image
     return to_float(image, out)
 
 
 def to_float(image: npt.NDArray[Any], out: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:
-    """Return `image` as float32 (H, W), in `out` where its shape fits.
+    """Return `image` as float32 (H, W), in `out` if its shape fits.
 
-    Numbers of more than 16 bits are first shifted by the image's first pixel, so that a large offset costs no digits.
+    The first pixel's value is subtracted from numbers of more than 16 bits, so that a large offset costs no precision.
 
     Raises
     ------
     InputError
-        Not two-dimensional, not numbers, smaller than 16x16, or with pixels that are not finite.
+        `image` is not two-dimensional, not numeric, smaller than 16x16 px, or has pixels that are not finite.
     """
     if not isinstance(image, np.ndarray) or image.ndim != 2 or image.dtype.kind not in "buif":
         what = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
@@ -83,34 +81,34 @@ def normalize_into(
     left: npt.NDArray[np.int64],
     top: npt.NDArray[np.int64],
 ) -> None:
-    """Write the network's input for windows of `image` into `out`.
+    """Write the network's input for crops of `image` into `out`.
 
     Parameters
     ----------
     image
-        (H, W) grey levels, `as_kernel_input`.
+        (H, W) grey levels, see `as_kernel_input`.
     noise
-        Of `noise_level`, > 0.
+        From `noise_level`, > 0.
     radius
         r of the background's box, px.
     out
-        (N, h, w) float32; where it reaches beyond the image, the image is mirrored about its last row and column.
+        (N, h, w) float32; beyond the image, the image is mirrored at its last row and column.
     left, top
-        (N,) each window's first pixel, px, inside the image.
+        (N,) first pixel of each crop, px, inside the image.
     """
     _subtract_backgrounds(image, 1.0 / noise, radius, out, left, top)
     np.arcsinh(out, out=out)
 
 
 def subtract_background(image: npt.NDArray[np.float32], scale: float, radius: int, out: npt.NDArray[Any]) -> None:
-    """Write `scale` times (grey - the mean of the box about the pixel) into `out`, (H, W) as `image`."""
+    """Write `scale` times (grey - mean of the box around the pixel) into `out`, (H, W) like `image`."""
     _subtract_background(image, scale, radius, out, 0, 0)
 
 
 def _check_size(image: npt.NDArray[Any]) -> None:
     height, width = image.shape
     if height < MIN_SIZE_PX or width < MIN_SIZE_PX:
-        raise InputError(f"image: {width}x{height} px is too small; the least is {MIN_SIZE_PX}x{MIN_SIZE_PX}")
+        raise InputError(f"image: {width}x{height} px is too small; the minimum is {MIN_SIZE_PX}x{MIN_SIZE_PX}")
 
 
 @njit
@@ -124,12 +122,12 @@ def _subtract_background(image: Any, scale: float, radius: int, out: Any, left: 
     height, width = image.shape
     rows, columns = min(out.shape[0], height - top), min(out.shape[1], width - left)
     side = 2 * radius + 1
-    outside = max(0, radius - left)  # columns of the boxes beyond the image's left edge
+    outside = max(0, radius - left)  # columns of the boxes to the left of the image
     first = left - radius + outside
     inside = min(width, left + columns + radius) - first
-    sums = np.zeros(inside)  # of the boxes' rows, for each column of the image
-    running = np.zeros(columns + side)  # their sum from the left, for each column of the boxes
-    share = np.empty(columns)  # of one pixel in each box
+    sums = np.zeros(inside)  # over the boxes' rows, for each column of the image
+    running = np.zeros(columns + side)  # cumulative sum of these, for each column of the boxes
+    weight = np.empty(columns)  # of one pixel in each box
     low = high = max(0, top - radius)
     tall = 0
     for i in range(rows):
@@ -147,11 +145,11 @@ def _subtract_background(image: Any, scale: float, radius: int, out: Any, left: 
         if tall != high - low:
             tall = high - low
             for j in range(columns):
-                share[j] = 1 / (tall * (min(j + side, outside + inside) - max(j, outside)))
-        running[outside + inside + 1 :] = _add_up(sums, running[outside + 1 :])
+                weight[j] = 1 / (tall * (min(j + side, outside + inside) - max(j, outside)))
+        running[outside + inside + 1 :] = _cumulative_sum(sums, running[outside + 1 :])
         ends, line, into = running[side:], image[y, left : left + columns], out[i]
         for j in range(columns):
-            into[j] = (line[j] - (ends[j] - running[j]) * share[j]) * scale
+            into[j] = (line[j] - (ends[j] - running[j]) * weight[j]) * scale
         for j in range(columns, out.shape[1]):
             into[j] = into[2 * columns - 2 - j]
     for i in range(rows, out.shape[0]):
@@ -159,10 +157,10 @@ def _subtract_background(image: Any, scale: float, radius: int, out: Any, left: 
 
 
 @njit
-def _add_up(values: Any, running: Any) -> float:
-    """Write the sums of the first one, two, ... values into `running`; return that of all.
+def _cumulative_sum(values: Any, running: Any) -> float:
+    """Write the cumulative sum of `values` into `running`; return the total.
 
-    In four pieces at once: each addition waits for the one before, but not for those of other pieces.
+    Four pieces are summed in parallel, as each addition has to wait for the one before.
     """
     piece = values.size // 4
     a = b = c = d = 0.0

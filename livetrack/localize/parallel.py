@@ -1,4 +1,4 @@
-"""Work on arrays, shared among threads: for kernels that let go of Python's lock."""
+"""A parallel loop over threads, for kernels that release the GIL."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ import numpy as np
 
 __all__ = ["parallel_for", "resolve_thread_count"]
 
-_MOST = 8  # a frame is too little work for more
+_MAX_THREADS = 8  # a frame is too little work for more
 
 
-def resolve_thread_count(wanted: int) -> int:
-    """Return `wanted`, or where that is 0 the number of processors, up to `_MOST`."""
-    return wanted or min(os.cpu_count() or 1, _MOST)
+def resolve_thread_count(requested: int) -> int:
+    """Return `requested`, or for 0 the number of CPU cores, up to 8."""
+    return requested or min(os.cpu_count() or 1, _MAX_THREADS)
 
 
-def parallel_for(part: Callable[[int, int], None], count: int, threads: int, least: int) -> None:
-    """Call `part(first, last)` for consecutive pieces of 0..count, each on a thread and at least `least` long."""
-    pieces = max(1, min(threads, count // least))
-    if pieces == 1:
-        part(0, count)
+def parallel_for(body: Callable[[int, int], None], count: int, threads: int, min_chunk: int) -> None:
+    """Call `body(first, last)` on consecutive chunks of range(count), each on a thread and of at least `min_chunk`."""
+    chunks = max(1, min(threads, count // min_chunk))
+    if chunks == 1:
+        body(0, count)
         return
-    edges = np.linspace(0, count, pieces + 1).astype(int).tolist()
-    others = [_pool(threads).submit(part, *piece) for piece in pairwise(edges[1:])]
-    part(0, edges[1])
-    for other in others:
-        other.result()
+    edges = np.linspace(0, count, chunks + 1).astype(int).tolist()
+    futures = [_pool(threads).submit(body, *chunk) for chunk in pairwise(edges[1:])]
+    body(0, edges[1])
+    for future in futures:
+        future.result()
 
 
 @cache

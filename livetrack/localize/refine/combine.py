@@ -1,4 +1,4 @@
-"""Two measurements of the same particles made one: the network's and a fit's."""
+"""Combines the network's measurement of a particle with that of a fit."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from livetrack.particles import Rows
 
 __all__ = ["combine_estimates"]
 
-_FAR = 3.0  # standard deviations between the two: beyond, the fit has found something else
+_MAX_DISTANCE = 3.0  # standard deviations between the two: farther apart, the fit has found something else
 
 
 def combine_estimates(rows: Rows, fitted: npt.NDArray[np.float64], good: npt.NDArray[np.bool_]) -> None:
-    """Average the network's `rows` (N,) with a fit of the same pixels, by their variances, in place.
+    """Average the network's `rows` (N,) with a fit to the same pixels, weighted by the variances, in place.
 
-    Both see the same noise, so their errors are alike. Their covariance is taken to be the smaller variance, which is
-    that of an estimator at the Cramér-Rao bound with any other (Kay, Estimation Theory (1993)).
+    Both see the same noise, so their errors are correlated. Their covariance is assumed to be the smaller variance, as
+    it is between an estimator at the Cramér-Rao bound and any other (Kay, Estimation Theory (1993)).
 
     Parameters
     ----------
@@ -25,18 +25,20 @@ def combine_estimates(rows: Rows, fitted: npt.NDArray[np.float64], good: npt.NDA
     fitted
         (N, 5): x, y, x_std, y_std, px, and their covariance, px².
     good
-        (N,) where the fit may be used; where it is too far from the network, it is not.
+        (N,) whether the fit may be used; fits too far from the network are not used.
     """
     network = np.stack([rows["x"], rows["y"], rows["x_std"], rows["y_std"]], axis=1).astype(np.float64)
     variance = network[:, 2:] ** 2 + fitted[:, 2:4] ** 2
-    with np.errstate(invalid="ignore"):  # what is not good may be anything
-        good = good & ((fitted[:, :2] - network[:, :2]) ** 2 < _FAR**2 * variance).all(axis=1)
-    share = network[good, 2:] ** 2 / variance[good]
-    place = network[good, :2] + share * (fitted[good, :2] - network[good, :2])
-    of_network, of_fit = network[good, 2:] ** 2, fitted[good, 2:4] ** 2
-    spread = (
-        share**2 * of_fit + (1 - share) ** 2 * of_network + 2 * share * (1 - share) * np.minimum(of_fit, of_network)
+    with np.errstate(invalid="ignore"):  # rows that are not good may hold anything
+        good = good & ((fitted[:, :2] - network[:, :2]) ** 2 < _MAX_DISTANCE**2 * variance).all(axis=1)
+    weight = network[good, 2:] ** 2 / variance[good]  # of the fit
+    position = network[good, :2] + weight * (fitted[good, :2] - network[good, :2])
+    network_variance, fit_variance = network[good, 2:] ** 2, fitted[good, 2:4] ** 2
+    combined = (
+        weight**2 * fit_variance
+        + (1 - weight) ** 2 * network_variance
+        + 2 * weight * (1 - weight) * np.minimum(fit_variance, network_variance)
     )
-    rows["x"][good], rows["y"][good] = place.T
-    rows["x_std"][good], rows["y_std"][good] = np.sqrt(spread).T
-    rows["xy_cov"][good] = share[:, 0] * share[:, 1] * fitted[good, 4]
+    rows["x"][good], rows["y"][good] = position.T
+    rows["x_std"][good], rows["y_std"][good] = np.sqrt(combined).T
+    rows["xy_cov"][good] = weight[:, 0] * weight[:, 1] * fitted[good, 4]

@@ -1,10 +1,10 @@
-"""Precision for particles that look as in a picture: the picture itself, moved, turned and resized onto each.
+"""The template fit: refines particles that look like a given picture, moved, turned and resized onto each.
 
-    z(x, y) = A T((p - c) turned by -angle, resized by 1 / scale) + b + s . (p - c)
+    z(p) = A T((p - c) turned by -angle, resized by 1 / scale) + b + s . (p - c)
 
-Position, angle and scale start from the network's position, the best of some angles, and the picture's own size; then
-a few Gauss-Newton steps take all to the least squares. That is at the Cramér-Rao bound as far as the picture is right:
-its own noise shifts all positions by the same part of a pixel, as seen from the particle.
+The fit starts from the network's position, the best of a few angles, and the middle of the range of sizes. A few
+Gauss-Newton steps lead to the least squares. It reaches the Cramér-Rao bound as far as the template is right: noise in
+the template shifts all positions by the same fraction of a pixel, in the particle's own frame.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from livetrack.particles import Flag, Rows
 
 __all__ = ["TemplateRefiner"]
 
-_ANGLES = 16  # that are tried where the particle may be turned
+_ANGLES = 16  # tried as a start, if particles may have any orientation
 _STEPS = 4
-_MOST_PX, _MOST_TURN, _MOST_GROWTH = 0.5, 0.3, 0.1  # that a step may change
-_FAINT, _MARGIN_PX = 0.03, 2.0  # what is fainter, of the height, is not needed; but some background is
-_FAR_PX = 2.0  # from where it began: beyond, the fit is lost
+_MAX_MOVE_PX, _MAX_TURN, _MAX_GROWTH = 0.5, 0.3, 0.1  # per step: px, rad, log scale
+_MIN_SIGNAL, _MARGIN_PX = 0.03, 2.0  # the fit reads pixels above this fraction of the height, and a margin around
+_MAX_SHIFT_PX = 2.0  # from the start; beyond, the fit is lost
 _TERMS = 8  # x, y, angle, log scale, height, background, its slopes
 _RIDGE = 1e-9
-_FEW = 4  # particles for which a second thread is not worth its start
+_MIN_CHUNK = 4  # particles that are worth a thread
 
 
 class TemplateRefiner:
-    """The fit for one picture.
+    """Refines particles that look like a template.
 
     Parameters
     ----------
     template
-        The picture, see `make_template`.
+        See `make_template`.
     turns
         Whether particles may have any orientation.
     scale
-        Least and most size over that in the picture.
+        Smallest and largest size, over that in the template.
     """
 
     def __init__(self, template: Template, turns: bool, scale: tuple[float, float]) -> None:
@@ -53,17 +53,18 @@ class TemplateRefiner:
         self._angles = np.arange(_ANGLES) * (2 * math.pi / _ANGLES) if turns else np.zeros(1)
         self._free = np.array([True, True, turns, scale[1] > scale[0]] + [True] * 4)
         self._sizes = np.log(np.array(scale))
-        row, column = np.nonzero(np.abs(template.fine) > _FAINT)
+        row, column = np.nonzero(np.abs(template.fine) > _MIN_SIGNAL)
         radius = np.hypot(column - template.x, row - template.y).max() / FINE
         self._reach = math.ceil(scale[1] * radius + _MARGIN_PX)
 
     @classmethod
     def from_recipe(cls, particles: dict[str, Any]) -> TemplateRefiner:
-        """Return the fit for the `[particles]` of the recipe in a model's metadata."""
+        """Return the refiner for the `[particles]` of the recipe in a model's metadata."""
         picture, typical = particles["picture"], particles["typical_diameter_px"]
         grey = np.frombuffer(b64decode(picture["grey"]), "<f4").reshape(picture["height"], picture["width"])
-        least, most = particles["size_px"]
-        return cls(make_template(grey, particles["centre"]), particles["turns"], (least / typical, most / typical))
+        smallest, largest = particles["size_px"]
+        template = make_template(grey, particles["centre"])
+        return cls(template, particles["turns"], (smallest / typical, largest / typical))
 
     def refine(
         self, image: npt.NDArray[Any], noise: float, rows: Rows, *,
@@ -77,15 +78,15 @@ class TemplateRefiner:
         grey = as_float(image, buffer)
         positions = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
         fitted, good = np.full((len(rows), 5), np.nan), (rows["flags"] & Flag.EDGE) == 0
-        middle = np.array([self._template.x, self._template.y])
+        origin = np.array([self._template.x, self._template.y])
 
         def fit(first: int, last: int) -> None:
             _fit_particles(
-                first, last, grey, noise, positions, self._template.fine, middle, FINE, self._angles, self._sizes,
+                first, last, grey, noise, positions, self._template.fine, origin, FINE, self._angles, self._sizes,
                 self._free, self._reach, fitted, good,
             )  # fmt: skip
 
-        parallel_for(fit, len(rows), threads, _FEW)
+        parallel_for(fit, len(rows), threads, _MIN_CHUNK)
         combine_estimates(rows, fitted, good)
 
     def warmup(self) -> None:
@@ -94,88 +95,89 @@ class TemplateRefiner:
 
 @njit
 def _fit_particles(
-    first: int, last: int, grey: Any, noise: float, places: Any, fine: Any, middle: Any, per_px: int, angles: Any,
+    first: int, last: int, grey: Any, noise: float, positions: Any, fine: Any, origin: Any, per_px: int, angles: Any,
     sizes: Any, free: Any, reach: int, fitted: Any, good: Any,
 ) -> None:  # fmt: skip
-    """Fill `fitted` (N, 5): x, y, x_std, y_std, xy_cov, where it is `good`, and tell where it is not."""
+    """Write x, y, x_std, y_std, xy_cov of `good` particles into `fitted`, (N, 5); clear `good` where the fit fails."""
     height, width = grey.shape
     matrix, vector = np.empty((_TERMS, _TERMS)), np.empty(_TERMS)
-    shape = np.empty(5)  # x, y, angle, log scale, height
+    pose = np.empty(5)  # x, y, angle, log scale, height
     for n in range(first, last):
         if not good[n]:
             continue
-        x, y = places[n]
+        x, y = positions[n]
         left, top = max(0, round(x) - reach), max(0, round(y) - reach)
         right, bottom = min(width, round(x) + reach + 1), min(height, round(y) + reach + 1)
         z = grey[top:bottom, left:right] / np.float32(noise)
-        used = _own_pixels(places, n, left, top, z.shape[0], z.shape[1])
+        used = _nearest_pixels(positions, n, left, top, z.shape[0], z.shape[1])
         least = np.inf
-        best = height_there = 0.0
+        best_angle = best_height = 0.0
         for angle in angles:
-            shape[0], shape[1], shape[2], shape[3], shape[4] = x - left, y - top, angle, 0.5 * sizes.sum(), 0.0
-            squares = _sum_up(z, used, 2, fine, middle, per_px, shape, free, matrix, vector)
+            pose[0], pose[1], pose[2], pose[3], pose[4] = x - left, y - top, angle, 0.5 * sizes.sum(), 0.0
+            squares = _normal_equations(z, used, 2, fine, origin, per_px, pose, free, matrix, vector)
             solution = np.linalg.inv(matrix) @ vector
             squares -= float(solution @ vector)
             if squares < least:
-                least, best, height_there = squares, angle, solution[4]
-        shape[2], shape[4] = best, height_there
+                least, best_angle, best_height = squares, angle, solution[4]
+        pose[2], pose[4] = best_angle, best_height
         for _ in range(_STEPS):
-            _sum_up(z, used, 1, fine, middle, per_px, shape, free, matrix, vector)
+            _normal_equations(z, used, 1, fine, origin, per_px, pose, free, matrix, vector)
             inverse = np.linalg.inv(matrix)
             solution = inverse @ vector
             for k in range(2):
-                shape[k] += min(max(solution[k], -_MOST_PX), _MOST_PX)
-            shape[2] += min(max(solution[2], -_MOST_TURN), _MOST_TURN)
-            shape[3] += min(max(solution[3], -_MOST_GROWTH), _MOST_GROWTH)
-            shape[3] = min(max(shape[3], sizes[0]), sizes[1])
-            shape[4] = solution[4]
-        fitted[n, 0], fitted[n, 1] = shape[0] + left, shape[1] + top
-        good[n] = inverse[0, 0] > 0 and inverse[1, 1] > 0 and math.hypot(fitted[n, 0] - x, fitted[n, 1] - y) < _FAR_PX
+                pose[k] += min(max(solution[k], -_MAX_MOVE_PX), _MAX_MOVE_PX)
+            pose[2] += min(max(solution[2], -_MAX_TURN), _MAX_TURN)
+            pose[3] += min(max(solution[3], -_MAX_GROWTH), _MAX_GROWTH)
+            pose[3] = min(max(pose[3], sizes[0]), sizes[1])
+            pose[4] = solution[4]
+        fitted[n, 0], fitted[n, 1] = pose[0] + left, pose[1] + top
+        shift = math.hypot(fitted[n, 0] - x, fitted[n, 1] - y)
+        good[n] = inverse[0, 0] > 0 and inverse[1, 1] > 0 and shift < _MAX_SHIFT_PX
         if good[n]:
             fitted[n, 2], fitted[n, 3], fitted[n, 4] = math.sqrt(inverse[0, 0]), math.sqrt(inverse[1, 1]), inverse[0, 1]
 
 
 @njit
-def _own_pixels(places: Any, n: int, left: int, top: int, tall: int, wide: int) -> Any:
-    """Return which pixels of a window are nearer to particle n than to any other."""
+def _nearest_pixels(positions: Any, n: int, left: int, top: int, tall: int, wide: int) -> Any:
+    """Return (tall, wide) bool: the pixels that are nearer to particle n than to any other."""
     used = np.ones((tall, wide), np.bool_)
-    for m in range(len(places)):
-        x, y = places[m, 0] - places[n, 0], places[m, 1] - places[n, 1]
+    for m in range(len(positions)):
+        x, y = positions[m, 0] - positions[n, 0], positions[m, 1] - positions[n, 1]
         if m == n or max(abs(x), abs(y)) > 2 * max(tall, wide):
             continue
         for i in range(tall):
             for j in range(wide):
-                along = x * (left + j - places[n, 0]) + y * (top + i - places[n, 1])
+                along = x * (left + j - positions[n, 0]) + y * (top + i - positions[n, 1])
                 if 2 * along > x * x + y * y:
                     used[i, j] = False
     return used
 
 
 @njit
-def _sum_up(
-    z: Any, used: Any, step: int, fine: Any, middle: Any, per_px: int, shape: Any, free: Any, matrix: Any, vector: Any
+def _normal_equations(
+    z: Any, used: Any, step: int, fine: Any, origin: Any, per_px: int, pose: Any, free: Any, matrix: Any, vector: Any
 ) -> float:
-    """Write the normal equations of every `step`-th pixel; return the sum of squares of z."""
+    """Write the normal equations of every `step`-th pixel along x and y; return the sum of squares of z."""
     matrix[:] = 0
     vector[:] = 0
     terms, squares = np.zeros(_TERMS), 0.0
-    scale = per_px * math.exp(-shape[3])
-    along, across = scale * math.cos(shape[2]), scale * math.sin(shape[2])
+    scale = per_px * math.exp(-pose[3])
+    along, across = scale * math.cos(pose[2]), scale * math.sin(pose[2])
     for i in range(0, z.shape[0], step):
         for j in range(0, z.shape[1], step):
             if not used[i, j]:
                 continue
-            dx, dy = j - shape[0], i - shape[1]
+            dx, dy = j - pose[0], i - pose[1]
             u, v = dx * along + dy * across, dy * along - dx * across
-            value, by_u, by_v = _look_up(fine, middle[0] + u, middle[1] + v)
-            by_u, by_v = shape[4] * by_u, shape[4] * by_v
+            value, by_u, by_v = _interpolate(fine, origin[0] + u, origin[1] + v)
+            by_u, by_v = pose[4] * by_u, pose[4] * by_v
             terms[0] = by_v * across - by_u * along
             terms[1] = -by_u * across - by_v * along
             terms[2] = by_u * v - by_v * u
             terms[3] = -by_u * u - by_v * v
             terms[4], terms[5], terms[6], terms[7] = value, 1.0, dx, dy
             squares += z[i, j] * z[i, j]
-            # what the picture does not explain yet moves it; height and background are found anew
+            # the unknowns are changes of position, angle and scale, but height and background themselves
             for a in range(_TERMS):
                 if free[a]:
                     vector[a] += terms[a] * z[i, j]
@@ -190,8 +192,8 @@ def _sum_up(
 
 
 @njit
-def _look_up(fine: Any, u: float, v: float) -> tuple[float, float, float]:
-    """Return the picture and its slopes at sample (u, v), by cubic convolution; 0 outside."""
+def _interpolate(fine: Any, u: float, v: float) -> tuple[float, float, float]:
+    """Return the template and its slopes at (u, v), samples, by cubic convolution; 0 outside."""
     column, row = math.floor(u), math.floor(v)
     if not (1 <= column < fine.shape[1] - 2 and 1 <= row < fine.shape[0] - 2):
         return 0.0, 0.0, 0.0
