@@ -1,1 +1,1 @@
-"""Refinement: from a position that is a pixel off to the limit that the noise sets."""
+"""Refinement: from positions a fraction of a pixel off to the limit that the noise sets."""

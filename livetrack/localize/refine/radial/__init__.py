@@ -1,21 +1,20 @@
-"""Precision: the centre of a round particle by least squares on its own radial profile.
+"""The radial fit: refines round particles by least squares on their own radial intensity profile.
 
-The network says where a particle is to a fraction of a pixel, whatever else is in the picture. From there the
-grey levels around it are fitted by
+The network finds a particle's position to a fraction of a pixel. From there the grey levels around it are fitted by
 
     z(x, y) = f(r) + a dx + b dy,    f(r) = sum over k of c_k B(r / h - k),
 
-with dx, dy and r taken from the centre, B the cubic B-spline, and f even in r and level beyond the particle. Nothing
-is assumed of the particle but that it is round: it may be a spot, a bead, a ring, dark or bright; a and b are the
-slope of the background. Profile, slope and centre are solved for together, by Gauss-Newton steps. A profile is even
-about the centre and a shift is odd, so that the one unknown costs the other nothing: the fit stays near the
-Cramer-Rao bound of a known particle, and has no floor at high signal.
+with dx, dy and r measured from the centre, B the cubic B-spline, f even in r and constant beyond the particle, and
+(a, b) the slope of the background. Nothing is assumed of the particle except that it is round: it may be a spot, a
+bead or a ring, dark or bright. Gauss-Newton steps solve for profile, slope and centre together. The profile is even
+about the centre and a shift is odd, so that neither unknown costs the other any precision: the fit stays near the
+Cramér-Rao bound of a known particle, and its error has no floor at high signal.
 
-Patches of pixels that this does not describe (the edge of something large, dirt, an end of the grey scale) count the
-less, the further they are off.
+Patches of pixels that this model does not describe (the edge of something large, dirt, clipped pixels) are given less
+weight, the less the worse they fit.
 
-Where the noise would rule the profile, what the model has learnt of its particles' profiles steps in (`prior`). The
-noise's variance rises with the grey level by a law that is given, or found from the image (`noise_law`).
+Where noise would dominate the profile, the profiles that the model was trained on constrain it (`profile_prior`). The
+noise model, variance against grey level, is that of the camera or is estimated from the image (`noise_model`).
 """
 
 from livetrack.localize.refine.radial.fit import fit_profiles

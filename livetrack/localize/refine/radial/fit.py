@@ -1,4 +1,4 @@
-"""From the network's rows to rows at the bound: the order of things."""
+"""The radial fit of all particles of an image, step by step."""
 
 from __future__ import annotations
 
@@ -48,27 +48,27 @@ def fit_profiles(
     camera: CameraNoise | None = None,
     threads: int = 1,
 ) -> None:
-    """Bring `rows` to the bound, in place: x, y, x_std, y_std, xy_cov, intensity.
+    """Refine `rows` in place: x, y, x_std, y_std, xy_cov, intensity.
 
     Parameters
     ----------
     image
         (H, W) grey levels, uint8, uint16 or float32.
     noise
-        Standard deviation of the background's noise, grey levels, > 0 where there are rows.
+        Standard deviation of the background noise, grey levels, > 0 if there are rows.
     rows
-        (N,) as the network gives them; those at the edge or outside of the image, and those that the fit takes too
-        far, stay as they are.
+        (N,) as the network returns them. Those at the edge of the image or outside it, and those that the fit moves
+        too far, stay as they are.
     radius_px
-        Of the largest core that is fitted, px, though 4.5 at least; where the particles are smaller, so is the core.
+        Radius of the largest core that is fitted, at least 4.5 px; small particles have a smaller core.
     buffer
-        (H, W) to work in, where the image is not float32; else it is made.
+        (H, W) float32, overwritten unless the image is float32 itself; None allocates it.
     prior
-        What is known of the particles' profiles.
+        Constrains the particles' profiles.
     camera
-        Its noise; None has it found from the image.
+        Its noise; None estimates it from the image.
     threads
-        That share the particles, at least 1. The result is the same whatever their number.
+        Number of threads, at least 1; the rows do not depend on it.
     """
     begin, height, wanted = _starts(rows, image, noise)
     if not wanted.any():
@@ -179,7 +179,7 @@ class _Fit:
 
 
 def precompute_tables(prior: ProfilePrior) -> None:
-    """Make the tables of particles of usual sizes, which take up to 15 ms, and compile what only crowds need."""
+    """Compute the tables of common particle sizes (up to 15 ms), and compile kernels that only crowded images use."""
     for knots in CORES:
         if knots.core_px <= _USUAL_PX:
             window_of(knots)

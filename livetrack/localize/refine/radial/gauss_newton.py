@@ -1,4 +1,4 @@
-"""One Gauss-Newton step of each particle: the normal equations of profile, slope and centre, and their solution."""
+"""One Gauss-Newton step for each particle: the normal equations of profile, slope and centre, and their solution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Symmetric systems of a few unknowns, solved by factors L D L', row by row."""
+"""Small symmetric systems of linear equations, by row-wise L D L' factorisation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The profile that an image's particles have on the whole, found at little cost: means over rings."""
+"""The mean profile of an image's particles, quickly, from means over rings."""
 
 from __future__ import annotations
 

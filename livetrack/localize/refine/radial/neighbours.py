@@ -1,4 +1,4 @@
-"""Which particles are near to which."""
+"""Neighbouring particles, and representative samples of particles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the noise's variance rises with the grey level."""
+"""The noise model: variance against grey level, from the camera or from an image."""
 
 from __future__ import annotations
 
@@ -26,8 +26,14 @@ _ROUNDS = 3
 class CameraNoise:
     """A camera's noise: variance = gain (grey - offset) + (gain read_noise)^2, in grey levels squared.
 
-    `gain_grey` is in grey levels per photoelectron, `offset_grey` the grey level without light, `read_noise_e` the
-    standard deviation of the electronics' noise in electrons.
+    Parameters
+    ----------
+    gain_grey
+        Grey levels per photoelectron.
+    offset_grey
+        Grey level without light.
+    read_noise_e
+        Standard deviation of the read noise, electrons.
     """
 
     gain_grey: float
@@ -35,7 +41,7 @@ class CameraNoise:
     read_noise_e: float
 
     def of(self, noise: float, zero: float) -> tuple[float, float]:
-        """Return the variance at the grey level `zero` and its rise, in units of `noise` (grey levels)."""
+        """Return the variance at grey level `zero`, and its slope, in units of `noise` (grey levels)."""
         variance = self.gain_grey * (zero - self.offset_grey) + (self.gain_grey * self.read_noise_e) ** 2
         return variance / noise**2, self.gain_grey / noise
 

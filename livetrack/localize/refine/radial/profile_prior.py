@@ -1,4 +1,4 @@
-"""What is known of the particles' profiles before an image is seen."""
+"""The prior of the particles' radial profiles, from the profiles that a model was trained on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["PROFILE_STEP_PX", "ProfilePrior", "alike", "information", "radial_pr
 Doubles = npt.NDArray[np.float64]
 
 PROFILE_STEP_PX = 0.25
-"""Distance of the samples of a profile that is given."""
+"""Spacing of the samples of a given profile, px."""
 
 _FINE_PX = 0.9  # distance of the knots that a picture's profile is read with
 _ROUGHNESS = 0.3  # of the height: how far a profile's second differences go where nothing has been learnt
@@ -26,13 +26,13 @@ _ENOUGH = 8  # particles that tell what those of their image have in common
 
 
 class ProfilePrior:
-    """Gaussian knowledge of the spline's coefficients: mean and covariance of a sample of profiles.
+    """A Gaussian prior of the spline coefficients: mean and covariance over a sample of profiles.
 
     Parameters
     ----------
     profiles
         (M, S) radial profiles of typical particles at 0, 0.25, 0.5 ... px, of height 1 over the background and 0
-        where they end. With none, a profile is known to be smooth, no more.
+        beyond the particle. Without any, a profile is only assumed to be smooth.
     """
 
     def __init__(self, profiles: npt.ArrayLike = ()) -> None:
@@ -84,9 +84,9 @@ class ProfilePrior:
 
 
 def radial_profile(picture: npt.NDArray[np.float32], radius_px: float) -> Doubles:
-    """Return (S,) the profile about the middle of a picture without noise, at 0, PROFILE_STEP_PX ... `radius_px`.
+    """Return the profile, (S,), of a particle in an image without noise, at 0, PROFILE_STEP_PX ... `radius_px`.
 
-    The picture (side, side) has an odd side and the particle's centre on its middle pixel.
+    The image, (side, side), has an odd side, and the particle's centre is on its middle pixel.
     """
     away = np.arange(len(picture)) - len(picture) // 2
     r = np.hypot(away[:, None], away).ravel()

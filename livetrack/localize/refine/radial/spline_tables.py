@@ -1,4 +1,4 @@
-"""The pixels about a particle, and the profile's splines on each of them."""
+"""Tables of the pixels in a fit window, and of the profile's splines at each of them."""
 
 from __future__ import annotations
 

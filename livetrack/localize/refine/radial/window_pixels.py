@@ -1,4 +1,4 @@
-"""The grey levels of each particle's window, and how much each pixel counts."""
+"""The grey levels in each particle's fit window, and the weight of each pixel."""
 
 from __future__ import annotations
 
