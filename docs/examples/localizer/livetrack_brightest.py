@@ -1,1 +1,0 @@
-"""A localizer for livetrack: the brightest pixel of the image."""
