@@ -1,4 +1,4 @@
-"""The average of a network's rows and a fit's."""
+"""The combination of a network's rows with a fit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from livetrack.localize.refine.combine import combine_estimates
 from livetrack.particles import empty_rows
 
 
-def test_the_average_is_as_good_as_it_says_and_what_does_not_belong_is_left() -> None:
-    """A fit at the bound, and a network that sees the same noise and some of its own."""
+def test_the_uncertainty_of_the_average_is_right_and_outliers_are_left_out() -> None:
+    """A fit at the bound, and a network with the same noise and some of its own."""
     rng = np.random.default_rng(1)
     count = 20_000
     common, own = rng.normal(0, 0.1, (count, 2)), rng.normal(0, 0.2, (count, 2))

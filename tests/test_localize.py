@@ -1,4 +1,4 @@
-"""Localisation on images whose truth is known; `gaussian_image` shares no code with `livetrack.optics`."""
+"""Localisation on images whose ground truth is known; `gaussian_image` shares no code with `livetrack.optics`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GATE_PX = 3.0
 
 
 def gaussian_image(shape: tuple[int, int], x: np.ndarray, y: np.ndarray, sigma: float, snr: float) -> np.ndarray:
-    """Sum of pixel-integrated spots whose peak is `snr` times the noise of 1 that is to be added."""
+    """Sum of pixel-integrated spots whose peak is `snr` times the noise of 1 that is added later."""
     height, width = shape
 
     def share(count: int, centre: np.ndarray) -> np.ndarray:
@@ -43,7 +43,7 @@ def scattered(
 
 
 class Score:
-    """Errors of the particles (NaN where missed), and how many rows were no particle, over many images."""
+    """Errors of the particles (NaN where missed) and number of false rows, over many images."""
 
     def __init__(self) -> None:
         self._errors: list[np.ndarray] = []
@@ -121,9 +121,9 @@ def test_spots_at_snr_10_are_found_and_placed(spot: Localizer) -> None:
 @pytest.mark.measured
 @pytest.mark.parametrize(("snr", "gradient"), [(3, 0.0), (4, 0.0), (5, 0.0), (4, 40.0), (10, 100.0)])
 def test_the_network_beats_the_classical_methods(spot: Localizer, snr: float, gradient: float) -> None:
-    """More precise on the particles that both find, no fewer found, hardly more invented.
+    """More precise on the particles that both find, no fewer found, hardly more false rows.
 
-    The spots differ in size, sigma 1 to 2.5 px; the network is told nothing, the classical methods the diameter
+    The spots differ in size, sigma 1 to 2.5 px; the network knows nothing of that, the classical methods the diameter
     that suits these spots best (of 7, 9, 11 and 13 px).
     """
     network = score(spot, snr, sigma=(1.0, 2.5), gradient=gradient)
@@ -136,7 +136,7 @@ def test_the_network_beats_the_classical_methods(spot: Localizer, snr: float, gr
 
 
 def test_positions_are_not_locked_to_pixels(spot: Localizer) -> None:
-    """At every phase of the pixel, along both axes, the mean error is small beside the bound of 0.8 / SNR px."""
+    """At every phase of the pixel, along both axes, the mean error is small compared to the bound of 0.8 / SNR px."""
     snr, result = 20.0, Score()
     rng = np.random.default_rng(3)
     centres = []
@@ -151,7 +151,7 @@ def test_positions_are_not_locked_to_pixels(spot: Localizer) -> None:
     assert np.abs(bias).max() < 0.5 * 0.8 / snr
 
 
-def test_the_uncertainty_is_known(spot: Localizer) -> None:
+def test_the_uncertainty_is_right(spot: Localizer) -> None:
     rng = np.random.default_rng(5)
     for snr in (4, 10, 30):
         pulls = []
@@ -192,7 +192,7 @@ def test_beads_of_either_contrast_are_found(
     assert result.rmse < 0.07 * radius
 
 
-def test_the_answer_does_not_change_with_offset_and_gain(any_localizer: Localizer) -> None:
+def test_rows_do_not_change_with_offset_and_gain(any_localizer: Localizer) -> None:
     rng = np.random.default_rng(1)
     x, y = scattered(rng, (96, 120))
     image = np.rint(10 * (gaussian_image((96, 120), x, y, 1.4, 12) + rng.standard_normal((96, 120))) + 1000)
@@ -223,7 +223,7 @@ def test_images_of_any_size(any_localizer: Localizer, shape: tuple[int, int]) ->
     assert (rows["id"] == NO_ID).all()
 
 
-def test_a_constant_image_holds_nothing(any_localizer: Localizer) -> None:
+def test_nothing_is_found_in_a_constant_image(any_localizer: Localizer) -> None:
     image = np.full((40, 50), 7, np.uint8)
     assert len(any_localizer.find(image)) == 0
     rows = empty_rows(1)
@@ -232,8 +232,8 @@ def test_a_constant_image_holds_nothing(any_localizer: Localizer) -> None:
 
 
 @pytest.mark.parametrize(("model", "most"), [("spot", 12), ("bead", 12), ("centroid", 1), ("radial_symmetry", 1)])
-def test_noise_alone_holds_next_to_nothing(model: str, most: int) -> None:
-    """Per 512x512 image; the networks expect faint particles, as their recipes have them, and so invent a few."""
+def test_almost_nothing_is_found_in_noise(model: str, most: int) -> None:
+    """Per 512x512 image; the networks expect faint particles, as in their recipes, so they find a few."""
     rng = np.random.default_rng(4)
     localizer = load_localizer(model)
     assert len(np.concatenate([localizer.find(rng.normal(100, 5, (512, 512))) for _ in range(4)])) <= 4 * most
@@ -300,7 +300,7 @@ def test_images_that_cannot_be_used(any_localizer: Localizer, image: np.ndarray,
         any_localizer.find(image)
 
 
-def test_one_bad_pixel_is_named(spot: Localizer) -> None:
+def test_the_error_names_a_bad_pixel(spot: Localizer) -> None:
     image = np.zeros((20, 30), np.float32)
     image[3, 17] = np.inf
     with pytest.raises(InputError, match="x=17, y=3"):
@@ -322,14 +322,14 @@ def test_models_that_cannot_be_loaded(options: dict, words: str) -> None:
         load_localizer(**options)
 
 
-def test_a_file_that_is_no_model(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_model(tmp_path: Path) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"not a model")
     with pytest.raises(ModelError, match="cannot open"):
         load_localizer(path)
 
 
-def test_a_model_of_others_is_refused(tmp_path: Path) -> None:
+def test_a_foreign_model_is_refused(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     path = tmp_path / "foreign.onnx"
     model = onnx.load(str(shipped_models()["spot"]))
@@ -339,7 +339,7 @@ def test_a_model_of_others_is_refused(tmp_path: Path) -> None:
         load_localizer(path)
 
 
-def test_the_shipped_models_are_small_and_stand_beside_their_recipes() -> None:
+def test_the_shipped_models_are_small_and_have_recipes() -> None:
     models = shipped_models()
     assert list(models) == ["bead", "spot"]
     for path in models.values():
@@ -349,7 +349,7 @@ def test_the_shipped_models_are_small_and_stand_beside_their_recipes() -> None:
 
 @pytest.mark.parametrize("noise", [0.5, 1.0, 20.0])
 def test_the_noise_is_measured_beneath_particles_and_gradient(noise: float) -> None:
-    """A gradient of 100 times the noise costs nothing, a crowd of bright particles less than a third."""
+    """A gradient of 100 times the noise has no effect, a crowd of bright particles less than a third."""
     rng = np.random.default_rng(0)
     x, y = scattered(rng, (256, 256))
     image = 100 + noise * rng.standard_normal((256, 256)) + np.linspace(0, 100 * noise, 256)

@@ -1,4 +1,4 @@
-"""The fit of particles that look the same after half a turn: at the bound, honest about its precision, careful."""
+"""The point-symmetry fit: precision, uncertainty, neighbours, edges."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_rods_are_placed_near_the_bound(width: float, elongation: float, snr: fl
 
 
 def test_uncertainty_is_right_where_particles_have_more_noise_than_the_background() -> None:
-    """Fluorescent bacteria: shot noise, ten times as many photoelectrons on the rod as beside it."""
+    """Fluorescent bacteria: shot noise, ten times as many photoelectrons on the rod as next to it."""
     rng = np.random.default_rng(6)
     stated = []
     for _ in range(150):
@@ -74,8 +74,8 @@ def test_uncertainty_is_right_where_particles_have_more_noise_than_the_backgroun
     assert 1.4826 * np.median(np.abs(stated)) == pytest.approx(1, abs=0.2)
 
 
-def test_positions_are_not_drawn_to_the_pixels() -> None:
-    """At low SNR the noise of the particle's own gradient would do that: errors would follow the place in the pixel."""
+def test_positions_are_not_locked_to_pixels() -> None:
+    """At low SNR noise in the particle's own gradient would do that: errors would depend on the sub-pixel position."""
     rng = np.random.default_rng(2)
     places, errors = rng.uniform(-0.25, 0.25, 400), []
     for place in places:
@@ -99,7 +99,7 @@ def test_a_neighbour_is_left_out() -> None:
     np.testing.assert_allclose(rows["y"], (30.2, 33.1), atol=0.1)
 
 
-def test_the_network_is_kept_at_the_edge_and_where_the_fit_goes_astray() -> None:
+def test_the_networks_rows_stay_at_the_edge_and_where_the_fit_fails() -> None:
     image = 1000 + NOISE * (50 * rod(32, 32, 4, 3, 0.4)) + np.zeros((SIDE, SIDE))
     at_edge, astray, sure = start(32.4, 32, 0.5), start(34, 32, 0.1), start(32.05, 32, 0.001)
     at_edge["flags"] = Flag.EDGE
@@ -112,7 +112,7 @@ def test_the_network_is_kept_at_the_edge_and_where_the_fit_goes_astray() -> None
     REFINER.refine(image.astype(np.float32), NOISE, empty_rows())
 
 
-def test_threads_share_the_particles_and_change_nothing() -> None:
+def test_rows_do_not_depend_on_the_number_of_threads() -> None:
     rng = np.random.default_rng(5)
     places = [(x, y) for x in (10, 32, 54) for y in (10, 32, 54)]
     image = 1000 + NOISE * (rng.standard_normal((SIDE, SIDE)) + sum(20 * rod(*place, 4, 2, 1.2) for place in places))
@@ -127,7 +127,7 @@ def test_threads_share_the_particles_and_change_nothing() -> None:
         np.testing.assert_array_equal(one[name], several[name])
 
 
-def test_a_frame_of_nothing_and_a_corner_do_no_harm() -> None:
+def test_an_empty_frame_and_a_corner_do_no_harm() -> None:
     rng = np.random.default_rng(4)
     for image in (np.full((20, 20), 7, np.float32), rng.normal(100, 10, (20, 20)).astype(np.float32)):
         rows = empty_rows(3)

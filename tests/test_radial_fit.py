@@ -1,4 +1,4 @@
-"""The profile fit against the Cramér-Rao bound and DeepTrack's published figures, on images made here by other code."""
+"""The radial fit against the Cramér-Rao bound and DeepTrack's published figures, on images made here by other code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Shape = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def spot(sigma: float) -> Shape:
-    """Return the pixel integral of a Gaussian of height 1 about (0, 0)."""
+    """Return the integral over each pixel of a Gaussian of height 1 at (0, 0)."""
 
     def across(d: np.ndarray) -> np.ndarray:
         return (erf((d + 0.5) / (math.sqrt(2) * sigma)) - erf((d - 0.5) / (math.sqrt(2) * sigma))) / 2
@@ -71,7 +71,7 @@ def deeptrack_image(
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("slope", [0.0, pytest.param(0.5, marks=pytest.mark.measured)])
 @pytest.mark.parametrize("shape", [spot(1.0), spot(2.0), deeptrack_bead(2.0, 1), deeptrack_bead(2.0, 2)])
-def test_the_bound_is_reached_and_the_uncertainty_known(shape: Shape, slope: float, sign: int) -> None:
+def test_the_bound_is_reached_and_the_uncertainty_is_right(shape: Shape, slope: float, sign: int) -> None:
     """Height over noise 10 and 100, from a start two standard errors off; `slope` of the background, noise per px."""
     side, rng = 41, np.random.default_rng(2)
     rows_, columns = np.mgrid[:side, :side]
@@ -94,8 +94,8 @@ def test_the_bound_is_reached_and_the_uncertainty_known(shape: Shape, slope: flo
         assert 0.75 < rmse / math.sqrt(np.mean(claims)) < 1.25
 
 
-def test_shot_noise_is_found_and_weighed() -> None:
-    """64 spots of 100 x the noise, whose own shot noise rules: unweighted least squares stays at 1.3 x the bound."""
+def test_shot_noise_is_estimated_and_pixels_are_weighted_by_it() -> None:
+    """64 spots of 100 x the noise, dominated by shot noise: unweighted least squares stays at 1.3 x the bound."""
     rng, side, background = np.random.default_rng(3), 320, 25.0
     noise = math.sqrt(background)
     rows_, columns = np.mgrid[:side, :side]
@@ -105,8 +105,8 @@ def test_shot_noise_is_found_and_weighed() -> None:
         image = np.full((side, side), background)
         for px, py in zip(x, y, strict=True):
             image += 100 * noise * spot(1.5)(columns - px, rows_ - py)
-            law = bound(spot(1.5), px % 1 + 10, py % 1 + 10, 21, lambda s: background + 100 * noise * s)
-            bounds.append(law / (100 * noise) ** 2)
+            variance = bound(spot(1.5), px % 1 + 10, py % 1 + 10, 21, lambda s: background + 100 * noise * s)
+            bounds.append(variance / (100 * noise) ** 2)
         rows = empty_rows(64)
         rows["x"], rows["y"] = np.stack([x, y]) + rng.normal(0, 0.02, (2, 64))
         rows["x_std"] = rows["y_std"] = 0.1
@@ -116,8 +116,8 @@ def test_shot_noise_is_found_and_weighed() -> None:
     assert math.sqrt(np.mean(np.square(errors)) / np.mean(bounds)) < 1.15
 
 
-def test_what_cannot_be_fitted_is_left_as_it_is() -> None:
-    """At the edge, and where there is nothing that is round."""
+def test_what_cannot_be_fitted_stays_as_it_is() -> None:
+    """At the edge, and where nothing is round."""
     rng = np.random.default_rng(4)
     image = rng.normal(100, 1, (64, 64)).astype(np.float32)
     rows = empty_rows(2)
@@ -151,7 +151,7 @@ def bead() -> Localizer:
 def test_bead_is_more_precise_than_deeptrack_on_its_own_images(
     bead: Localizer, snr: float, gradient: float, deeptrack: float, radial_symmetry: float
 ) -> None:
-    """DeepTrack's image model, its SNR and the error per axis of its published network, px; radial symmetry beside it.
+    """DeepTrack's image model, its SNR and the error per axis of its published network and of radial symmetry, px.
 
     51x51 px, background 0.2-0.8 with a linear gradient, particle of height +-0.2-0.6 at N(0, 1) px from the
     centre, noise Poisson(image SNR^2) / SNR^2. `bead` searches the whole image; what it does not find within 3 px
@@ -181,8 +181,8 @@ def test_bead_is_more_precise_than_deeptrack_on_its_own_images(
     assert len(errors) / 2 > 0.9 * images
 
 
-def test_ends_of_the_grey_scale_hidden_by_noise_do_not_count(bead: Localizer) -> None:
-    """DeepTrack's images, SNR 50, gradient 1, clipped to 0..1 before the noise: nowhere is a grey level stuck.
+def test_clipping_hidden_by_noise_does_not_count(bead: Localizer) -> None:
+    """DeepTrack's images, SNR 50, gradient 1, clipped to 0..1 before the noise: no pixel shows the clipped level.
 
     The bound is of a known particle and knows where the image is clipped.
     """
@@ -205,7 +205,7 @@ def test_ends_of_the_grey_scale_hidden_by_noise_do_not_count(bead: Localizer) ->
     ids=["core as bright as its ring is dark", "the same with more rings", "wide"],
 )
 def test_rings_and_wide_beads_come_to_the_bound(bead: Localizer, radius: float, weights: list[float]) -> None:
-    """The network tells no height of a core as bright as its ring is dark; a wide bead's rings need a wide window."""
+    """The network sees no height in a core as bright as its ring is dark; a wide bead's rings need a wide window."""
     rng = np.random.default_rng(8)
     errors = []
     for _ in range(20):

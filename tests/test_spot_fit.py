@@ -1,4 +1,4 @@
-"""What the profile fit reaches with spots: the bound, the noise's law, crowds, uncertainty; images made here."""
+"""The radial fit of spots: precision, noise model, neighbours, uncertainty, on images made here."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CELL = 40  # px from one particle to the next
 
 
 def spot(dx: np.ndarray, dy: np.ndarray, sigma: float) -> np.ndarray:
-    """Return the pixel integral of a Gaussian about (0, 0) whose height is 1 before the integration."""
+    """Return the integral over each pixel of a Gaussian of height 1 at (0, 0)."""
 
     def across(d: np.ndarray) -> np.ndarray:
         share: np.ndarray = (erf((d + 0.5) / (math.sqrt(2) * sigma)) - erf((d - 0.5) / (math.sqrt(2) * sigma))) / 2
@@ -35,13 +35,13 @@ def spot(dx: np.ndarray, dy: np.ndarray, sigma: float) -> np.ndarray:
     return image
 
 
-def knowledge() -> ProfilePrior:
-    """Return what a model of spots, sigma 0.8-3 px, has learnt of their profiles."""
+def make_prior() -> ProfilePrior:
+    """Return the prior of a model of spots, sigma 0.8-3 px."""
     r = np.arange(0, 20, PROFILE_STEP_PX)
     return ProfilePrior([spot(r, np.zeros_like(r), sigma) for sigma in np.geomspace(0.8, 3, 32)])
 
 
-PRIOR = knowledge()
+PRIOR = make_prior()
 
 
 def picture(x: np.ndarray, y: np.ndarray, sigma: float, side: int) -> np.ndarray:
@@ -55,7 +55,7 @@ def picture(x: np.ndarray, y: np.ndarray, sigma: float, side: int) -> np.ndarray
 
 
 def grid(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return isolated places, uniform over the pixel, and the side of their image."""
+    """Return isolated positions, uniform over the pixel, and the side of their image."""
     across = math.ceil(math.sqrt(count))
     cells = np.stack(np.divmod(np.arange(count), across)) * CELL + CELL // 2
     y, x = cells + rng.random((2, count)) - 0.5
@@ -63,7 +63,7 @@ def grid(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, 
 
 
 def seen(x: np.ndarray, y: np.ndarray, height: float, rng: np.random.Generator, off: float = 0.3) -> Rows:
-    """Return rows as a network gives them: `off` px off along each axis, heights 20 % off."""
+    """Return rows like a network's: `off` px off along each axis, heights 20 % off."""
     rows = empty_rows(x.size)
     rows["x"], rows["y"] = np.stack([x, y]) + rng.normal(0, off, (2, x.size))
     rows["x_std"] = rows["y_std"] = 0.3
@@ -76,9 +76,9 @@ def equal(some: Rows, others: Rows) -> bool:
 
 
 def bound(sigma: float, snr: float, shot: float, even: bool = False) -> float:
-    """Return the Cramer-Rao bound of x, px, height and background unknown; `shot` is the variance's rise per signal.
+    """Return the Cramér-Rao bound of x, px, height and background unknown; `shot` is the variance per signal.
 
-    With `even`, what least squares reaches that gives all pixels the same weight.
+    With `even`, the precision of least squares with equal weights.
     """
     places, variances = np.random.default_rng(0).random((16, 2)) - 0.5, []
     d, e = np.arange(-20, 21), 1e-3
@@ -97,14 +97,14 @@ def bound(sigma: float, snr: float, shot: float, even: bool = False) -> float:
 @pytest.mark.parametrize("background", [None, 100.0])
 @pytest.mark.parametrize("sigma", [1.0, 1.5, 2.5])
 @pytest.mark.parametrize(("snr", "limit"), [(2.0, 1.25), (4.0, 1.10), (20.0, 1.10), (100.0, 1.10)])
-def test_the_bound_is_reached_and_the_uncertainty_known(
+def test_the_bound_is_reached_and_the_uncertainty_is_right(
     snr: float, limit: float, sigma: float, background: float | None
 ) -> None:
     """Additive noise (no `background`) or Poisson noise: error, spread of error / x_std, its 95 % interval, locking.
 
-    Each limit has two or three standard errors of its measurement added, at 900 spots. Of a faint, small spot the fit
-    cannot tell how small it is, and states up to a fifth too much; of one that can hardly be seen more, as it takes it
-    for one that a search has chosen, where these start about the truth.
+    Each limit has two or three standard errors of its measurement added, at 900 spots. The fit overestimates the
+    uncertainty of a faint, small spot by up to a fifth, as it cannot see how small it is; more for a spot hardly above
+    the noise, as it assumes that a search has found it, whereas these start near the truth.
     """
     rng, count = np.random.default_rng(1), 900
     x, y, side = grid(count, rng)
@@ -132,30 +132,30 @@ def test_the_bound_is_reached_and_the_uncertainty_known(
 
 
 @pytest.mark.parametrize(("snr", "loss"), [(20.0, 1.06), (100.0, 1.17)])
-def test_pixels_are_weighed_by_the_noise_that_is_told_or_found(snr: float, loss: float) -> None:
-    """Poisson noise: even weights lose what theory says, `loss` at least; the law told or found loses nothing."""
+def test_pixels_are_weighted_by_the_given_or_estimated_noise(snr: float, loss: float) -> None:
+    """Poisson noise: equal weights lose what theory predicts, at least `loss`; a noise model loses nothing."""
     rng, noise, gain, offset = np.random.default_rng(2), 5.0, 2.0, 100.0
     x, y, side = grid(900, rng)
     image = offset + gain * rng.poisson(noise**2 + snr * noise * picture(x, y, 1.5, side))
-    even = CameraNoise(gain_grey=1e-6, offset_grey=0.0, read_noise_e=gain * noise / 1e-6)
+    equal_weights = CameraNoise(gain_grey=1e-6, offset_grey=0.0, read_noise_e=gain * noise / 1e-6)
     ratios = {}
-    for name, camera in (("even", even), ("told", CameraNoise(gain, offset, 0.0)), ("found", None)):
+    for name, camera in (("equal", equal_weights), ("given", CameraNoise(gain, offset, 0.0)), ("estimated", None)):
         rows = seen(x, y, gain * snr * noise, np.random.default_rng(3))
         fit_profiles(image.astype(np.float32), gain * noise, rows, 12.0, prior=PRIOR, camera=camera)
         error = np.stack([rows["x"] - x, rows["y"] - y])
         ratios[name] = math.sqrt(np.mean(error**2)) / bound(1.5, snr, 1 / noise)
-        if camera is not even:
+        if camera is not equal_weights:
             by_std = np.abs(error / np.stack([rows["x_std"], rows["y_std"]]))
             assert 0.9 < np.median(by_std) / 0.6745 < 1.1
-    assert ratios["told"] < 1.08
-    assert ratios["found"] < 1.08
+    assert ratios["given"] < 1.08
+    assert ratios["estimated"] < 1.08
     theory = bound(1.5, snr, 1 / noise, even=True) / bound(1.5, snr, 1 / noise)
     print(
         f"SNR {snr:g}: " + ", ".join(f"{name} {ratio:.3f}" for name, ratio in ratios.items()) + f", theory {theory:.3f}"
     )
     assert theory > loss
-    assert ratios["even"] == pytest.approx(theory, rel=0.06)
-    assert ratios["even"] > (1 + 0.6 * (loss - 1)) * max(ratios["told"], ratios["found"])
+    assert ratios["equal"] == pytest.approx(theory, rel=0.06)
+    assert ratios["equal"] > (1 + 0.6 * (loss - 1)) * max(ratios["given"], ratios["estimated"])
 
 
 def test_the_result_is_the_same_whatever_the_number_of_threads() -> None:
@@ -186,7 +186,7 @@ def test_neighbours_hardly_disturb() -> None:
 @pytest.mark.parametrize(
     ("what", "limit"), [("edge", 1.5), ("kink", 1.25)], ids=["the edge of something large", "an end of the grey scale"]
 )
-def test_what_is_near_and_not_round_hardly_disturbs(what: str, limit: float) -> None:
+def test_nearby_structure_hardly_disturbs(what: str, limit: float) -> None:
     """A lone spot, sigma 1.5, SNR 10, and 12 px away a step of its height, or the end of a slope that is steep.
 
     Fitted as a part of the profile they bring 2.8 and 11 times the bound.
@@ -218,8 +218,8 @@ def test_the_intensity_is_the_height_over_the_background() -> None:
         assert least * whole < np.median(rows["intensity"]) < 1.05 * whole
 
 
-def test_structure_in_the_background_is_not_taken_for_noise() -> None:
-    """Ripples 12 px long, as high as four times the noise: they would treble x_std, which grows by a third."""
+def test_structure_in_the_background_is_not_mistaken_for_noise() -> None:
+    """Ripples 12 px long, as high as four times the noise: as noise they would treble x_std; it grows by a third."""
     rng = np.random.default_rng(8)
     x, y, side = grid(200, rng)
     image = 100 + 30 * picture(x, y, 1.5, side) + rng.normal(size=(side, side))
@@ -237,13 +237,13 @@ def test_a_camera_in_the_settings_reaches_the_fit(tmp_path: Path) -> None:
     path.write_text("[camera]\ngain_grey = 1.0\noffset_grey = 0.0\nread_noise_e = 40.0\n", encoding="utf-8")
     rng = np.random.default_rng(10)
     image = 400 + 1000 * picture(np.array([40.3]), np.array([39.8]), 1.5, 80) + rng.normal(0, 20, (80, 80))
-    found, told = (Tracker.from_config(load_config(given)).localizer.localize(image) for given in (None, path))
-    assert len(found) == len(told) == 1
-    assert told["x_std"][0] > 1.4 * found["x_std"][0]
+    estimated, given = (Tracker.from_config(load_config(file)).localizer.localize(image) for file in (None, path))
+    assert len(estimated) == len(given) == 1
+    assert given["x_std"][0] > 1.4 * estimated["x_std"][0]
 
 
 @pytest.mark.parametrize(("offset", "read_noise"), [(100.0, 0.0), (100.0, 0.001), (150.0, 1.0)])
-def test_a_law_that_cannot_be_is_no_disaster(offset: float, read_noise: float) -> None:
+def test_an_impossible_camera_noise_does_no_harm(offset: float, read_noise: float) -> None:
     """An offset at the background or above it would leave the background no noise at all."""
     rng = np.random.default_rng(12)
     x, y, side = grid(25, rng)
@@ -253,8 +253,8 @@ def test_a_law_that_cannot_be_is_no_disaster(offset: float, read_noise: float) -
     assert math.sqrt(np.mean((rows["x"] - x) ** 2)) < 3 * bound(1.5, 30.0, 0.0)
 
 
-def test_a_particle_more_or_less_or_another_order_hardly_changes_the_others() -> None:
-    """By less than a tenth of their uncertainty, with more particles than are asked what they have in common."""
+def test_one_particle_more_or_less_or_another_order_hardly_changes_the_rest() -> None:
+    """By less than a tenth of their uncertainty, with more particles than the image's statistics are estimated from."""
     rng = np.random.default_rng(13)
     x, y, side = grid(400, rng)
     image = (100 + 9 * picture(x, y, 1.3, side) + rng.normal(size=(side, side))).astype(np.float32)
@@ -270,7 +270,7 @@ def test_a_particle_more_or_less_or_another_order_hardly_changes_the_others() ->
         assert math.sqrt(np.mean(((rows["x"] - same["x"]) / same["x_std"]) ** 2)) < 0.1
 
 
-def test_those_who_are_asked_are_bright_but_not_the_brightest() -> None:
+def test_the_sample_is_bright_but_not_the_brightest() -> None:
     rng = np.random.default_rng(14)
     places, height, wanted = rng.uniform(0, 500, (300, 2)), 10 + rng.normal(size=300), np.ones(300, np.bool_)
     height[:50] = 1.0
@@ -283,8 +283,8 @@ def test_those_who_are_asked_are_bright_but_not_the_brightest() -> None:
 
 
 @pytest.mark.parametrize("radius", [1.0, 12.0])
-def test_pixels_of_any_kind_are_fitted_alike(radius: float) -> None:
-    """Of an image that is not float32 no more is copied than what is looked at."""
+def test_rows_do_not_depend_on_the_dtype(radius: float) -> None:
+    """Only the pixels that the fit reads are converted to float32."""
     rng = np.random.default_rng(15)
     x, y, side = grid(49, rng)
     image = (20 + 40 * picture(x, y, 1.3, side) + rng.normal(0, 2, (side, side))).clip(0, 255).astype(np.uint8)
@@ -298,7 +298,7 @@ def test_pixels_of_any_kind_are_fitted_alike(radius: float) -> None:
     assert equal(found[0], found[2])
 
 
-def test_a_row_outside_of_the_image_is_left_as_it_is() -> None:
+def test_a_row_outside_the_image_stays_as_it_is() -> None:
     rng = np.random.default_rng(16)
     image = (100 + 50 * picture(np.array([40.2]), np.array([39.7]), 1.5, 80) + rng.normal(size=(80, 80))).astype(
         np.float32

@@ -1,4 +1,4 @@
-"""The fit of a picture onto each particle that looks like it."""
+"""The template fit: precision, orientation, size, neighbours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def comma(x: float, y: float, angle: float, scale: float = 1.0, side: int = SIDE
 
 
 HEIGHT = comma(16, 16, 0.2, side=33).max()
-TEMPLATE = make_template(100 + 40 * comma(16, 16, 0.2, side=33), "picture")  # its middle is the head
+TEMPLATE = make_template(100 + 40 * comma(16, 16, 0.2, side=33), "picture")  # centred on the head
 
 
 def bound(x: float, y: float, angle: float) -> np.ndarray:
@@ -81,7 +81,7 @@ def test_size_is_found_within_its_range_and_a_known_orientation_is_kept() -> Non
     assert (rows["x"][0], rows["y"][0]) == pytest.approx((x, y), abs=0.01)
 
 
-def test_neighbours_are_left_out_and_what_is_lost_is_left_alone() -> None:
+def test_neighbours_are_left_out_and_lost_fits_change_nothing() -> None:
     rng = np.random.default_rng(2)
     image = 1000 + NOISE * (
         40 * comma(17.2, 24.4, 0.2) + 40 * comma(29.5, 24.1, 2.0) + rng.standard_normal((SIDE, SIDE))
