@@ -1,4 +1,4 @@
-"""The table of `livetrack track`: exact columns, readable by trackpy, and nothing half-written under its name."""
+"""The table of `livetrack track`: exact columns, readable by trackpy, and never incomplete under its final name."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read(path: Path) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.parquet", "OUT.CSV"])
-def test_what_is_appended_is_read_back(tmp_path: Path, name: str) -> None:
+def test_appended_rows_are_read_back(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     buffer = empty_rows(3)
     with TrackTable(path) as table:
@@ -60,7 +60,7 @@ def test_csv_is_plain_and_short(tmp_path: Path) -> None:
     assert lines == ["frame,particle,y,x,y_std,x_std,intensity,score", "1,7,0.14286,0.33333,,0.01235,-40.5,0.9"]
 
 
-def test_many_rows_are_written_as_they_come(tmp_path: Path) -> None:
+def test_many_rows_are_written_in_batches(tmp_path: Path) -> None:
     with TrackTable(tmp_path / "out.csv") as table:
         for frame in range(30):
             table.append(frame, rows_of(frame, 4000))
@@ -71,7 +71,7 @@ def test_many_rows_are_written_as_they_come(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["out.csv", "out.parquet"])
-def test_an_interruption_keeps_what_is_there_under_the_partial_name(tmp_path: Path, name: str) -> None:
+def test_an_interruption_keeps_the_rows_so_far_under_the_partial_name(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_text("an earlier result")
     table = TrackTable(path)
@@ -100,13 +100,13 @@ def test_a_movie_without_particles_gives_an_empty_table(tmp_path: Path, name: st
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("out.xlsx", r"a table ends in \.csv or \.parquet, not in '\.xlsx'"),
-        ("out", "not in 'nothing'"),
-        ("missing/out.csv", "there is no folder .*missing; make it first"),
-        ("folder.csv", "that is a folder; name a file"),
+        ("out.xlsx", r"unsupported output format \.xlsx; use \.csv or \.parquet"),
+        ("out", r"unsupported output format \(no suffix\)"),
+        ("missing/out.csv", "there is no folder .*missing; create it first"),
+        ("folder.csv", "this is a folder; name a file"),
     ],
 )
-def test_what_cannot_be_written_is_refused_before_any_work(tmp_path: Path, name: str, words: str) -> None:
+def test_an_output_that_cannot_be_written_is_rejected_at_once(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(UsageError, match=words) as caught:
         TrackTable(tmp_path / name)
@@ -114,7 +114,7 @@ def test_what_cannot_be_written_is_refused_before_any_work(tmp_path: Path, name:
     assert [file.name for file in tmp_path.iterdir()] == ["folder.csv"]
 
 
-def test_trackpy_analyses_the_table_as_it_is(tmp_path: Path) -> None:
+def test_trackpy_reads_the_table_directly(tmp_path: Path) -> None:
     """Free diffusion of 200 particles, 0.5 px² of mean square step: `emsd` finds it."""
     trackpy = pytest.importorskip("trackpy")
     rng = np.random.default_rng(3)
@@ -130,7 +130,7 @@ def test_trackpy_analyses_the_table_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_a_full_disk_is_told_and_nothing_broken_takes_the_name(tmp_path: Path, ending: str) -> None:
+def test_a_full_disk_is_reported_and_leaves_no_incomplete_table(tmp_path: Path, ending: str) -> None:
     class Full:
         def __init__(self, file: Any) -> None:
             self.file = file
