@@ -1,4 +1,4 @@
-"""Recipes, the scenes they make, and a training short enough for a test."""
+"""Recipes, their scenes, and a training short enough for a test."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ from livetrack.localize.models import models_folder
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.optics.spot import add_spots
 from livetrack.training import Progress, load_recipe, train
-from livetrack.training.families import draw_appearance
 from livetrack.training.network import Network
 from livetrack.training.prefetch import prefetch_batches
 from livetrack.training.recipe import Recipe
@@ -73,8 +72,8 @@ def tiny(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out what takes most of a short training's time."""
-    monkeypatch.setattr("livetrack.training.run._LOOKS", 0)
+    """Skip the evaluations, which take most of the time of a short training."""
+    monkeypatch.setattr("livetrack.training.run._EVALUATIONS", 0)
     monkeypatch.setattr("livetrack.training.trainer.measure_isolated", lambda *_: [])
 
 
@@ -110,7 +109,7 @@ def test_a_short_training_learns_and_its_model_finds_spots(tiny: Path, tmp_path:
     np.testing.assert_allclose(rows["y"], y, atol=0.6)
 
 
-def test_the_model_does_what_the_network_does(tiny: Path, tmp_path: Path) -> None:
+def test_the_exported_model_equals_the_network(tiny: Path, tmp_path: Path) -> None:
     from livetrack.training.export import export
 
     torch.manual_seed(3)
@@ -151,7 +150,7 @@ KILLED = """
 import os, sys
 from livetrack.training import train
 import livetrack.training.run as run
-run._SAVE_EVERY_S = run._LOOKS = 0
+run._SAVE_EVERY_S = run._EVALUATIONS = 0
 def die(progress):
     if progress.step == 4:
         os._exit(9)  # as kill -9, on any system
@@ -161,10 +160,10 @@ train(sys.argv[1], sys.argv[2], steps=6, progress=die)
 
 @pytest.mark.measured
 @pytest.mark.usefixtures("unmeasured")
-def test_a_killed_training_goes_on_to_the_model_that_it_would_have_become(tiny: Path, tmp_path: Path) -> None:
+def test_a_killed_training_continues_to_the_same_model(tiny: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole.onnx", tmp_path / "killed.onnx"
     assert subprocess.run([sys.executable, "-c", KILLED, tiny, killed], check=False).returncode == 9
-    with pytest.raises(UsageError, match=r"killed.checkpoint: an interrupted training of another recipe or seed"):
+    with pytest.raises(UsageError, match=r"killed.checkpoint: checkpoint of another recipe or seed"):
         train(tiny, killed, steps=6, seed=2)
     seen: list[Progress] = []
     resumed = train(tiny, killed, steps=6, progress=seen.append)
@@ -178,16 +177,14 @@ def test_a_killed_training_goes_on_to_the_model_that_it_would_have_become(tiny: 
 
 
 @pytest.mark.usefixtures("unmeasured")
-def test_a_damaged_checkpoint_is_told_and_a_restart_ignores_it(tiny: Path, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_reported_and_a_restart_ignores_it(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "a.checkpoint").write_bytes(b"PK\x03\x04 half a file")
-    with pytest.raises(
-        UsageError, match=r"a.checkpoint: not a checkpoint that can be read; delete it or say --restart"
-    ):
+    with pytest.raises(UsageError, match=r"a.checkpoint: not a readable checkpoint; delete it, or use --restart"):
         train(tiny, tmp_path / "a.onnx", steps=1)
     assert train(tiny, tmp_path / "a.onnx", steps=1, restart=True).steps == 1
 
 
-def test_an_unknown_device_is_told_in_one_line(tiny: Path, tmp_path: Path) -> None:
+def test_an_unknown_device_is_reported_in_one_line(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="device 'gpu' cannot be used") as caught:
         train(tiny, tmp_path / "a.onnx", steps=1, device="gpu")
     assert "\n" not in str(caught.value)
@@ -201,7 +198,7 @@ def test_a_recipe_is_read_without_pytorch(tiny: Path) -> None:
 
 
 @pytest.mark.usefixtures("unmeasured")
-def test_an_interrupted_training_leaves_a_model_and_says_what_it_lacks(tiny: Path, tmp_path: Path) -> None:
+def test_an_interrupted_training_leaves_a_model_and_reports_its_accuracy(tiny: Path, tmp_path: Path) -> None:
     def interrupt(progress: Progress) -> None:
         if progress.step == 2:
             raise KeyboardInterrupt
@@ -210,7 +207,7 @@ def test_an_interrupted_training_leaves_a_model_and_says_what_it_lacks(tiny: Pat
     assert (report.interrupted, report.steps) == (True, 2)
     assert NetworkLocalizer(tmp_path / "early.onnx").card.steps == 2
     assert (tmp_path / "early.checkpoint").exists()
-    assert report.accuracy_line.startswith("Nothing was found of")
+    assert report.accuracy_line.startswith("Found none of")
     card = Path(report.card).read_text(encoding="utf-8")
     assert report.accuracy_line in card
     assert "nan" not in card
@@ -221,12 +218,12 @@ def test_a_card_without_particles_has_no_empty_table(tiny: Path, tmp_path: Path)
     tiny.write_text(TINY.replace("snr = [20.0, 40.0]", "snr = [0.1, 0.2]"), encoding="utf-8")
     report = train(tiny, tmp_path / "empty.onnx", steps=1)
     card = Path(report.card).read_text(encoding="utf-8")
-    assert "hold no particle of SNR 1 or above" in card
+    assert "contain no particle of SNR 1 or above" in card
     assert "| SNR | particles |" not in card
 
 
-def test_the_loss_is_least_for_the_truth(tiny: Path) -> None:
-    """Maps that say the truth with confidence cost less than the same maps moved, unsure, or empty."""
+def test_the_true_maps_have_the_lowest_loss(tiny: Path) -> None:
+    """Confident, correct maps cost less than the same maps shifted, uncertain or empty."""
     batch = draw_batch(load_recipe(tiny), np.random.default_rng(0))
     batch.targets[:, 4:6] = 0.6  # as if these particles had an axis
     batch.targets[:, 7] = batch.targets[:, 6]
@@ -247,7 +244,7 @@ def test_the_loss_is_least_for_the_truth(tiny: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
-def test_shipped_recipes_make_scenes_with_particles_where_they_say(name: str) -> None:
+def test_shipped_recipes_draw_particles_at_the_stated_positions(name: str) -> None:
     recipe = load_recipe(RECIPES[name])
     rng = np.random.default_rng(1)
     bright, noises = [], []
@@ -265,7 +262,7 @@ def test_shipped_recipes_make_scenes_with_particles_where_they_say(name: str) ->
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
-def test_a_shipped_model_was_made_by_the_recipe_beside_it(name: str) -> None:
+def test_a_shipped_model_was_trained_by_the_recipe_next_to_it(name: str) -> None:
     card = NetworkLocalizer(RECIPES[name].with_suffix(".onnx")).card
     recipe = load_recipe(RECIPES[name])
     assert msgspec.convert(card.recipe, Recipe) == recipe
@@ -281,7 +278,7 @@ def test_spot_scenes_are_empty_sparse_or_crowded() -> None:
     assert np.median(counts) < 8
 
 
-def test_airy_spots_have_the_core_of_the_gaussians_that_they_replace() -> None:
+def test_airy_spots_have_the_core_of_the_gaussians_they_replace() -> None:
     recipe = load_recipe(RECIPES["spot"])
     gauss, airy = (msgspec.structs.replace(recipe.particles, airy=share) for share in (0.0, 1.0))
     for sigma in (0.8, 3.0):
@@ -289,7 +286,7 @@ def test_airy_spots_have_the_core_of_the_gaussians_that_they_replace() -> None:
         for particles in (gauss, airy):
             image = np.zeros((81, 81), np.float32)
             one = msgspec.structs.replace(recipe, particles=particles)
-            appearance = draw_appearance(one, np.random.default_rng(1), np.array([sigma]))
+            appearance = one.draw_appearance(np.random.default_rng(1), np.array([sigma]))
             appearance.render(image, np.array([40.0]), np.array([40.0]), np.array([100.0]))
             images.append(image)
         assert images[0][40, 40] == pytest.approx(100, rel=1e-5)
@@ -298,7 +295,7 @@ def test_airy_spots_have_the_core_of_the_gaussians_that_they_replace() -> None:
         assert images[1][40, 40 + round(5 * sigma)] > 10 * images[0][40, 40 + round(5 * sigma)] >= 0
 
 
-def test_saturation_cuts_bright_pixels_off_and_what_is_said_of_their_height(tiny: Path) -> None:
+def test_saturation_clips_bright_pixels_and_limits_the_true_intensity(tiny: Path) -> None:
     recipe = load_recipe(tiny)
     full = msgspec.structs.replace(recipe, scenes=msgspec.structs.replace(recipe.scenes, saturated=1.0))
     lower = flat = 0
@@ -327,8 +324,8 @@ def test_example_recipes_make_scenes(tmp_path: Path) -> None:
     assert msgspec.convert(json.loads(msgspec.json.encode(recipe)), type(recipe)) == recipe
 
 
-def test_a_template_scene_holds_the_picture_where_it_says(tmp_path: Path) -> None:
-    """One particle, resized by nothing, in hardly any noise: the picture's own centroid is at the scene's x, y."""
+def test_a_template_scene_holds_the_image_at_the_stated_position(tmp_path: Path) -> None:
+    """One particle of original size, almost without noise: the centroid of the image is at the scene's x, y."""
     crop_of_a_dark_particle(tmp_path)
     text = (models_folder() / "examples" / "template.toml").read_text(encoding="utf-8")
     for old, new in (
@@ -357,7 +354,7 @@ def test_a_template_scene_holds_the_picture_where_it_says(tmp_path: Path) -> Non
 
 @pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("name", ["rod", "template"])
-def test_a_model_of_an_example_is_used_with_the_fit_of_its_particles(name: str, tmp_path: Path) -> None:
+def test_a_model_of_an_example_uses_the_fit_for_its_particles(name: str, tmp_path: Path) -> None:
     crop_of_a_dark_particle(tmp_path)
     recipe = tmp_path / f"{name}.toml"
     recipe.write_bytes((models_folder() / "examples" / recipe.name).read_bytes())
@@ -389,8 +386,8 @@ def crop_of_a_dark_particle(folder: Path) -> Path:
         ("", r"recipe.toml:3: \[particles.template\] is missing"),
         ('template = "gone.tif"', r"recipe.toml:6: \[particles.template\]: .*gone.tif: there is no such file"),
         ('template = "flat.tif"', r"flat.tif: no particle stands out"),
-        ('template = "wide.tif"', r"wide.tif: 300x20 px; cut out one particle"),
-        ('template = "two.tif"', r"two.tif: holds several images"),
+        ('template = "wide.tif"', r"wide.tif: 300x20 px; crop one particle"),
+        ('template = "two.tif"', r"two.tif: contains several images"),
         (
             'template = "crop.tif"\norders = 2',
             r"recipe.toml:7: \[particles.orders\] is a key of bead; .* family template",
@@ -399,7 +396,7 @@ def crop_of_a_dark_particle(folder: Path) -> Path:
         ('template = "crop.tif"\n[particles.picture]\nsha256 = "1"', r"recipe.toml:7: \[particles.picture"),
     ],
 )
-def test_a_wrong_template_is_told_in_one_line(tmp_path: Path, lines: str, words: str) -> None:
+def test_a_wrong_template_is_reported_in_one_line(tmp_path: Path, lines: str, words: str) -> None:
     crop_of_a_dark_particle(tmp_path)
     for name, shape in (("flat", (20, 20)), ("wide", (20, 300)), ("two", (2, 20, 20))):
         tifffile.imwrite(tmp_path / f"{name}.tif", np.zeros(shape, np.uint8), photometric="minisblack")
@@ -424,20 +421,25 @@ def test_scenes_repeat_with_their_seed() -> None:
     [
         ("[particles]\nsize = 3", r"recipe.toml:4: \[particles.size\] unknown key"),
         ('[particles]\nsize_px = "big"', r"recipe.toml:4: \[particles.size_px\]"),
-        ("[particles]\nsize_px = [3.0, 1.0]\ntypical_diameter_px = 3.0", r"recipe.toml:4: .*\[least, most\]"),
+        ("[particles]\nsize_px = [3.0, 1.0]\ntypical_diameter_px = 3.0", r"recipe.toml:4: .*\[min, max\]"),
         ("[particles]\nsize_px = [0.0, 1.0]\ntypical_diameter_px = 3.0", "both above 0"),
         ("[particles]\ntypical_diameter_px = 3.0", "size_px"),
+        (
+            'family = "spots"\n[particles]\nsize_px = [1.0, 2.0]\ntypical_diameter_px = 3.0',
+            r"recipe.toml:2: \[family\] = 'spots': unknown family; did you mean spot\?",
+        ),
     ],
 )
-def test_a_wrong_recipe_is_told_in_one_line(tmp_path: Path, wrong: str, words: str) -> None:
+def test_a_wrong_recipe_is_reported_in_one_line(tmp_path: Path, wrong: str, words: str) -> None:
     path = tmp_path / "recipe.toml"
-    path.write_text(f'name = "x"\nfamily = "spot"\n{wrong}\n', encoding="utf-8")
+    family = "" if wrong.startswith("family") else 'family = "spot"\n'
+    path.write_text(f'name = "x"\n{family}{wrong}\n', encoding="utf-8")
     with pytest.raises(ConfigError, match=words) as caught:
         load_recipe(path)
     assert "\n" not in str(caught.value)
 
 
-def test_recipes_to_start_from_are_listed_and_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_recipes_to_start_from_are_listed_and_required(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--list"]) == 0
     listed = [Path(line) for line in capsys.readouterr().out.splitlines() if line.endswith(".toml")]
     assert {path.stem for path in listed} >= {"spot", "bead", "rod", "template"}
@@ -447,11 +449,11 @@ def test_recipes_to_start_from_are_listed_and_asked_for(capsys: pytest.CaptureFi
 
 
 @pytest.mark.measured
-def test_a_training_tells_how_good_it_is_on_the_way_and_that_it_goes_on(
+def test_a_training_reports_its_accuracy_on_the_way_and_that_it_continues(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny.write_text(TINY.replace("steps = 120", "steps = 3"), encoding="utf-8")
-    monkeypatch.setattr("livetrack.training.run._LOOKS", 3)
+    monkeypatch.setattr("livetrack.training.run._EVALUATIONS", 3)
     output = tmp_path / "told.onnx"
 
     def stop(progress: Progress) -> None:
@@ -462,7 +464,7 @@ def test_a_training_tells_how_good_it_is_on_the_way_and_that_it_goes_on(
     assert main(["train", str(tiny), "-o", str(output), "--json", str(tmp_path / "told.json")]) == 0
     told = " ".join(capsys.readouterr().err.split())
     assert "goes on with the interrupted training after step 1" in told
-    assert "step 2: Nothing was found" in told
+    assert "step 2: Found none" in told
     report = json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))
     assert (report["steps"], report["interrupted"], len(report["isolated"])) == (3, False, 6)
 

@@ -1,6 +1,6 @@
-"""From a recipe to a model: simulated images, a network, an ONNX file. Needs the extra `train`.
+"""Trains a localisation network from a recipe, on simulated images, and exports it as ONNX. Needs the extra `train`.
 
-Names are loaded on first use: a recipe is read, and a mistake in it told, without PyTorch.
+Names are loaded on first use, so that recipes are read and checked without PyTorch.
 """
 
 from __future__ import annotations

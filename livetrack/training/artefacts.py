@@ -1,4 +1,4 @@
-"""What cameras and files do to an image that is not noise: saturation, hot pixels, blur, compression."""
+"""Camera artefacts other than noise: saturation, hot pixels, blur and compression."""
 
 from __future__ import annotations
 
@@ -6,31 +6,33 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.optics.compression import compress
-from livetrack.training.recipe import Scenes, log_uniform
+from livetrack.training.sections import Scenes, log_uniform
 
 __all__ = ["add_camera_artefacts"]
 
 Image = npt.NDArray[np.float32]
 
 
-def add_camera_artefacts(image: Image, rng: np.random.Generator, scenes: Scenes, noise: float, full: float) -> None:
-    """Spoil a read-out `image` (H, W) in place.
+def add_camera_artefacts(
+    image: Image, rng: np.random.Generator, scenes: Scenes, noise: float, saturation: float
+) -> None:
+    """Add artefacts to `image` (H, W) in place, and round it to whole grey levels.
 
     Parameters
     ----------
     image
         Grey levels.
     rng, scenes
-        What happens how often.
+        Source of randomness, and how often each artefact occurs.
     noise
-        Standard deviation of the background's noise, grey levels.
-    full
-        Grey level at which pixels saturate, infinite where they do not.
+        Standard deviation of the background noise, grey levels.
+    saturation
+        Grey level at which pixels saturate; infinite for none.
     """
     if rng.random() < 0.5:
         count = rng.integers(0, scenes.hot_pixels, endpoint=True)
         image.ravel()[rng.integers(0, image.size, count)] += noise * np.exp(rng.uniform(1, 5, count))
-    np.minimum(image, full, out=image)
+    np.minimum(image, saturation, out=image)
     if rng.random() < scenes.smoothed:
         _blur(image, rng.uniform(0.0, 0.25))
     if rng.random() < scenes.compressed:
@@ -39,7 +41,7 @@ def add_camera_artefacts(image: Image, rng: np.random.Generator, scenes: Scenes,
 
 
 def _blur(image: Image, side: float) -> None:
-    """Blur by (side, 1 - 2 side, side) along both axes, as colour cameras do where they fill in missing colours."""
-    wide = np.pad(image, 1, mode="edge")
-    wide = wide[:, 1:-1] + side * (wide[:, :-2] + wide[:, 2:] - 2 * wide[:, 1:-1])
-    image[:] = wide[1:-1] + side * (wide[:-2] + wide[2:] - 2 * wide[1:-1])
+    """Blur by (side, 1 - 2 side, side) along both axes, as colour cameras do when they interpolate colours."""
+    padded = np.pad(image, 1, mode="edge")
+    padded = padded[:, 1:-1] + side * (padded[:, :-2] + padded[:, 2:] - 2 * padded[:, 1:-1])
+    image[:] = padded[1:-1] + side * (padded[:-2] + padded[2:] - 2 * padded[1:-1])

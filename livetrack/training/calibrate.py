@@ -1,4 +1,4 @@
-"""What a new network's scores are worth, seen on scenes of its recipe."""
+"""Calibrates the scores of a new network on scenes of its recipe."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from livetrack.training.validate import IMAGE_SIDE_PX, match_rows
 __all__ = ["calibrate_scores"]
 
 _SCENES = 200
-_SEED = 30_000  # apart from the training's and the validation's
-_LEAST_SCORE = 0.05
+_SEED = 30_000  # distinct from those of training and validation
+_MIN_SCORE = 0.05
 
 
 def calibrate_scores(model: Path, recipe: Recipe) -> ScoreCalibration:
-    """Return the law of the scores of `model`, which was written without one."""
-    localizer = NetworkLocalizer(model, threshold=_LEAST_SCORE, profile_fit=False)
+    """Return the score calibration of `model`, a file without one."""
+    localizer = NetworkLocalizer(model, threshold=_MIN_SCORE, profile_fit=False)
     rng = np.random.default_rng(recipe.seed + _SEED)
-    scores, heights, particles = [], [], []
+    scores, intensities, is_particle = [], [], []
     for _ in range(_SCENES):
         scene = draw_scene(recipe, rng, IMAGE_SIDE_PX, IMAGE_SIDE_PX)
         rows = localizer.find(scene.image)
         scores.append(rows["score"])
-        heights.append(rows["intensity"] / scene.noise)
-        particles.append(np.isin(np.arange(len(rows)), match_rows(scene, rows)))
-    return fit_score_calibration(np.concatenate(scores), np.concatenate(heights), np.concatenate(particles))
+        intensities.append(rows["intensity"] / scene.noise)
+        is_particle.append(np.isin(np.arange(len(rows)), match_rows(scene, rows)))
+    return fit_score_calibration(np.concatenate(scores), np.concatenate(intensities), np.concatenate(is_particle))

@@ -1,4 +1,4 @@
-"""The network as an ONNX file, with all that a localizer must know in its metadata."""
+"""Exports the network as ONNX, with the metadata that a localizer needs."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _IR_VERSION = 9  # readable by every ONNX Runtime since 1.16
 
 
 def export(network: Network, path: Path, metadata: dict[str, Any]) -> None:
-    """Write `network` to `path`; `metadata` goes in as JSON under the key `livetrack`.
+    """Write `network` to `path`, with `metadata` as JSON under the key `livetrack`.
 
-    The graph is written node by node: it is small, and so depends on no exporter's version.
+    The small graph is written node by node, so that it does not depend on the version of an exporter.
     """
     graph = _Graph()
     fine = graph.conv("stem", network.stem, "image", relu=False)
     fine = graph.mix("fine_in", network.fine_in, fine)
-    coarse = graph.mix("coarse", network.coarse, graph.conv("halve", network.halve, fine))
-    fine = graph.add_doubled("back", graph.conv("back", network.back, coarse, relu=False), fine)
+    coarse = graph.mix("coarse", network.coarse, graph.conv("downsample", network.downsample, fine))
+    fine = graph.add_doubled("project", graph.conv("project", network.project, coarse, relu=False), fine)
     fine = graph.mix("fine_out", network.fine_out, fine)
     graph.conv("head", network.head, fine, relu=False, out="maps")
     depth = network.head.out_channels
@@ -47,13 +47,13 @@ def export(network: Network, path: Path, metadata: dict[str, Any]) -> None:
     )
     helper.set_model_props(model, {"livetrack": json.dumps(metadata)})
     onnx.checker.check_model(model, full_check=True)
-    part = path.with_name(path.name + ".part")
-    onnx.save(model, str(part))
-    part.replace(path)
+    temporary = path.with_name(path.name + ".part")
+    onnx.save(model, str(temporary))
+    temporary.replace(path)
 
 
 class _Graph:
-    """Nodes and weights as they are added."""
+    """Nodes and weights of an ONNX graph under construction."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
@@ -62,7 +62,7 @@ class _Graph:
     def conv(
         self, name: str, layer: nn.Conv2d, image: str, *, add: str = "", relu: bool = True, out: str | None = None
     ) -> str:
-        """Add a convolution, the addition of `add`, and a ReLU; return the name of what comes out."""
+        """Append a convolution, the addition of `add`, and a ReLU; return the name of the output."""
         assert layer.bias is not None
         for part, tensor in (("weight", layer.weight), ("bias", layer.bias)):
             self.weights.append(numpy_helper.from_array(tensor.detach().cpu().numpy(), f"{name}.{part}"))
@@ -81,15 +81,15 @@ class _Graph:
         return self._node("Relu", [image], f"{name}.out") if relu else image
 
     def mix(self, name: str, mixers: Iterable[nn.Module], image: str) -> str:
-        """Add one `Mixer` after the other."""
+        """Append a sequence of `Mixer`s."""
         for n, mixer in enumerate(mixers):
             assert isinstance(mixer, Mixer)
-            seen = self.conv(f"{name}.{n}.depthwise", mixer.depthwise, image, relu=False)
-            image = self.conv(f"{name}.{n}.pointwise", mixer.pointwise, seen, add=image)
+            spatial = self.conv(f"{name}.{n}.depthwise", mixer.depthwise, image, relu=False)
+            image = self.conv(f"{name}.{n}.pointwise", mixer.pointwise, spatial, add=image)
         return image
 
     def add_doubled(self, name: str, image: str, other: str) -> str:
-        """Add the sum of `image`, doubled along both axes, and `other`, and a ReLU."""
+        """Append the sum of `image`, doubled along both axes, and `other`, and a ReLU."""
         self.weights.append(numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), f"{name}.scales"))
         doubled = self._node(
             "Resize",

@@ -1,95 +1,114 @@
-"""How the particles of each family look: drawn once for a scene, then painted wherever they are wanted."""
+"""Particle families: how the particles of a recipe are drawn.
+
+A family is a function that draws an `Appearance`, and its entry in `FAMILIES`.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from livetrack.optics.bead import add_beads
+from livetrack.optics.drawing import Doubles, Photons
 from livetrack.optics.rod import add_rods
 from livetrack.optics.spot import add_spots, unit_spot_peak
 from livetrack.optics.template import add_templates
-from livetrack.training.recipe import Particles, Recipe, log_uniform
+from livetrack.training.sections import Particles, Symmetry, log_uniform
 
-__all__ = ["Appearance", "draw_appearance"]
-
-Doubles: TypeAlias = npt.NDArray[np.float64]
+__all__ = ["FAMILIES", "Appearance", "Doubles", "Family"]
 
 
 class Appearance(NamedTuple):
-    """What the particles of a scene look like, all but their places and brightness.
+    """Appearance of the N particles of a scene: all but their positions and intensities.
 
-    `render(photons, x, y, amplitude)` adds them to an image (H, W) in place, all parts (N,), each particle with this
-    extreme over the background. `angle` (N,) is that of the long axis, rad from x towards y, NaN where there is none.
+    `render(photons, x, y, amplitude)` adds them to an image (H, W) in place, at (N,) positions and with (N,) peak
+    intensities over the background. `angle` (N,) is the direction of the long axis, rad from x towards y, NaN where
+    there is none.
     """
 
-    render: Callable[[npt.NDArray[np.float32], Doubles, Doubles, Doubles], None]
+    render: Callable[[Photons, Doubles, Doubles, Doubles], None]
     angle: Doubles
 
 
-_AIRY_RADIUS = 1 / 1.32  # of a Gaussian's sigma, for the same core (Zhang et al., Applied Optics 46, 1819 (2007))
-_LONG = 1.2  # length over width from which on a rod has a long axis
+class Family(NamedTuple):
+    """Particle family of a recipe."""
+
+    draw: Callable[[Particles, np.random.Generator, Doubles], Appearance]
+    """`draw(particles, rng, size)`: the appearance of particles of `size` (N,) px."""
+    keys: tuple[str, ...]
+    """Keys of `[particles]` that are not for all families."""
+    symmetry: Symmetry | None
+    """None: the recipe sets it."""
+    oriented: bool = False
+    """Whether the particles have a long axis, which the network is to find."""
 
 
-def draw_appearance(recipe: Recipe, rng: np.random.Generator, size: Doubles) -> Appearance:
-    """Draw what particles of `size` (N,) px look like."""
-    return _FAMILIES[recipe.family](recipe.particles, rng, size)
+_AIRY_RADIUS = 1 / 1.32  # over a Gaussian's sigma, for the same core (Zhang et al., Applied Optics 46, 1819 (2007))
+_MIN_ELONGATION = 1.2  # of a rod with a long axis
 
 
-def _spots(kind: Particles, rng: np.random.Generator, size: Doubles) -> Appearance:
-    """Draw Gaussians, or in some scenes the Airy patterns that have the same core."""
+def _draw_spots(particles: Particles, rng: np.random.Generator, size: Doubles) -> Appearance:
+    """Draw Gaussians or, in some scenes, the Airy patterns with the same core."""
     amount = 1 / unit_spot_peak(size)
-    nowhere = np.full(size.size, math.nan)
-    if rng.random() >= kind.airy:
-        return Appearance(lambda photons, x, y, amplitude: add_spots(photons, x, y, size, amplitude * amount), nowhere)
+    airy = rng.random() < particles.airy
     radius, order, core = _AIRY_RADIUS * size, np.ones((size.size, 1)), amount / (2 * math.pi * size**2)
-    return Appearance(
-        lambda photons, x, y, amplitude: add_beads(photons, x, y, radius, order, amplitude * core), nowhere
-    )
+
+    def render(photons: Photons, x: Doubles, y: Doubles, amplitude: Doubles) -> None:
+        if airy:
+            add_beads(photons, x, y, radius, order, amplitude * core)
+        else:
+            add_spots(photons, x, y, size, amplitude * amount)
+
+    return Appearance(render, np.full(size.size, math.nan))
 
 
-def _beads(kind: Particles, rng: np.random.Generator, size: Doubles) -> Appearance:
-    """Draw sums of Bessel functions, a little elliptical: alike within a scene, higher orders weaker."""
-    falling = rng.uniform(0.2, 0.7) ** np.arange(kind.orders)
-    common = rng.standard_normal(kind.orders)
-    own = kind.variety * rng.standard_normal((size.size, kind.orders))
-    weights = (common + own) * falling
-    elongation = rng.uniform(*kind.elongation, size.size)
+def _draw_beads(particles: Particles, rng: np.random.Generator, size: Doubles) -> Appearance:
+    """Draw slightly elliptical sums of Bessel functions, similar within a scene; higher orders are weaker."""
+    falling = rng.uniform(0.2, 0.7) ** np.arange(particles.orders)
+    common = rng.standard_normal(particles.orders)
+    individual = particles.variety * rng.standard_normal((size.size, particles.orders))
+    weights = (common + individual) * falling
+    elongation = rng.uniform(*particles.elongation, size.size)
     angle = rng.uniform(0, math.pi, size.size)
 
-    def render(photons: npt.NDArray[np.float32], x: Doubles, y: Doubles, amplitude: Doubles) -> None:
+    def render(photons: Photons, x: Doubles, y: Doubles, amplitude: Doubles) -> None:
         add_beads(photons, x, y, size, weights, amplitude, elongation, angle)
 
     return Appearance(render, np.full(size.size, math.nan))
 
 
-def _rods(kind: Particles, rng: np.random.Generator, size: Doubles) -> Appearance:
-    """Draw rods that lie in any direction, seen through the same blur."""
-    elongation = rng.uniform(*kind.elongation, size.size)
+def _draw_rods(particles: Particles, rng: np.random.Generator, size: Doubles) -> Appearance:
+    """Draw rods in any direction, all with the same blur."""
+    elongation = rng.uniform(*particles.elongation, size.size)
     angle = rng.uniform(0, math.pi, size.size)
-    blur = np.full(size.size, log_uniform(rng, kind.blur_px))
+    blur = np.full(size.size, log_uniform(rng, particles.blur_px))
 
-    def render(photons: npt.NDArray[np.float32], x: Doubles, y: Doubles, amplitude: Doubles) -> None:
+    def render(photons: Photons, x: Doubles, y: Doubles, amplitude: Doubles) -> None:
         add_rods(photons, x, y, size, elongation, angle, blur, amplitude)
 
-    return Appearance(render, np.where(elongation >= _LONG, angle, math.nan))
+    return Appearance(render, np.where(elongation >= _MIN_ELONGATION, angle, math.nan))
 
 
-def _pictured(kind: Particles, rng: np.random.Generator, size: Doubles) -> Appearance:
-    """Draw particles that look as in the recipe's picture, resized and, if they turn, turned."""
-    assert kind.picture is not None, "load_recipe puts it in"
-    template = kind.picture.template(kind.centre)
-    scale = size / kind.typical_diameter_px
-    angle = rng.uniform(0, 2 * math.pi, size.size) if kind.turns else np.zeros(size.size)
+def _draw_templates(particles: Particles, rng: np.random.Generator, size: Doubles) -> Appearance:
+    """Draw resized and, if `turns`, rotated copies of the template image."""
+    assert particles.picture is not None, "load_recipe reads it"
+    template = particles.picture.template(particles.centre)
+    scale = size / particles.typical_diameter_px
+    angle = rng.uniform(0, 2 * math.pi, size.size) if particles.turns else np.zeros(size.size)
 
-    def render(photons: npt.NDArray[np.float32], x: Doubles, y: Doubles, amplitude: Doubles) -> None:
+    def render(photons: Photons, x: Doubles, y: Doubles, amplitude: Doubles) -> None:
         add_templates(photons, x, y, template, scale, angle, amplitude)
 
     return Appearance(render, np.full(size.size, math.nan))
 
 
-_FAMILIES = {"spot": _spots, "bead": _beads, "rod": _rods, "template": _pictured}
+FAMILIES = {
+    "spot": Family(_draw_spots, ("contrast", "airy"), "round"),
+    "bead": Family(_draw_beads, ("contrast", "orders", "elongation"), "round"),
+    "rod": Family(_draw_rods, ("contrast", "elongation", "blur_px"), "half turn", oriented=True),
+    "template": Family(_draw_templates, ("template", "centre", "turns", "symmetry"), None),
+}
+"""Families by the name that a recipe gives."""

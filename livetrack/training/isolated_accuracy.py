@@ -1,4 +1,4 @@
-"""How near a model comes to the physical limit: one particle at a time, in white noise and nothing else."""
+"""Precision of a model against the Cramér-Rao bound, for isolated particles in white noise."""
 
 from __future__ import annotations
 
@@ -10,34 +10,35 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from livetrack.localize.localizer import Localizer
-from livetrack.training.families import Appearance, draw_appearance
-from livetrack.training.recipe import Recipe, log_uniform
+from livetrack.training.families import Appearance
+from livetrack.training.recipe import Recipe
+from livetrack.training.sections import log_uniform
 
 __all__ = ["SNRS", "IsolatedAccuracy", "measure_isolated"]
 
 SNRS = (3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
-"""That a card tells."""
+"""SNRs listed on a model card."""
 
 _SIDE_PX = 64
-_GATE_PX = 3.0
-_SEED = 40_000  # apart from those of training, validation and calibration
+_MATCH_RADIUS_PX = 3.0
+_SEED = 40_000  # distinct from those of training, validation and calibration
 _STEP_PX = 0.05  # of the numerical derivatives
-_GREY = 10.0  # standard deviation of the noise, grey levels
+_NOISE_GREY = 10.0  # standard deviation of the noise, grey levels
 
 
 class IsolatedAccuracy(Struct, frozen=True):
-    """Precision for isolated particles of one SNR: height over the background / standard deviation of the noise.
+    """Precision for isolated particles of one SNR: peak intensity / standard deviation of the noise.
 
-    What is said of the particles found is NaN where none was.
+    Errors and bounds are those of the particles found, NaN if there were none.
     """
 
     snr: float
     particles: int
     recall: float
     rmse_px: float
-    """Per axis, of the particles found."""
+    """Per axis."""
     bound_px: float
-    """Root mean square of their Cramér-Rao bounds, background and height unknown."""
+    """Root mean square of the Cramér-Rao bounds for unknown background and intensity."""
     over_bound: float
     """Root mean square of error / bound."""
 
@@ -45,22 +46,22 @@ class IsolatedAccuracy(Struct, frozen=True):
 def measure_isolated(
     localizer: Localizer, recipe: Recipe, snrs: Sequence[float] = SNRS, count: int = 200
 ) -> list[IsolatedAccuracy]:
-    """Return the precision of `localize` at each SNR, on `count` images that are always the same."""
+    """Return the precision of `localize` at each SNR, on `count` images that are the same in every call."""
     return [_measure(localizer, recipe, snr, count) for snr in snrs]
 
 
 def _measure(localizer: Localizer, recipe: Recipe, snr: float, count: int) -> IsolatedAccuracy:
-    kind, side = recipe.particles, _SIDE_PX
+    particles, side = recipe.particles, _SIDE_PX
     errors, bounds = np.full((count, 2), math.nan), np.empty((count, 2))
     for n in range(count):
         rng = np.random.default_rng([recipe.seed + _SEED, n])
-        appearance = draw_appearance(recipe, rng, np.array([log_uniform(rng, kind.size_px)]))
-        sign = -1 if kind.contrast == "dark" or (kind.contrast == "either" and n % 2) else 1
+        appearance = recipe.draw_appearance(rng, np.array([log_uniform(rng, particles.size_px)]))
+        dark = particles.contrast == "dark" or (particles.contrast == "either" and n % 2)
         place = side / 2 + rng.uniform(-0.5, 0.5, 2)
-        image = sign * snr * _render(appearance, *place) + rng.standard_normal((side, side), np.float32)
-        rows = localizer.localize(1000 + _GREY * image)
+        image = (-snr if dark else snr) * _render(appearance, *place) + rng.standard_normal((side, side), np.float32)
+        rows = localizer.localize(1000 + _NOISE_GREY * image)
         distance = np.hypot(rows["x"] - place[0], rows["y"] - place[1])
-        if distance.size and distance.min() < _GATE_PX:
+        if distance.size and distance.min() < _MATCH_RADIUS_PX:
             nearest = rows[distance.argmin()]
             errors[n] = nearest["x"] - place[0], nearest["y"] - place[1]
         bounds[n] = _bound(appearance, *place) / snr
@@ -77,7 +78,7 @@ def _measure(localizer: Localizer, recipe: Recipe, snr: float, count: int) -> Is
 
 
 def _bound(appearance: Appearance, x: float, y: float) -> npt.NDArray[np.float64]:
-    """Return the least standard deviation of x and y, px, at an SNR of 1: the root of the inverse Fisher matrix."""
+    """Return the Cramér-Rao bounds of x and y at an SNR of 1, px, from the inverse Fisher matrix."""
     h = _STEP_PX
     slopes = [
         (_render(appearance, x + h, y) - _render(appearance, x - h, y)) / (2 * h),
@@ -91,7 +92,7 @@ def _bound(appearance: Appearance, x: float, y: float) -> npt.NDArray[np.float64
 
 
 def _render(appearance: Appearance, x: float, y: float) -> npt.NDArray[np.float32]:
-    """Return one particle of height 1 at (x, y)."""
+    """Return an image of one particle of intensity 1 at (x, y)."""
     image = np.zeros((_SIDE_PX, _SIDE_PX), np.float32)
     appearance.render(image, np.array([x]), np.array([y]), np.ones(1))
     return image

@@ -1,4 +1,4 @@
-"""The network that learns, and the file that keeps an unfinished training."""
+"""Network with its optimizer, and the checkpoint of an unfinished training."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from livetrack.training.targets import Batch, compute_loss
 
 __all__ = ["Learner", "choose_device", "load_checkpoint", "save_checkpoint"]
 
-_CLIP = 5.0  # largest norm of the gradient
+_MAX_NORM = 5.0  # of the gradient
 
 
 class Learner:
-    """The network and its optimizer (AdamW: Loshchilov and Hutter, arXiv:1711.05101) on one device."""
+    """Network and optimizer on one device (AdamW: Loshchilov and Hutter, arXiv:1711.05101)."""
 
     def __init__(self, recipe: Recipe, device: torch.device) -> None:
         self.network = Network(recipe.network.channels).to(device)
         self._rate = recipe.training.learning_rate
         self._device = device
         for weight in self.network.parameters():
-            if weight.ndim == 4:  # convolutions are a third faster so
+            if weight.ndim == 4:  # convolutions are a third faster in this layout
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         self._optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=1e-4, fused=True)
 
     @property
     def hardware(self) -> str:
-        """What the training runs on, in words."""
+        """Name of the processor or GPU."""
         if self._device.type == "cuda":
             return torch.cuda.get_device_name(self._device)
         threads = torch.get_num_threads()
         return f"{threads} thread{'s' if threads > 1 else ''} of {platform.processor() or platform.machine()}"
 
     def learn(self, batch: Batch, rate: float) -> float:
-        """Take one step of `rate` times the recipe's learning rate; return the batch's loss before it."""
+        """Take one step at `rate` times the recipe's learning rate; return the loss of the batch before it."""
         if self._device.type != "cpu":
             batch = Batch(*(getattr(batch, field.name).to(self._device) for field in fields(batch)))
         for group in self._optimizer.param_groups:
@@ -51,27 +51,27 @@ class Learner:
         loss = compute_loss(self.network(batch.inputs.to(memory_format=torch.channels_last)), batch)
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), _MAX_NORM)
         self._optimizer.step()
         return loss.item()
 
     def state(self) -> dict[str, Any]:
-        """Return all that has been learnt."""
+        """Return the state of the network and the optimizer."""
         return {"network": self.network.state_dict(), "optimizer": self._optimizer.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a `state`."""
+        """Restore what `state` returned."""
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device of `name`; "auto" takes CUDA where it is there, else the processor.
+    """Return the device of `name`; "auto" selects CUDA if available, else the CPU.
 
     Raises
     ------
     UsageError
-        There is no such device.
+        The device is not available.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -79,38 +79,38 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        what = str(error).splitlines()[0]
-        raise UsageError(f"device {name!r} cannot be used: {what}; leave it out, or say cpu") from None
+        cause = str(error).splitlines()[0]
+        raise UsageError(f"device {name!r} cannot be used: {cause}; leave it out, or use cpu") from None
     return device
 
 
 def save_checkpoint(path: Path, recipe: Recipe, seed: int, learner: Learner, numbers: dict[str, float]) -> None:
-    """Keep an unfinished training and some `numbers` in `path`; an earlier file stays whole until the new one is."""
-    part = path.with_name(path.name + ".part")
-    torch.save({"recipe": _digest(recipe, seed), **numbers, **learner.state()}, part)
-    part.replace(path)
+    """Save an unfinished training and some `numbers` to `path`, replacing an earlier file only once complete."""
+    temporary = path.with_name(path.name + ".part")
+    torch.save({"recipe": _digest(recipe, seed), **numbers, **learner.state()}, temporary)
+    temporary.replace(path)
 
 
 def load_checkpoint(path: Path, recipe: Recipe, seed: int, learner: Learner) -> dict[str, Any]:
-    """Let `learner` go on from `path`; return the numbers that were kept with it.
+    """Restore `learner` from `path`; return the contents of the file.
 
     Raises
     ------
     UsageError
-        The file is damaged, or of another recipe, seed or version.
+        The file is damaged, or belongs to another recipe, seed or version.
     """
-    begin_anew = "delete it or say --restart to begin anew"
+    cure = "delete it, or use --restart"
     try:
-        kept: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError):
-        raise UsageError(f"{path}: not a checkpoint that can be read; {begin_anew}") from None
-    if kept.get("recipe") != _digest(recipe, seed):
-        raise UsageError(f"{path}: an interrupted training of another recipe or seed; {begin_anew}")
+        raise UsageError(f"{path}: not a readable checkpoint; {cure}") from None
+    if saved.get("recipe") != _digest(recipe, seed):
+        raise UsageError(f"{path}: checkpoint of another recipe or seed; {cure}")
     try:
-        learner.restore(kept)
+        learner.restore(saved)
     except (RuntimeError, ValueError, KeyError):
-        raise UsageError(f"{path}: an interrupted training of another livetrack's network; {begin_anew}") from None
-    return kept
+        raise UsageError(f"{path}: checkpoint of another version of livetrack; {cure}") from None
+    return saved
 
 
 def _digest(recipe: Recipe, seed: int) -> str:

@@ -1,4 +1,4 @@
-"""Scenes drawn ahead of the network, on threads of their own."""
+"""Draws batches in background threads, ahead of the training."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from livetrack.training.targets import Batch, draw_batch
 
 __all__ = ["prefetch_batches"]
 
-_AHEAD = 4  # batches
+_QUEUED = 4  # batches
 
 
 def prefetch_batches(recipe: Recipe, seed: int, step: int = 0, threads: int = 1) -> Generator[Batch, None, None]:
-    """Yield the batches of `step`, `step + 1` and so on, for ever; close the iterator to end its threads.
+    """Yield the batches of `step`, `step + 1`, ... without end; close the generator to end its threads.
 
-    Each step has a random generator of its own, from `seed` and its number, so that the batches are the same
-    wherever one starts and however many threads draw them.
+    Each step has its own random generator, seeded by `seed` and the step, so that batches do not depend on the first
+    step or on the number of threads.
     """
     pool = ThreadPoolExecutor(threads, "draw")
-    waiting: deque[Future[Batch]] = deque()
+    queued: deque[Future[Batch]] = deque()
     try:
         while True:
-            while len(waiting) < _AHEAD:
-                waiting.append(pool.submit(draw_batch, recipe, np.random.default_rng([seed, step])))
+            while len(queued) < _QUEUED:
+                queued.append(pool.submit(draw_batch, recipe, np.random.default_rng([seed, step])))
                 step += 1
-            yield waiting.popleft().result()
+            yield queued.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""One training from step to step, and all that is kept of it."""
+"""One training run: its steps, progress, checkpoint and model file."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ from livetrack.training.validate import Accuracy, validate
 
 __all__ = ["Progress", "TrainingRun"]
 
-_RISE = 0.02  # share of the training over which the learning rate rises
+_RISE = 0.02  # fraction of the training over which the learning rate rises
 _SAVE_EVERY_S = 60.0
-_LOOKS = 10  # times that the model is measured on the way
-_LOOK_SCENES = 50
-_LOOK_SNR = 10.0
-_REMEMBER = 0.01  # weight of the newest step in the loss that is told
+_EVALUATIONS = 10  # during the training
+_EVALUATION_SCENES = 50
+_EVALUATION_SNR = 10.0
+_NEWEST_WEIGHT = 0.01  # of the newest step in the averaged loss
 
 
 class Progress(NamedTuple):
-    """Where a training stands: `share` of 1, and the loss per particle, averaged over some hundred steps."""
+    """Progress of a training: `fraction` done, 0..1, and loss per particle, averaged over about a hundred steps."""
 
     step: int
     fraction: float
     loss: float
     elapsed_s: float
-    """Of the training, with what an interrupted one had taken before."""
+    """Training time, including that before an interruption."""
     accuracy: Accuracy | None = None
-    """Of the model as it is after this step, on scenes that are always the same; None after most steps."""
+    """Of the model after this step, always on the same scenes; None after most steps."""
     isolated: IsolatedAccuracy | None = None
-    """Its precision for isolated particles, at the same steps."""
+    """Its precision for isolated particles, after the same steps."""
 
 
 class TrainingRun:
-    """One training, from its first step or from where an interrupted one was."""
+    """One training, from its first step or from a checkpoint."""
 
     def __init__(
         self, recipe: Recipe, output: Path, seed: int | None, steps: int | None, minutes: float | None, device: str
@@ -63,49 +63,49 @@ class TrainingRun:
         self._output = output
         self._steps = recipe.training.steps if steps is None else steps
         self._seconds = math.inf if minutes is None else 60 * minutes
-        # a core for the thread that draws: where both want the same one, PyTorch's threads wait for each other
+        # leave a core to the thread that draws: on a shared core, PyTorch's threads wait for each other
         torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1)))
         torch.manual_seed(self.seed)
         self._learner = Learner(recipe, choose_device(device))
         self._start = self._saved = time.perf_counter()
 
     def resume(self) -> None:
-        """Go on from the checkpoint."""
-        kept = load_checkpoint(self.checkpoint, self._recipe, self.seed, self._learner)
-        self._start -= kept["elapsed_s"]
-        self.state = Progress(kept["step"], 0.0, kept["loss"], kept["elapsed_s"])
+        """Continue from the checkpoint."""
+        saved = load_checkpoint(self.checkpoint, self._recipe, self.seed, self._learner)
+        self._start -= saved["elapsed_s"]
+        self.state = Progress(saved["step"], 0.0, saved["loss"], saved["elapsed_s"])
         self.state = self.state._replace(fraction=self.fraction())
 
     def save(self) -> None:
         """Write the checkpoint."""
-        kept = {"step": self.state.step, "loss": self.state.loss, "elapsed_s": self.state.elapsed_s}
-        save_checkpoint(self.checkpoint, self._recipe, self.seed, self._learner, kept)
+        numbers = {"step": self.state.step, "loss": self.state.loss, "elapsed_s": self.state.elapsed_s}
+        save_checkpoint(self.checkpoint, self._recipe, self.seed, self._learner, numbers)
         self._saved = time.perf_counter()
 
     def fraction(self) -> float:
-        """Return how much of the training is done by now, 0..1."""
+        """Return the fraction of the training that is done, 0..1."""
         return min(1.0, max(self.state.step / self._steps, self._elapsed_s() / self._seconds))
 
     def learn(self, batch: Batch) -> None:
-        """Take one step; now and then measure the model and write the checkpoint."""
-        step, before, told = self.state.step, self.state.fraction, self.state.loss
+        """Take one step; from time to time evaluate the model and write the checkpoint."""
+        step, before, average = self.state.step, self.state.fraction, self.state.loss
         loss = self._learner.learn(batch, _rate(before))
         if not math.isfinite(loss):
-            raise LivetrackError(f"the training diverged at step {step}: lower [training] learning_rate")
-        told = loss if step == 0 else told + _REMEMBER * (loss - told)
-        self.state = Progress(step + 1, before, told, self._elapsed_s())
+            raise LivetrackError(f"the training diverged at step {step}; lower [training] learning_rate")
+        average = loss if step == 0 else average + _NEWEST_WEIGHT * (loss - average)
+        self.state = Progress(step + 1, before, average, self._elapsed_s())
         after = self.fraction()
         self.state = self.state._replace(fraction=after)
-        if int(_LOOKS * before) < int(_LOOKS * after) < _LOOKS:
+        if int(_EVALUATIONS * before) < int(_EVALUATIONS * after) < _EVALUATIONS:
             localizer = self.write_model()
-            accuracy = validate(localizer, self._recipe, _LOOK_SCENES).overall
-            isolated = measure_isolated(localizer, self._recipe, (_LOOK_SNR,), _LOOK_SCENES)[0]
+            accuracy = validate(localizer, self._recipe, _EVALUATION_SCENES).overall
+            isolated = measure_isolated(localizer, self._recipe, (_EVALUATION_SNR,), _EVALUATION_SCENES)[0]
             self.state = self.state._replace(accuracy=accuracy, isolated=isolated)
         if time.perf_counter() - self._saved > _SAVE_EVERY_S:
             self.save()
 
     def write_model(self, calibrate: bool = False) -> NetworkLocalizer:
-        """Export the network as it is now and open it; `calibrate` its scores, which takes some seconds, at the end."""
+        """Export the network in its current state and open it; `calibrate` its scores too, which takes seconds."""
         metadata = _metadata(self._recipe, self.seed, self.state, self._learner.hardware)
         export(self._learner.network, self._output, metadata)
         if calibrate:
@@ -117,13 +117,13 @@ class TrainingRun:
         return time.perf_counter() - self._start
 
 
-def _rate(share: float) -> float:
-    """Return the learning rate of its height: a linear rise, then a cosine down to zero."""
-    return share / _RISE if share < _RISE else 0.5 * (1 + math.cos(math.pi * (share - _RISE) / (1 - _RISE)))
+def _rate(fraction: float) -> float:
+    """Return the learning rate relative to its peak: a linear rise, then a cosine down to zero."""
+    return fraction / _RISE if fraction < _RISE else 0.5 * (1 + math.cos(math.pi * (fraction - _RISE) / (1 - _RISE)))
 
 
 def _metadata(recipe: Recipe, seed: int, state: Progress, hardware: str) -> dict[str, Any]:
-    """Return what a localizer and a person must know of a model: the fields of `ModelCard`."""
+    """Return the metadata of the model file: the fields of `ModelCard`."""
     return {
         "name": recipe.name,
         "family": recipe.family,

@@ -1,4 +1,4 @@
-"""How fast a model is."""
+"""Speed of a model."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ __all__ = ["speed_line"]
 
 _RUNS = 20
 _SIDES = (64, 128, 512)
-_SCENES = 64  # of which the one with most particles is taken
+_SCENES = 64  # from which the one with most particles is chosen
 _TILES = 8  # of 64x64 px along each side of the image with particles
 
 
 def speed_line(localizer: Localizer, recipe: Recipe) -> str:
-    """Return the times of `localize` on images of noise, and on one with particles, in one line."""
+    """Return in one line the times of `localize` on images of noise and on one with particles."""
     rng = np.random.default_rng(0)
-    words = []
+    parts = []
     for side in _SIDES:
         noise = rng.normal(1000, 10, (side, side)).astype(np.float32)
-        words.append(f"{side}x{side} in {_milliseconds(localizer, noise):.2g} ms")
+        parts.append(f"{side}x{side} in {_milliseconds(localizer, noise):.2g} ms")
     scenes = (draw_scene(recipe, np.random.default_rng(n), 64, 64) for n in range(_SCENES))
     fullest = max(scenes, key=lambda scene: len(localizer.find(scene.image)))
     image = np.tile(fullest.image, (_TILES, _TILES))
     milliseconds = _milliseconds(localizer, image)
-    return f"{', '.join(words)}, with {len(localizer.localize(image))} particles in {milliseconds:.2g} ms"
+    return f"{', '.join(parts)}, with {len(localizer.localize(image))} particles in {milliseconds:.2g} ms"
 
 
 def _milliseconds(localizer: Localizer, image: npt.NDArray[Any]) -> float:
-    """Return the shortest time of `localize`: other work on the machine can only lengthen it."""
+    """Return the shortest time of `localize`; other programs can only lengthen it."""
     localizer.warmup(image.shape, image.dtype)
     times = []
     for _ in range(_RUNS):

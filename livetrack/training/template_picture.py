@@ -1,4 +1,4 @@
-"""A user's own picture of the particle, kept in the recipe and so in the model."""
+"""The user's image of a particle, stored in the recipe and thus in the model."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from livetrack.optics.template import Template, make_template
 
 __all__ = ["TemplatePicture", "read_template_picture"]
 
-_SIDES = (9, 128)
+_MIN_SIDE, _MAX_SIDE = 9, 128  # px
 
 
 class TemplatePicture(Struct, frozen=True, forbid_unknown_fields=True):
-    """A picture as its file had it: `grey` holds `height` x `width` numbers, float32, row by row."""
+    """Template image as read from its file: `grey` holds `height` x `width` float32, row by row."""
 
     sha256: str
-    """Of the file."""
+    """Hash of the file."""
     height: int
     width: int
     grey: bytes
 
     def template(self, centre: Literal["light", "picture"]) -> Template:
-        """Return the picture prepared for drawing; see `make_template`."""
+        """Return the image prepared for drawing; see `make_template`."""
         return _template(self, centre)
 
 
@@ -39,19 +39,18 @@ def read_template_picture(path: Path) -> TemplatePicture:
     Raises
     ------
     InputError
-        There is no such file, it is not one image, or not one of a particle.
+        The file is missing, is not a single image, or shows no particle.
     """
     movie = open_movie(path)
     images = list(movie) if movie.length == 1 else []
     if len(images) != 1:
-        raise InputError(f"{path}: {movie.problem or 'holds several images'}; give one picture of one particle")
+        raise InputError(f"{path}: {movie.problem or 'contains several images'}; provide one image of one particle")
     grey = np.asarray(images[0], "<f4")
     height, width = grey.shape
-    if not (_SIDES[0] <= min(grey.shape) and max(grey.shape) <= _SIDES[1]):
-        least, most = _SIDES
-        raise InputError(f"{path}: {width}x{height} px; cut out one particle, {least} to {most} px a side")
+    if not (min(grey.shape) >= _MIN_SIDE and max(grey.shape) <= _MAX_SIDE):
+        raise InputError(f"{path}: {width}x{height} px; crop one particle, {_MIN_SIDE} to {_MAX_SIDE} px per side")
     if not np.isfinite(grey).all():
-        raise InputError(f"{path}: its pixels are not all finite numbers")
+        raise InputError(f"{path}: contains pixels that are not finite numbers")
     picture = TemplatePicture(hashlib.sha256(path.read_bytes()).hexdigest(), height, width, grey.tobytes())
     try:
         picture.template("light")

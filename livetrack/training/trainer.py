@@ -1,4 +1,4 @@
-"""Recipe in, model out."""
+"""Trains the model of a recipe."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["Progress", "TrainingReport", "train"]
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """What came of a training: the model, the card beside it, and how accurate it is on new scenes."""
+    """Result of a training: files, length, and accuracy on new scenes."""
 
     model: str
     card: str
@@ -29,14 +29,14 @@ class TrainingReport:
     loss: float
     elapsed_s: float
     interrupted: bool
-    """Ctrl-C ended it early; the same training started again goes on from there."""
+    """True if Ctrl-C ended it early; started again, the same training continues."""
     accuracy_line: str
-    """For a person: what is found, how precisely, and whether more training is needed."""
+    """Recall, precision and false localisations in one line, and whether more training is needed."""
     overall: Accuracy
     accuracy: list[Accuracy]
     """By SNR."""
     isolated: list[IsolatedAccuracy]
-    """Precision against the physical limit, by SNR."""
+    """Precision against the Cramér-Rao bound, by SNR."""
 
 
 def train(
@@ -50,27 +50,27 @@ def train(
     restart: bool = False,
     progress: Callable[[Progress], None] | None = None,
 ) -> TrainingReport:
-    """Train the model of a recipe on simulated scenes and write it as ONNX, with a card (Markdown) beside it.
+    """Train the model of a recipe on simulated scenes; write it as ONNX, with a model card (Markdown) next to it.
 
-    Ctrl-C ends the training early, and what was learnt by then is written and measured; a second one ends it at
-    once. Every minute all is kept in MODEL.checkpoint: after an interruption of any kind the same training goes on
-    from there. With the same recipe, seed and number of steps the result is the same, interrupted or not, up to the
-    rounding of PyTorch's threads.
+    Ctrl-C ends the training early; the model is still written and evaluated. A second Ctrl-C stops at once. Every
+    minute the state is saved to MODEL.checkpoint, from which the same training continues after any interruption. The
+    same recipe, seed and number of steps give the same result, interrupted or not, up to the rounding of PyTorch's
+    threads.
 
     Parameters
     ----------
     recipe_path
         A TOML file, see `Recipe`.
     output_path
-        The model to be written, MODEL.onnx.
+        Model file to write, MODEL.onnx.
     minutes
-        Stop after so long even if `steps` are not done; the learning rate is planned to fall by then.
+        Time limit; the learning rate is scheduled to fall to zero by then.
     steps, seed
-        Instead of the recipe's.
+        Override those of the recipe.
     device
-        PyTorch's name of what to train on, as "cpu" or "cuda"; "auto" takes CUDA where it is there.
+        PyTorch's name of a device, such as "cpu" or "cuda"; "auto" uses CUDA if available.
     restart
-        Begin anew where an interrupted training could be continued.
+        Start over, even if there is a checkpoint.
     progress
         Called after each step.
 
@@ -79,17 +79,17 @@ def train(
     ConfigError
         The recipe is missing or wrong.
     UsageError
-        The model cannot be written where it should go, the device cannot be used, or what an interrupted training
-        has left belongs to another one.
+        The model cannot be written to `output_path`, the device is not available, or the checkpoint belongs to
+        another training.
     LivetrackError
-        The training has diverged.
+        The training diverged.
     KeyboardInterrupt
-        Ctrl-C before the first step was done, or a second one.
+        Ctrl-C before the end of the first step, or a second Ctrl-C.
     """
     recipe = load_recipe(recipe_path)
     output = Path(output_path)
     if output.suffix != ".onnx" or not output.parent.is_dir():
-        raise UsageError(f"{output}: expected the name of an .onnx file in a folder that exists")
+        raise UsageError(f"{output}: expected an .onnx file in an existing folder")
     run = TrainingRun(recipe, output, seed, steps, minutes, device)
     if run.checkpoint.exists() and not restart:
         run.resume()

@@ -1,4 +1,4 @@
-"""How good a model is, on scenes of its recipe that it was not trained on."""
+"""Accuracy of a model on new scenes of its recipe."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from livetrack.training.scenes import Scene, draw_scene
 __all__ = ["IMAGE_SIDE_PX", "MATCH_RADIUS_PX", "Accuracy", "Validation", "match_rows", "validate"]
 
 MATCH_RADIUS_PX = 3.0
-"""A row this near to a particle has found it."""
+"""Max distance between a particle and its localisation."""
 
 IMAGE_SIDE_PX = 128
-"""Of the images."""
+"""Side of the images."""
 
 _SNR_EDGES = (1, 2, 3, 5, 10, 20, 50, 100, np.inf)
-_SEED = 20_000  # apart from the training's
+_SEED = 20_000  # distinct from that of training
 
 
 class Accuracy(Struct, frozen=True):
-    """Accuracy for particles of one range of SNR: height over the background / noise of the background.
+    """Accuracy for particles of one range of SNR: peak intensity / standard deviation of the background noise.
 
-    What is said of the particles found is NaN where none was, and `recall` where there was none to find.
+    Errors are those of the particles found, NaN if there were none; `recall` is NaN without particles.
     """
 
     snr_from: float
@@ -38,19 +38,19 @@ class Accuracy(Struct, frozen=True):
     particles: int
     recall: float
     false_fraction: float
-    """Rows with no particle near, among all rows whose own height is in this range."""
+    """Fraction of the rows with an SNR in this range that are no particle."""
     rmse_px: float
-    """Per axis, of the particles found."""
+    """Per axis."""
     median_px: float
-    """Median of the absolute error per axis times 1.4826: the RMSE without the tails that crowding makes."""
+    """Median absolute error per axis times 1.4826: like the RMSE, but insensitive to outliers by crowding."""
     bias_px: float
-    """Larger of the means of the errors along x and y."""
+    """Larger mean error, of x and y."""
     spread: float
-    """Robust standard deviation of error / x_std: 1 where the localizer knows its uncertainty."""
+    """Robust standard deviation of error / x_std: 1 if the uncertainties are right."""
 
 
 class Validation(NamedTuple):
-    """Accuracy over all particles of SNR 1 and above, and by SNR; ranges without particles are left out."""
+    """Accuracy for all particles of SNR 1 and above, and by SNR; ranges without particles are omitted."""
 
     overall: Accuracy
     by_snr: list[Accuracy]
@@ -60,22 +60,22 @@ def validate(localizer: Localizer, recipe: Recipe, scenes: int = 200) -> Validat
     """Return the accuracy on `scenes` images of `IMAGE_SIDE_PX`."""
     rng = np.random.default_rng(recipe.seed + _SEED)
     found: list[npt.NDArray[np.float64]] = []
-    wrong: list[npt.NDArray[np.float64]] = []
+    false: list[npt.NDArray[np.float64]] = []
     for _ in range(scenes):
         scene = draw_scene(recipe, rng, IMAGE_SIDE_PX, IMAGE_SIDE_PX)
         rows = localizer.find(scene.image)
         owner = match_rows(scene, rows)
         found.append(_errors(scene, rows, owner))
-        false = np.setdiff1d(np.arange(len(rows)), owner)
-        wrong.append(np.abs(rows["intensity"][false]) / scene.noise)
-    errors, heights = np.concatenate(found), np.concatenate(wrong)
-    cells = [_accuracy(errors, heights, *edges) for edges in pairwise(_SNR_EDGES)]
-    overall = _accuracy(errors, heights, _SNR_EDGES[0], _SNR_EDGES[-1])
-    return Validation(overall, [cell for cell in cells if cell.particles])
+        unmatched = np.setdiff1d(np.arange(len(rows)), owner)
+        false.append(np.abs(rows["intensity"][unmatched]) / scene.noise)
+    errors, false_snr = np.concatenate(found), np.concatenate(false)
+    ranges = [_accuracy(errors, false_snr, *edges) for edges in pairwise(_SNR_EDGES)]
+    overall = _accuracy(errors, false_snr, _SNR_EDGES[0], _SNR_EDGES[-1])
+    return Validation(overall, [accuracy for accuracy in ranges if accuracy.particles])
 
 
 def match_rows(scene: Scene, rows: Rows) -> npt.NDArray[np.int64]:
-    """Return the row of each particle, -1 where none is near; brightest first, nearest row first."""
+    """Return (N,) row of each particle, -1 for none: the nearest free row, brightest particle first."""
     owner = np.full(scene.x.size, -1)
     free = np.ones(len(rows), bool)
     for n in np.argsort(-np.abs(scene.intensity)):
@@ -87,34 +87,34 @@ def match_rows(scene: Scene, rows: Rows) -> npt.NDArray[np.int64]:
 
 
 def _errors(scene: Scene, rows: Rows, owner: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Return (N, 5): SNR, errors along x and y, and both over their stated uncertainty; NaN where not found."""
+    """Return (N, 5): SNR, errors of x and y in px and in units of their uncertainty; NaN if not found."""
     table = np.full((scene.x.size, 5), np.nan)
     table[:, 0] = np.abs(scene.intensity) / scene.noise
-    seen = owner >= 0
-    own = rows[owner[seen]]
-    table[seen, 1] = own["x"] - scene.x[seen]
-    table[seen, 2] = own["y"] - scene.y[seen]
-    table[seen, 3] = table[seen, 1] / own["x_std"]
-    table[seen, 4] = table[seen, 2] / own["y_std"]
+    found = owner >= 0
+    matched = rows[owner[found]]
+    table[found, 1] = matched["x"] - scene.x[found]
+    table[found, 2] = matched["y"] - scene.y[found]
+    table[found, 3] = table[found, 1] / matched["x_std"]
+    table[found, 4] = table[found, 2] / matched["y_std"]
     return table
 
 
 def _accuracy(
-    found: npt.NDArray[np.float64], wrong: npt.NDArray[np.float64], snr_from: float, snr_to: float
+    errors: npt.NDArray[np.float64], false_snr: npt.NDArray[np.float64], snr_from: float, snr_to: float
 ) -> Accuracy:
-    cell = found[(found[:, 0] >= snr_from) & (found[:, 0] < snr_to)]
-    seen = cell[~np.isnan(cell[:, 1])]
-    false = int(((wrong >= snr_from) & (wrong < snr_to)).sum())
+    particles = errors[(errors[:, 0] >= snr_from) & (errors[:, 0] < snr_to)]
+    found = particles[~np.isnan(particles[:, 1])]
+    false = int(((false_snr >= snr_from) & (false_snr < snr_to)).sum())
     return Accuracy(
         snr_from=snr_from,
         snr_to=snr_to,
-        particles=len(cell),
-        recall=len(seen) / len(cell) if len(cell) else math.nan,
-        false_fraction=false / max(1, false + len(seen)),
-        rmse_px=float(np.sqrt((seen[:, 1:3] ** 2).mean())) if len(seen) else math.nan,
-        median_px=_spread(seen[:, 1:3]),
-        bias_px=float(np.abs(seen[:, 1:3].mean(axis=0)).max()) if len(seen) else math.nan,
-        spread=_spread(seen[:, 3:5]),
+        particles=len(particles),
+        recall=len(found) / len(particles) if len(particles) else math.nan,
+        false_fraction=false / max(1, false + len(found)),
+        rmse_px=float(np.sqrt((found[:, 1:3] ** 2).mean())) if len(found) else math.nan,
+        median_px=_spread(found[:, 1:3]),
+        bias_px=float(np.abs(found[:, 1:3].mean(axis=0)).max()) if len(found) else math.nan,
+        spread=_spread(found[:, 3:5]),
     )
 
 
