@@ -20,8 +20,8 @@ from scipy.optimize import linear_sum_assignment
 from trackpy.linking import link_iter
 
 from livetrack.errors import ConfigError, UsageError
-from livetrack.linking import Linker, candidates, tracks
-from livetrack.linking.measurements import MEASUREMENT
+from livetrack.linking import Linker, candidates
+from livetrack.linking.records import MEASUREMENT, TRACK
 from livetrack.particles import ROW, Flag, Rows, empty_rows
 
 Points = npt.NDArray[np.float64]
@@ -138,7 +138,7 @@ def test_the_candidates_are_exactly_those_within_the_radius() -> None:
         points = (rng.random((count, 2)) - 0.5) * size
         particles = np.zeros(count, MEASUREMENT)
         particles["x"], particles["y"] = points.T
-        places = np.zeros(rng.integers(0, 80), tracks.TRACK)
+        places = np.zeros(rng.integers(0, 80), TRACK)
         places["x"], places["y"] = (rng.random((2, len(places))) - 0.5) * size
         radius = float(10.0 ** rng.integers(-3, 6))
         assert found.find(places, particles, radius)
@@ -383,7 +383,7 @@ def arrays_within(thing: object) -> Iterator[npt.NDArray[Any]]:
         ({"confirm_after": 0}, "confirm_after"),
         ({"motion": "ballistic"}, "motion must be 'brownian', 'velocity' or 'trap', not 'ballistic'"),
         ({"gate": "wide"}, "gate must be 'radius' or 'learnt', not 'wide'"),
-        ({"trap_centres_px": [[1, 2]]}, "goes with motion 'trap', not 'brownian'"),
+        ({"trap_centres_px": [[1, 2]]}, "requires motion 'trap', not 'brownian'"),
         ({"motion": "trap", "trap_centres_px": [1, 2]}, "trap_centres_px must be pairs"),
         ({"motion": "trap", "trap_centres_px": [[1, np.nan]]}, "trap_centres_px must be pairs of finite"),
         ({"motion": "trap", "trap_centres_px": "here"}, "trap_centres_px must be pairs of numbers"),

@@ -330,7 +330,7 @@ def test_predictions_without_times_are_one_frame_on() -> None:
 def test_the_clock_takes_pauses_and_coarse_ticks_for_what_they_are() -> None:
     clock = FrameClock()
     assert [clock.advance(clock.check(t)) for t in (None, None)] == [1.0, 1.0]
-    clock.forget()
+    clock.reset()
     assert clock.advance(clock.check(7.0)) == 1.0
     assert clock.advance(clock.check(7.1)) == pytest.approx(0.1)
     assert clock.advance(clock.check(7.1)) == pytest.approx(0.1)  # the same tick
@@ -349,7 +349,7 @@ def test_the_moments_are_those_of_the_motion() -> None:
         velocity = 0.8 * velocity + rng.normal(0, 0.3, velocity.shape)  # variance 0.25
         place = place + velocity + rng.normal(0, 0.4, place.shape) + [0.5, 0.0]
         linker.update(rows_of(place + rng.normal(0, 0.2, place.shape), 0.2), frame * 0.1)
-    learnt = linker._moments
+    learnt = linker._statistics
     assert learnt.drift_px == pytest.approx((0.5, 0), abs=0.06)
     assert learnt.square_px2 == pytest.approx(0.25 + 0.16, rel=0.1)
     assert learnt.lag_1_px2 == pytest.approx(0.8 * 0.25, rel=0.15)
@@ -397,7 +397,7 @@ def test_what_is_not_a_linkers_state_is_told_in_one_line(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("wrong", "word"),
     [
-        ({"version": 99}, "of another livetrack"),
+        ({"version": 99}, "incompatible version of livetrack"),
         ({"settings": {"search_radius_px": -1}}, "not the state of a linker"),
         ({"settings": {"unknown": 1}}, "not the state of a linker"),
         ({"clock": {}}, "not the state of a linker"),

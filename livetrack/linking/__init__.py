@@ -1,4 +1,4 @@
-"""Identity and motion: which particle of one frame is which of the next."""
+"""Linking: which localisation of one frame belongs to which track of the frames before."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""The cheapest set of links of one frame, exactly: a sparse shortest augmenting path.
+"""Minimum-cost assignment of one frame: a sparse shortest augmenting path.
 
-Each row takes at most one column and each column serves at most one row. A row that takes none pays
-`unlinked_cost`; a column that serves none pays nothing. Rows whose cheapest column is free take it at once; each
-of the others is then fitted in along the cheapest chain of exchanges, which ends at a free column or at a row that
-gives up its link. The prices of rows and columns (the dual variables) keep every chain's reduced costs at
-zero or above, so that the sum is the least possible over the whole frame, whatever the order and however large
-the conflict.
+Each row is linked to at most one column and each column to at most one row. An unlinked row costs `unlinked_cost`; an
+unlinked column costs nothing. Rows whose cheapest column is free are linked first. Each remaining row is then fitted
+in along the cheapest chain of exchanges, which ends at a free column or at a row that becomes unlinked. The dual
+variables of rows and columns (their prices) keep all reduced costs at zero or above, so that the total cost is the
+global minimum, whatever the order of the rows and the size of a conflict.
 
 R. Jonker, A. Volgenant, "A shortest augmenting path algorithm for dense and sparse linear assignment problems",
 Computing 38, 325-340 (1987); the search is that of E. W. Dijkstra, Numerische Mathematik 1, 269-271 (1959).
@@ -23,13 +22,13 @@ __all__ = ["Assignment"]
 
 
 class Assignment:
-    """Solver of one frame after another; it keeps its working memory.
+    """Solves one frame after another and reuses its working memory.
 
     Attributes
     ----------
     exact
-        Whether the last frame's links are the cheapest: a frame that takes too much work is ended row by row,
-        each taking the cheapest column that is free.
+        Whether the last solution is the minimum. In a frame that takes too much work, the remaining rows are linked
+        one by one, each to its cheapest free column.
     """
 
     def __init__(self) -> None:
@@ -49,27 +48,27 @@ class Assignment:
         cost: npt.NDArray[np.float64],
         unlinked_cost: float,
     ) -> npt.NDArray[np.int32]:
-        """Return the column of each row, -1 where it has none; the array is written over by the next call.
+        """Return the column of each row, -1 if it is unlinked; the next call overwrites the array.
 
         Parameters
         ----------
         rows, columns
-            How many there are of each.
+            Their numbers.
         first, column, cost
-            The possible links as sparse rows: row `i` may take `column[k]` at `cost[k]`, for `k` from `first[i]` to
-            before `first[i + 1]`. Costs are finite and no more than `unlinked_cost`.
+            The possible links as sparse rows: row `i` may be linked to `column[k]` at `cost[k]`, for `k` in
+            `range(first[i], first[i + 1])`. Costs are finite and at most `unlinked_cost`.
         unlinked_cost
-            What a row pays that takes no column.
+            The cost of a row without a column.
         """
         if rows > len(self._link) or columns > len(self._columns):
-            self._make_room(rows, columns)
+            self._grow(rows, columns)
         self.exact = _solve(
-            rows, columns, first, column, cost, unlinked_cost, _MOST_WORK,
+            rows, columns, first, column, cost, unlinked_cost, _MAX_WORK,
             self._link, self._row_price, self._columns, self._heap, self._reached,
         )  # fmt: skip
         return self._link[:rows]
 
-    def _make_room(self, rows: int, columns: int) -> None:
+    def _grow(self, rows: int, columns: int) -> None:
         self._link = ensure_capacity(self._link, rows)
         self._row_price = ensure_capacity(self._row_price, rows)
         self._columns = ensure_capacity(self._columns, columns)
@@ -80,19 +79,19 @@ class Assignment:
 _COLUMN = np.dtype(
     [
         ("price", "<f8"),
-        ("distance", "<f8"),  # of the cheapest chain that reaches this column, inf where none has yet
-        ("owner", "<i4"),  # row
+        ("distance", "<f8"),  # cost of the cheapest chain to this column, inf if none has reached it
+        ("owner", "<i4"),  # the row linked to it
         ("reached_from", "<i4"),  # row
-        ("place", "<i4"),  # in the heap of the search
+        ("place", "<i4"),  # its position in the heap of the search
     ],
     align=True,
 )
 
 _NONE = -1
 
-# Looks at a candidate in all searches of a frame, some tens of milliseconds: 10,000 particles at ordinary densities
-# take a tenth of it, 400 all within reach of each other as much.
-_MOST_WORK = 5_000_000
+# Candidates examined in all searches of a frame, tens of milliseconds. 10,000 particles at ordinary densities need a
+# tenth of this; 400 particles within one search radius need all of it.
+_MAX_WORK = 5_000_000
 
 
 @njit
@@ -103,7 +102,7 @@ def _solve(
     column: npt.NDArray[np.int32],
     cost: npt.NDArray[np.float64],
     unlinked_cost: float,
-    most_work: int,
+    max_work: int,
     link: npt.NDArray[np.int32],
     row_price: npt.NDArray[np.float64],
     state: npt.NDArray[np.void],
@@ -117,20 +116,20 @@ def _solve(
     work = 0
     for row in range(rows):
         if link[row] == _NONE and first[row] < first[row + 1]:
-            if work > most_work:
-                _take_what_is_free(row, first, column, cost, link, state)
+            if work > max_work:
+                _link_greedily(row, first, column, cost, link, state)
                 continue
-            end, loser, total, count, looks = _search(
+            end, unlinked_row, total, count, examined = _search(
                 row, first, column, cost, unlinked_cost, row_price, state, heap, reached
             )
-            _settle_prices(row, total, reached[:count], row_price, state)
-            _exchange_links(end, loser, link, state)
-            work += looks
-    return work <= most_work
+            _update_prices(row, total, reached[:count], row_price, state)
+            _exchange_links(end, unlinked_row, link, state)
+            work += examined
+    return work <= max_work
 
 
 @njit
-def _take_what_is_free(
+def _link_greedily(
     row: int,
     first: npt.NDArray[np.int64],
     column: npt.NDArray[np.int32],
@@ -158,7 +157,7 @@ def _link_without_conflict(
     row_price: npt.NDArray[np.float64],
     state: npt.NDArray[np.void],
 ) -> None:
-    """Price each row at its cheapest column, and give it that column if it is still free."""
+    """Set each row's price to its cheapest cost, and link it to that column if it is still free."""
     owner = state["owner"]
     for row in range(rows):
         link[row] = _NONE
@@ -185,22 +184,22 @@ def _search(
 ) -> tuple[int, int, float, int, int]:
     """Find the cheapest chain from row `start`.
 
-    Returns the free column where it ends or else `_NONE`, the row that then gives up its link, what the chain
-    costs, how many columns were `reached`, and how many candidates were looked at.
+    Returns the free column where the chain ends, or `_NONE`; the row that becomes unlinked in that case; the cost of
+    the chain; the number of columns `reached`; and the number of candidates examined.
     """
     price, distance, owner = state["price"], state["distance"], state["owner"]
     reached_from, place = state["reached_from"], state["place"]
     row, so_far = start, 0.0
-    end, loser, total = _NONE, start, np.inf
-    count = in_heap = looks = 0
+    end, unlinked_row, total = _NONE, start, np.inf
+    count = in_heap = examined = 0
     while True:
-        giving_up = so_far + unlinked_cost - row_price[row]
-        if giving_up < total:
-            end, loser, total = _NONE, row, giving_up
-        looks += first[row + 1] - first[row]
+        unlinking = so_far + unlinked_cost - row_price[row]
+        if unlinking < total:
+            end, unlinked_row, total = _NONE, row, unlinking
+        examined += first[row + 1] - first[row]
         for k in range(first[row], first[row + 1]):
             j = column[k]
-            through = so_far + max(cost[k] - row_price[row] - price[j], 0.0)  # below 0 by rounding only
+            through = so_far + max(cost[k] - row_price[row] - price[j], 0.0)  # negative only by rounding
             if through < total and through < distance[j]:
                 if distance[j] == np.inf:
                     reached[count] = j
@@ -212,24 +211,24 @@ def _search(
                 if owner[j] == _NONE:
                     end, total = j, through
                 else:
-                    _rise(j, heap, distance, place)
+                    _sift_up(j, heap, distance, place)
         if in_heap == 0 or distance[heap[0]] >= total:
-            return end, loser, total, count, looks
+            return end, unlinked_row, total, count, examined
         nearest = heap[0]
         in_heap -= 1
-        _sink(heap[in_heap], in_heap, heap, distance, place)
+        _sift_down(heap[in_heap], in_heap, heap, distance, place)
         row, so_far = owner[nearest], distance[nearest]
 
 
 @njit
-def _settle_prices(
+def _update_prices(
     start: int,
     total: float,
     reached: npt.NDArray[np.int32],
     row_price: npt.NDArray[np.float64],
     state: npt.NDArray[np.void],
 ) -> None:
-    """Move the prices of what the search passed, so that the chain costs nothing; forget the distances."""
+    """Adjust the prices along the searched columns so that the chain's reduced cost is zero; clear the distances."""
     price, distance, owner = state["price"], state["distance"], state["owner"]
     row_price[start] += total
     for j in reached:
@@ -240,12 +239,12 @@ def _settle_prices(
 
 
 @njit
-def _exchange_links(end: int, loser: int, link: npt.NDArray[np.int32], state: npt.NDArray[np.void]) -> None:
-    """Hand the links on along the chain, from its end back to its start."""
+def _exchange_links(end: int, unlinked_row: int, link: npt.NDArray[np.int32], state: npt.NDArray[np.void]) -> None:
+    """Exchange the links along the chain, from its end back to its start."""
     owner, reached_from = state["owner"], state["reached_from"]
     if end == _NONE:
-        end = link[loser]
-        link[loser] = _NONE
+        end = link[unlinked_row]
+        link[unlinked_row] = _NONE
     while end != _NONE:
         row = reached_from[end]
         owner[end] = row
@@ -253,13 +252,13 @@ def _exchange_links(end: int, loser: int, link: npt.NDArray[np.int32], state: np
 
 
 @njit
-def _rise(
+def _sift_up(
     j: int,
     heap: npt.NDArray[np.int32],
     distance: npt.NDArray[np.float64],
     place: npt.NDArray[np.int32],
 ) -> None:
-    """Put column `j`, which stood at `place[j]` and came nearer, where it belongs in the heap."""
+    """Move column `j`, at `place[j]`, up in the heap after its distance has decreased."""
     here = place[j]
     while here > 0:
         above = (here - 1) // 2
@@ -273,14 +272,14 @@ def _rise(
 
 
 @njit
-def _sink(
+def _sift_down(
     j: int,
     length: int,
     heap: npt.NDArray[np.int32],
     distance: npt.NDArray[np.float64],
     place: npt.NDArray[np.int32],
 ) -> None:
-    """Put column `j` into the heap of `length`, in place of the nearest, which goes."""
+    """Replace the top of the heap, which then holds `length` columns, by column `j`."""
     here = 0
     while 2 * here + 1 < length:
         below = 2 * here + 1

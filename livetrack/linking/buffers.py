@@ -13,7 +13,7 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 def ensure_capacity(array: npt.NDArray[_Scalar], length: int) -> npt.NDArray[_Scalar]:
-    """Return `array` where it holds `length` items, else one twice that long which begins with the same content."""
+    """Return `array` if it holds `length` items, else a copy of it with room for twice that many."""
     if len(array) >= length:
         return array
     larger = np.zeros((2 * length, *array.shape[1:]), array.dtype)

@@ -1,4 +1,4 @@
-"""Which particles each trajectory can reach: a grid over the frame, searched within a radius."""
+"""Candidate links: the particles within the search radius of each track, found with a grid over the frame."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["Candidates"]
 
 
 class Candidates:
-    """The possible links of one frame, as sparse rows: one row per trajectory, one column per particle.
+    """The possible links of one frame as sparse rows: one row per track, one column per particle.
 
-    Row `i` has the columns `column[first[i]:first[i + 1]]` at the prices `cost[first[i]:first[i + 1]]`, the squared
-    distances in px². The arrays are longer than what is used, and each `find` writes over them.
+    Row `i` has the columns `column[first[i]:first[i + 1]]` with the costs `cost[first[i]:first[i + 1]]`, the squared
+    distances in px². The arrays are longer than needed, and each `find` overwrites them.
     """
 
     def __init__(self) -> None:
@@ -26,46 +26,46 @@ class Candidates:
         self._cell = np.zeros(1, np.int32)
         self._by_cell = np.zeros(1, _PARTICLE)
 
-    def find(self, tracks: npt.NDArray[np.void], found: npt.NDArray[np.void], radius_px: float) -> bool:
-        """Find every particle within `radius_px` (inclusive) of each trajectory.
+    def find(self, tracks: npt.NDArray[np.void], measured: npt.NDArray[np.void], radius_px: float) -> bool:
+        """Find every particle within `radius_px` (inclusive) of each track.
 
         Parameters
         ----------
         tracks
-            (T,) with fields `x` and `y`: where each is looked for, px.
-        found
-            (N,) with fields `x` and `y`: where the frame's particles are, px, finite.
+            (T,) with fields `x` and `y`: expected positions, px.
+        measured
+            (N,) with fields `x` and `y`: positions of the frame's particles, px, finite.
         radius_px
-            How far to look, positive.
+            Search radius, positive.
 
         Returns
         -------
-        whole
-            False for a frame too crowded to look at all pairs: then those within a shorter radius are found, or,
-            where all lie in one place, those of the first trajectories.
+        complete
+            False if the frame is too crowded to examine all pairs. Then only pairs within a shorter radius are found
+            or, if all particles lie in one place, only those of the first tracks.
         """
-        if self._find(tracks, found, radius_px):
+        if self._find(tracks, measured, radius_px):
             return True
-        for _ in range(_HALVINGS):
+        for _ in range(_MAX_HALVINGS):
             radius_px /= 2
-            if self._find(tracks, found, radius_px):
+            if self._find(tracks, measured, radius_px):
                 break
         return False
 
     def _find(self, tracks: npt.NDArray[np.void], points: npt.NDArray[np.void], radius_px: float) -> bool:
         if len(tracks) >= len(self.first) or len(points) > len(self._cell):
-            self._make_room(len(tracks), len(points))
+            self._grow(len(tracks), len(points))
         while True:
-            count, whole = _find(
-                tracks, points, radius_px, _MOST_PAIRS, self._cell_start, self._cell, self._by_cell,
+            count, complete = _find(
+                tracks, points, radius_px, _MAX_PAIRS, self._cell_start, self._cell, self._by_cell,
                 self.first, self.column, self.cost,
             )  # fmt: skip
             if count <= len(self.column):
-                return whole
+                return complete
             self.column = ensure_capacity(self.column, count)
             self.cost = ensure_capacity(self.cost, count)
 
-    def _make_room(self, tracks: int, points: int) -> None:
+    def _grow(self, tracks: int, points: int) -> None:
         self.first = ensure_capacity(self.first, tracks + 1)
         self._cell = ensure_capacity(self._cell, points)
         self._by_cell = ensure_capacity(self._by_cell, points)
@@ -74,13 +74,13 @@ class Candidates:
 
 _PARTICLE = np.dtype([("x", "<f8"), ("y", "<f8"), ("index", "<i8")])
 
-# A grid has at most so many cells: a frame of few particles must not pay for the emptiness between them.
+# Upper limit on the cells of a grid, so that a frame with few particles does not pay for empty space.
 _CELLS = 64
 _CELLS_PER_PARTICLE = 4
 
-# So many pairs are looked at in some milliseconds: 10,000 particles may have 200 others each in the cells about them.
-_MOST_PAIRS = 2_000_000
-_HALVINGS = 8
+# A few milliseconds of work: 10,000 particles with 200 neighbours each in the surrounding cells.
+_MAX_PAIRS = 2_000_000
+_MAX_HALVINGS = 8
 
 
 @njit
@@ -88,7 +88,7 @@ def _find(
     tracks: npt.NDArray[np.void],
     points: npt.NDArray[np.void],
     radius: float,
-    most_pairs: int,
+    max_pairs: int,
     cell_start: npt.NDArray[np.int32],
     cell: npt.NDArray[np.int32],
     by_cell: npt.NDArray[np.void],
@@ -96,9 +96,9 @@ def _find(
     column: npt.NDArray[np.int32],
     cost: npt.NDArray[np.float64],
 ) -> tuple[int, bool]:
-    """Fill the sparse rows; return how many candidates there are, and whether those are all.
+    """Fill the sparse rows; return the number of candidates, and whether these are all.
 
-    After `most_pairs` no more are looked at. Where `column` is too short, the number is what it must hold at least.
+    The search stops after `max_pairs` pairs. If `column` is too short, the number is the length it needs at least.
     """
     first[: len(tracks) + 1] = 0
     if len(points) == 0:
@@ -107,10 +107,10 @@ def _find(
     _sort_into_cells(points, x_low, y_low, per_px, width, height, cell_start, cell, by_cell)
     track_x, track_y = tracks["x"], tracks["y"]
     x, y, index = by_cell["x"], by_cell["y"], by_cell["index"]
-    furthest = radius * radius
+    max_distance = radius * radius
     count = pairs = 0
     for i in range(len(tracks)):
-        if pairs > most_pairs:
+        if pairs > max_pairs:
             first[i + 1 : len(tracks) + 1] = count
             return count, False
         from_x, from_y = track_x[i], track_y[i]
@@ -122,16 +122,16 @@ def _find(
             cells_before = int(max(left, 0.0))
             cells_until = int(min(right, width - 1.0)) + 1
             for row in range(int(max(top, 0.0)), int(min(bottom, height - 1.0)) + 1):
-                # the cells of a row lie side by side, and so do their particles
+                # the cells of one row are contiguous, and so are their particles
                 begin, end = cell_start[row * width + cells_before], cell_start[row * width + cells_until]
                 pairs += end - begin
                 if count + end - begin > len(column):
                     return count + end - begin, False
-                for k in range(begin, end):  # what is too far is written over by the next: faster than to ask
+                for k in range(begin, end):  # the next one overwrites a pair that is too far: no branch
                     distance = (x[k] - from_x) ** 2 + (y[k] - from_y) ** 2
                     column[count] = index[k]
                     cost[count] = distance
-                    count += distance <= furthest
+                    count += distance <= max_distance
         first[i + 1] = count
     return count, True
 
@@ -140,7 +140,7 @@ def _find(
 def _lay_out(points: npt.NDArray[np.void], radius: float) -> tuple[float, float, float, int, int]:
     """Return the grid's corner, its cells per px, its width and height in cells.
 
-    A cell is twice as wide as the radius, so that a search looks at two by two; wider where there would be too many.
+    A cell is twice as wide as the radius, so that a search covers two by two cells; wider if there would be too many.
     """
     x, y = points["x"], points["y"]
     x_low = x_high = x[0]
@@ -150,9 +150,9 @@ def _lay_out(points: npt.NDArray[np.void], radius: float) -> tuple[float, float,
         x_high = max(x_high, x[j])
         y_low = min(y_low, y[j])
         y_high = max(y_high, y[j])
-    most = _CELLS + _CELLS_PER_PARTICLE * len(points)
+    max_cells = _CELLS + _CELLS_PER_PARTICLE * len(points)
     per_px = 1 / (2 * radius)
-    while ((x_high - x_low) * per_px + 1) * ((y_high - y_low) * per_px + 1) > most:
+    while ((x_high - x_low) * per_px + 1) * ((y_high - y_low) * per_px + 1) > max_cells:
         per_px /= 2
     return x_low, y_low, per_px, int((x_high - x_low) * per_px) + 1, int((y_high - y_low) * per_px) + 1
 
@@ -169,7 +169,7 @@ def _sort_into_cells(
     cell: npt.NDArray[np.int32],
     by_cell: npt.NDArray[np.void],
 ) -> None:
-    """Sort the particles by counting: those of cell `c` come to lie from `cell_start[c]` to `cell_start[c + 1]`."""
+    """Sort by counting: the particles of cell `c` are `by_cell[cell_start[c]:cell_start[c + 1]]`."""
     point_x, point_y = points["x"], points["y"]
     cells = width * height
     cell_start[: cells + 1] = 0

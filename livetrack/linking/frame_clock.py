@@ -1,4 +1,4 @@
-"""Time between frames: the camera's where it is known, else counted in frames."""
+"""Time between frames: from the camera's times if it has any, else counted in frames."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from livetrack.errors import UsageError
 
 __all__ = ["FrameClock"]
 
-_SLOWEST, _FASTEST = 0.9, 1.1  # how far one interval moves what is usual: a pause is not a new frame rate
+_MIN_CHANGE, _MAX_CHANGE = 0.9, 1.1  # of the usual interval by one frame: a pause is not a new frame rate
 _TICK_S = 1e-9
 
 
 class FrameClock:
-    """How long it was from each frame to the next.
+    """Time from each frame to the next.
 
-    A frame without a time counts as one usual interval after the one before, and so does one whose time is that of
-    the frame before: many clocks tick more slowly than cameras.
+    A frame without a time counts as one usual interval after the frame before. So does one with the same time as the
+    frame before, because many clocks tick more slowly than cameras.
 
     Attributes
     ----------
     now_s
         Time of the last frame, s; NaN until a frame had one.
     interval_s
-        What is usual from frame to frame, s; 1 until two frames had times.
+        Usual time between frames, s; 1 until two frames had times.
     """
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # attribute names are those of `state`, which `Linker.save` stores
         self.now_s = nan
         self.interval_s = 1.0
-        self._given_s = -inf  # the last time that a frame had
+        self._given_s = -inf  # the last time that came with a frame
         self._measured = False  # whether `interval_s` is
 
     def check(self, t_s: float | None) -> float:
-        """Return the time of the next frame, NaN where it is None. Raises `UsageError`."""
+        """Return the time of the next frame, NaN for None. Raises `UsageError`."""
         if t_s is None:
             return nan
         time_s = float(t_s)
@@ -42,7 +42,7 @@ class FrameClock:
         return time_s
 
     def advance(self, time_s: float) -> float:
-        """Let a frame come at `time_s`, which `check` has returned; return the time since the last, s."""
+        """Register a frame at `time_s`, as returned by `check`; return the time since the last frame, s."""
         if isnan(time_s):
             self.now_s += self.interval_s
             return self.interval_s
@@ -53,24 +53,24 @@ class FrameClock:
         return elapsed_s if elapsed_s > _TICK_S else self.interval_s
 
     def until(self, time_s: float) -> float:
-        """Return the time from the last frame to `time_s`, s; one interval where no frame had a time."""
+        """Return the time from the last frame to `time_s`, s; one interval if no frame had a time."""
         return self.interval_s if isnan(self.now_s) else time_s - self.now_s
 
-    def forget(self) -> None:
-        """Forget the time, but not what is usual: the next frame may have any."""
+    def reset(self) -> None:
+        """Clear the time but keep the usual interval: the next frame may have any time."""
         self.now_s, self._given_s = nan, -inf
 
     def state(self) -> dict[str, float]:
-        """Return all that there is to remember."""
+        """Return the state, for `restore`."""
         return dict(vars(self))
 
     def restore(self, state: dict[str, float]) -> None:
-        """Go on from a `state`. Raises `KeyError` or `TypeError` where it is none."""
+        """Continue from a `state`. Raises `KeyError` or `TypeError` if it is not one."""
         for name, kind in ((name, type(value)) for name, value in self.state().items()):
             setattr(self, name, kind(state[name]))
 
     def _measure(self, interval_s: float) -> None:
         if self._measured:
-            self.interval_s *= min(max(interval_s / self.interval_s, _SLOWEST), _FASTEST)
+            self.interval_s *= min(max(interval_s / self.interval_s, _MIN_CHANGE), _MAX_CHANGE)
         else:
             self.interval_s, self._measured = interval_s, True

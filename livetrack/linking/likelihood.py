@@ -1,4 +1,4 @@
-"""What a link costs by how likely it is: the gate and the price of each from the innovation's covariance."""
+"""Costs of links from their likelihood, given the covariance of the innovation."""
 
 from __future__ import annotations
 
@@ -12,69 +12,74 @@ __all__ = ["Likelihood"]
 
 
 class Likelihood:
-    """Prices links by -2 ln of how likely they are, beside how likely it is to be mistaken.
+    """Link costs: -2 ln of the likelihood of a link, relative to that of a mistaken one.
 
-    The place of a particle is expected with the covariance S of the innovation, the sum of the prediction's and the
-    measurement's. Its distribution is taken as Student's t with two degrees of freedom, with tails far heavier than
-    the normal's: particles differ in how they move, and stages jump (K. L. Lange, R. J. A. Little, J. M. G. Taylor,
-    J. Am. Stat. Assoc. 84, 881-896, 1989). For an innovation v a link costs
+    The innovation, measured minus expected position, has the covariance S: that of the prediction plus that of the
+    measurement. Its distribution is modelled as Student's t with two degrees of freedom, with much heavier tails than
+    the normal, because particles differ in how they move and stages jump (K. L. Lange, R. J. A. Little,
+    J. M. G. Taylor, J. Am. Stat. Assoc. 84, 881-896, 1989). For an innovation v a link costs
 
         4 ln(1 + v' S^-1 v / 2) + ln(det S / w²) - 2 ln score
 
-    with w the widest variance that counts, of a standard deviation of a quarter of the search radius. A trajectory
-    without a particle costs -2 ln(c n), where n is how many particles besides its own a trajectory has within the
-    search radius, on average over the frame. So the gate follows from the price and from how crowded the frame is:
-    the search radius where particles are far apart, some standard deviations where they might be mistaken.
+    where w is the largest variance, that of a standard deviation of a quarter of the search radius; larger ones are
+    clipped to it. A track without a particle costs -2 ln(c n), where n is the number of particles besides its own that
+    a track has within the search radius, averaged over the frame. So the gate follows from the cost and from how
+    crowded the frame is: the full search radius if particles are far apart, a few standard deviations if they could be
+    confused.
     """
 
     def __init__(self, search_radius_px: float) -> None:
-        self._widest_px2 = (search_radius_px / _STD_IN_RADIUS) ** 2
+        self._max_var_px2 = (search_radius_px / _STD_IN_RADIUS) ** 2
 
-    def price(self, tracks: npt.NDArray[np.void], found: npt.NDArray[np.void], candidates: Candidates) -> float:
-        """Replace the squared distances in `candidates` by these costs, and leave out links beyond the gate.
+    def update_costs(
+        self, tracks: npt.NDArray[np.void], measured: npt.NDArray[np.void], candidates: Candidates
+    ) -> float:
+        """Replace the squared distances in `candidates` by these costs, and remove links beyond the gate.
 
-        Returns what a trajectory without a particle costs.
+        Returns the cost of a track without a particle.
         """
-        return float(_price(tracks, found, self._widest_px2, candidates.first, candidates.column, candidates.cost))
+        return float(
+            _update_costs(tracks, measured, self._max_var_px2, candidates.first, candidates.column, candidates.cost)
+        )
 
 
 _STD_IN_RADIUS = 4.0
-_MISTAKEN = 1e-3  # c: that a particle is missed, and another taken for it
-_FEWEST = 1e-6  # of the others: alone in the frame, a particle is linked at the search radius, whatever it did before
-_LEAST, _MOST_CORRELATED = 1e-12, 0.9  # of the widest variance, of the product of both: no division by 0
+_MISTAKEN = 1e-3  # c: probability that a particle is missed and another one linked instead
+_MIN_NEIGHBOURS = 1e-6  # a particle alone in the frame is linked up to the search radius, however it moved before
+_MIN_VAR, _MAX_CORRELATION2 = 1e-12, 0.9  # relative to the largest variance, to the product of both: no division by 0
 
 
 @njit
-def _price(
+def _update_costs(
     tracks: npt.NDArray[np.void],
-    found: npt.NDArray[np.void],
-    widest: float,
+    measured: npt.NDArray[np.void],
+    max_var: float,
     first: npt.NDArray[np.int64],
     column: npt.NDArray[np.int32],
     cost: npt.NDArray[np.float64],
 ) -> float:
-    others = 0
+    neighbours = 0
     for i in range(len(tracks)):
-        others += max(first[i + 1] - first[i] - 1, 0)
-    unlinked = -2 * np.log(_MISTAKEN * max(others / max(len(tracks), 1), _FEWEST))
+        neighbours += max(first[i + 1] - first[i] - 1, 0)
+    unlinked = -2 * np.log(_MISTAKEN * max(neighbours / max(len(tracks), 1), _MIN_NEIGHBOURS))
     kept = begin = 0
     for i in range(len(tracks)):
         track = tracks[i]
-        x, y, x_known, y_known = track["x"], track["y"], track["x_var"], track["y_var"]
+        x, y, x_expected_var, y_expected_var = track["x"], track["y"], track["x_var"], track["y_var"]
         end = first[i + 1]
         for k in range(begin, end):
-            particle = found[column[k]]
-            x_var = min(max((x_known + particle["x_var"]) / widest, _LEAST), 1.0)
-            y_var = min(max((y_known + particle["y_var"]) / widest, _LEAST), 1.0)
-            cov = particle["xy_cov"] / widest
-            if cov * cov > _MOST_CORRELATED * x_var * y_var:
+            particle = measured[column[k]]
+            x_var = min(max((x_expected_var + particle["x_var"]) / max_var, _MIN_VAR), 1.0)
+            y_var = min(max((y_expected_var + particle["y_var"]) / max_var, _MIN_VAR), 1.0)
+            cov = particle["xy_cov"] / max_var
+            if cov * cov > _MAX_CORRELATION2 * x_var * y_var:
                 cov = 0.0
             det = x_var * y_var - cov * cov
             dx, dy = particle["x"] - x, particle["y"] - y
-            far = 1 + (dx * dx * y_var - 2 * dx * dy * cov + dy * dy * x_var) / (2 * det * widest)
-            price = np.log(far * far * far * far * det) + particle["score_penalty"]
-            if price <= unlinked:
-                column[kept], cost[kept] = column[k], price
+            far = 1 + (dx * dx * y_var - 2 * dx * dy * cov + dy * dy * x_var) / (2 * det * max_var)
+            link_cost = np.log(far * far * far * far * det) + particle["score_penalty"]
+            if link_cost <= unlinked:
+                column[kept], cost[kept] = column[k], link_cost
                 kept += 1
         begin = end
         first[i + 1] = kept

@@ -1,4 +1,4 @@
-"""Positions of one frame after another, linked into trajectories."""
+"""Links the particles of one frame after another into tracks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from livetrack.linking import kalman, serialization, validation
 from livetrack.linking.assignment import Assignment
 from livetrack.linking.candidates import Candidates
 from livetrack.linking.frame_clock import FrameClock
-from livetrack.linking.kalman import Predictions
 from livetrack.linking.likelihood import Likelihood
 from livetrack.linking.measurements import MeasurementBuffer
 from livetrack.linking.motion import MOTIONS, Start, Step
@@ -24,61 +23,61 @@ from livetrack.particles import ROW, Flag, Rows, empty_rows
 
 __all__ = ["Linker"]
 
-# The search radius is inclusive, in spite of rounding: a link and the lack of one cost the same there, and the
-# link is preferred. A particle that moved by exactly the radius must be found where 0.1 is not quite 0.1.
+# The search radius is inclusive despite rounding. At exactly the radius, a link and no link cost the same, and the
+# link is preferred. A particle that moved by exactly the radius must be found although 0.1 is not exactly 0.1.
 _INCLUSIVE = 1 + 1e-9
 
 
 class Linker:
-    """Gives each particle the id of its trajectory, frame by frame.
+    """Assigns each particle the id of its track, frame by frame.
 
-    In each frame the links are those whose prices, plus a fixed price for each trajectory without a particle, make
-    the least possible sum over the whole frame, exactly. New trajectories cost nothing. Between equal sums a link is
-    preferred to none, then the order of the particles decides: the result is the same in every run.
+    In each frame the links minimise the sum of their costs plus a fixed cost for each track without a particle,
+    globally and exactly. New tracks cost nothing. Among equal sums, a link is preferred to none, then the order of the
+    particles decides, so that the result is the same in every run.
 
-    With the defaults each particle is expected where it was, a link costs the squared displacement, and a trajectory
-    without a particle the squared search radius (J. C. Crocker, D. G. Grier, J. Colloid Interface Sci. 179, 298-310,
-    1996), as in trackpy. With another motion, or with `gate="learnt"`, a Kalman filter of each trajectory tells where
-    its particle is expected and how surely, from how the particles of this session were seen to move, the times of
-    the frames and the uncertainty that each position states; and with `gate="learnt"` a link costs what
-    `livetrack.linking.likelihood` says.
+    With the defaults each particle is expected where it was, a link costs the squared displacement, and a track
+    without a particle the squared search radius, as in trackpy (J. C. Crocker, D. G. Grier, J. Colloid Interface Sci.
+    179, 298-310, 1996). With another motion, or with `gate="learnt"`, a Kalman filter of each track predicts the
+    position of its particle and the uncertainty, from the motion measured in this session, the times of the frames and
+    the uncertainties of the positions. With `gate="learnt"` the cost of a link is that of
+    `livetrack.linking.likelihood`.
 
     Parameters
     ----------
     search_radius_px
-        The farthest that a particle can be from where it is expected, px; one just so far away is linked.
+        Maximum distance, inclusive, between the expected and the found position, px.
     memory
-        For how many frames in a row a trajectory may be missed and still go on. Frames without any particle count.
+        Number of successive frames that a track may be missed and still continue. Frames without any particle count.
     motion
         Where particles are expected. `"brownian"`: where they were. `"velocity"`: where their velocity takes them, as
-        far as the particles of this session do keep their velocities. `"trap"`: drawn back to a centre of their own.
+        far as the particles of this session keep their velocities. `"trap"`: drawn back to a centre of their own.
     gate
-        `"radius"`: within the search radius, the nearer the better. `"learnt"`: within the search radius, the likelier
-        the better, and where particles are crowded no farther than the motion seen until now makes likely. None: the
-        former for `"brownian"`, the latter for the others.
+        `"radius"`: the nearest particle within the search radius. `"learnt"`: the most likely one within the search
+        radius, and in crowded frames only within the distance that the measured motion makes likely. None: `"radius"`
+        for `"brownian"`, else `"learnt"`.
     confirm_after
-        A trajectory is tentative until it has been seen in so many frames.
+        A track is tentative until it has been seen in this many frames.
     trap_centres_px
-        (K, 2) centres (x, y) of traps that are known, for `motion="trap"`: a particle that appears within the search
-        radius of one belongs to it. The centres of other particles are learnt.
+        (K, 2) known trap centres (x, y), for `motion="trap"`: a particle that appears within the search radius of one
+        belongs to it. The centres of other particles are estimated.
 
     Attributes
     ----------
     approximate_frames
-        Frames so crowded that not all possible links could be weighed in some tens of milliseconds: hundreds of
-        particles all within each other's reach. Their links are good, not the best, and their rows have
-        `Flag.APPROXIMATE`. What counts is the number of operations, not the clock: the result is the same in every run.
+        Number of frames so crowded that not all possible links could be examined, with hundreds of particles within
+        one search radius. Their links are good but not optimal, and their rows have `Flag.APPROXIMATE`. The limit is
+        on the number of operations, not on time, so that the result is the same in every run.
 
     Raises
     ------
     ConfigError
-        A parameter out of its bounds.
+        A parameter is out of bounds.
 
     Notes
     -----
-    The trajectories of the first frame have the ids 0 to n-1 in the order of its particles; later ones go on
-    counting, in each frame in the order of its particles. No id is used twice, also not after `reset`.
-    The first call compiles for some seconds where no cached code is found: call `warmup` before it matters.
+    Tracks of the first frame have the ids 0 to n-1 in the order of its particles; later ones continue the count, in
+    each frame in the order of its particles. No id is used twice, not even after `reset`.
+    Without cached code, the first call compiles for some seconds; call `warmup` before that matters.
     """
 
     def __init__(
@@ -107,48 +106,49 @@ class Linker:
         self._radius_px = radius_px * _INCLUSIVE
         self._clock = FrameClock()
         self._motion = MOTIONS[motion]()
-        self._moments = MotionStatistics(radius_px)
+        self._statistics = MotionStatistics(radius_px)
         self._likelihood = Likelihood(self._radius_px) if self.settings["gate"] == "learnt" else None
         self._filtered = self._likelihood is not None or motion != "brownian"
         self._tracks = Tracks(
             self.settings["memory"], self.settings["confirm_after"], self._filtered, self._motion.hidden_is_velocity,
             centres_px, radius_px,
         )  # fmt: skip
-        self._found = MeasurementBuffer()
+        self._measurements = MeasurementBuffer()
         self._candidates = Candidates()
         self._assignment = Assignment()
-        self._expected = Predictions()
-        self._first_born = 0
+        self._predictions = kalman.Predictions()
+        self._first_started = 0
 
     def update(self, rows: Rows, t_s: float | None = None) -> None:
-        """Link the particles of the next frame and write `id`, `vx`, `vy` and some of the `flags` into `rows`.
+        """Link the particles of the next frame: write `id`, `vx`, `vy` and some of the `flags` into `rows`.
 
-        The velocity in px/s is what the filter makes of it with `motion="velocity"`; else it is the displacement
-        since the trajectory was last seen over the time since then. It is NaN in a trajectory's first row and where
-        one of the two times is unknown or both are the same. `Flag.NEW`, `Flag.TENTATIVE` and `Flag.APPROXIMATE` are
-        set or cleared, other flags are left as they are.
+        With `motion="velocity"` the velocity, px/s, is the filter's estimate; else it is the displacement since the
+        track was last seen divided by the time since then. It is NaN in the first row of a track, and if one of the
+        two times is unknown or both are the same. `Flag.NEW`, `Flag.TENTATIVE` and `Flag.APPROXIMATE` are set or
+        cleared; other flags are kept.
 
         Parameters
         ----------
         rows
-            (N,) of dtype `ROW`, changed in place. A frame without particles is a call with no rows. `x_std`, `y_std`,
-            `xy_cov` and `score` count where they are known, that is, not NaN.
+            (N,) of dtype `ROW`, changed in place; no rows for a frame without particles. `x_std`, `y_std`, `xy_cov`
+            and `score` are used unless they are NaN.
         t_s
-            When the frame was taken, s; no earlier than the frame before. None where that is unknown: such a frame
-            counts as one usual interval after the one before.
+            Time of the frame, s, no earlier than that of the frame before. None if unknown: the frame then counts as
+            one usual interval after the frame before.
 
         Raises
         ------
         UsageError
-            Rows of another type or shape, a position that is not finite, or a time that runs backwards.
-            Nothing has changed then: the frame counts as not given.
+            Rows of another type or shape, a position that is not finite, or a time that runs backwards. The linker is
+            then unchanged, as if it had not been called.
         """
         if not isinstance(rows, np.ndarray) or rows.dtype != ROW or rows.ndim != 1 or not rows.flags.writeable:
-            raise UsageError(f"rows must be a writeable (N,) array of dtype livetrack.particles.ROW, not {_kind(rows)}")
-        write_results(self._link(self._found.of_rows(rows), self._clock.check(t_s)), rows)
+            given = _describe(rows)
+            raise UsageError(f"rows must be a writeable (N,) array of dtype livetrack.particles.ROW, not {given}")
+        write_results(self._link(self._measurements.from_rows(rows), self._clock.check(t_s)), rows)
 
     def link_points(self, points: npt.ArrayLike, t_s: float | None = None) -> npt.NDArray[np.int64]:
-        """Link the points of the next frame and return the id of each, as trackpy users expect.
+        """Link the points of the next frame and return the id of each.
 
         Parameters
         ----------
@@ -156,43 +156,43 @@ class Linker:
             (N, 2) positions, px, of any real type and in either order of the axes; (0, 2) or an empty list for a
             frame without particles.
         t_s
-            When the frame was taken, s; no earlier than the frame before. None where that is unknown.
+            Time of the frame, s, no earlier than that of the frame before; None if unknown.
 
         Returns
         -------
         ids
-            (N,) the trajectory of each point.
+            (N,) the track of each point.
 
         Raises
         ------
         UsageError
-            Points of another shape or type, not finite, or a time that runs backwards. Nothing has changed then.
+            Points of another shape or type, not finite, or a time that runs backwards. The linker is then unchanged.
         """
         try:
             given = np.asarray(points, dtype=np.float64)
         except (TypeError, ValueError):
-            raise UsageError(f"points must be an (N, 2) array of numbers, not {_kind(points)}") from None
+            raise UsageError(f"points must be an (N, 2) array of numbers, not {_describe(points)}") from None
         if given.shape == (0,):
             given = given.reshape(0, 2)
         if given.ndim != 2 or given.shape[1] != 2:
             raise UsageError(f"points must have the shape (N, 2), not {given.shape}")
-        return self._link(self._found.of_points(given), self._clock.check(t_s))["id"].copy()
+        return self._link(self._measurements.from_points(given), self._clock.check(t_s))["id"].copy()
 
     def predict(self, t_s: float | None = None) -> Rows:
-        """Return where each living trajectory is expected, also those that were not seen in the last frame.
+        """Return the expected positions of all active tracks, including those missed in the last frame.
 
         Parameters
         ----------
         t_s
-            When, s; no earlier than the last frame. None for one usual interval after it.
+            Time of the prediction, s, no earlier than the last frame; None for one usual interval after it.
 
         Returns
         -------
         rows
-            (T,) of dtype `ROW`, the oldest first, a view that the next call writes over. `id`, `x`, `y`, their
-            uncertainty `x_std`, `y_std` (`xy_cov` is 0: the axes are filtered on their own), `vx`, `vy` where the
-            motion has a velocity and frames have times, and the flags `COASTED` and `TENTATIVE`; the rest is NaN, and
-            so is the uncertainty with `motion="brownian"` and `gate="radius"`, where nothing is learnt.
+            (T,) of dtype `ROW`, oldest track first, a view that the next call overwrites. Filled are `id`, `x`, `y`,
+            their uncertainties `x_std`, `y_std` (`xy_cov` is 0: the axes are filtered independently), `vx`, `vy` if
+            the motion has a velocity and frames have times, and the flags `COASTED` and `TENTATIVE`; the rest is NaN.
+            With `motion="brownian"` and `gate="radius"` the uncertainties are NaN too.
 
         Raises
         ------
@@ -204,67 +204,69 @@ class Linker:
         dt_s = interval_s if t_s is None else clock.until(clock.check(t_s))
         if dt_s < 0:
             raise UsageError(f"t_s must be no earlier than the last frame: {t_s} s is before {clock.now_s} s")
-        step = self._motion.step(self._moments, dt_s, interval_s) if self._filtered else _UNKNOWN_STEP
+        step = self._motion.step(self._statistics, dt_s, interval_s) if self._filtered else _UNKNOWN_STEP
         velocity_known = self._motion.hidden_is_velocity and not isnan(clock.now_s)
-        return self._expected.at(self._tracks.alive, step, velocity_known, self.settings["confirm_after"])
+        return self._predictions.at(self._tracks.alive, step, velocity_known, self.settings["confirm_after"])
 
     @property
     def started(self) -> npt.NDArray[np.int64]:
-        """Ids of the trajectories that the last frame began, in the order of its particles."""
-        return np.arange(self._first_born, self._tracks.next_id)
+        """Ids of the tracks that started in the last frame, in the order of its particles."""
+        return np.arange(self._first_started, self._tracks.next_id)
 
     @property
     def ended(self) -> npt.NDArray[np.int64]:
-        """Ids of the trajectories that the last frame, or `reset`, ended, the oldest first."""
+        """Ids of the tracks that ended with the last frame or `reset`, oldest first."""
         return self._tracks.ended.copy()
 
     @property
     def total_started(self) -> int:
-        """How many trajectories all frames until now have begun."""
+        """Number of tracks started so far."""
         return self._tracks.next_id
 
     @property
     def total_ended(self) -> int:
-        """How many of these have ended."""
+        """Number of tracks ended so far."""
         return self._tracks.next_id - len(self._tracks.alive)
 
     def set_search_radius(self, search_radius_px: float) -> None:
-        """Take another search radius, px, from the next frame on; the trajectories go on.
+        """Change the search radius, px, from the next frame on; tracks continue.
 
         Raises
         ------
         ConfigError
-            It is not above 0, or not finite; nothing has changed then.
+            The radius is not positive, or not finite; nothing has changed then.
         """
         radius_px = validation.check_length("search_radius_px", search_radius_px)
         self.settings["search_radius_px"] = radius_px
         self._radius_px = radius_px * _INCLUSIVE
-        learnt = self._moments.sums
-        self._moments = MotionStatistics(radius_px)
-        self._moments.restore(learnt)
+        sums = self._statistics.sums
+        self._statistics = MotionStatistics(radius_px)
+        self._statistics.restore(sums)
         if self._likelihood is not None:
             self._likelihood = Likelihood(self._radius_px)
-        self._tracks.reach_px = radius_px
+        self._tracks.set_reach(radius_px)
 
     def reset(self) -> None:
-        """End all trajectories and forget the time: the next frame begins anew, with ids that go on counting.
-
-        How the particles move is remembered.
-        """
+        """End all tracks and clear the time; ids continue to count, and the motion statistics are kept."""
         self._tracks.clear()
-        self._clock.forget()
-        self._first_born = self._tracks.next_id
+        self._clock.reset()
+        self._first_started = self._tracks.next_id
 
     def save(self, path: str | Path) -> None:
-        """Write all that the next frame's links depend on, so that `load` goes on from here.
+        """Write everything that the next frame's links depend on, for `load`.
 
         Raises
         ------
         UsageError
             The file cannot be written.
         """
-        figures = {"settings": self.settings, "hurried": self.approximate_frames, "next_id": self._tracks.next_id}
-        serialization.write(path, {**figures, "clock": self._clock.state()}, self._tracks.alive, self._moments.sums)
+        scalars = {
+            "settings": self.settings,
+            "hurried": self.approximate_frames,  # the name in files
+            "next_id": self._tracks.next_id,
+            "clock": self._clock.state(),
+        }
+        serialization.write(path, scalars, self._tracks.alive, self._statistics.sums)
 
     @classmethod
     def load(cls, path: str | Path) -> Linker:
@@ -273,22 +275,22 @@ class Linker:
         Raises
         ------
         InputError
-            The file cannot be read, or is not one of these.
+            The file cannot be read, or is not the state of a linker.
         """
-        figures, alive, sums = serialization.read(path)
+        scalars, alive, sums = serialization.read(path)
         try:
-            linker = cls(**figures["settings"])
-            linker._clock.restore(figures["clock"])
+            linker = cls(**scalars["settings"])
+            linker._clock.restore(scalars["clock"])
         except (TypeError, ValueError, KeyError, ConfigError):
             raise InputError(f"{path}: not the state of a linker") from None
-        linker.approximate_frames = figures["hurried"]
-        linker._moments.restore(sums)
-        linker._tracks.restore(alive, figures["next_id"])
-        linker._first_born = figures["next_id"]
+        linker.approximate_frames = scalars["hurried"]
+        linker._statistics.restore(sums)
+        linker._tracks.restore(alive, scalars["next_id"])
+        linker._first_started = scalars["next_id"]
         return linker
 
     def warmup(self) -> None:
-        """Compile all that linking needs, or load it from the cache; the state of this linker is left alone."""
+        """Compile all kernels of linking, or load them from the cache; this linker is unchanged."""
         other = Linker(1.0, memory=1, gate="learnt")
         for count in (2, 2, 0, 2):
             rows = empty_rows(count)
@@ -297,38 +299,38 @@ class Linker:
         other.link_points([(0, 0)])
         other.predict()
 
-    def _link(self, found: npt.NDArray[np.void], time_s: float) -> npt.NDArray[np.void]:
-        """Link (N,) particles of dtype `MEASUREMENT`: return (N,) of dtype `LINK_RESULT`, good until the next call."""
+    def _link(self, measured: npt.NDArray[np.void], time_s: float) -> npt.NDArray[np.void]:
+        """Link (N,) particles of dtype `MEASUREMENT`; return (N,) of dtype `LINK_RESULT`, valid until the next call."""
         dt_s, interval_s = self._clock.advance(time_s), self._clock.interval_s
         tracks, candidates = self._tracks.alive, self._candidates
         if self._filtered:
-            kalman.predict(tracks, self._motion.step(self._moments, dt_s, interval_s))
-        whole = candidates.find(tracks, found, self._radius_px)
+            kalman.predict(tracks, self._motion.step(self._statistics, dt_s, interval_s))
+        complete = candidates.find(tracks, measured, self._radius_px)
         unlinked_cost = self._radius_px**2
         if self._likelihood is not None:
-            unlinked_cost = self._likelihood.price(tracks, found, candidates)
+            unlinked_cost = self._likelihood.update_costs(tracks, measured, candidates)
         link = self._assignment.solve(
-            len(tracks), len(found), candidates.first, candidates.column, candidates.cost, unlinked_cost
+            len(tracks), len(measured), candidates.first, candidates.column, candidates.cost, unlinked_cost
         )
         start = _UNKNOWN_START
         if self._filtered:
-            self._moments.learn(tracks, link, found)
-            kalman.correct(tracks, link, found)
-            start = self._motion.start(self._moments, interval_s)
-        flags = 0 if whole and self._assignment.exact else _APPROXIMATE
+            self._statistics.update(tracks, link, measured)
+            kalman.correct(tracks, link, measured)
+            start = self._motion.start(self._statistics, interval_s)
+        flags = 0 if complete and self._assignment.exact else _APPROXIMATE
         self.approximate_frames += flags == _APPROXIMATE
-        self._first_born = self._tracks.next_id
-        return self._tracks.update(link, found, time_s, start, flags)
+        self._first_started = self._tracks.next_id
+        return self._tracks.update(link, measured, time_s, start, flags)
 
 
-# Without a filter: each is expected where it was, and how surely is not known.
-_UNKNOWN_STEP, _UNKNOWN_START = Step(1.0, 0.0, 0.0, place_var=nan), Start()
+# Without a filter, particles are expected where they were, with unknown uncertainty.
+_UNKNOWN_STEP, _UNKNOWN_START = Step(1.0, 0.0, 0.0, position_var=nan), Start()
 _GATES = ("radius", "learnt")
 _APPROXIMATE = int(Flag.APPROXIMATE)
 
 
-def _kind(value: object) -> str:
-    """Name the type of `value`, and of an array its dtype and shape."""
+def _describe(value: object) -> str:
+    """Return the type of `value`, and for an array its dtype and shape."""
     if isinstance(value, np.ndarray):
         return f"{'' if value.flags.writeable else 'read-only '}{value.dtype} of shape {value.shape}"
     return type(value).__name__

@@ -1,4 +1,4 @@
-"""A linker's state on disk: NumPy's archive of plain arrays, with the figures as JSON."""
+"""The state of a linker on disk: a NumPy archive with the scalars as JSON."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.errors import InputError, UsageError, reason
-from livetrack.linking.tracks import TRACK
+from livetrack.linking.records import TRACK
 
 __all__ = ["read", "write"]
 
 _VERSION = 1
-_FIGURES = {"version": int, "settings": dict, "hurried": int, "next_id": int, "clock": dict}
+_SCALARS = {"version": int, "settings": dict, "hurried": int, "next_id": int, "clock": dict}
 
 
 def write(
-    path: str | Path, figures: dict[str, Any], alive: npt.NDArray[np.void], sums: npt.NDArray[np.float64]
+    path: str | Path, scalars: dict[str, Any], alive: npt.NDArray[np.void], sums: npt.NDArray[np.float64]
 ) -> None:
-    """Write the figures, the living trajectories and what was learnt of their motion.
+    """Write the scalars, the active tracks and the sums of `MotionStatistics`. Raises `UsageError`.
 
-    The file is written beside the old one and then put in its place: it is never half of each.
+    An existing file is replaced at once, so that the file is complete whenever it is read.
     """
     path = Path(path)
-    beside = path.with_name(f"{path.name}.new")
-    text = json.dumps({"version": _VERSION, **figures})
+    temporary = path.with_name(f"{path.name}.new")
+    text = json.dumps({"version": _VERSION, **scalars})
     try:
-        with beside.open("wb") as file:
+        with temporary.open("wb") as file:
             np.savez(file, figures=np.array(text), alive=alive, sums=sums)
-        beside.replace(path)
+        temporary.replace(path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {reason(error)}") from None
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], npt.NDArray[np.void], npt.NDArray[np.float64]]:
-    """Return what `write` wrote: figures, trajectories, what was learnt. Raises `InputError`."""
+    """Return what `write` wrote: scalars, tracks, sums. Raises `InputError`."""
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            figures = json.loads(str(archive["figures"]))
+            scalars = json.loads(str(archive["figures"]))
             alive, sums = archive["alive"], archive["sums"]
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {reason(error)}") from None
     except (ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile):
         raise InputError(f"{path}: not the state of a linker") from None
-    if not isinstance(figures, dict) or any(not isinstance(figures.get(key), kind) for key, kind in _FIGURES.items()):
+    if not isinstance(scalars, dict) or any(not isinstance(scalars.get(key), kind) for key, kind in _SCALARS.items()):
         raise InputError(f"{path}: not the state of a linker")
-    if figures["version"] != _VERSION or alive.dtype != TRACK or alive.ndim != 1 or sums.shape != (9,):
-        raise InputError(f"{path}: the state of a linker of another livetrack: begin a new one")
-    return figures, alive, sums
+    if scalars["version"] != _VERSION or alive.dtype != TRACK or alive.ndim != 1 or sums.shape != (9,):
+        raise InputError(f"{path}: written by an incompatible version of livetrack; save a new one")
+    return scalars, alive, sums

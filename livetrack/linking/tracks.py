@@ -1,4 +1,4 @@
-"""The trajectories that are alive, and what a frame changes."""
+"""The active tracks and how a frame changes them."""
 
 from __future__ import annotations
 
@@ -10,65 +10,29 @@ import numpy.typing as npt
 from livetrack.jit import njit
 from livetrack.linking.buffers import ensure_capacity
 from livetrack.linking.motion import Start
+from livetrack.linking.records import LINK_RESULT, TRACK
 from livetrack.particles import NO_ID, Flag, Rows
 
-__all__ = ["LINK_RESULT", "TRACK", "Tracks", "write_results"]
-
-
-TRACK = np.dtype(
-    [
-        ("id", "<i8"),
-        # where it is expected now, and with which covariance: along x, then along y
-        ("x", "<f8"),  # px
-        ("x_hidden", "<f8"),  # what drives it: a velocity, px/s, or the centre of a trap, px
-        ("x_var", "<f8"),  # of the place, px²
-        ("x_cov", "<f8"),  # of place and hidden state
-        ("x_hidden_var", "<f8"),
-        ("y", "<f8"),
-        ("y_hidden", "<f8"),
-        ("y_var", "<f8"),
-        ("y_cov", "<f8"),
-        ("y_hidden_var", "<f8"),
-        # the last sighting
-        ("x_seen", "<f8"),  # px
-        ("y_seen", "<f8"),
-        ("x_noise", "<f8"),  # variance of that measurement, px²
-        ("y_noise", "<f8"),
-        ("t_s", "<f8"),  # NaN where that frame had no time
-        # the last displacements, each from one frame to the next
-        ("dx_1", "<f8"),  # px
-        ("dy_1", "<f8"),
-        ("dx_2", "<f8"),  # the one before
-        ("dy_2", "<f8"),
-        ("steps", "<i4"),  # how many of the two are known
-        ("seen", "<i4"),  # frames in which it was seen, up to the age of confirmation
-        ("missed", "<i4"),  # frames since it was last seen
-    ],
-    align=True,
-)
-"""One trajectory that can still be continued."""
-
-LINK_RESULT = np.dtype([("id", "<i8"), ("vx", "<f4"), ("vy", "<f4"), ("flags", "<u4")], align=True)
-"""What linking says of one particle of the frame; the names and units are those of `ROW`."""
+__all__ = ["Tracks", "write_results"]
 
 
 class Tracks:
-    """The living trajectories, the oldest first; one that has been missed too often leaves no trace.
+    """The active tracks, oldest first. A track that has been missed for too long ends and is removed.
 
     Parameters
     ----------
     memory
-        For how many frames in a row a trajectory may be missed.
+        Number of successive frames that a track may be missed.
     confirm_after
-        In how many frames it must have been seen to be tentative no longer.
+        A track is tentative until it has been seen in this many frames.
     filtered
-        Whether a Kalman filter says where each is expected; else each is expected where it was seen last.
+        Whether a Kalman filter predicts the positions; if not, each particle is expected where it was seen last.
     hidden_is_velocity
-        Whether what drives a particle is a velocity, which is then what `LINK_RESULT` says.
+        Whether the filter's hidden state is a velocity, which is then the velocity reported.
     centres_px
-        (K, 2) centres of traps that are known: a particle that appears within `reach_px` belongs to the nearest.
+        (K, 2) known trap centres: a new track within `reach_px` of one belongs to the nearest.
     reach_px
-        It may be changed between two frames.
+        May be changed by `set_reach`.
     """
 
     def __init__(
@@ -81,106 +45,110 @@ class Tracks:
         reach_px: float,
     ) -> None:
         self.next_id = 0
-        self._memory = memory
-        self._confirm_after = confirm_after
-        self._filtered = filtered
-        self._hidden_is_velocity = hidden_is_velocity
+        self._rules = np.array([(memory, confirm_after, filtered, hidden_is_velocity, reach_px)], _RULES)
         self._centres_px = centres_px
-        self.reach_px = reach_px
         self._count = self._ended_count = 0
         self._tracks = np.zeros(1, TRACK)
-        self._seen = np.zeros(1, LINK_RESULT)
+        self._results = np.zeros(1, LINK_RESULT)
         self._ended = np.zeros(1, np.int64)
+
+    def set_reach(self, reach_px: float) -> None:
+        """Change the distance within which a new track belongs to a known trap."""
+        self._rules["reach"] = reach_px
 
     @property
     def alive(self) -> npt.NDArray[np.void]:
-        """(T,) of dtype `TRACK`: a view that the next frame writes over."""
+        """(T,) of dtype `TRACK`, the active tracks: a view that the next frame overwrites."""
         return self._tracks[: self._count]
 
     @property
     def ended(self) -> npt.NDArray[np.int64]:
-        """Ids of those that ended with the last frame: a view that the next frame writes over."""
+        """Ids of the tracks that ended with the last frame: a view that the next frame overwrites."""
         return self._ended[: self._ended_count]
 
     def clear(self) -> None:
-        """Let all trajectories end; their ids are not used again."""
+        """End all tracks. Their ids are not used again."""
         self._ended[: self._count] = self.alive["id"]
         self._count, self._ended_count = 0, self._count
 
     def restore(self, alive: npt.NDArray[np.void], next_id: int) -> None:
-        """Put `alive`, (T,) of dtype `TRACK`, in the place of what there is."""
-        self._make_room(len(alive))
+        """Replace all tracks by `alive`, (T,) of dtype `TRACK`."""
+        self._grow(len(alive))
         self._tracks[: len(alive)] = alive
         self._count, self._ended_count, self.next_id = len(alive), 0, next_id
 
     def update(
-        self, link: npt.NDArray[np.int32], found: npt.NDArray[np.void], t_s: float, start: Start, flags: int
+        self, link: npt.NDArray[np.int32], measured: npt.NDArray[np.void], t_s: float, start: Start, flags: int
     ) -> npt.NDArray[np.void]:
-        """Continue the living trajectories, end those missed for more than `memory` frames, begin new ones.
+        """Continue the linked tracks, end those missed for more than `memory` frames, start new ones.
 
         Parameters
         ----------
         link
-            (T,) the particle of each living trajectory, -1 where it has none.
-        found
-            (N,) of dtype `MEASUREMENT`. Those that no trajectory has begin one, in their order.
+            (T,) index of each active track's particle, -1 for none.
+        measured
+            (N,) of dtype `MEASUREMENT`. Particles without a track start one, in their order.
         t_s
-            Time of the frame, NaN where unknown.
+            Time of the frame, NaN if unknown.
         start
-            What is expected of a new one.
+            Initial state of new tracks.
         flags
             Set for each particle.
 
         Returns
         -------
-        seen
-            (N,) of dtype `LINK_RESULT`: a view that the next frame writes over.
+        results
+            (N,) of dtype `LINK_RESULT`: a view that the next frame overwrites.
         """
-        if self._count + len(found) > len(self._tracks):
-            self._make_room(self._count + len(found))
-        seen, was = self._seen[: len(found)], self._count
-        lived_on, self._count, self.next_id = _follow(
-            self._tracks, was, link, found, t_s, self._memory, self._confirm_after, self._filtered,
-            self._hidden_is_velocity, flags, start, self._centres_px, self.reach_px, self.next_id, seen, self._ended,
+        if self._count + len(measured) > len(self._tracks):
+            self._grow(self._count + len(measured))
+        results, before = self._results[: len(measured)], self._count
+        continued, self._count, self.next_id = _update(
+            self._tracks, before, link, measured, t_s, self._rules, flags, start, self._centres_px,
+            self.next_id, results, self._ended,
         )  # fmt: skip
-        self._ended_count = was - lived_on
-        return seen
+        self._ended_count = before - continued
+        return results
 
-    def _make_room(self, count: int) -> None:
+    def _grow(self, count: int) -> None:
         self._tracks = ensure_capacity(self._tracks, count)
-        self._seen = ensure_capacity(self._seen, count)
+        self._results = ensure_capacity(self._results, count)
         self._ended = ensure_capacity(self._ended, count)
 
 
+def write_results(results: npt.NDArray[np.void], rows: Rows) -> None:
+    """Copy `results`, (N,) of dtype `LINK_RESULT`, to the `rows` of these particles, (N,); other flags are kept."""
+    _write_results(results, rows)
+
+
+# A record, because a NamedTuple would cost each call 0.5 µs more.
+_RULES = np.dtype(
+    [("memory", "<i8"), ("confirm_after", "<i8"), ("filtered", "?"), ("hidden_is_velocity", "?"), ("reach", "<f8")],
+    align=True,
+)
 _NEW = int(Flag.NEW)
 _TENTATIVE = int(Flag.TENTATIVE)
 
 
 @njit
-def _follow(
+def _update(
     tracks: npt.NDArray[np.void],
     count: int,
     link: npt.NDArray[np.int32],
-    found: npt.NDArray[np.void],
+    measured: npt.NDArray[np.void],
     t_s: float,
-    memory: int,
-    confirm_after: int,
-    filtered: bool,
-    hidden_is_velocity: bool,
+    rules: npt.NDArray[np.void],
     flags: int,
     start: Start,
     centres: npt.NDArray[np.float64],
-    reach: float,
     next_id: int,
-    seen: npt.NDArray[np.void],
+    results: npt.NDArray[np.void],
     ended: npt.NDArray[np.int64],
 ) -> tuple[int, int, int]:
-    """Write `tracks`, `seen` and `ended`; return how many live on, how many live with the new, and the next free id."""
-    lived_on = _continue(
-        tracks, count, link, found, t_s, memory, confirm_after, filtered, hidden_is_velocity, flags, seen, ended
-    )  # fmt: skip
-    alive, next_id = _begin(tracks, lived_on, found, t_s, confirm_after, start, centres, reach, flags, next_id, seen)
-    return lived_on, alive, next_id
+    """Fill `tracks`, `results` and `ended`; return the numbers of continued and of all tracks, and the next free id."""
+    continued = _continue(tracks, count, link, measured, t_s, rules[0], flags, results, ended)
+    alive, next_id = _start(tracks, continued, measured, t_s, rules[0], flags, start, centres, next_id, results)
+    return continued, alive, next_id
 
 
 @njit
@@ -188,41 +156,38 @@ def _continue(
     tracks: npt.NDArray[np.void],
     count: int,
     link: npt.NDArray[np.int32],
-    found: npt.NDArray[np.void],
+    measured: npt.NDArray[np.void],
     t_s: float,
-    memory: int,
-    confirm_after: int,
-    filtered: bool,
-    hidden_is_velocity: bool,
+    rules: np.void,
     flags: int,
-    seen: npt.NDArray[np.void],
+    results: npt.NDArray[np.void],
     ended: npt.NDArray[np.int64],
 ) -> int:
-    """Write `seen` for the particles that are linked, and `ended`; return how many tracks live on."""
-    for j in range(len(seen)):
-        seen[j]["id"] = NO_ID
+    """Fill `results` for linked particles, and `ended`; return the number of continued tracks."""
+    for j in range(len(results)):
+        results[j]["id"] = NO_ID
     alive = 0
     for i in range(count):
         track, j = tracks[i], link[i]
         if j >= 0:
-            out = seen[j]
+            result = results[j]
             elapsed = t_s - track["t_s"]
-            out["id"] = track["id"]
+            result["id"] = track["id"]
             if not elapsed > 0:
-                out["vx"] = out["vy"] = np.nan
-            elif hidden_is_velocity:
-                out["vx"], out["vy"] = track["x_hidden"], track["y_hidden"]
+                result["vx"] = result["vy"] = np.nan
+            elif rules["hidden_is_velocity"]:
+                result["vx"], result["vy"] = track["x_hidden"], track["y_hidden"]
             else:
-                out["vx"] = (found[j]["x"] - track["x_seen"]) / elapsed
-                out["vy"] = (found[j]["y"] - track["y_seen"]) / elapsed
-            track["seen"] = min(track["seen"] + 1, confirm_after)
-            out["flags"] = flags | (_TENTATIVE if track["seen"] < confirm_after else 0)
-            _note_sighting(track, found[j], t_s)
-            if not filtered:
-                track["x"], track["y"] = found[j]["x"], found[j]["y"]
+                result["vx"] = (measured[j]["x"] - track["x_seen"]) / elapsed
+                result["vy"] = (measured[j]["y"] - track["y_seen"]) / elapsed
+            track["seen"] = min(track["seen"] + 1, rules["confirm_after"])
+            result["flags"] = flags | (_TENTATIVE if track["seen"] < rules["confirm_after"] else 0)
+            _record_measurement(track, measured[j], t_s)
+            if not rules["filtered"]:
+                track["x"], track["y"] = measured[j]["x"], measured[j]["y"]
         else:
             track["missed"] += 1
-        if track["missed"] > memory:
+        if track["missed"] > rules["memory"]:
             ended[i - alive] = track["id"]
         else:
             if alive < i:
@@ -232,40 +197,39 @@ def _continue(
 
 
 @njit
-def _begin(
+def _start(
     tracks: npt.NDArray[np.void],
     alive: int,
-    found: npt.NDArray[np.void],
+    measured: npt.NDArray[np.void],
     t_s: float,
-    confirm_after: int,
+    rules: np.void,
+    flags: int,
     start: Start,
     centres: npt.NDArray[np.float64],
-    reach: float,
-    flags: int,
     next_id: int,
-    seen: npt.NDArray[np.void],
+    results: npt.NDArray[np.void],
 ) -> tuple[int, int]:
-    """Begin a track for each particle without one; return how many tracks there are then, and the next free id."""
-    for j in range(len(found)):
-        if seen[j]["id"] == NO_ID:
-            out, track = seen[j], tracks[alive]
-            out["id"] = track["id"] = next_id
-            out["vx"] = out["vy"] = np.nan
-            out["flags"] = flags | _NEW | (_TENTATIVE if confirm_after > 1 else 0)
+    """Start a track for each particle without one; return the number of tracks, and the next free id."""
+    for j in range(len(measured)):
+        if results[j]["id"] == NO_ID:
+            result, track = results[j], tracks[alive]
+            result["id"] = track["id"] = next_id
+            result["vx"] = result["vy"] = np.nan
+            result["flags"] = flags | _NEW | (_TENTATIVE if rules["confirm_after"] > 1 else 0)
             track["seen"], track["steps"] = 1, 0
-            _note_sighting(track, found[j], t_s)
-            x, y = found[j]["x"], found[j]["y"]
+            _record_measurement(track, measured[j], t_s)
+            x, y = measured[j]["x"], measured[j]["y"]
             track["x"], track["x_var"] = x, track["x_noise"]
             track["y"], track["y_var"] = y, track["y_noise"]
-            centre = _nearest(centres, x, y, reach)
+            centre = _nearest(centres, x, y, rules["reach"])
             if centre >= 0:
                 track["x_hidden"], track["x_cov"], track["x_hidden_var"] = centres[centre, 0], 0.0, 0.0
                 track["y_hidden"], track["y_cov"], track["y_hidden_var"] = centres[centre, 1], 0.0, 0.0
             else:
-                track["x_hidden"] = start.x + start.at_place * x
-                track["y_hidden"] = start.y + start.at_place * y
-                track["x_cov"] = start.at_place * track["x_noise"]
-                track["y_cov"] = start.at_place * track["y_noise"]
+                track["x_hidden"] = start.x + start.position_factor * x
+                track["y_hidden"] = start.y + start.position_factor * y
+                track["x_cov"] = start.position_factor * track["x_noise"]
+                track["y_cov"] = start.position_factor * track["y_noise"]
                 track["x_hidden_var"] = start.var + track["x_cov"]
                 track["y_hidden_var"] = start.var + track["y_cov"]
             alive += 1
@@ -274,7 +238,7 @@ def _begin(
 
 
 @njit
-def _note_sighting(track: np.void, particle: np.void, t_s: float) -> None:
+def _record_measurement(track: np.void, particle: np.void, t_s: float) -> None:
     track["x_seen"], track["x_noise"] = particle["x"], particle["x_var"]
     track["y_seen"], track["y_noise"] = particle["y"], particle["y_var"]
     track["t_s"] = t_s
@@ -283,7 +247,7 @@ def _note_sighting(track: np.void, particle: np.void, t_s: float) -> None:
 
 @njit
 def _nearest(centres: npt.NDArray[np.float64], x: float, y: float, reach: float) -> int:
-    """Return the centre nearest to a place, -1 where none is within reach."""
+    """Return the index of the nearest centre, -1 if none is within reach."""
     best, nearest = -1, reach * reach
     for k in range(len(centres)):
         distance = (centres[k, 0] - x) ** 2 + (centres[k, 1] - y) ** 2
@@ -292,16 +256,11 @@ def _nearest(centres: npt.NDArray[np.float64], x: float, y: float, reach: float)
     return best
 
 
-def write_results(seen: npt.NDArray[np.void], rows: Rows) -> None:
-    """Write `seen`, (N,) of dtype `LINK_RESULT`, into the `rows` of these particles, (N,); other flags stay."""
-    _write_results(seen, rows)
-
-
 _OTHER_FLAGS = ~np.uint32(Flag.NEW | Flag.TENTATIVE | Flag.APPROXIMATE)
 
 
 @njit
-def _write_results(seen: Any, rows: Any) -> None:
+def _write_results(results: Any, rows: Any) -> None:
     for j in range(len(rows)):
-        rows[j]["id"], rows[j]["vx"], rows[j]["vy"] = seen[j]["id"], seen[j]["vx"], seen[j]["vy"]
-        rows[j]["flags"] = (rows[j]["flags"] & _OTHER_FLAGS) | seen[j]["flags"]
+        rows[j]["id"], rows[j]["vx"], rows[j]["vy"] = results[j]["id"], results[j]["vx"], results[j]["vy"]
+        rows[j]["flags"] = (rows[j]["flags"] & _OTHER_FLAGS) | results[j]["flags"]
