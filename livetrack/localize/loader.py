@@ -33,6 +33,9 @@ def load_localizer(
 ) -> Localizer:
     """Load a localizer.
 
+    An installed localizer is built with those of the options below, except `threshold`, that are set and that it has a
+    parameter for. `diameter_px` and `contrast` are rejected if it has none.
+
     Parameters
     ----------
     model
@@ -49,9 +52,6 @@ def load_localizer(
         Of the particles, for the classical methods (see `ClassicalLocalizer`); networks have learnt them.
     camera
         Its noise, for the profile fit; None to estimate it from each image.
-
-    An installed localizer is built with those of these options, `threshold` excepted, that are set here and that it
-    has a parameter for. `diameter_px` and `contrast` are refused where it has none.
 
     Raises
     ------
