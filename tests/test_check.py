@@ -1,4 +1,4 @@
-"""A first look at a movie, on images made here by formulas of their own, with known particles."""
+"""Checks of movies, on images of known particles drawn by independent formulas."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def gaussian(r_squared: Array, s: float) -> Array:
 
 
 def ringed(r_squared: Array, s: float) -> Array:
-    """Give a core with a ring of opposite sign: its depth is 0.27 of the core's height, at r = 2 s."""
+    """Return a core with a ring of opposite sign: 0.27 of the core's intensity at r = 2 s."""
     return (1 - r_squared / (2 * s * s)) * np.exp(-r_squared / (4 * s * s))
 
 
 def disc(r_squared: Array, s: float) -> Array:
-    """Give a disc of radius 1.41 s, its edge a pixel wide."""
+    """Return a disc of radius 1.41 s with an edge one pixel wide."""
     return np.clip(s * math.sqrt(2) - np.sqrt(r_squared) + 0.5, 0, 1)
 
 
@@ -106,7 +106,7 @@ def test_blobs_are_found_with_their_size_and_sign(s: float, sign: int) -> None:
     assert not len(find_blobs_of_size(image, 1.0, s, -sign * 15.0).x)
 
 
-def test_the_response_to_noise_is_as_the_theory_says() -> None:
+def test_noise_gives_no_blobs() -> None:
     rng = np.random.default_rng(2)
     assert not len(find_blobs(7 * rng.standard_normal((300, 300)), 7.0).x)
     assert measure_particles([rng.normal(100, 5, (128, 128)).astype(np.uint8) for _ in range(3)]) is None
@@ -141,7 +141,7 @@ def test_the_model_follows_sign_and_rings(
         assert found.diameter_px == pytest.approx(diameter, rel=0.12)
 
 
-def test_spots_on_the_haze_of_a_cell_and_beside_a_bright_clump_are_what_is_measured() -> None:
+def test_spots_on_the_haze_of_a_cell_next_to_a_bright_clump_are_measured() -> None:
     frames = scene(s=1.5, height=150, count=64)
     y, x = np.mgrid[: frames[0].shape[0], : frames[0].shape[1]]
     haze = 400 * gaussian((x - 100) ** 2 + (y - 80) ** 2, 35.0)
@@ -187,15 +187,15 @@ def test_doubled_frames_do_not_hide_the_motion() -> None:
     assert measured[0].step_px == pytest.approx(1 / math.sqrt(2), rel=0.3)
 
 
-def test_the_search_radius_keeps_to_half_of_what_parts_neighbours() -> None:
+def test_the_search_radius_is_at_most_half_the_distance_between_neighbours() -> None:
     measured = measure_particles(scene(step=1.0, spacing=12, s=1.2, count=100))
     assert measured is not None
     radius, reason = _suggest_search_radius(measured[0], memory=2)
     assert measured[0].spacing_px is not None
     assert radius <= measured[0].spacing_px / 2 + 0.5
-    assert "half the distance of neighbours" in reason
+    assert "half the distance between neighbours" in reason
     still = msgspec.structs.replace(measured[0], step_px=0.01, spacing_px=100.0)
-    assert _suggest_search_radius(still, 2) == (2.0, "half a diameter, which is more than particles move")
+    assert _suggest_search_radius(still, 2) == (2.0, "half a diameter, which exceeds the motion")
     alone = msgspec.structs.replace(measured[0], step_px=None, spacing_px=None)
     assert _suggest_search_radius(alone, 2)[0] == 3.5
     by_chance = msgspec.structs.replace(measured[0], step_px=20.0, spacing_px=40.0)
@@ -204,7 +204,7 @@ def test_the_search_radius_keeps_to_half_of_what_parts_neighbours() -> None:
     assert _suggest_model(wide)[0] == "bead"
 
 
-def test_a_check_says_all_of_it_and_draws(tmp_path: Path) -> None:
+def test_a_check_reports_everything_and_draws(tmp_path: Path) -> None:
     movie = write(tmp_path / "my cells.tif", scene(frames=12, noise=4))
     report = check_movie(movie, tmp_path / "look.png")
     assert report.model == "spot"
@@ -243,8 +243,8 @@ def test_the_picture_shows_circles_where_the_particles_are(tmp_path: Path) -> No
         pixels[coloured[coloured[:, 1] < 600][0][0], coloured[coloured[:, 1] < 600][0][1]],
         pixels[coloured[coloured[:, 1] > 600][0][0], coloured[coloured[:, 1] > 600][0][1]],
     )
-    assert low[0] > low[2]  # red for a doubtful one
-    assert high[2] > high[0]  # blue for a sure one
+    assert low[0] > low[2]  # red for a low score
+    assert high[2] > high[0]  # blue for a high score
     bar = np.argwhere((pixels[100 * zoom :] == (225, 230, 235)).all(axis=2).sum(axis=1) >= 190)
     assert len(bar)  # 2 µm at 0.1 µm per px and 10 picture px per px: 200 px
     with pytest.raises(UsageError, match="the picture cannot be written"):
@@ -256,22 +256,22 @@ def test_the_picture_shows_circles_where_the_particles_are(tmp_path: Path) -> No
     [
         ({"height": 400.0, "background": 100.0, "noise": 3.0, "dtype": np.uint8}, "saturated at 255"),
         ({"height": 300.0, "background": 5.0, "noise": 10.0}, "of the pixels are 0"),
-        ({"height": 6.0, "background": 100.0, "noise": 0.5, "dtype": np.uint8}, "rise only 6 grey levels"),
+        ({"height": 6.0, "background": 100.0, "noise": 0.5, "dtype": np.uint8}, "are only 6 grey levels"),
         ({"height": 35.0, "noise": 10.0, "s": 3.0, "spacing": 30.0}, "times the noise"),
         ({"frames": 4}, "only 4 frames"),
         ({"spacing": 6.0, "count": 400, "s": 1.6}, "overlap"),
-        ({"step": 4.0}, "identities will be mixed up"),
+        ({"step": 4.0}, "tracks will be mixed up"),
     ],
 )
-def test_what_stands_in_the_way_is_said(tmp_path: Path, settings: dict[str, Any], words: str) -> None:
+def test_problems_are_reported_as_warnings(tmp_path: Path, settings: dict[str, Any], words: str) -> None:
     report = check_movie(write(tmp_path / "movie.tif", scene(**settings)))
     assert words in " ".join(report.warnings)
 
 
-def test_frames_written_twice_are_told(tmp_path: Path) -> None:
+def test_frames_saved_twice_are_reported(tmp_path: Path) -> None:
     frames = scene(frames=6)
     report = check_movie(write(tmp_path / "movie.tif", [frame for frame in frames for _ in range(2)]))
-    assert any("exact copies of the frame before: 6 of 12" in warning for warning in report.warnings)
+    assert any("6 of 12 frames are exact copies of the one before" in warning for warning in report.warnings)
 
 
 def test_a_movie_of_nothing_gets_no_suggestion(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_a_movie_of_nothing_gets_no_suggestion(tmp_path: Path) -> None:
     assert report.particles is None
     assert report.picture == ""
     assert not (tmp_path / "look.png").exists()
-    assert "nothing stands out of the noise in these frames" in report_text(report)
+    assert "no particles stand out from the noise in these frames" in report_text(report)
     assert "track it" not in report_text(report)
     with pytest.raises(InputError):
         check_movie(tmp_path / "missing.tif")
@@ -294,21 +294,21 @@ def test_a_movie_of_nothing_gets_no_suggestion(tmp_path: Path) -> None:
         (1e300, "frame 1: image: pixel x=7, y=5 is 1e.300"),
     ],
 )
-def test_a_pixel_that_is_no_number_is_named(tmp_path: Path, value: float, words: str) -> None:
+def test_a_pixel_that_is_not_finite_is_named(tmp_path: Path, value: float, words: str) -> None:
     frames = [frame.astype(np.float64) for frame in scene(frames=3)]
     frames[1][5, 7] = value
     with pytest.raises(InputError, match=f"movie.tif: {words}"):
         check_movie(write(tmp_path / "movie.tif", frames))
 
 
-def test_images_too_small_and_pictures_of_another_kind_are_refused(tmp_path: Path) -> None:
+def test_images_too_small_and_other_picture_formats_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="frame 0: image: 10x10 px is too small; the minimum is 16x16"):
         check_movie(write(tmp_path / "movie.tif", [np.eye(10, dtype=np.uint8)] * 3))
     with pytest.raises(UsageError, match=r"a.txt: the picture is a PNG file"):
         check_movie(tmp_path / "movie.tif", tmp_path / "a.txt")
 
 
-def test_masks_empty_and_still_pictures_are_looked_at(tmp_path: Path) -> None:
+def test_masks_empty_images_and_still_images_are_checked(tmp_path: Path) -> None:
     masks = [frame > 1060 for frame in scene(frames=3)]
     mask = check_movie(write(tmp_path / "mask.tif", masks), tmp_path / "mask.png")
     assert mask.particles is not None
@@ -323,7 +323,7 @@ def test_masks_empty_and_still_pictures_are_looked_at(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["bulk_water.tif", "brownian_beads.mp4", "trapped_good.mp4", "trapped_bad.mp4"])
-def test_recordings_of_beads_are_seen_as_beads(name: str) -> None:
+def test_recordings_of_beads_are_recognised_as_beads(name: str) -> None:
     if not (SHARED / name).exists():
         pytest.skip(f"needs the recording {name} beside the repository, in shared/data")
     report = check_movie(SHARED / name, frames=10)

@@ -1,7 +1,7 @@
-"""A first look at somebody's own movie: which model, which sizes, what stands in the way.
+"""Checks a movie before tracking: which model suits it, which search radius, and what could cause problems.
 
-`check_movie` measures a few frames without any model, tries the shipped models on them, and gives a `CheckReport`;
-`report_text` says it in a dozen lines.
+`check_movie` measures a few frames without a model, tries the shipped models, and returns a `CheckReport`;
+`report_text` formats it in a dozen lines.
 """
 
 from livetrack.check.movie import check_movie

@@ -1,7 +1,7 @@
-"""Blobs of unknown size and sign, found without a model: extrema of the scale-normalised Laplacian of Gaussian.
+"""Finds blobs of unknown size and sign without a model: extrema of the scale-normalised Laplacian of Gaussian.
 
-At a blob's centre `sigma² ∇²(G_sigma * image)` is largest, over place and over sigma, where sigma fits the blob:
-sigma = s for a Gaussian of standard deviation s, sigma = R / sqrt(2) for a disc of radius R (Lindeberg, Feature
+`sigma² ∇²(G_sigma * image)` is extremal, over position and sigma, at the centre of a blob and where sigma matches its
+size: sigma = s for a Gaussian of standard deviation s, sigma = R / sqrt(2) for a disc of radius R (Lindeberg, Feature
 detection with automatic scale selection, Int. J. Comput. Vis. 30, 79 (1998)).
 """
 
@@ -17,29 +17,29 @@ __all__ = ["Blobs", "find_blobs", "find_blobs_of_size", "pixel_noise"]
 
 Array = npt.NDArray[np.float64]
 
-_STEP = math.sqrt(2.0)  # from one scale to the next
-_FIRST = 0.8  # px, the finest scale: below it the kernel is narrower than a pixel
-_LEAST_Z = 6.0  # response over its noise: no false alarm in any image
+_STEP = math.sqrt(2.0)  # ratio of successive scales
+_MIN_SIGMA = 0.8  # px; a smaller kernel would be narrower than a pixel
+_MIN_SNR = 6.0  # of the response: practically no false detection in an image
 
 
 class Blobs(NamedTuple):
-    """N blobs: centre, the sigma that fits, and the response there (positive for bright ones), each (N,)."""
+    """N blobs: centre, best-fitting sigma, and response (positive for bright blobs), each (N,)."""
 
     x: Array
     y: Array
     sigma: Array
     response: Array
 
-    def select(self, which: Any) -> Blobs:
-        """Return the blobs that an array of indices or a mask names."""
-        return Blobs(*(column[which] for column in self))
+    def select(self, index: Any) -> Blobs:
+        """Return a subset of the blobs, by an array of indices or a mask."""
+        return Blobs(*(column[index] for column in self))
 
 
 def pixel_noise(image: Array) -> float:
     """Return the standard deviation of the noise between neighbouring pixels, grey levels.
 
-    From second differences along both axes, which a smooth image does not have (Immerkær, Comput. Vis. Image
-    Underst. 64, 300 (1996)), by their median, which particles do not move.
+    It is the median of second differences along both axes, which are zero in a smooth image (Immerkær, Comput. Vis.
+    Image Underst. 64, 300 (1996)); the median is insensitive to particles.
     """
     rows = image[:-2] - 2 * image[1:-1] + image[2:]
     both = rows[:, :-2] - 2 * rows[:, 1:-1] + rows[:, 2:]
@@ -47,28 +47,28 @@ def pixel_noise(image: Array) -> float:
 
 
 def find_blobs(image: Array, noise: float) -> Blobs:
-    """Return the significant blobs, bright and dark, from about 2 px across to a quarter of the image."""
-    count = 1 + max(2, round(math.log(min(image.shape) / 10 / _FIRST) / math.log(_STEP)))
-    sigmas: Array = _FIRST * _STEP ** np.arange(count, dtype=np.float64)
+    """Return the significant blobs, bright and dark, of diameters from about 2 px to a quarter of the image."""
+    count = 1 + max(2, round(math.log(min(image.shape) / 10 / _MIN_SIGMA) / math.log(_STEP)))
+    sigmas: Array = _MIN_SIGMA * _STEP ** np.arange(count, dtype=np.float64)
     maps = _laplacians(image, sigmas)
     size = np.abs(maps)
-    peak = size >= _highest_neighbour(size)
-    peak[[0, -1]] = False  # no scale on one side: not a maximum over scale
-    peak &= size > _least_response(sigmas, noise)[:, None, None]
+    peak = size >= _local_max(size)
+    peak[[0, -1]] = False  # no maximum over scale without a neighbour on either side
+    peak &= size > _noise_threshold(sigmas, noise)[:, None, None]
     peaks = np.nonzero(peak)
     scale, y, x = (_vertex(maps, peaks, axis) for axis in range(3))
-    return _uncut(Blobs(x, y, _FIRST * _STEP**scale, maps[peaks]), image.shape)
+    return _drop_at_edge(Blobs(x, y, _MIN_SIGMA * _STEP**scale, maps[peaks]), image.shape)
 
 
-def find_blobs_of_size(image: Array, noise: float, sigma: float, least_response: float) -> Blobs:
-    """Return the blobs that fit `sigma`, of the sign of `least_response` and at least as strong."""
-    sign = math.copysign(1.0, least_response)
+def find_blobs_of_size(image: Array, noise: float, sigma: float, min_response: float) -> Blobs:
+    """Return the blobs of size `sigma` that have the sign of `min_response` and are at least as strong."""
+    sign = math.copysign(1.0, min_response)
     scale = np.array([sigma])
     response = sign * _laplacians(image, scale)
-    least = max(abs(least_response), float(_least_response(scale, noise)[0]))
-    peaks = np.nonzero((response >= _highest_neighbour(response)) & (response > least))
+    threshold = max(abs(min_response), float(_noise_threshold(scale, noise)[0]))
+    peaks = np.nonzero((response >= _local_max(response)) & (response > threshold))
     x, y = _vertex(response, peaks, 2), _vertex(response, peaks, 1)
-    return _uncut(Blobs(x, y, np.full(x.size, sigma), sign * response[peaks]), image.shape)
+    return _drop_at_edge(Blobs(x, y, np.full(x.size, sigma), sign * response[peaks]), image.shape)
 
 
 def _laplacians(image: Array, sigmas: Array) -> Array:
@@ -87,18 +87,18 @@ def _laplacians(image: Array, sigmas: Array) -> Array:
     return maps
 
 
-def _least_response(sigma: Array, noise: float) -> Array:
-    """Return what white noise of the pixels does not reach: its response spreads by `noise / (sigma sqrt(2 pi))`."""
-    return _LEAST_Z * noise / (sigma * math.sqrt(2 * math.pi))
+def _noise_threshold(sigma: Array, noise: float) -> Array:
+    """Return a response that white noise does not reach; its standard deviation is `noise / (sigma sqrt(2 pi))`."""
+    return _MIN_SNR * noise / (sigma * math.sqrt(2 * math.pi))
 
 
-def _uncut(blobs: Blobs, shape: tuple[int, ...]) -> Blobs:
-    """Leave out blobs that the image's edge cuts: there the mirrored noise counts twice."""
-    room = np.minimum.reduce([blobs.x, blobs.y, shape[1] - 1 - blobs.x, shape[0] - 1 - blobs.y])
-    return blobs.select(room > blobs.sigma)
+def _drop_at_edge(blobs: Blobs, shape: tuple[int, ...]) -> Blobs:
+    """Drop blobs cut by the edge of the image, where mirrored noise counts twice."""
+    to_edge = np.minimum.reduce([blobs.x, blobs.y, shape[1] - 1 - blobs.x, shape[0] - 1 - blobs.y])
+    return blobs.select(to_edge > blobs.sigma)
 
 
-def _highest_neighbour(maps: Array) -> Array:
+def _local_max(maps: Array) -> Array:
     """Return at each point of (S, H, W) the highest value within one step along each axis."""
     for axis in range(maps.ndim):
         padded = np.pad(maps, [(1, 1) if n == axis else (0, 0) for n in range(maps.ndim)], mode="edge")
@@ -108,13 +108,13 @@ def _highest_neighbour(maps: Array) -> Array:
 
 
 def _vertex(maps: Array, peaks: tuple[npt.NDArray[Any], ...], axis: int) -> Array:
-    """Return the peaks' coordinate along `axis`, refined by the parabola through the point and its neighbours."""
+    """Return the peaks' coordinate along `axis`, refined by a parabola through each peak and its neighbours."""
     last = maps.shape[axis] - 1
-    place = list(peaks)
-    place[axis] = np.clip(peaks[axis] - 1, 0, last)
-    before = maps[tuple(place)]
-    place[axis] = np.clip(peaks[axis] + 1, 0, last)
-    after = maps[tuple(place)]
+    index = list(peaks)
+    index[axis] = np.clip(peaks[axis] - 1, 0, last)
+    before = maps[tuple(index)]
+    index[axis] = np.clip(peaks[axis] + 1, 0, last)
+    after = maps[tuple(index)]
     curvature = before + after - 2 * maps[peaks]
     with np.errstate(divide="ignore", invalid="ignore"):
         shift = 0.5 * (before - after) / curvature

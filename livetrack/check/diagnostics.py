@@ -1,4 +1,4 @@
-"""What a person should know before trusting a movie, or the settings suggested for it."""
+"""Warnings about the frames of a movie and about its particles."""
 
 from __future__ import annotations
 
@@ -14,63 +14,66 @@ from livetrack.check.measure import ParticleProperties
 __all__ = ["frame_diagnostics", "particle_diagnostics"]
 
 _FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 11, 12, 14, 16))
-_SATURATED = 1e-5  # of all pixels: a few hot ones are no matter
-_BLACK = 0.01
-_FEW_FRAMES = 10
+_MAX_SATURATED = 1e-5  # fraction of all pixels; a few hot pixels do no harm
+_MAX_BLACK = 0.01
+_MIN_FRAMES = 10
 
 
 def frame_diagnostics(frames: Sequence[npt.NDArray[Any]]) -> list[str]:
-    """Return a sentence for each thing that is wrong with the pixels, whatever the particles are."""
+    """Return a sentence for each fault of the pixels, whatever the particles are."""
     stack = np.stack(frames)
     if stack.min() == stack.max():
-        return [f"all pixels are {stack.flat[0]}: are the light and the shutter as they should be?"]
-    said = []
+        return [f"all pixels are {stack.flat[0]}: check the light and the shutter"]
+    warnings = []
     if stack.dtype.kind in "ui":
         top = int(stack.max())
-        share = float((stack == top).mean())
-        if top in _FULL_SCALES and share > _SATURATED:
-            said.append(
-                f"{_percent(share)} of the pixels are saturated at {top}: it spoils these particles' positions; "
+        saturated = float((stack == top).mean())
+        if top in _FULL_SCALES and saturated > _MAX_SATURATED:
+            warnings.append(
+                f"{_percent(saturated)} of the pixels are saturated at {top}, which distorts positions; "
                 "lower the exposure or the gain"
             )
         black = float((stack == 0).mean())
-        if black > _BLACK:
-            said.append(
-                f"{_percent(black)} of the pixels are 0: the dark side of the noise is cut off; raise the offset"
-            )
-    same = sum(np.array_equal(one, other) for one, other in pairwise(frames))
-    if same:
-        said.append(f"exact copies of the frame before: {same} of {len(frames)} frames; they were written twice")
+        if black > _MAX_BLACK:
+            warnings.append(f"{_percent(black)} of the pixels are 0: the noise is clipped; raise the camera's offset")
+    copies = sum(np.array_equal(before, after) for before, after in pairwise(frames))
+    if copies:
+        warnings.append(f"{copies} of {len(frames)} frames are exact copies of the one before: they were saved twice")
     if len(frames) == 1:
-        said.append("a single frame: the spacing is a rough guess, and motion cannot be measured")
-    elif len(frames) < _FEW_FRAMES:
-        said.append(f"only {len(frames)} frames: spacing and motion are rough guesses")
-    return said
+        warnings.append("a single frame: spacing is a rough estimate, and motion cannot be measured")
+    elif len(frames) < _MIN_FRAMES:
+        warnings.append(f"only {len(frames)} frames: spacing and motion are rough estimates")
+    return warnings
 
 
-def particle_diagnostics(measures: ParticleProperties, dtype: np.dtype[Any]) -> list[str]:
-    """Return a sentence for each thing that makes these particles hard to find or to link."""
-    said = []
-    if dtype.kind in "ui" and measures.peak < 10:
-        said.append(
-            f"particles rise only {measures.peak:.0f} grey levels over the background: rounding costs precision; "
-            "record with more bits or a higher gain"
+def particle_diagnostics(particles: ParticleProperties, dtype: np.dtype[Any]) -> list[str]:
+    """Return a sentence for each property that makes these particles hard to find or to link."""
+    warnings = []
+    if dtype.kind in "ui" and particles.peak < 10:
+        warnings.append(
+            f"particles are only {particles.peak:.0f} grey levels above the background: rounding limits precision; "
+            "use a higher bit depth or gain"
         )
-    if measures.snr < 4:
-        said.append(f"the signal is only {measures.snr:.1f} times the noise: expect missed and false particles")
-    if measures.spacing_px is not None and measures.spacing_px < 1.5 * measures.diameter_px:
-        said.append(
-            f"neighbours are {measures.spacing_px:.0f} px apart at a diameter of {measures.diameter_px:.0f} px: "
+    if particles.snr < 4:
+        warnings.append(f"the signal is only {particles.snr:.1f} times the noise: expect missed and false particles")
+    spacing, step = particles.spacing_px, particles.step_px
+    if spacing is not None and spacing < 1.5 * particles.diameter_px:
+        warnings.append(
+            f"neighbours are {spacing:.0f} px apart at a diameter of {particles.diameter_px:.0f} px: "
             "many particles overlap; dilute the sample"
         )
-    if measures.spacing_px is not None and measures.step_px is not None and measures.step_px > measures.spacing_px / 6:
-        said.append(
-            f"particles move {measures.step_px:.1f} px a frame with neighbours {measures.spacing_px:.0f} px apart: "
-            "identities will be mixed up; take frames faster, or dilute the sample"
+    if (
+        particles.spacing_px is not None
+        and particles.step_px is not None
+        and particles.step_px > particles.spacing_px / 6
+    ):
+        warnings.append(
+            f"particles move {step:.1f} px per frame with neighbours {spacing:.0f} px apart: "
+            "tracks will be mixed up; use a higher frame rate or dilute the sample"
         )
-    return said
+    return warnings
 
 
-def _percent(share: float) -> str:
-    """Return a share below 1 to two digits, or three near 1."""
-    return f"{min(100 * share, 99.9):.{2 if share < 0.99 else 3}g} %"
+def _percent(fraction: float) -> str:
+    """Return `fraction` in per cent with two digits, three near 1."""
+    return f"{min(100 * fraction, 99.9):.{2 if fraction < 0.99 else 3}g} %"

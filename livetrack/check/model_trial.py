@@ -1,4 +1,4 @@
-"""What the shipped models make of a movie's frames."""
+"""Tries a shipped model on a few frames."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ __all__ = ["ModelTrial", "try_model"]
 
 
 class ModelTrial(msgspec.Struct, frozen=True, kw_only=True):
-    """One model on a few frames; medians are over all its particles, None where there are none."""
+    """Result of one model on a few frames; medians over all localisations, None without any."""
 
     model: str
     count: float = 0.0
-    """Particles a frame."""
+    """Localisations per frame."""
     score: float | None = None
     std_px: float | None = None
-    """Standard uncertainty of x that the model gives."""
+    """Uncertainty of x as the model reports it."""
     ms: float = 0.0
-    """Time a frame takes, once warm."""
+    """Time per frame after warm-up."""
     problem: str = ""
-    """Why the model could not be tried; empty when it was."""
+    """Why the model could not be tried; else empty."""
 
 
 def try_model(model: str, frames: Sequence[npt.NDArray[Any]]) -> tuple[ModelTrial, list[Rows]]:
-    """Localize the particles of `frames` with a shipped model; return the figures, and the rows of each frame."""
+    """Localize the particles of `frames` with a shipped model; return the figures and the rows of each frame."""
     try:
         localizer = load_localizer(model)
     except ModelError as error:

@@ -1,4 +1,4 @@
-"""From a movie to a report: measure, decide, try the models, and draw."""
+"""Checks a movie: measures its particles, suggests settings, tries the models, and draws the result."""
 
 from __future__ import annotations
 
@@ -27,35 +27,34 @@ __all__ = ["check_movie"]
 
 _MODELS = ("spot", "bead")
 _TRIED_FRAMES = 3
-_WIDEST_SPOT_PX = 10.0  # models/spot.toml: sigma up to 3 px, times 2 sqrt(2), and room for the estimate's error
+_MAX_SPOT_PX = 10.0  # 2 sqrt(2) times the max sigma in models/spot.toml, and a margin for the error of the estimate
 
 
 def check_movie(
     path: str | Path, picture: str | Path | None = None, *, frames: int = 16, channel: int | None = None
 ) -> CheckReport:
-    """Look at the first frames of a movie and suggest how to track it.
+    """Check the first frames of a movie and suggest how to track it.
 
     Parameters
     ----------
     path
-        What `livetrack.movies.open_movie` reads.
+        Any movie that `livetrack.movies.open_movie` reads.
     picture
-        Where a PNG of the first frame with the found particles is written; None writes none.
+        PNG file to write: the first frame with the particles found; None writes none.
     frames
-        How many frames are read.
+        Number of frames to read.
     channel
-        Which channel of the movie, as `open_movie` takes it.
+        Channel of the movie, as for `open_movie`.
 
     Raises
     ------
     InputError
-        The movie cannot be read, holds no frame, or one that no localizer takes: too small, or with a pixel that is
-        not finite.
+        The movie cannot be read, has no frame, or has one that is too small or contains pixels that are not finite.
     UsageError
-        The picture cannot be written, or its name does not end in `.png`.
+        The picture cannot be written, or its suffix is not `.png`.
     """
     if picture is not None and Path(picture).suffix.lower() != ".png":
-        raise UsageError(f"{picture}: the picture is a PNG file; give it a name that ends in .png")
+        raise UsageError(f"{picture}: the picture is a PNG file; its name must end in .png")
     movie = open_movie(path, channel)
     images = _first_images(movie, frames)
     warnings = [movie.problem] if movie.problem else []
@@ -74,7 +73,7 @@ def check_movie(
     )
     measured = measure_particles(images)
     if measured is None:
-        warnings.append("nothing stands out of the noise in these frames")
+        warnings.append("no particles stand out from the noise in these frames")
         return report
     particles, blobs = measured
     warnings += particle_diagnostics(particles, movie.dtype)
@@ -85,8 +84,8 @@ def check_movie(
     trial, rows = trials[model]
     if rows and not particles.count / 2 <= trial.count <= 2 * particles.count:
         warnings.append(
-            f"{model} finds {trial.count:.0f} particles a frame where about {particles.count:.0f} stand out: look at "
-            "the picture; another localizer.threshold may help, or a model trained on such particles"
+            f"{model} finds {trial.count:.0f} particles per frame where about {particles.count:.0f} stand out: check "
+            "the picture; try another localizer.threshold, or train a model for these particles"
         )
     if picture is not None:
         _draw(Path(picture), images[0], report.pixel_size_um, particles, model, rows[0] if rows else blobs)
@@ -103,13 +102,13 @@ def check_movie(
 
 
 def _first_images(movie: Movie, count: int) -> list[npt.NDArray[Any]]:
-    """Return up to `count` images, at least one, each fit for a localizer."""
+    """Return the first `count` images, or all of a shorter movie, each usable by a localizer."""
     images = list(islice(movie, count))
     if not images:
-        raise InputError(movie.problem or f"{movie.path}: there is no frame in it")
+        raise InputError(movie.problem or f"{movie.path}: contains no frames")
     for number, image in enumerate(images):
         try:
-            with np.errstate(over="ignore"):  # of float32: told as a number that is not finite
+            with np.errstate(over="ignore"):  # to float32: reported as not finite
                 to_float(image)
         except InputError as error:
             raise InputError(f"{movie.path}: frame {number}: {error}") from None
@@ -117,40 +116,40 @@ def _first_images(movie: Movie, count: int) -> list[npt.NDArray[Any]]:
 
 
 def _suggest_model(particles: ParticleProperties) -> tuple[str, str]:
-    """Fluorescence adds light, and its image has no ring of opposite sign; scattered light has both.
+    """Return a model and the reason: fluorescence gives bright particles without a ring of opposite sign.
 
-    Bright beads without a dark ring look like spots: they are told by their width alone.
+    Bright beads without a dark ring look like spots and are recognised by their width alone.
     """
     if particles.contrast != "bright":
         sign = "bright and dark" if particles.contrast == "both" else "dark"
-        return "bead", f"{sign} particles are seen in bright field, not in fluorescence"
+        return "bead", f"{sign} particles indicate bright field, not fluorescence"
     if particles.has_ring:
-        return "bead", "bright cores with a dark ring are seen in bright field, not in fluorescence"
-    if particles.diameter_px > _WIDEST_SPOT_PX:
-        return "bead", f"wider than the spots that spot was trained on, which end at about {_WIDEST_SPOT_PX:.0f} px"
-    return "spot", "bright, with no dark ring, as fluorescent particles are"
+        return "bead", "bright cores with a dark ring indicate bright field, not fluorescence"
+    if particles.diameter_px > _MAX_SPOT_PX:
+        return "bead", f"wider than the particles of the spot model, which are up to about {_MAX_SPOT_PX:.0f} px"
+    return "spot", "bright without a dark ring, like fluorescent particles"
 
 
 def _suggest_search_radius(particles: ParticleProperties, memory: int) -> tuple[float, str]:
-    """Hold four rms steps over the longest gap, or half a diameter, within which no other particle can be.
+    """Return a search radius and the reason: four rms steps over the longest gap, at least half a diameter.
 
-    Half the distance of neighbours is the limit. Above a quarter of it a step is no more than chance would give:
-    particles at random places are 0.6 of that distance from the nearest in another frame, as an rms along one axis.
+    Half the distance between neighbours is the limit. A measured step above a quarter of that distance may be chance:
+    the rms distance along one axis from a random position to the nearest particle is 0.6 of it.
     """
     half, step, spacing = particles.diameter_px / 2, particles.step_px, particles.spacing_px
     if step is None:
-        return _half_px(2 * half), "a diameter, as the motion could not be measured"
+        return _round_up(2 * half), "one diameter, because motion could not be measured"
     if spacing is not None and step > spacing / 4:
-        return _half_px(spacing / 2), "half the distance of neighbours, as the motion cannot be told from chance"
+        return _round_up(spacing / 2), "half the distance between neighbours, because the measured motion may be chance"
     radius, reason = 4 * step * math.sqrt(memory + 1), f"four rms steps over {memory + 1} frames"
     if radius < half:
-        radius, reason = half, "half a diameter, which is more than particles move"
+        radius, reason = half, "half a diameter, which exceeds the motion"
     if spacing is not None and radius > spacing / 2:
-        radius, reason = spacing / 2, "half the distance of neighbours, less than particles may move"
-    return _half_px(radius), reason
+        radius, reason = spacing / 2, "half the distance between neighbours, which the motion may exceed"
+    return _round_up(radius), reason
 
 
-def _half_px(radius: float) -> float:
+def _round_up(radius: float) -> float:
     return max(1.0, math.ceil(2 * radius) / 2)
 
 
@@ -163,8 +162,8 @@ def _draw(
     found: Rows | Blobs,
 ) -> None:
     if isinstance(found, Blobs):
-        x, y, score, how = found.x, found.y, None, "found without a model"
+        x, y, score, method = found.x, found.y, None, "without a model"
     else:
-        x, y, score, how = found["x"], found["y"], found["score"], f"found by {model}"
-    caption = f"first frame: {len(x)} particles {how}; diameter about {particles.diameter_px:.1f} px"
+        x, y, score, method = found["x"], found["y"], found["score"], f"by {model}"
+    caption = f"first frame: {len(x)} particles found {method}; diameter about {particles.diameter_px:.1f} px"
     save_annotated_image(path, image, x, y, score, particles.diameter_px, pixel_size_um, caption)

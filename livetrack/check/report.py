@@ -1,4 +1,4 @@
-"""The outcome of a check, as figures and as a dozen lines for a person."""
+"""Report of a check, as figures and as text."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ __all__ = ["CheckReport", "report_text"]
 
 
 class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a first look at a movie found; `msgspec.json.encode` dumps it whole."""
+    """Result of `check_movie`; `msgspec.json.encode` writes it as JSON."""
 
     movie: str
     channel: int | None
-    """The one that was looked at; None for the only one, or for grey."""
+    """Channel checked; None for the only one, or colours turned to grey."""
     width: int
     height: int
     dtype: str
     length: int | None
-    """Frames in the movie; None where only reading to its end tells."""
+    """Frames in the movie; None if known only after reading all of it."""
     fps: float | None
     pixel_size_um: float | None
     frames_checked: int
-    """Frames that were read, from the first one on."""
+    """Frames read, from the first."""
     warnings: list[str]
-    """What a person should know before trusting the movie or the suggestions."""
+    """One sentence each."""
     particles: ParticleProperties | None = None
-    """None when nothing stands out of the noise; then nothing is suggested."""
+    """None if no particles stand out from the noise; then nothing is suggested."""
     model: str = ""
     model_reason: str = ""
     search_radius_px: float = 0.0
@@ -40,7 +40,7 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def command(self) -> str:
-        """The command line that tracks the movie as suggested."""
+        """Command line that tracks the movie with the suggested settings."""
         output = f"{Path(self.movie).stem}.csv"
         channel = "" if self.channel is None else f"--channel {self.channel} "
         return (
@@ -50,7 +50,7 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def config(self) -> str:
-        """The same as lines of config.toml, for a live session with such particles."""
+        """The same settings as lines of config.toml, for a live session with such particles."""
         lines = [
             "[localizer]",
             f'model = "{self.model}"',
@@ -65,19 +65,19 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
 def report_text(report: CheckReport) -> str:
     """Return the report as lines of text."""
     frames_checked = "one frame" if report.frames_checked == 1 else f"the first {report.frames_checked} frames"
-    lines = [_movie_line(report), f"looked at   {frames_checked}"]
+    lines = [_movie_line(report), f"checked     {frames_checked}"]
     if report.particles is not None:
         lines += [
             *_particle_lines(report.particles, report.pixel_size_um),
             *(_trial_line(trial) for trial in report.trials),
             f"model       {report.model}: {report.model_reason}",
-            f"search      {report.search_radius_px:g} px: {report.search_radius_reason}",
+            f"search      radius {report.search_radius_px:g} px: {report.search_radius_reason}",
         ]
-    lines += [f"careful     {warning}" for warning in report.warnings]
+    lines += [f"warning     {warning}" for warning in report.warnings]
     if report.picture:
         lines.append(f"picture     {report.picture}")
     if report.particles is not None:
-        lines += ["", "track it:", f"  {report.command}", "or, in config.toml:"]
+        lines += ["", "to track it:", f"  {report.command}", "or, in config.toml:"]
         lines += [f"  {line}" for line in report.config.splitlines()]
     return "\n".join(lines)
 
@@ -88,25 +88,27 @@ def _movie_line(report: CheckReport) -> str:
         "unknown number of frames" if length is None else "1 frame" if length == 1 else f"{length} frames",
         f"{report.width}x{report.height} px",
         report.dtype,
-        *([] if length == 1 else ["frame rate not in the file" if fps is None else f"{fps:g} frames/s"]),
-        "pixel size not in the file" if report.pixel_size_um is None else f"{report.pixel_size_um:.4g} µm per px",
+        *([] if length == 1 else ["frame rate unknown" if fps is None else f"{fps:g} frames/s"]),
+        "pixel size unknown" if report.pixel_size_um is None else f"{report.pixel_size_um:.4g} µm per px",
     ]
     return f"{report.movie}: {', '.join(parts)}"
 
 
-def _particle_lines(found: ParticleProperties, pixel_size_um: float | None) -> list[str]:
-    ring = f", with a ring of opposite sign ({100 * found.ring:.0f} % of the core)" if found.has_ring else ""
-    sign = "bright and dark" if found.contrast == "both" else found.contrast
-    spacing = "" if found.spacing_px is None else f", nearest neighbours {found.spacing_px:.1f} px apart (median)"
+def _particle_lines(particles: ParticleProperties, pixel_size_um: float | None) -> list[str]:
+    ring = f", with a ring of opposite sign ({100 * particles.ring:.0f} % of the core)" if particles.has_ring else ""
+    sign = "bright and dark" if particles.contrast == "both" else particles.contrast
+    spacing = "" if particles.spacing_px is None else f", nearest neighbour {particles.spacing_px:.1f} px away (median)"
     motion = (
-        "could not be measured" if found.step_px is None else f"{found.step_px:.2g} px a frame along each axis (rms)"
+        "could not be measured"
+        if particles.step_px is None
+        else f"{particles.step_px:.2g} px per frame along each axis (rms)"
     )
-    size = "" if pixel_size_um is None else f" ({found.diameter_px * pixel_size_um:.2g} µm)"
+    size = "" if pixel_size_um is None else f" ({particles.diameter_px * pixel_size_um:.2g} µm)"
     return [
-        f"particles   {sign}{ring}; about {found.count:.0f} a frame{spacing}",
-        f"diameter    {found.diameter_px:.1f} px{size}",
-        f"signal      {found.peak:.4g} grey levels over a background of {found.background:.4g}; "
-        f"noise {found.noise:.2g}, SNR {found.snr:.0f}",
+        f"particles   {sign}{ring}; about {particles.count:.0f} per frame{spacing}",
+        f"diameter    {particles.diameter_px:.1f} px{size}",
+        f"signal      {particles.peak:.4g} grey levels over a background of {particles.background:.4g}; "
+        f"noise {particles.noise:.2g}, SNR {particles.snr:.0f}",
         f"motion      {motion}",
     ]
 
@@ -116,7 +118,7 @@ def _trial_line(trial: ModelTrial) -> str:
         return f"tried       {trial.model}: not tried, {trial.problem}"
     quality = "" if trial.score is None else f", score {trial.score:.2f}"
     quality += "" if trial.std_px is None else f", uncertainty {trial.std_px:.2g} px"
-    return f"tried       {trial.model}: {trial.count:.0f} a frame{quality}; {trial.ms:.0f} ms a frame"
+    return f"tried       {trial.model}: {trial.count:.0f} per frame{quality}; {trial.ms:.0f} ms per frame"
 
 
 def _quoted(text: str) -> str:
