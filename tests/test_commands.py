@@ -262,13 +262,13 @@ def test_a_target_whose_trajectory_ends_is_no_target_any_more(session: Session) 
 def test_a_recording_is_started_and_stopped(session: Session, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="no folder to record into"):
         session.remote.start_recording()
-    with pytest.raises(CommandError, match="no recording runs"):
+    with pytest.raises(CommandError, match="no recording is running"):
         session.remote.stop_recording()
     (tmp_path / "file").write_text("")
     with pytest.raises(CommandError, match="file"):
         session.remote.start_recording(tmp_path / "file")
     begun = session.remote.start_recording(tmp_path)
-    with pytest.raises(CommandError, match="a recording runs already"):
+    with pytest.raises(CommandError, match="already recording"):
         session.remote.start_recording(tmp_path)
     session.until(lambda status: status.recording is not None and status.recording.frames > 20)
     done = session.remote.stop_recording()

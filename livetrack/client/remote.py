@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 import zmq
@@ -23,6 +23,8 @@ from livetrack.wire.commands import REQUESTS, Request
 from livetrack.wire.exchange import Reply, decode_reply, encode
 
 __all__ = ["Remote"]
+
+R = TypeVar("R")
 
 _LONG_S = 60.0  # for what opens a camera, loads a model, or writes a recording to its end
 
@@ -69,7 +71,7 @@ class Remote:
     def hello(self) -> ask.HelloReply:
         """Return addresses, schema, geometry, calibration, settings in force, state, and the engine's clock."""
         sent_ns = time.perf_counter_ns()
-        welcome: ask.HelloReply = self._ask(ask.Hello(t_client_ns=sent_ns))
+        welcome = self._ask(ask.Hello(t_client_ns=sent_ns))
         back_ns = time.perf_counter_ns()
         offset_ns = (welcome.t_received_ns - sent_ns + welcome.t_sent_ns - back_ns) // 2
         round_trip_ns = (back_ns - sent_ns) - (welcome.t_sent_ns - welcome.t_received_ns)
@@ -77,36 +79,35 @@ class Remote:
 
     def state(self) -> Status:
         """Return what the next heartbeat would say."""
-        status: Status = self._ask(ask.State())
-        return status
+        return self._ask(ask.State())
 
     # tracking
 
     def stop(self) -> str:
         """Close the camera: nothing is received, tracked or recorded until `start`. Returns the state."""
-        return self._say(ask.Stop(), _LONG_S)
+        return self._ask(ask.Stop(), _LONG_S)
 
     def start(self) -> str:
         """Open the camera again."""
-        return self._say(ask.Start(), _LONG_S)
+        return self._ask(ask.Start(), _LONG_S)
 
     def pause(self) -> str:
         """Track no frame until `resume`; they still come, and are shown and recorded. Returns the state."""
-        return self._say(ask.Pause())
+        return self._ask(ask.Pause())
 
     def resume(self) -> str:
         """Track again. The trajectories are new ones."""
-        return self._say(ask.Resume())
+        return self._ask(ask.Resume())
 
     def set_threshold(self, threshold: float | None) -> float:
         """Keep the rows of this score or more, 0..1; None takes the model's own."""
         if threshold is not None and math.isnan(threshold):  # which JSON would take for None
             raise CommandError("set_threshold: NaN is no score; give 0..1, or None")
-        return float(self._ask(ask.SetThreshold(threshold=threshold)))
+        return self._ask(ask.SetThreshold(threshold=threshold))
 
     def set_search_radius(self, search_radius_px: float) -> float:
         """Link particles no farther than this from where they are expected."""
-        return float(self._ask(ask.SetSearchRadius(search_radius_px=search_radius_px)))
+        return self._ask(ask.SetSearchRadius(search_radius_px=search_radius_px))
 
     def swap_model(self, model: str | Path) -> str:
         """Find the particles with another model, once it is loaded and warm; trajectories go on. Returns its name.
@@ -116,7 +117,7 @@ class Remote:
         model
             A shipped model's name, an ONNX file as the engine's machine sees it, "centroid" or "radial_symmetry".
         """
-        return self._say(ask.SwapModel(model=str(model)), _LONG_S)
+        return self._ask(ask.SwapModel(model=str(model)), _LONG_S)
 
     def choose_target(
         self, particle: int | None = None, *, x: float | None = None, y: float | None = None, within_px: float = 20.0
@@ -130,7 +131,7 @@ class Remote:
             request = ask.ChooseTarget(particle=particle, x=x, y=y, within_px=within_px)
         except ValueError as error:
             raise CommandError(f"choose_target: {error}") from None
-        return int(self._ask(request))
+        return self._ask(request)
 
     def clear_target(self) -> None:
         """Have no target."""
@@ -143,25 +144,21 @@ class Remote:
 
         `frames`: whether to write the pixels too; None does as the settings say.
         """
-        status: RecordingStatus = self._ask(ask.StartRecording(folder=str(folder), frames=frames))
-        return status
+        return self._ask(ask.StartRecording(folder=str(folder), frames=frames))
 
     def stop_recording(self) -> RecordingStatus:
         """Write what waits, close the recording, and return what is in it."""
-        status: RecordingStatus = self._ask(ask.StopRecording(), _LONG_S)
-        return status
+        return self._ask(ask.StopRecording(), _LONG_S)
 
     # the camera
 
     def properties(self) -> list[Property]:
         """Return what the camera can be told, with values in force and limits."""
-        properties: list[Property] = self._ask(ask.Properties(), _LONG_S)
-        return properties
+        return self._ask(ask.Properties(), _LONG_S)
 
     def set_property(self, name: str, value: Value) -> Property:
         """Set one of `properties`; through Micro-Manager, any "Device.Property"."""
-        property_: Property = self._ask(ask.SetProperty(name=name, value=value), _LONG_S)
-        return property_
+        return self._ask(ask.SetProperty(name=name, value=value), _LONG_S)
 
     def set_exposure(self, exposure_ms: float) -> float:
         """Expose each picture for so long, ms."""
@@ -169,37 +166,28 @@ class Remote:
 
     def set_roi(self, x: int, y: int, width: int, height: int) -> Geometry:
         """Have a part of the image only, in px of the whole image as delivered (binned)."""
-        geometry: Geometry = self._ask(ask.SetRoi(x=x, y=y, width=width, height=height))
-        return geometry
+        return self._ask(ask.SetRoi(x=x, y=y, width=width, height=height))
 
     def clear_roi(self) -> Geometry:
         """Have the whole image again."""
-        geometry: Geometry = self._ask(ask.ClearRoi())
-        return geometry
+        return self._ask(ask.ClearRoi())
 
     # what moves
 
     def actuators(self) -> list[ask.ActuatorState]:
         """Return what can be moved, and where it is."""
-        actuators: list[ask.ActuatorState] = self._ask(ask.Actuators())
-        return actuators
+        return self._ask(ask.Actuators())
 
     def move_to(self, actuator: str, *position: float, wait: bool = False) -> ask.MoveResult:
         """Move an actuator to a position, one number for each axis, in its own unit.
 
         Returns once it has the order; with `wait`, once it has arrived.
         """
-        moved: ask.MoveResult = self._ask(
-            ask.MoveTo(actuator=actuator, position=_numbers(position), wait=wait), self._patience(wait)
-        )
-        return moved
+        return self._ask(ask.MoveTo(actuator=actuator, position=_numbers(position), wait=wait), self._patience(wait))
 
     def move_by(self, actuator: str, *step: float, wait: bool = False) -> ask.MoveResult:
         """Move an actuator by a step; see `move_to`."""
-        moved: ask.MoveResult = self._ask(
-            ask.MoveBy(actuator=actuator, step=_numbers(step), wait=wait), self._patience(wait)
-        )
-        return moved
+        return self._ask(ask.MoveBy(actuator=actuator, step=_numbers(step), wait=wait), self._patience(wait))
 
     def move_stage(self, dx_um: float, dy_um: float, *, wait: bool = False) -> ask.MoveResult:
         """Move the stage by a step, µm along its own axes."""
@@ -244,13 +232,10 @@ class Remote:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _say(self, request: Request, timeout_s: float | None = None) -> str:
-        return str(self._ask(request, timeout_s))
-
     def _patience(self, wait: bool) -> float | None:
         return _LONG_S if wait else None
 
-    def _ask(self, request: Request, timeout_s: float | None = None) -> Any:
+    def _ask(self, request: Request[R], timeout_s: float | None = None) -> R:
         """Send a request, and return the result in its reply; answers that come too late are passed over."""
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + timeout_s
@@ -263,7 +248,8 @@ class Remote:
                 reply = decode_reply(self._socket.recv())
                 if reply.id in (self._number, 0):
                     self.last_reply = reply
-                    return _result(reply, REQUESTS[type(request)])
+                    result: R = _result(reply, REQUESTS[type(request)])
+                    return result
         name = request.__struct_config__.tag
         raise CommandError(f"{self.address}: no answer to {name} within {timeout_s:g} s; it may still be done")
 

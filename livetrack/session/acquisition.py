@@ -65,7 +65,7 @@ class Acquisition:
         self._camera = camera
         self._settings = settings
         self._pixel_size_um = pixel_size_um
-        self._on_frame = on_frame
+        self.on_frame = on_frame
         self._capacity = settings.queue_frames if settings.every_frame else 1
         self._waiting: deque[Frame] = deque()
         self._frame_ready = _Wakeup()  # for the taker: a frame, or the end
@@ -199,8 +199,8 @@ class Acquisition:
         self.gaps.record(now_ns)
         if self.state is not CameraState.RUNNING:
             self._enter(CameraState.RUNNING)
-        if self._on_frame is not None:
-            self._on_frame(frame)
+        if self.on_frame is not None:
+            self.on_frame(frame)
         self._enqueue(frame)
 
     def _enqueue(self, frame: Frame) -> None:

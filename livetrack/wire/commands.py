@@ -1,14 +1,15 @@
-"""Commands: what can be asked of an engine, and what it answers; `livetrack.wire.exchange` says how these travel.
+"""The commands of an engine: one class per request, with the type of its result.
 
-A request says which `command` it is, and an `id` of the sender's choice that the reply repeats. The other fields are
-those of the classes below; a field that is not known, or out of its bounds, has the request refused. `REQUESTS` lists
-each with the type of its result.
+A request is a JSON object with the name of its `command`, an `id` chosen by the client and repeated in the reply, and
+the fields of its class below; unknown fields and values out of bounds are rejected. `livetrack.wire.exchange` encodes
+and decodes them. A new command is a class here, a handler in `livetrack.session.commands`, and a method of
+`livetrack.client.Remote`.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar, get_args
 
 from msgspec import Meta, Struct
 
@@ -45,160 +46,23 @@ __all__ = [
     "StopRecording",
     "StoreCalibration",
     "SwapModel",
-]  # fmt: skip
+]
 
-Id = Annotated[int, Meta(ge=0, le=2**53)]  # JSON's numbers are exact so far
-Whole = Annotated[int, Meta(ge=0, le=1_000_000)]
+Id = Annotated[int, Meta(ge=0, le=2**53)]  # JSON's numbers are exact up to this
+Offset = Annotated[int, Meta(ge=0, le=1_000_000)]
 Size = Annotated[int, Meta(ge=1, le=1_000_000)]
 Positive = Annotated[float, Meta(gt=0)]
 Name = Annotated[str, Meta(min_length=1, max_length=1000)]
 Numbers = Annotated[tuple[float, ...], Meta(min_length=1, max_length=8)]
 
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+R = TypeVar("R")
 
 
-class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="command", tag=_snake):
-    """What all requests share."""
-
-    id: Id = 0
-
-
-class Hello(Request, frozen=True):
-    """Ask who is there."""
-
-    t_client_ns: int = 0
-    """The sender's clock, which the reply repeats."""
-
-
-class State(Request, frozen=True):
-    """Ask for what the heartbeat carries, now."""
-
-
-class Start(Request, frozen=True):
-    """Open the camera again and take its frames."""
-
-
-class Stop(Request, frozen=True):
-    """Close the camera until `Start`: nothing is received, tracked or recorded."""
-
-
-class Pause(Request, frozen=True):
-    """Track no frame until `Resume`; they still come, are shown and recorded."""
-
-
-class Resume(Request, frozen=True):
-    """Track again, with new trajectories."""
-
-
-class SetThreshold(Request, frozen=True):
-    """Keep the rows of this score or more; null: the model's own."""
-
-    threshold: Annotated[float, Meta(gt=0, lt=1)] | None
-
-
-class SetSearchRadius(Request, frozen=True):
-    """Link particles no farther than this from where they are expected, px."""
-
-    search_radius_px: Annotated[float, Meta(gt=0, le=1e6)]
-
-
-class SwapModel(Request, frozen=True):
-    """Find the particles with another model: a shipped one's name, an ONNX file, or a classical method."""
-
-    model: Name
-
-
-class ChooseTarget(Request, frozen=True):
-    """Make one trajectory the target: the one of this id, or the nearest to a place, px."""
-
-    particle: int | None = None
-    x: float | None = None
-    y: float | None = None
-    within_px: Positive = 20.0
-    """No farther than this from the place."""
-
-    def __post_init__(self) -> None:
-        if (self.particle is None) == (self.x is None) or (self.x is None) != (self.y is None):
-            raise ValueError("give either `particle`, or `x` and `y`")
-
-
-class ClearTarget(Request, frozen=True):
-    """Have no target."""
-
-
-class StartRecording(Request, frozen=True):
-    """Record into a new folder below `folder`; empty: `record.folder` of the settings."""
-
-    folder: Annotated[str, Meta(max_length=4000)] = ""
-    frames: bool | None = None
-    """Whether to write the pixels; null: as the settings say."""
-
-
-class StopRecording(Request, frozen=True):
-    """Write what waits, and close the recording."""
-
-
-class Properties(Request, frozen=True):
-    """Ask what the camera can be told."""
-
-
-class SetProperty(Request, frozen=True):
-    """Set one of the camera's properties."""
-
-    name: Name
-    value: Value
-
-
-class SetExposure(Request, frozen=True):
-    """Expose each picture for so long, ms."""
-
-    exposure_ms: Positive
-
-
-class SetRoi(Request, frozen=True):
-    """Deliver a part of the image only; px of the whole image, as delivered (binned)."""
-
-    x: Whole
-    y: Whole
-    width: Size
-    height: Size
-
-
-class ClearRoi(Request, frozen=True):
-    """Deliver the whole image again."""
-
-
-class Actuators(Request, frozen=True):
-    """Ask what can be moved, and where it is."""
-
-
-class MoveTo(Request, frozen=True):
-    """Move an actuator to a position, in its own unit."""
-
-    actuator: Name
-    position: Numbers
-    wait: bool = False
-    """Answer when it has arrived, not when it has the order."""
-
-
-class MoveBy(Request, frozen=True):
-    """Move an actuator by a step from where it was last told to be."""
-
-    actuator: Name
-    step: Numbers
-    wait: bool = False
-
-
-class StoreCalibration(Request, frozen=True):
-    """Keep an actuator's calibration, for all clients and sessions to come."""
-
-    calibration: ActuatorCalibration
+# results
 
 
 class Addresses(Struct, frozen=True, kw_only=True):
-    """Where an engine is to be reached."""
+    """Addresses of an engine."""
 
     positions: str
     preview: str
@@ -206,7 +70,7 @@ class Addresses(Struct, frozen=True, kw_only=True):
 
 
 class HelloReply(Struct, frozen=True, kw_only=True):
-    """The answer to `Hello`: all that somebody who joins late has to know."""
+    """Everything that a client needs to know when it connects."""
 
     session: int
     livetrack: str
@@ -214,33 +78,34 @@ class HelloReply(Struct, frozen=True, kw_only=True):
     wire_version: int
     addresses: Addresses
     header: list[tuple[str, str, int]]
-    """Name, NumPy type and offset of each field of a positions message's header, and of `rows`: the schema."""
+    """Schema of a positions message's header: name, NumPy type and offset of each field. Likewise `rows`."""
     rows: list[tuple[str, str, int]]
     geometry: Geometry
     geometry_number: int
     calibration: dict[str, Any]
-    """The settings `[calibration]`."""
+    """Section `[calibration]` of the settings."""
     settings: dict[str, Any]
-    """All settings in force, section by section."""
+    """All current settings, section by section."""
     calibrations: dict[str, ActuatorCalibration] = {}
-    """Of actuators, by their names: those that have been calibrated with this camera."""
+    """Calibrations of the actuators, by name, that were made with this camera."""
     models: tuple[str, ...] = ()
-    """Names that `SwapModel` takes; it takes an ONNX file as well."""
+    """Names that `SwapModel` accepts; it also accepts an ONNX file."""
     status: Status
     t_client_ns: int
-    """As it was sent."""
+    """As sent in the request."""
     t_received_ns: int
-    """The engine's monotonic clock when the request came, and when this left; `wall_ns` at the same time."""
+    """The engine's monotonic clock when the request arrived."""
     t_sent_ns: int
+    """The same clock when the reply left; `wall_ns` is the wall clock at that time."""
     wall_ns: int
     clock_offset_ns: int = 0
-    """The engine's monotonic clock minus the client's; `Remote` fills it in, and `round_trip_ns`, which bounds its
-    error by half."""
+    """The engine's monotonic clock minus the client's, set by `Remote`; its error is at most half of
+    `round_trip_ns`."""
     round_trip_ns: int = 0
 
 
 class ActuatorState(Struct, frozen=True, kw_only=True):
-    """Something that can be moved."""
+    """An actuator and its position."""
 
     name: str
     axes: tuple[str, ...]
@@ -249,37 +114,165 @@ class ActuatorState(Struct, frozen=True, kw_only=True):
 
 
 class MoveResult(Struct, frozen=True, kw_only=True):
-    """What a move did."""
+    """When a move was commanded, and where it ended."""
 
     t_begun_ns: int
-    """When the device was given the order, and when that had returned, on the engine's monotonic clock."""
+    """Just before the command was passed to the device, on the engine's monotonic clock."""
     t_done_ns: int
+    """Just after the device accepted it."""
     position: tuple[float, ...] | None
-    """Read back after the arrival, where that was waited for."""
+    """Read back at the end of the move; None if the request did not ask to wait."""
 
 
-REQUESTS: dict[type[Request], Any] = {
-    Hello: HelloReply,
-    State: Status,
-    Start: str,
-    Stop: str,
-    Pause: str,
-    Resume: str,
-    SetThreshold: float,
-    SetSearchRadius: float,
-    SwapModel: str,
-    ChooseTarget: int,
-    ClearTarget: None,
-    StartRecording: RecordingStatus,
-    StopRecording: RecordingStatus,
-    Properties: list[Property],
-    SetProperty: Property,
-    SetExposure: Property,
-    SetRoi: Geometry,
-    ClearRoi: Geometry,
-    Actuators: list[ActuatorState],
-    MoveTo: MoveResult,
-    MoveBy: MoveResult,
-    StoreCalibration: None,
+# requests
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+class Request(
+    Struct, Generic[R], frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="command", tag=_snake
+):
+    """Base of all requests; `R` is the type of the result in the reply."""
+
+    id: Id = 0
+
+
+class Hello(Request[HelloReply], frozen=True):
+    """Get addresses, geometry, settings, status and the engine's clock."""
+
+    t_client_ns: int = 0
+    """The client's clock, repeated in the reply."""
+
+
+class State(Request[Status], frozen=True):
+    """Get the status now, as in the heartbeat."""
+
+
+class Start(Request[str], frozen=True):
+    """Open the camera again; the result is the state."""
+
+
+class Stop(Request[str], frozen=True):
+    """Close the camera until `Start`: no frame is received, tracked or recorded. The result is the state."""
+
+
+class Pause(Request[str], frozen=True):
+    """Skip all frames until `Resume`; they are still shown and recorded. The result is the state."""
+
+
+class Resume(Request[str], frozen=True):
+    """Track again, with new tracks. The result is the state."""
+
+
+class SetThreshold(Request[float], frozen=True):
+    """Leave out rows with a score below this; null for the model's default."""
+
+    threshold: Annotated[float, Meta(gt=0, lt=1)] | None
+
+
+class SetSearchRadius(Request[float], frozen=True):
+    """Set the maximum distance between the expected and the found position of a particle, px."""
+
+    search_radius_px: Annotated[float, Meta(gt=0, le=1e6)]
+
+
+class SwapModel(Request[str], frozen=True):
+    """Use another localizer: a model's or a method's name, or an ONNX file. The result is its name."""
+
+    model: Name
+
+
+class ChooseTarget(Request[int], frozen=True):
+    """Make a track the target: the one with this id, or the nearest to a position, px. The result is its id."""
+
+    particle: int | None = None
+    x: float | None = None
+    y: float | None = None
+    within_px: Positive = 20.0
+    """Maximum distance from the position."""
+
+    def __post_init__(self) -> None:
+        if (self.particle is None) == (self.x is None) or (self.x is None) != (self.y is None):
+            raise ValueError("give either `particle`, or `x` and `y`")
+
+
+class ClearTarget(Request[None], frozen=True):
+    """Clear the target."""
+
+
+class StartRecording(Request[RecordingStatus], frozen=True):
+    """Record into a new folder inside `folder`; if empty, inside `record.folder` of the settings."""
+
+    folder: Annotated[str, Meta(max_length=4000)] = ""
+    frames: bool | None = None
+    """Whether to write the images; null for the setting `record.frames`."""
+
+
+class StopRecording(Request[RecordingStatus], frozen=True):
+    """Finish writing, and close the recording."""
+
+
+class Properties(Request[list[Property]], frozen=True):
+    """Get the camera's properties."""
+
+
+class SetProperty(Request[Property], frozen=True):
+    """Set a property of the camera."""
+
+    name: Name
+    value: Value
+
+
+class SetExposure(Request[Property], frozen=True):
+    """Set the exposure, ms."""
+
+    exposure_ms: Positive
+
+
+class SetRoi(Request[Geometry], frozen=True):
+    """Set the region of interest, px of the full frame as delivered (binned)."""
+
+    x: Offset
+    y: Offset
+    width: Size
+    height: Size
+
+
+class ClearRoi(Request[Geometry], frozen=True):
+    """Deliver full frames again."""
+
+
+class Actuators(Request[list[ActuatorState]], frozen=True):
+    """Get the actuators and their positions."""
+
+
+class MoveTo(Request[MoveResult], frozen=True):
+    """Move an actuator to a position, in its own unit."""
+
+    actuator: Name
+    position: Numbers
+    wait: bool = False
+    """Reply when the move is complete, instead of when the device has accepted it."""
+
+
+class MoveBy(Request[MoveResult], frozen=True):
+    """Move an actuator by a step from its last commanded position."""
+
+    actuator: Name
+    step: Numbers
+    wait: bool = False
+
+
+class StoreCalibration(Request[None], frozen=True):
+    """Store an actuator's calibration for all clients and future sessions."""
+
+    calibration: ActuatorCalibration
+
+
+REQUESTS: dict[type[Request[Any]], Any] = {
+    request: get_args(request.__orig_bases__[0])[0]  # type: ignore[attr-defined]  # set by `Generic`, unknown to mypy
+    for request in Request.__subclasses__()
 }
-"""Every command, and the type of its `Reply.result`: the value in force. `str` is the state, or the model's name."""
+"""All requests, and the type of each one's `Reply.result`."""

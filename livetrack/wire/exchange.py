@@ -30,12 +30,12 @@ class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """For how long, beyond the usual time between two, no frame came while a device was told."""
 
 
-def encode(message: Request | Reply) -> bytes:
+def encode(message: Request[Any] | Reply) -> bytes:
     """Return a request or a reply as it is sent."""
     return _ENCODER.encode(message)
 
 
-def decode_request(payload: bytes) -> Request:
+def decode_request(payload: bytes) -> Request[Any]:
     """Return the request that was sent.
 
     Raises
@@ -46,7 +46,7 @@ def decode_request(payload: bytes) -> Request:
     if len(payload) > LARGEST_REQUEST:
         raise CommandError(f"a request of {len(payload)} bytes: at most {LARGEST_REQUEST} are taken")
     try:
-        request: Request = _REQUEST.decode(payload)
+        request: Request[Any] = _REQUEST.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CommandError(_unknown(payload) or f"request cannot be read: {error}") from None
     return request

@@ -1,8 +1,8 @@
-"""The commands of `livetrack.client.Remote`: a socket, threads, and what each does to the engine."""
+"""The commands that `livetrack.client.Remote` sends: a server, its worker threads, and a handler for each request."""
 
 from livetrack.session.commands.calibration_store import CalibrationStore
 from livetrack.session.commands.dispatcher import CommandDispatcher
+from livetrack.session.commands.registry import CommandContext
 from livetrack.session.commands.server import CommandServer
-from livetrack.session.loop_queue import LoopQueue
 
-__all__ = ["CalibrationStore", "CommandDispatcher", "CommandServer", "LoopQueue"]
+__all__ = ["CalibrationStore", "CommandContext", "CommandDispatcher", "CommandServer"]

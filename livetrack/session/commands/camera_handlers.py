@@ -1,10 +1,10 @@
-"""Commands to the camera, and to what moves beside it; each is called with the engine and the request."""
+"""Handlers of the commands to the camera and the actuators."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 from msgspec import structs
 
@@ -12,174 +12,179 @@ from livetrack.camera import Geometry
 from livetrack.devices import EXPOSURE, Actuated, Actuator, HasProperties, HasRoi, Property, Value
 from livetrack.errors import CommandError
 from livetrack.session.acquisition import CameraState
-from livetrack.wire import commands as ask
+from livetrack.session.commands.registry import CommandContext, handles
+from livetrack.session.loop import TrackingLoop
+from livetrack.wire import commands
 
-if TYPE_CHECKING:
-    from livetrack.session.engine import Engine
+__all__: list[str] = []
 
-__all__ = [
-    "actuators", "clear_roi", "move_by", "move_to", "properties", "set_exposure", "set_property", "set_roi", "start",
-    "stop", "store_calibration",
-]  # fmt: skip
-
-_PATIENCE_S = 20.0  # for a camera to open or close
-_LOOK_S = 0.005
-_SURE = 3.0  # standard deviations of a calibration's matrix that its scale must exceed: else a sign may be wrong
+_OPEN_TIMEOUT_S = 20.0
+_POLL_S = 0.005
+_MIN_SNR = 3.0  # scale of a calibration's matrix over its uncertainty: below, a sign may be wrong
 
 T = TypeVar("T")
 
 
-def start(engine: Engine, _: ask.Start) -> str:
+@handles(commands.Start, worker="camera")
+def start(context: CommandContext, _: commands.Start) -> str:
     """Open the camera again."""
-    _refuse_over(engine)
-    engine.acquisition.resume()
-    return _wait_for_state(engine, lambda state: state not in (CameraState.IDLE, CameraState.STARTING))
+    _require_running(context.loop)
+    context.loop.acquisition.resume()
+    return _wait_for_state(context.loop, lambda state: state not in (CameraState.IDLE, CameraState.STARTING))
 
 
-def stop(engine: Engine, _: ask.Stop) -> str:
+@handles(commands.Stop, worker="camera")
+def stop(context: CommandContext, _: commands.Stop) -> str:
     """Close the camera."""
-    _refuse_over(engine)
-    engine.acquisition.suspend()
-    return _wait_for_state(engine, lambda state: state is CameraState.IDLE)
+    _require_running(context.loop)
+    context.loop.acquisition.suspend()
+    return _wait_for_state(context.loop, lambda state: state is CameraState.IDLE)
 
 
-def properties(engine: Engine, _: ask.Properties) -> list[Property]:
-    """Say what the camera can be told; nothing where it takes no commands."""
-    camera = engine.camera
+@handles(commands.Properties, worker="camera", device=True)
+def properties(context: CommandContext, _: commands.Properties) -> list[Property]:
+    """Return the camera's properties; none if the driver has none."""
+    camera = context.camera
     return camera.properties() if isinstance(camera, HasProperties) else []
 
 
-def set_property(engine: Engine, request: ask.SetProperty) -> Property:
+@handles(commands.SetProperty, worker="camera", device=True)
+def set_property(context: CommandContext, request: commands.SetProperty) -> Property:
     """Set a property of the camera."""
-    return _set_property(engine, request.name, request.value)
+    return _set_property(context, request.name, request.value)
 
 
-def set_exposure(engine: Engine, request: ask.SetExposure) -> Property:
+@handles(commands.SetExposure, worker="camera", device=True)
+def set_exposure(context: CommandContext, request: commands.SetExposure) -> Property:
     """Set the exposure."""
-    return _set_property(engine, EXPOSURE, request.exposure_ms)
+    return _set_property(context, EXPOSURE, request.exposure_ms)
 
 
-def set_roi(engine: Engine, request: ask.SetRoi) -> Geometry:
+@handles(commands.SetRoi, worker="camera", device=True)
+def set_roi(context: CommandContext, request: commands.SetRoi) -> Geometry:
     """Set the region of interest."""
-    x, y, width, height = request.x, request.y, request.width, request.height
-    camera = _with_roi(engine)
-    return _change(engine, lambda: camera.set_roi(x, y, width, height))
+    camera = _require_roi(context)
+    return _change(context, lambda: camera.set_roi(request.x, request.y, request.width, request.height))
 
 
-def clear_roi(engine: Engine, _: ask.ClearRoi) -> Geometry:
-    """Read the whole image."""
-    return _change(engine, _with_roi(engine).clear_roi)
+@handles(commands.ClearRoi, worker="camera", device=True)
+def clear_roi(context: CommandContext, _: commands.ClearRoi) -> Geometry:
+    """Return to the full frame."""
+    return _change(context, _require_roi(context).clear_roi)
 
 
-def actuators(engine: Engine, _: ask.Actuators) -> list[ask.ActuatorState]:
-    """Say what can be moved, and where it is."""
-    camera = engine.camera
-    known = camera.actuators() if isinstance(camera, Actuated) else {}
+@handles(commands.Actuators, worker="actuators", device=True)
+def actuators(context: CommandContext, _: commands.Actuators) -> list[commands.ActuatorState]:
+    """Return the actuators and their positions."""
+    camera = context.camera
+    found = camera.actuators() if isinstance(camera, Actuated) else {}
     return [
-        ask.ActuatorState(name=name, axes=tuple(each.axes), unit=each.unit, position=each.position())
-        for name, each in known.items()
+        commands.ActuatorState(name=name, axes=tuple(actuator.axes), unit=actuator.unit, position=actuator.position())
+        for name, actuator in found.items()
     ]
 
 
-def move_to(engine: Engine, request: ask.MoveTo) -> ask.MoveResult:
+@handles(commands.MoveTo, worker="actuators", device=True)
+def move_to(context: CommandContext, request: commands.MoveTo) -> commands.MoveResult:
     """Move an actuator to a position."""
-    return _move(engine, request.actuator, lambda actuator: actuator.move_to, request.position, request.wait)
+    actuator = _actuator(context, request.actuator)
+    return _move(actuator, request.actuator, actuator.move_to, request.position, request.wait)
 
 
-def move_by(engine: Engine, request: ask.MoveBy) -> ask.MoveResult:
+@handles(commands.MoveBy, worker="actuators", device=True)
+def move_by(context: CommandContext, request: commands.MoveBy) -> commands.MoveResult:
     """Move an actuator by a step."""
-    return _move(engine, request.actuator, lambda actuator: actuator.move_by, request.step, request.wait)
+    actuator = _actuator(context, request.actuator)
+    return _move(actuator, request.actuator, actuator.move_by, request.step, request.wait)
 
 
-def store_calibration(engine: Engine, request: ask.StoreCalibration) -> None:
-    """Keep an actuator's calibration, where it can be true."""
+@handles(commands.StoreCalibration, worker="actuators")
+def store_calibration(context: CommandContext, request: commands.StoreCalibration) -> None:
+    """Store an actuator's calibration if it fits the camera and is precise enough."""
     calibration = request.calibration
-    _actuator(engine, calibration.actuator)
-    calibration.check(engine.config.camera.driver, engine.acquisition.geometry)
+    _actuator(context, calibration.actuator)
+    calibration.check(context.loop.config.camera.driver, context.loop.acquisition.geometry)
     (a, b), (c, d) = calibration.matrix
     if not abs(a * d - b * c) > 0:
-        raise CommandError("the calibration's matrix has no inverse: it moves nothing, or along one line only")
-    uncertain = max(map(max, calibration.matrix_std))
-    if not _SURE * uncertain < abs(a * d - b * c) ** 0.5:
         raise CommandError(
-            f"the calibration is too uncertain to tell the directions of a move ({uncertain:.2g} px per unit): "
+            "the calibration's matrix has no inverse: the actuator moves nothing, or along one line only"
+        )
+    uncertainty = max(map(max, calibration.matrix_std))
+    if not _MIN_SNR * uncertainty < abs(a * d - b * c) ** 0.5:
+        raise CommandError(
+            f"the calibration is too uncertain to give the direction of a move ({uncertainty:.2g} px per unit): "
             "calibrate again with more `--rounds`, a larger `--step`, or particles that stick to the glass"
         )
-    engine.calibrations.store(calibration)
+    context.calibrations.store(calibration)
 
 
 def _move(
-    engine: Engine,
-    name: str,
-    method: Callable[[Actuator], Callable[[Sequence[float]], None]],
-    numbers: Sequence[float],
-    wait: bool,
-) -> ask.MoveResult:
-    actuator = _actuator(engine, name)
+    actuator: Actuator, name: str, method: Callable[[Sequence[float]], None], numbers: Sequence[float], wait: bool
+) -> commands.MoveResult:
     if len(numbers) != len(actuator.axes):
         axes = ", ".join(actuator.axes)
         raise CommandError(f"actuator {name!r} takes {len(actuator.axes)} numbers ({axes}), not {len(numbers)}")
     begun_ns = time.perf_counter_ns()
-    method(actuator)(numbers)
+    method(numbers)
     done_ns = time.perf_counter_ns()
     if wait:
         actuator.wait()
-    return ask.MoveResult(t_begun_ns=begun_ns, t_done_ns=done_ns, position=actuator.position() if wait else None)
+    return commands.MoveResult(t_begun_ns=begun_ns, t_done_ns=done_ns, position=actuator.position() if wait else None)
 
 
-def _actuator(engine: Engine, name: str) -> Actuator:
-    camera = engine.camera
-    known = camera.actuators() if isinstance(camera, Actuated) else {}
-    if name not in known:
-        there = f"there are {', '.join(known)}" if known else f"the camera driver {_driver(engine)} has none"
-        raise CommandError(f"no actuator is called {name!r}: {there}")
-    return known[name]
+def _actuator(context: CommandContext, name: str) -> Actuator:
+    camera = context.camera
+    found = camera.actuators() if isinstance(camera, Actuated) else {}
+    if name not in found:
+        available = f"there are {', '.join(found)}" if found else f"the camera driver {_driver(context)} has none"
+        raise CommandError(f"no actuator is called {name!r}: {available}")
+    return found[name]
 
 
-def _set_property(engine: Engine, name: str, value: Value) -> Property:
-    camera = engine.camera
+def _set_property(context: CommandContext, name: str, value: Value) -> Property:
+    camera = context.camera
     if not isinstance(camera, HasProperties):
-        raise CommandError(f"the camera driver {_driver(engine)} has no properties that can be set")
-    return _change(engine, lambda: camera.set_property(name, value))
+        raise CommandError(f"the camera driver {_driver(context)} has no properties that can be set")
+    return _change(context, lambda: camera.set_property(name, value))
 
 
-def _with_roi(engine: Engine) -> HasRoi:
-    camera = engine.camera
+def _require_roi(context: CommandContext) -> HasRoi:
+    camera = context.camera
     if not isinstance(camera, HasRoi):
-        raise CommandError(f"the camera driver {_driver(engine)} has no region of interest")
+        raise CommandError(f"the camera driver {_driver(context)} has no region of interest")
     return camera
 
 
-def _change(engine: Engine, change: Callable[[], T]) -> T:
-    """Change a setting of the camera, and update `engine.config` accordingly."""
-    if engine.acquisition.state is CameraState.IDLE:
+def _change(context: CommandContext, change: Callable[[], T]) -> T:
+    """Change a setting of the camera, and update the session's settings accordingly."""
+    loop, camera = context.loop, context.camera
+    if loop.acquisition.state is CameraState.IDLE:
         raise CommandError("the camera is stopped: start it first")
     result = change()
-    camera = engine.camera
     if isinstance(camera, HasProperties):
         settings = camera.settings
-        engine.queue.run_in_loop(lambda: _update_driver_settings(engine, settings))
+
+        def update() -> None:
+            loop.config = structs.replace(loop.config, driver_settings=settings)
+
+        loop.queue.run_in_loop(update)
     return result
 
 
-def _update_driver_settings(engine: Engine, settings: Any) -> None:
-    engine.config = structs.replace(engine.config, driver_settings=settings)
+def _driver(context: CommandContext) -> str:
+    return repr(context.loop.config.camera.driver)
 
 
-def _driver(engine: Engine) -> str:
-    return repr(engine.config.camera.driver)
+def _require_running(loop: TrackingLoop) -> None:
+    if loop.acquisition.ended:
+        raise CommandError(f"the camera has {loop.acquisition.state}: restart livetrack")
 
 
-def _refuse_over(engine: Engine) -> None:
-    if engine.acquisition.ended:
-        raise CommandError(f"the camera has {engine.acquisition.state}: start livetrack anew")
-
-
-def _wait_for_state(engine: Engine, reached: Callable[[CameraState], bool]) -> str:
-    """Return the camera's state once it is one of those wanted."""
-    deadline = time.monotonic() + _PATIENCE_S
-    while not reached(engine.acquisition.state) and not engine.acquisition.ended:
+def _wait_for_state(loop: TrackingLoop, reached: Callable[[CameraState], bool]) -> str:
+    """Return the camera's state once `reached` accepts it, or once the session has ended."""
+    deadline = time.monotonic() + _OPEN_TIMEOUT_S
+    while not reached(loop.acquisition.state) and not loop.acquisition.ended:
         if time.monotonic() > deadline:
-            raise CommandError(f"the camera is still {engine.acquisition.state} after {_PATIENCE_S:g} s")
-        time.sleep(_LOOK_S)
-    return str(engine.acquisition.state)
+            raise CommandError(f"the camera is still {loop.acquisition.state} after {_OPEN_TIMEOUT_S:g} s")
+        time.sleep(_POLL_S)
+    return str(loop.acquisition.state)

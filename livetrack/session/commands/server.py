@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Protocol
+from typing import Any, Protocol
 
 import zmq
 
@@ -22,10 +22,10 @@ _CLOSE_TIMEOUT_S = 10.0  # for commands still running: a recording being written
 class Dispatcher(Protocol):
     """What knows the commands."""
 
-    def worker_name(self, request: Request) -> str:
+    def worker_name(self, request: Request[Any]) -> str:
         """Return the name of the thread that `request` is for; empty where it takes no time."""
 
-    def dispatch(self, request: Request) -> Reply:
+    def dispatch(self, request: Request[Any]) -> Reply:
         """Carry out `request`; never raises."""
 
 

@@ -1,9 +1,9 @@
-"""Commands to the tracker, the recorder and the session; each is called with the engine and the request."""
+"""Handlers of the commands to the tracking loop and the recorder."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,39 +16,35 @@ from livetrack.localize.models import localizer_names
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.particles import ROW, Flag
 from livetrack.record import Recorder
+from livetrack.session.commands.registry import LOOP, CommandContext, handles
+from livetrack.session.loop import TrackingLoop
 from livetrack.tracker import PIXEL_TYPES, Tracker
-from livetrack.wire import HEADER, VERSION, RecordingStatus, Status
-from livetrack.wire import commands as ask
+from livetrack.wire import HEADER, VERSION, RecordingStatus, Status, commands
 from livetrack.wire.common import dtype_schema
 
-if TYPE_CHECKING:
-    from livetrack.session.engine import Engine
-
-__all__ = [
-    "choose_target", "clear_target", "hello", "pause", "resume", "set_search_radius", "set_threshold",
-    "start_recording", "state", "stop_recording", "swap_model",
-]  # fmt: skip
+__all__: list[str] = []
 
 
-def hello(engine: Engine, request: ask.Hello) -> ask.HelloReply:
-    """Say all that somebody who joins late has to know."""
+@handles(commands.Hello)
+def hello(context: CommandContext, request: commands.Hello) -> commands.HelloReply:
+    """Return everything that a client needs to know when it connects."""
     received_ns = time.perf_counter_ns()
-    settings = msgspec.to_builtins(engine.config, enc_hook=str)
-    acquisition, publisher = engine.acquisition, engine.publisher
-    status = engine.status()
-    return ask.HelloReply(
-        session=engine.session,
+    loop = context.loop
+    settings = msgspec.to_builtins(loop.config, enc_hook=str)
+    status = loop.status()
+    return commands.HelloReply(
+        session=status.session,
         livetrack=livetrack.__version__,
         wire_version=VERSION,
-        addresses=ask.Addresses(
-            positions=publisher.address, preview=publisher.preview_address, commands=status.command_address
+        addresses=commands.Addresses(
+            positions=loop.publisher.address, preview=status.preview_address, commands=status.command_address
         ),
         header=dtype_schema(HEADER),
         rows=dtype_schema(ROW),
-        geometry=acquisition.geometry,
-        geometry_number=acquisition.geometry_number,
+        geometry=loop.acquisition.geometry,
+        geometry_number=loop.acquisition.geometry_number,
         calibration=settings["calibration"],
-        calibrations=engine.calibrations.for_camera(),
+        calibrations=context.calibrations.for_camera(),
         settings=settings,
         models=tuple(localizer_names()),
         status=status,
@@ -59,148 +55,143 @@ def hello(engine: Engine, request: ask.Hello) -> ask.HelloReply:
     )
 
 
-def state(engine: Engine, _: ask.State) -> Status:
-    """Say what the heartbeat carries."""
-    return engine.status()
+@handles(commands.State)
+def state(context: CommandContext, _: commands.State) -> Status:
+    """Return the status."""
+    return context.loop.status()
 
 
-def pause(engine: Engine, _: ask.Pause) -> str:
-    """Track no more."""
-    return _pause(engine, True)
+@handles(commands.Pause, worker=LOOP)
+def pause(context: CommandContext, _: commands.Pause) -> str:
+    """Skip all frames from now on."""
+    return _set_paused(context.loop, True)
 
 
-def resume(engine: Engine, _: ask.Resume) -> str:
-    """Track again: where the particles are now nobody knows."""
-    return _pause(engine, False)
+@handles(commands.Resume, worker=LOOP)
+def resume(context: CommandContext, _: commands.Resume) -> str:
+    """Track again. The old tracks have ended: the particles have moved in the meantime."""
+    return _set_paused(context.loop, False)
 
 
-def set_threshold(engine: Engine, request: ask.SetThreshold) -> float:
-    """Set the least score; without a value, back to the model's own."""
-
-    def change() -> float:
-        localizer = engine.tracker.localizer
-        _use_threshold(localizer, request.threshold)
-        _update_config(engine, "localizer", threshold=request.threshold)
-        return localizer.threshold
-
-    return engine.queue.run_in_loop(change)
+@handles(commands.SetThreshold, worker=LOOP)
+def set_threshold(context: CommandContext, request: commands.SetThreshold) -> float:
+    """Set the minimum score; without a value, the model's default."""
+    localizer = context.loop.tracker.localizer
+    _apply_threshold(localizer, request.threshold)
+    _update_config(context.loop, "localizer", threshold=request.threshold)
+    return localizer.threshold
 
 
-def set_search_radius(engine: Engine, request: ask.SetSearchRadius) -> float:
-    """Set how far particles may be from where they are expected."""
-
-    def change() -> float:
-        engine.tracker.linker.set_search_radius(request.search_radius_px)
-        _update_config(engine, "linker", search_radius_px=request.search_radius_px)
-        return request.search_radius_px
-
-    return engine.queue.run_in_loop(change)
+@handles(commands.SetSearchRadius, worker=LOOP)
+def set_search_radius(context: CommandContext, request: commands.SetSearchRadius) -> float:
+    """Set the linker's search radius."""
+    context.loop.tracker.linker.set_search_radius(request.search_radius_px)
+    _update_config(context.loop, "linker", search_radius_px=request.search_radius_px)
+    return request.search_radius_px
 
 
-def choose_target(engine: Engine, request: ask.ChooseTarget) -> int:
-    """Make a trajectory of the newest frame the target; return its id."""
-
-    def choose() -> int:
-        rows = engine.rows[(engine.rows["flags"] & Flag.COASTED) == 0]
-        if not len(rows):
-            raise CommandError("the newest frame has no particle to choose")
-        if request.particle is not None:
-            if request.particle not in rows["id"]:
-                raise CommandError(f"no particle of the newest frame has the id {request.particle}")
-            engine.target = request.particle
-            return request.particle
-        distance = np.hypot(rows["x"] - request.x, rows["y"] - request.y)
-        nearest = distance.argmin()
-        if distance[nearest] > request.within_px:
-            raise CommandError(
-                f"no particle within {request.within_px:g} px of x = {request.x:g}, y = {request.y:g}: "
-                f"the nearest is {distance[nearest]:.0f} px away"
-            )
-        engine.target = int(rows["id"][nearest])
-        return engine.target
-
-    return engine.queue.run_in_loop(choose)
+@handles(commands.ChooseTarget, worker=LOOP)
+def choose_target(context: CommandContext, request: commands.ChooseTarget) -> int:
+    """Make a track of the newest frame the target and return its id."""
+    loop = context.loop
+    rows = loop.rows[(loop.rows["flags"] & Flag.COASTED) == 0]
+    if not len(rows):
+        raise CommandError("the newest frame has no particle to choose")
+    if request.particle is not None:
+        if request.particle not in rows["id"]:
+            raise CommandError(f"no particle of the newest frame has the id {request.particle}")
+        loop.target = request.particle
+        return request.particle
+    distance = np.hypot(rows["x"] - request.x, rows["y"] - request.y)
+    nearest = distance.argmin()
+    if distance[nearest] > request.within_px:
+        raise CommandError(
+            f"no particle within {request.within_px:g} px of x = {request.x:g}, y = {request.y:g}: "
+            f"the nearest is {distance[nearest]:.0f} px away"
+        )
+    loop.target = int(rows["id"][nearest])
+    return loop.target
 
 
-def clear_target(engine: Engine, _: ask.ClearTarget) -> None:
-    """Have no target."""
-
-    def clear() -> None:
-        engine.target = None
-
-    engine.queue.run_in_loop(clear)
+@handles(commands.ClearTarget, worker=LOOP)
+def clear_target(context: CommandContext, _: commands.ClearTarget) -> None:
+    """Clear the target."""
+    context.loop.target = None
 
 
-def swap_model(engine: Engine, request: ask.SwapModel) -> str:
-    """Load and warm another model beside the old one, then change over between two frames; return its name."""
-    settings = structs.replace(engine.config.localizer, model=request.model)
-    tracker = Tracker.from_config(structs.replace(engine.config, localizer=settings))
-    old, new = engine.tracker.localizer, tracker.localizer
+@handles(commands.SwapModel, worker="model")
+def swap_model(context: CommandContext, request: commands.SwapModel) -> str:
+    """Load and warm up another localizer, then switch to it between two frames; return its name."""
+    loop = context.loop
+    settings = structs.replace(loop.config.localizer, model=request.model)
+    tracker = Tracker.from_config(structs.replace(loop.config, localizer=settings))
+    old, new = loop.tracker.localizer, tracker.localizer
     if isinstance(old, NetworkLocalizer) and isinstance(new, NetworkLocalizer):
         new.use_threads(old.inference.threads, old.inference.spinning)
-    geometry, frame = engine.acquisition.geometry, engine.frame
+    geometry, frame = loop.acquisition.geometry, loop.frame
     tracker.warmup((geometry.height, geometry.width), (frame.pixels.dtype,) if frame else PIXEL_TYPES)
 
-    def change() -> str:
-        engine.tracker.use(new)
-        _use_threshold(new, engine.config.localizer.threshold)  # it may have been set while the model was loaded
-        _update_config(engine, "localizer", model=request.model)
+    def switch() -> str:
+        loop.tracker.use(new)
+        _apply_threshold(new, loop.config.localizer.threshold)  # may have been set during the warm-up
+        _update_config(loop, "localizer", model=request.model)
         return new.name
 
-    return engine.queue.run_in_loop(change)
+    return loop.queue.run_in_loop(switch)
 
 
-def start_recording(engine: Engine, request: ask.StartRecording) -> RecordingStatus:
-    """Begin a recording."""
-    if engine.recorder is not None:
-        raise CommandError(f"a recording runs already, into {engine.recorder.folder}: stop it first")
-    record = engine.config.record
+@handles(commands.StartRecording, worker="recording")
+def start_recording(context: CommandContext, request: commands.StartRecording) -> RecordingStatus:
+    """Start a recording."""
+    loop = context.loop
+    if loop.recorder is not None:
+        raise CommandError(f"already recording into {loop.recorder.folder}: stop that recording first")
+    record = loop.config.record
     folder = request.folder or record.folder
     if not folder:
         raise CommandError("no folder to record into: give one, or set record.folder")
     frames = record.frames if request.frames is None else request.frames
-    recorder = Recorder(folder, frames=frames, queue_mb=record.queue_mb, settings=engine.config)
+    recorder = Recorder(folder, frames=frames, queue_mb=record.queue_mb, settings=loop.config)
 
     def begin() -> None:
-        engine.recorder = recorder
+        loop.recorder = recorder
 
     try:
-        engine.queue.run_in_loop(begin)
+        loop.queue.run_in_loop(begin)
     except CommandError:
         recorder.close()
         raise
     return recorder.status()
 
 
-def stop_recording(engine: Engine, _: ask.StopRecording) -> RecordingStatus:
-    """End the recording, with all that waits written."""
+@handles(commands.StopRecording, worker="recording")
+def stop_recording(context: CommandContext, _: commands.StopRecording) -> RecordingStatus:
+    """Stop the recording and finish writing it."""
+    loop = context.loop
 
     def end() -> Recorder:
-        if engine.recorder is None:
-            raise CommandError("no recording runs")
-        recorder, engine.recorder = engine.recorder, None
+        if loop.recorder is None:
+            raise CommandError("no recording is running")
+        recorder, loop.recorder = loop.recorder, None
         return recorder
 
-    recorder = engine.queue.run_in_loop(end)
+    recorder = loop.queue.run_in_loop(end)
     recorder.close()
     return recorder.status()
 
 
-def _pause(engine: Engine, paused: bool) -> str:
-    def change() -> str:
-        if paused != engine.paused:
-            engine.end_tracks()
-        engine.paused = paused
-        return engine.state
-
-    return engine.queue.run_in_loop(change)
+def _set_paused(loop: TrackingLoop, paused: bool) -> str:
+    if paused != loop.paused:
+        loop.end_tracks()
+    loop.paused = paused
+    return loop.state
 
 
-def _use_threshold(localizer: Localizer, threshold: float | None) -> None:
+def _apply_threshold(localizer: Localizer, threshold: float | None) -> None:
     localizer.threshold = localizer.default_threshold if threshold is None else threshold
 
 
-def _update_config(engine: Engine, section: str, **values: Any) -> None:
-    """Keep `engine.config` what is in force."""
-    changed = structs.replace(getattr(engine.config, section), **values)
-    engine.config = structs.replace(engine.config, **{section: changed})
+def _update_config(loop: TrackingLoop, section: str, **values: Any) -> None:
+    """Update the session's settings, so that clients see the current ones."""
+    changed = structs.replace(getattr(loop.config, section), **values)
+    loop.config = structs.replace(loop.config, **{section: changed})
