@@ -1,17 +1,18 @@
-"""The tree of errors: each says what is wrong, where, and what to do.
+"""The exceptions that livetrack raises on purpose; each message says what is wrong, where, and what to do.
 
 ::
 
     LivetrackError
-    ├── UsageError            exit code 2: something the user can put right before starting
+    ├── UsageError            exit code 2: the user can correct it before starting
     │   ├── ConfigError       a setting: file, line, key
-    │   ├── CameraError       a camera that cannot be opened as it is set
+    │   ├── CameraError       a camera that cannot be opened with its settings, or rejects a new one
     │   ├── ModelError        a model file that is missing or cannot be used
     │   └── InputError        a movie, session or image that cannot be read
-    ├── CommandError          a command that the engine refused, or did not answer
-    ├── CameraLostError       the camera vanished or stalled while running (the engine retries)
-    ├── TargetLostError       a feedback program's particle is lost, or its frames are too old to act on
-    └── wire.WireError        a message that is not livetrack's, or that this client cannot read
+    ├── LocalizerError        a localizer that fails on an image; a live session skips the frame
+    ├── CommandError          a command that the engine rejected, or did not reply to in time
+    ├── CameraLostError       a camera that stopped delivering while running; the engine opens it again
+    ├── TargetLostError       the target of a control program is lost, or its newest frame is too old
+    └── wire.WireError        a message that is not livetrack's, or of a version that this client cannot read
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = [
     "ConfigError",
     "InputError",
     "LivetrackError",
+    "LocalizerError",
     "ModelError",
     "TargetLostError",
     "UsageError",
@@ -34,13 +36,13 @@ __all__ = [
 
 
 class LivetrackError(Exception):
-    """Any error that livetrack raises on purpose; its text is one line for a person."""
+    """Base of all errors that livetrack raises on purpose; the message is one line for the user."""
 
     exit_code = 1
 
 
 class UsageError(LivetrackError):
-    """Something that the user can put right: the command line exits with 2."""
+    """An error that the user can correct; the command line exits with 2."""
 
     exit_code = 2
 
@@ -50,7 +52,7 @@ class ConfigError(UsageError):
 
 
 class CameraError(UsageError):
-    """A camera that cannot be opened with these settings."""
+    """A camera that cannot be opened with its settings, or that rejects a new one."""
 
 
 class ModelError(UsageError):
@@ -61,8 +63,12 @@ class InputError(UsageError):
     """A movie, session or image that cannot be read."""
 
 
+class LocalizerError(LivetrackError):
+    """A localizer raised an unexpected exception; `__cause__` is that exception."""
+
+
 class CommandError(LivetrackError):
-    """A command that cannot be read, that the engine refused, or that it did not answer in time."""
+    """A command that cannot be read, that the engine rejected, or that it did not reply to in time."""
 
 
 class CameraLostError(LivetrackError):
@@ -70,11 +76,11 @@ class CameraLostError(LivetrackError):
 
 
 class TargetLostError(LivetrackError):
-    """The particle that feedback acts on is lost, or what is known of it is too old."""
+    """The particle that feedback acts on is lost, or its last position is too old."""
 
 
 def reason(error: OSError) -> str:
-    """Return in a few words why a file or a stream could not be written or read."""
+    """Return in a few words why a file or a stream could not be read or written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full"
     return os.strerror(error.errno) if error.errno else str(error)

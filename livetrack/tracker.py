@@ -1,4 +1,4 @@
-"""One frame in, one batch of rows out; the same for movies and live."""
+"""The tracker: one image in, its rows with track ids out; the same for movies and live sessions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from msgspec import structs
 
 from livetrack.config import Config
-from livetrack.errors import ConfigError
+from livetrack.errors import ConfigError, LivetrackError, LocalizerError
 from livetrack.following import TrackGuidedSearch
 from livetrack.linking import Linker
 from livetrack.localize import CameraNoise, Localizer, load_localizer
@@ -20,22 +20,22 @@ from livetrack.particles import Rows
 __all__ = ["PIXEL_TYPES", "Tracker"]
 
 PIXEL_TYPES = (np.uint8, np.uint16)
-"""What most cameras deliver."""
+"""Pixel types of most cameras."""
 
 
 class Tracker:
-    """Finds the particles of each frame and joins them to trajectories.
+    """Localizes the particles of each frame and links them into tracks.
 
-    After `update`, `t_started_ns`, `t_localized_ns` and `t_linked_ns` (`time.perf_counter_ns`) say when each
-    stage of it began or was done.
+    `t_started_ns`, `t_localized_ns` and `t_linked_ns` are the times when the last `update` started and when its stages
+    were done, on the clock of `time.perf_counter_ns`.
 
     Parameters
     ----------
     localizer, linker
-        What finds the particles, and what joins them.
+        Find the particles, and link them.
     follow
-        Look about the known trajectories, and elsewhere on one tile a frame in turn (`TrackGuidedSearch`), instead of
-        searching the whole of every frame.
+        Search around the known tracks, and in one tile per frame for new particles (`TrackGuidedSearch`), instead of
+        the whole of every frame.
 
     Raises
     ------
@@ -54,70 +54,85 @@ class Tracker:
     def from_config(cls, config: Config) -> Tracker:
         """Build the tracker that the sections `[localizer]` and `[linker]` describe. Raises `UsageError`."""
         camera = config.camera
-        law = None
+        noise = None
         if camera.gain_grey is not None and camera.offset_grey is not None and camera.read_noise_e is not None:
-            law = CameraNoise(camera.gain_grey, camera.offset_grey, camera.read_noise_e)
+            noise = CameraNoise(camera.gain_grey, camera.offset_grey, camera.read_noise_e)
         options = structs.asdict(config.localizer)
         follow = options.pop("search") == "follow"
-        return cls(
-            load_localizer(**options, camera=law),
-            Linker(**structs.asdict(config.linker)),
-            follow=follow,
-        )
+        return cls(load_localizer(**options, camera=noise), Linker(**structs.asdict(config.linker)), follow=follow)
 
     def use(self, localizer: Localizer) -> None:
-        """Find the particles of the next frame with `localizer`; the trajectories go on.
+        """Switch to another localizer from the next frame on; the tracks continue.
 
         Raises
         ------
         ConfigError
-            As in the constructor; the old one stays in use then.
+            As in the constructor; the old localizer stays in use then.
         """
         guided = localizer if isinstance(localizer, GuidedLocalizer) else None
         if self._follow and guided is None:
             raise ConfigError(f'[localizer.search] {localizer.name} does not support "follow"; use "full"')
         self.localizer = localizer
         self._guided_search = TrackGuidedSearch(guided, self.linker) if guided and self._follow else None
+        self._named_errors = _NamedErrors(localizer)
 
     def update(self, image: npt.NDArray[Any], t_s: float | None = None) -> Rows:
-        """Return the (N,) rows of `image` (H, W) with their ids; `t_s` is its time, for velocities."""
+        """Track the next frame and return its (N,) rows with track ids.
+
+        Parameters
+        ----------
+        image
+            (H, W), of any integer or float type.
+        t_s
+            Time of the frame, for velocities.
+
+        Raises
+        ------
+        InputError
+            The image cannot be used.
+        LocalizerError
+            The localizer failed for another reason. In both cases the tracks stay as they are.
+        """
         self.t_started_ns = time.perf_counter_ns()
-        rows = (
-            self.localizer.localize(image) if self._guided_search is None else self._guided_search.localize(image, t_s)
-        )
+        with self._named_errors:
+            if self._guided_search is None:
+                rows = self.localizer.localize(image)
+            else:
+                rows = self._guided_search.localize(image, t_s)
         self.t_localized_ns = time.perf_counter_ns()
         self.linker.update(rows, t_s)
         self.t_linked_ns = time.perf_counter_ns()
         return rows
 
     def rerun_last_frame(self, image: npt.NDArray[Any]) -> None:
-        """Go through the motions of `update` with the (H, W) `image` that it had last, and change nothing.
+        """Repeat the work of the last `update`, with the same (H, W) `image`, to warm the CPU caches; changes nothing.
 
-        What was in the processor's caches then is there again.
+        Raises as `update` does.
         """
-        rows = (
-            self.localizer.localize(image)
-            if self._guided_search is None
-            else self._guided_search.search_same_crops(image)
-        )
+        with self._named_errors:
+            if self._guided_search is None:
+                rows = self.localizer.localize(image)
+            else:
+                rows = self._guided_search.search_same_crops(image)
         self._warmup_linker.update(rows)
         self._warmup_linker.predict()
 
     def reset(self) -> None:
-        """End all trajectories, as `Linker.reset`: another part of the sample, or another time."""
+        """End all tracks, as `Linker.reset` does: the next frame shows another part of the sample, or another time."""
         self.linker.reset()
         if self._guided_search is not None:
             self._guided_search.reset()
 
     def warmup(self, shape: tuple[int, int], dtypes: tuple[Any, ...] = PIXEL_TYPES) -> None:
-        """Compile and load everything that frames of this shape and these types need."""
-        for dtype in dtypes:
-            self.localizer.warmup(shape, np.dtype(dtype))
-            self._localize_for_warmup(_noise(shape, dtype))
+        """Compile and load everything that frames of this shape and these types need. Raises `LocalizerError`."""
+        with self._named_errors:
+            for dtype in dtypes:
+                self.localizer.warmup(shape, np.dtype(dtype))
+                self._localize_for_warmup(_noise(shape, dtype))
         self.linker.warmup()
 
     def choose_threads(self, shape: tuple[int, int]) -> None:
-        """Measure how many threads serve frames of this shape best, and use them; the rows are the same."""
+        """Measure which number of threads is fastest for frames of this shape, and use it; the rows stay the same."""
         if isinstance(self.localizer, ThreadedLocalizer):
             image = _noise(shape, np.uint16)
             self.localizer.choose_threads(lambda: self._localize_for_warmup(image))
@@ -127,6 +142,20 @@ class Tracker:
             self.localizer.localize(image)
         else:
             self._guided_search.warmup(image)
+
+
+class _NamedErrors:
+    """Turns an unexpected exception of a localizer into a `LocalizerError` with the localizer's name."""
+
+    def __init__(self, localizer: Localizer) -> None:
+        self._localizer = localizer
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, LivetrackError):
+            raise LocalizerError(f"the localizer {self._localizer.name} failed: {error!r}") from error
 
 
 def _noise(shape: tuple[int, int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
