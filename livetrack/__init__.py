@@ -12,22 +12,38 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from livetrack.client import Remote, Subscriber, Update
     from livetrack.config import load_config
+    from livetrack.errors import LivetrackError
     from livetrack.linking import Linker
-    from livetrack.localize import load_localizer
+    from livetrack.localize import Localizer, load_localizer
+    from livetrack.movies import open_movie
+    from livetrack.particles import Flag
+    from livetrack.record import read_session
+    from livetrack.session.engine import Engine
+    from livetrack.table import TrackTable
     from livetrack.tracker import Tracker
 
-__all__ = ["Linker", "Remote", "Subscriber", "Tracker", "Update", "__version__", "load_config", "load_localizer"]
+__all__ = [
+    "Engine", "Flag", "Linker", "LivetrackError", "Localizer", "Remote", "Subscriber", "TrackTable", "Tracker",
+    "Update", "__version__", "load_config", "load_localizer", "open_movie", "read_session",
+]  # fmt: skip
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "Engine": "livetrack.session.engine",
+    "Flag": "livetrack.particles",
     "Linker": "livetrack.linking",
+    "LivetrackError": "livetrack.errors",
+    "Localizer": "livetrack.localize",
     "Remote": "livetrack.client",
     "Subscriber": "livetrack.client",
+    "TrackTable": "livetrack.table",
     "Tracker": "livetrack.tracker",
     "Update": "livetrack.client",
     "load_config": "livetrack.config",
     "load_localizer": "livetrack.localize",
+    "open_movie": "livetrack.movies",
+    "read_session": "livetrack.record",
 }
 
 

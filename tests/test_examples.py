@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,15 +16,20 @@ from livetrack.cli import main
 from livetrack.client import Remote, Subscriber
 from livetrack.config import load_config
 from livetrack.localize import load_localizer
+from livetrack.localize.models import installed_localizers
 from livetrack.session.engine import Engine
+from livetrack.testing import check_camera, check_localizer
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 CAMERA, LOCALIZER = EXAMPLES / "camera_driver", EXAMPLES / "localizer"
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(str(install(CAMERA, LOCALIZER, into=tmp_path)))
+    installed_localizers.cache_clear()
+    yield
+    installed_localizers.cache_clear()
 
 
 def test_examples_are_short() -> None:
@@ -42,9 +48,8 @@ def test_installed_examples_are_listed(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.usefixtures("installed")
 def test_examples_meet_their_protocols() -> None:
-    testing = pytest.importorskip("livetrack.testing")
-    testing.check_camera(load_driver("orbit"))
-    testing.check_localizer(load_localizer("maxima"))
+    check_camera(load_driver("orbit"))
+    check_localizer(load_localizer("maxima"))
 
 
 @pytest.mark.usefixtures("installed")
