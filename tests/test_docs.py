@@ -86,7 +86,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def address(folder: Path) -> Iterator[str]:
     """Return the address of a headless engine, which has also left a recording in `folder`."""
     settings = [f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address")]
-    scene = {"width": 128, "height": 128, "count": 8, "fps": 50.0, "min_distance_um": 1.5}
+    scene = {"width": 128, "height": 128, "count": 8, "fps": 50.0, "min_distance_um": 2.0, "signal": 500.0}
+    scene |= {"diffusion_um2_s": 0.01, "drift_um_s": [0.0, 0.0], "spread": 0.0}  # a target that stays
     settings += [f"camera.simulated.{key}={value}" for key, value in scene.items()]
     settings += [f"calibration.file={str(folder / 'calibration.json')!r}", "localizer.threads=1"]
     with Engine(load_config(None, settings)) as engine:
