@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import tifffile
 from example_packages import install
+from livetrack_drivers._mm_install import INTERFACES
 
 from livetrack.cli import main
 from livetrack.client import Remote
@@ -199,6 +200,14 @@ BANNED = re.compile(
 def test_the_language_is_the_glossarys(name: str) -> None:
     text = re.sub(r"`[^`]*`", "", FENCE.sub("", (ROOT / name).read_text(encoding="utf-8")))
     assert [word[0] for word in BANNED.finditer(text)] == []
+
+
+def test_the_table_of_device_interfaces_is_the_drivers() -> None:
+    text = (ROOT / "docs/howto/camera-problems.md").read_text(encoding="utf-8")
+    for interface, (version, first, last) in INTERFACES.items():
+        row = f"| {interface} | `python -m pip install pymmcore=={version}` | "
+        row += f"from {first} |" if last == "now" else f"{first} to {last} |"
+        assert row in text
 
 
 def test_every_command_has_its_help_on_the_reference_page(capsys: pytest.CaptureFixture[str]) -> None:
