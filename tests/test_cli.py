@@ -245,8 +245,8 @@ def test_a_damaged_movie_is_told_once(movie: Path, tmp_path: Path) -> None:
     short.write_bytes(movie.read_bytes()[:60_000])
     done = livetrack("track", short, "-o", tmp_path / "tracks.csv")
     assert done.returncode == 0
-    assert done.stderr.count("the file is cut short") == 1
-    assert "the file is cut short" in done.stderr.splitlines()[-1]
+    assert done.stderr.count("the file is truncated") == 1
+    assert "the file is truncated" in done.stderr.splitlines()[-1]
 
 
 def test_a_recording_taken_for_a_movie_is_told_what_to_type(
@@ -281,7 +281,7 @@ def test_a_session_that_was_never_closed_is_told_at_the_end(
     del info["ended"]
     (session / "session.json").write_text(json.dumps(info))
     assert main(["track", str(session), "-o", str(tmp_path / "tracks.csv")]) == 0
-    assert "it was never closed: its end may be missing" in capfd.readouterr().err.splitlines()[-1]
+    assert "it was not closed; its end may be missing" in capfd.readouterr().err.splitlines()[-1]
 
 
 def test_a_recording_that_breaks_off_is_told_by_exit_code_1(

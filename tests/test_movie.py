@@ -1,4 +1,4 @@
-"""Movies: every kind read frame by frame, damaged ones to their damage, and the movie as a camera."""
+"""Movies of every kind, complete and damaged, and the movie as a camera."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def write_video(path: Path, frames: npt.NDArray[np.uint8], codec: str, **options
 
 
 def blinking(count: int = 20) -> npt.NDArray[np.uint8]:
-    """Return frames whose grey level tells their number, with noise that does not compress well."""
+    """Return frames whose grey level encodes their number, with noise that does not compress well."""
     level = 40 + 8 * np.arange(count)[:, None, None]
     noise = np.random.default_rng(1).integers(-20, 20, (count, 64, 96))
     return (level + noise).astype(np.uint8)
@@ -84,9 +84,7 @@ def test_tiff_stacks_of_every_kind(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_tiff_cut_in_the_middle_gives_the_frames_it_has(
-    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_truncated_tiff_gives_the_frames_it_has(tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture) -> None:
     tifffile.imwrite(tmp_path / "movie.tif", STACK, **WRITERS[kind])
     movie = open_movie(cut(tmp_path / "movie.tif"))
     frames = list(movie)
@@ -99,7 +97,7 @@ def test_tiff_cut_in_the_middle_gives_the_frames_it_has(
     assert movie.length in (None, 12)
 
 
-def test_a_tiff_cut_anywhere_is_an_error_or_a_problem_never_a_traceback(tmp_path: Path) -> None:
+def test_a_tiff_truncated_anywhere_never_gives_a_traceback(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "movie.tif", STACK[:3, :8, :8], ome=True, metadata={"axes": "TYX"})
     for share in np.linspace(0.003, 0.997, 60):
         short = cut(tmp_path / "movie.tif", share)
@@ -113,10 +111,10 @@ def test_a_tiff_cut_anywhere_is_an_error_or_a_problem_never_a_traceback(tmp_path
         assert movie.problem or len(frames) == 3
 
 
-def test_ome_imagej_and_tifffile_say_rate_and_pixel_size(tmp_path: Path) -> None:
-    said = {"axes": "TYX", "TimeIncrement": 40.0, "TimeIncrementUnit": "ms"}
+def test_rate_and_pixel_size_of_ome_imagej_and_tifffile(tmp_path: Path) -> None:
+    rate = {"axes": "TYX", "TimeIncrement": 40.0, "TimeIncrementUnit": "ms"}
     size = {"PhysicalSizeX": 108.0, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 108.0, "PhysicalSizeYUnit": "nm"}
-    tifffile.imwrite(tmp_path / "a.ome.tif", STACK, ome=True, metadata=said | size)
+    tifffile.imwrite(tmp_path / "a.ome.tif", STACK, ome=True, metadata=rate | size)
     fiji = {"axes": "TYX", "finterval": 0.05, "unit": "\\u00B5m"}
     tifffile.imwrite(tmp_path / "b.tif", STACK, imagej=True, resolution=(8.0, 8.0), metadata=fiji)
     tifffile.imwrite(tmp_path / "c.tif", STACK, resolution=(72, 72), resolutionunit="INCH")
@@ -141,7 +139,7 @@ def test_a_channel_is_chosen_never_guessed(tmp_path: Path, axes: str) -> None:
     assert same(open_movie(tmp_path / "movie.ome.tif", channel=1), data[:, 1])
 
 
-def test_channels_of_a_cut_imagej_stack_stay_apart(tmp_path: Path) -> None:
+def test_channels_of_a_truncated_imagej_stack_stay_separate(tmp_path: Path) -> None:
     data = STACK.reshape(6, 2, 40, 64)
     tifffile.imwrite(tmp_path / "movie.tif", data, imagej=True, metadata={"axes": "TCYX"})
     movie = open_movie(cut(tmp_path / "movie.tif"), channel=1)
@@ -162,26 +160,26 @@ def test_colours_turn_to_grey_or_give_one_of_them(tmp_path: Path, planar: bool) 
     assert frames[0].dtype == np.uint8
     np.testing.assert_allclose(np.stack(frames).astype(float), luma, atol=0.51)
     assert same(open_movie(tmp_path / "movie.tif", channel=1), rgb[..., 1])
-    with pytest.raises(InputError, match="there is no channel 3; channels are 0 to 2"):
+    with pytest.raises(InputError, match="no channel 3; channels are 0 to 2"):
         open_movie(tmp_path / "movie.tif", channel=3)
 
 
-def test_times_and_depths_together_are_refused(tmp_path: Path) -> None:
+def test_times_and_depths_together_are_rejected(tmp_path: Path) -> None:
     hyperstack = STACK.reshape(4, 3, 40, 64)
     tifffile.imwrite(tmp_path / "movie.tif", hyperstack, imagej=True, metadata={"axes": "TZYX"})
-    with pytest.raises(InputError, match=r"has 4 along T and 3 along Z; .* save one plane, or a projection"):
+    with pytest.raises(InputError, match=r"has 4 along T and 3 along Z; .* save a single plane or a projection"):
         open_movie(tmp_path / "movie.tif")
 
 
-def test_of_several_series_the_longest_is_read_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_longest_of_several_series_is_read_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with tifffile.TiffWriter(tmp_path / "movie.tif") as tif:
         tif.write(STACK[:2, :10, :10])
         tif.write(STACK)
     assert same(open_movie(tmp_path / "movie.tif"), STACK)
-    assert "holds 2 series of images; the longest is read" in caplog.text
+    assert "contains 2 series of images; the longest is read" in caplog.text
 
 
-def test_a_single_picture_is_a_movie_of_one_frame_without_a_rate(tmp_path: Path) -> None:
+def test_a_single_image_is_a_movie_of_one_frame_without_a_rate(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "one.tif", STACK[0].astype(np.float32))
     assert same(open_movie(tmp_path / "one.tif"), STACK[:1].astype(np.float32))
     Image.fromarray(STACK[0]).save(tmp_path / "one.png")
@@ -200,7 +198,7 @@ def test_a_mask_is_a_movie_of_zeros_and_ones(tmp_path: Path) -> None:
 # folders
 
 
-def test_a_folder_is_read_as_a_person_counts(tmp_path: Path) -> None:
+def test_a_folder_is_read_in_natural_order(tmp_path: Path) -> None:
     for number in (0, 1, 2, 10, 11):
         Image.fromarray(STACK[number]).save(tmp_path / f"image{number}.png")
     (tmp_path / "notes.txt").write_text("not an image")
@@ -209,7 +207,7 @@ def test_a_folder_is_read_as_a_person_counts(tmp_path: Path) -> None:
     assert same(movie, STACK[[0, 1, 2, 10, 11]])
 
 
-def test_a_folder_of_tiffs_says_what_its_first_one_says(tmp_path: Path) -> None:
+def test_a_folder_of_tiffs_has_the_scale_of_its_first(tmp_path: Path) -> None:
     for number in range(3):
         metadata = {"unit": "um"}
         tifffile.imwrite(tmp_path / f"{number}.tif", STACK[number], imagej=True, resolution=(4, 4), metadata=metadata)
@@ -262,7 +260,7 @@ def test_one_colour_of_a_video(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options"), [("movie.mp4", {"movflags": "faststart"}), ("movie.avi", {}), ("movie.mkv", {})]
 )
-def test_a_video_cut_in_the_middle_gives_the_frames_it_has(tmp_path: Path, name: str, options: dict[str, str]) -> None:
+def test_a_truncated_video_gives_the_frames_it_has(tmp_path: Path, name: str, options: dict[str, str]) -> None:
     frames = blinking()
     movie = open_movie(cut(write_video(tmp_path / name, frames, "mpeg4", **options)))
     read = np.stack(list(movie)).astype(float)
@@ -272,16 +270,16 @@ def test_a_video_cut_in_the_middle_gives_the_frames_it_has(tmp_path: Path, name:
     assert f"read the {len(read)} " in movie.problem
 
 
-def test_an_mp4_cut_before_its_index_says_so(tmp_path: Path) -> None:
+def test_an_mp4_truncated_before_its_index_is_rejected(tmp_path: Path) -> None:
     path = cut(write_video(tmp_path / "movie.mp4", blinking(), "mpeg4"))
-    with pytest.raises(InputError, match=r"cut_movie\.mp4: cannot be read as a video .*; give a whole video"):
+    with pytest.raises(InputError, match=r"cut_movie\.mp4: cannot be read as a video .*; provide a complete video"):
         open_movie(path)
 
 
-# what is no movie
+# not a movie
 
 
-def test_what_cannot_be_read_gets_one_line_with_the_path(tmp_path: Path) -> None:
+def test_unreadable_files_give_one_line_with_the_path(tmp_path: Path) -> None:
     (tmp_path / "empty folder").mkdir()
     (tmp_path / "text.tif").write_text("frame, particle, x, y\n" * 50)
     (tmp_path / "text.mp4").write_text("frame, particle, x, y\n" * 50)
@@ -293,19 +291,19 @@ def test_what_cannot_be_read_gets_one_line_with_the_path(tmp_path: Path) -> None
     (tmp_path / "bad" / "a.png").write_text("no picture")
     tifffile.imwrite(tmp_path / "complex.tif", STACK.astype(np.complex64))
     tifffile.imwrite(tmp_path / "points.tif", STACK[:, :1, :1])
-    said = {
+    expected = {
         "missing.tif": "there is no such file or folder",
-        "empty folder": r"holds no images \(.tif",
+        "empty folder": r"contains no images \(.tif",
         "text.tif": "cannot be read as TIFF: not a TIFF file",
         "text.mp4": "cannot be read as a video",
         "text.csv": "cannot be read as a video",
         "nothing.tif": "the file is empty",
-        "stacks": "holds 12 frames; in a folder each file is one",
+        "stacks": "contains 12 frames, but a folder needs one per file",
         "bad": "a.png cannot be read",
         "complex.tif": "complex.tif: its pixels are complex64, not real numbers",
         "points.tif": "only one pixel wide or high",
     }
-    for name, words in said.items():
+    for name, words in expected.items():
         with pytest.raises(InputError, match=words) as caught:
             open_movie(tmp_path / name)
         assert name in str(caught.value)
@@ -322,7 +320,7 @@ def write(tmp_path: Path, fps: float | None) -> Path:
     return path
 
 
-def test_the_camera_reads_as_fast_as_possible_and_counts_time_by_frames(tmp_path: Path) -> None:
+def test_an_unpaced_camera_reads_as_fast_as_possible_in_movie_time(tmp_path: Path) -> None:
     camera = MovieCamera(MovieSettings(path=str(write(tmp_path, 2)), paced=False))
     geometry = camera.open()
     assert (geometry.width, geometry.height) == (64, 40)
@@ -338,7 +336,7 @@ def test_the_camera_reads_as_fast_as_possible_and_counts_time_by_frames(tmp_path
     camera.close()
 
 
-def test_the_camera_keeps_the_movies_rate_with_signs_of_life(tmp_path: Path) -> None:
+def test_the_camera_keeps_the_rate_of_the_movie_and_yields_none_meanwhile(tmp_path: Path) -> None:
     camera = MovieCamera(MovieSettings(path=str(write(tmp_path, 5))))
     camera.open()
     assert not camera.waits
@@ -348,14 +346,14 @@ def test_the_camera_keeps_the_movies_rate_with_signs_of_life(tmp_path: Path) -> 
     assert pictures.count(None) >= 6
 
 
-def test_a_rate_that_is_set_goes_before_the_movies(tmp_path: Path) -> None:
+def test_a_set_rate_overrides_that_of_the_movie(tmp_path: Path) -> None:
     camera = MovieCamera(MovieSettings(path=str(write(tmp_path, 5)), fps=100.0))
     camera.open()
     pictures = [picture for picture in camera.pictures() if picture is not None]
     assert pictures[-1].t_s == pytest.approx(0.11)
 
 
-def test_a_movie_without_a_rate_is_read_at_once_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_movie_without_a_rate_is_unpaced_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     camera = MovieCamera(MovieSettings(path=str(write(tmp_path, None))))
     camera.open()
     assert camera.waits
@@ -364,18 +362,18 @@ def test_a_movie_without_a_rate_is_read_at_once_and_said(tmp_path: Path, caplog:
     assert pictures[-1].t_s == 11.0
 
 
-def test_the_camera_tells_what_was_wrong_with_the_movie(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_camera_reports_damage_of_the_movie(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = cut(write(tmp_path, 10))
     camera = MovieCamera(MovieSettings(path=str(path), paced=False))
     camera.open()
     with caplog.at_level(logging.WARNING):
         pictures = list(camera.pictures())
     assert 5 <= len(pictures) <= 7
-    assert "cut short" in (camera.problem or "")
-    assert "cut short" in caplog.text
+    assert "truncated" in (camera.problem or "")
+    assert "truncated" in caplog.text
 
 
-def test_a_camera_without_a_movie_says_what_to_set(tmp_path: Path) -> None:
+def test_a_camera_without_a_movie_names_the_setting(tmp_path: Path) -> None:
     driver = load_driver("movie")
     with pytest.raises(CameraError, match=r"camera.movie: path is empty; set it to"):
         driver(driver.Settings()).open()
@@ -385,7 +383,7 @@ def test_a_camera_without_a_movie_says_what_to_set(tmp_path: Path) -> None:
         list(MovieCamera().pictures())
 
 
-# recordings made by others
+# recordings by others
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the shared recordings (../shared/data) are not beside this checkout")
@@ -397,7 +395,7 @@ def test_a_camera_without_a_movie_says_what_to_set(tmp_path: Path) -> None:
         ("trapped_good.mp4", 100, (120, 120), 10.0),
     ],
 )
-def test_recordings_made_by_others(name: str, length: int, shape: tuple[int, int], fps: float | None) -> None:
+def test_recordings_by_others(name: str, length: int, shape: tuple[int, int], fps: float | None) -> None:
     movie = open_movie(DATA / name)
     assert (movie.length, movie.shape, movie.fps, movie.dtype) == (length, shape, fps, np.uint8)
     assert sum(1 for _ in movie) == length
@@ -405,7 +403,7 @@ def test_recordings_made_by_others(name: str, length: int, shape: tuple[int, int
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the shared recordings (../shared/data) are not beside this checkout")
-def test_a_recording_made_by_others_cut_in_the_middle(tmp_path: Path) -> None:
+def test_a_truncated_recording_by_others(tmp_path: Path) -> None:
     whole = open_movie(DATA / "bulk_water.tif")
     path = tmp_path / "bulk_water.tif"
     path.write_bytes((DATA / "bulk_water.tif").read_bytes()[:10_000_000])
@@ -415,7 +413,7 @@ def test_a_recording_made_by_others_cut_in_the_middle(tmp_path: Path) -> None:
     assert "bulk_water.tif" in (movie.problem or "")
 
 
-def test_pace_and_region_of_interest_change_while_a_movie_plays(tmp_path: Path) -> None:
+def test_pace_and_roi_change_while_a_movie_plays(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "stack.tif", STACK)
     camera = MovieCamera(MovieSettings(path=str(tmp_path / "stack.tif"), fps=5.0))
     camera.open()

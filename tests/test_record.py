@@ -1,4 +1,4 @@
-"""Recordings: what is written is what was offered, also after a kill, a full disk or a change of geometry."""
+"""Recordings: everything offered is written, even after a kill, a full disk or a change of geometry."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def wait_for(condition: object, timeout_s: float = 10.0) -> None:
         time.sleep(0.01)
 
 
-def test_everything_that_was_offered_is_read_back(tmp_path: Path) -> None:
+def test_everything_offered_is_read_back(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, settings={"linker": {"memory": 2}})
     buffer = np.zeros(8, ROW)
     for index in range(50):
@@ -94,17 +94,15 @@ def test_everything_that_was_offered_is_read_back(tmp_path: Path) -> None:
     assert table.schema.field("x").metadata == {b"unit": b"px"}
     assert table.schema.metadata[b"pixel_size_um"] == b"0.125"
 
-    delivered = session.received()
-    assert delivered["frame"].to_pylist() == list(range(50))
-    assert delivered["page"].to_pylist() == list(range(50))
-    assert set(delivered["file"].to_pylist()) == {"frames_0000.tif"}
-    assert delivered["t_exposed_ns"].to_pylist() == [frame_of(index).t_exposed_ns for index in range(50)]
-    assert delivered["x_origin"].to_pylist() == [8] * 50
+    received = session.received()
+    assert received["frame"].to_pylist() == list(range(50))
+    assert received["page"].to_pylist() == list(range(50))
+    assert set(received["file"].to_pylist()) == {"frames_0000.tif"}
+    assert received["t_exposed_ns"].to_pylist() == [frame_of(index).t_exposed_ns for index in range(50)]
+    assert received["x_origin"].to_pylist() == [8] * 50
 
 
-def test_a_first_frame_that_is_long_in_coming_still_tells_the_pixel_size(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_late_first_frame_still_gives_the_pixel_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("livetrack.record.recorder._FLUSH_S", 0.01)
     recorder = Recorder(tmp_path)
     time.sleep(0.1)
@@ -113,7 +111,7 @@ def test_a_first_frame_that_is_long_in_coming_still_tells_the_pixel_size(
     assert read_session(recorder.folder).trajectories().schema.metadata[b"pixel_size_um"] == b"0.125"
 
 
-def test_a_change_of_geometry_and_a_full_file_begin_a_new_file(tmp_path: Path) -> None:
+def test_a_change_of_geometry_and_a_full_file_start_a_new_file(tmp_path: Path) -> None:
     small = Geometry(16, 8)
     frames = [
         frame_of(0),
@@ -130,7 +128,7 @@ def test_a_change_of_geometry_and_a_full_file_begin_a_new_file(tmp_path: Path) -
     assert all(same(one, other) for one, other in zip(frames, chain(*files), strict=True))
 
 
-def test_frames_that_the_disk_cannot_take_are_dropped_and_counted(
+def test_frames_that_a_slow_disk_cannot_take_are_dropped_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = threading.Event()
@@ -156,7 +154,7 @@ def test_frames_that_the_disk_cannot_take_are_dropped_and_counted(
     assert session.info["frames_dropped"] == 8
 
 
-def test_without_frames_the_tables_are_whole(tmp_path: Path) -> None:
+def test_without_frames_the_tables_are_complete(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, frames=False)
     for index in range(5):
         recorder.offer_frame(frame_of(index))
@@ -184,7 +182,7 @@ for index in range(100000):
 """
 
 
-def test_a_killed_process_loses_its_last_second_at_most(tmp_path: Path) -> None:
+def test_a_killed_process_loses_at_most_its_last_second(tmp_path: Path) -> None:
     """A real process, killed while it records."""
     helpers = tmp_path / "tests_frames.py"
     helpers.write_text(f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from test_record import *\n")
@@ -192,16 +190,16 @@ def test_a_killed_process_loses_its_last_second_at_most(tmp_path: Path) -> None:
         [sys.executable, "-c", WRITER, str(tmp_path / "out")], stdout=subprocess.PIPE, text=True, cwd=tmp_path
     )
     assert process.stdout is not None
-    said = []
+    printed = []
     for line in process.stdout:
-        said.append(line.split())
-        if float(said[-1][1]) > 2.5:
+        printed.append(line.split())
+        if float(printed[-1][1]) > 2.5:
             break
     process.kill()
-    said += [line.split() for line in process.stdout.read().splitlines() if len(line.split()) == 2]
+    printed += [line.split() for line in process.stdout.read().splitlines() if len(line.split()) == 2]
     process.wait()
     process.stdout.close()
-    times = np.array([float(t) for _, t in said])
+    times = np.array([float(t) for _, t in printed])
     must_have = int((times < times[-1] - 1.0).sum())
     assert must_have > 50
 
@@ -222,7 +220,7 @@ def test_a_killed_process_loses_its_last_second_at_most(tmp_path: Path) -> None:
     assert table.num_rows >= sum(index % 4 for index in range(must_have))
 
 
-def test_files_cut_anywhere_give_what_is_whole(tmp_path: Path) -> None:
+def test_files_truncated_anywhere_give_all_complete_entries(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
     for index in range(4):
         recorder.offer_frame(frame_of(index))
@@ -275,7 +273,7 @@ print(status.frames, status.dropped, status.rows_dropped, status.problem)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of a process's files")
-def test_when_the_disk_takes_no_more_recording_stops_and_says_so(tmp_path: Path) -> None:
+def test_recording_stops_with_a_message_when_writing_fails(tmp_path: Path) -> None:
     """A real error of the operating system: files may not grow beyond 1 MB, three frames of 0.32 MB fit."""
     helpers = tmp_path / "tests_frames.py"
     helpers.write_text(f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); from test_record import *\n")
@@ -291,7 +289,7 @@ def test_when_the_disk_takes_no_more_recording_stops_and_says_so(tmp_path: Path)
     assert session.info["problem"].startswith("recording stopped after 3 frames")
 
 
-def test_ctrl_c_while_closing_gives_up_what_waits_and_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_while_closing_discards_the_queue_and_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     append = PageWriter.append
 
     def slow(self: PageWriter, frame: Frame) -> tuple[str, int]:
@@ -314,7 +312,7 @@ def test_ctrl_c_while_closing_gives_up_what_waits_and_closes(tmp_path: Path, mon
     assert left == sorted(left, reverse=True)
     assert left[0] > left[-1] > 0
     status = recorder.status()
-    assert "given up" in status.problem
+    assert "discarded" in status.problem
     assert 0 < status.frames < 100
     assert status.frames + status.dropped == 100
     session = read_session(recorder.folder)
@@ -336,30 +334,30 @@ def test_offers_do_not_wait_for_the_disk(tmp_path: Path) -> None:
     assert np.median(times) < 1e-3
 
 
-def test_every_recording_gets_a_folder_of_its_own(tmp_path: Path) -> None:
+def test_every_recording_gets_its_own_folder(tmp_path: Path) -> None:
     recorders = [Recorder(tmp_path / "deep" / "er") for _ in range(3)]
     for recorder in recorders:
         recorder.close()
     assert len({recorder.folder for recorder in recorders}) == 3
 
 
-def test_a_folder_whose_name_cannot_be_written_down_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"\\udcff': cannot hold a recording: its name is no text in UTF-8"):
+def test_a_folder_name_that_is_not_utf8_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"\\udcff': cannot record here: the folder name is not valid UTF-8"):
         Recorder(tmp_path / "rec\udcff")  # as Python reads the byte 0xff in a name on POSIX
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_rejected_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(UsageError, match=r"cannot hold a recording: .*; choose another folder") as caught:
+    with pytest.raises(UsageError, match=r"cannot record here: .*; choose another folder") as caught:
         Recorder(tmp_path / "file" / "out")
     assert "\n" not in str(caught.value)
     with pytest.raises(UsageError):
         Recorder(tmp_path / "file")
 
 
-def test_what_is_no_recording_is_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no recording: there is no session\.json in it"):
+def test_a_folder_without_a_recording_is_rejected_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"not a recording: it contains no session\.json"):
         read_session(tmp_path)
     (tmp_path / "session.json").write_text("{")
     with pytest.raises(InputError, match=r"session\.json: cannot be read"):

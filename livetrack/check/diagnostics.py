@@ -62,11 +62,7 @@ def particle_diagnostics(particles: ParticleProperties, dtype: np.dtype[Any]) ->
             f"neighbours are {spacing:.0f} px apart at a diameter of {particles.diameter_px:.0f} px: "
             "many particles overlap; dilute the sample"
         )
-    if (
-        particles.spacing_px is not None
-        and particles.step_px is not None
-        and particles.step_px > particles.spacing_px / 6
-    ):
+    if spacing is not None and step is not None and step > spacing / 6:
         warnings.append(
             f"particles move {step:.1f} px per frame with neighbours {spacing:.0f} px apart: "
             "tracks will be mixed up; use a higher frame rate or dilute the sample"

@@ -98,11 +98,8 @@ def _particle_lines(particles: ParticleProperties, pixel_size_um: float | None) 
     ring = f", with a ring of opposite sign ({100 * particles.ring:.0f} % of the core)" if particles.has_ring else ""
     sign = "bright and dark" if particles.contrast == "both" else particles.contrast
     spacing = "" if particles.spacing_px is None else f", nearest neighbour {particles.spacing_px:.1f} px away (median)"
-    motion = (
-        "could not be measured"
-        if particles.step_px is None
-        else f"{particles.step_px:.2g} px per frame along each axis (rms)"
-    )
+    step = particles.step_px
+    motion = "could not be measured" if step is None else f"{step:.2g} px per frame along each axis (rms)"
     size = "" if pixel_size_um is None else f" ({particles.diameter_px * pixel_size_um:.2g} µm)"
     return [
         f"particles   {sign}{ring}; about {particles.count:.0f} per frame{spacing}",

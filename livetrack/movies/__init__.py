@@ -1,4 +1,4 @@
-"""Recorded movies as one thing: frames in order, with what the file says of rate and scale.
+"""Reads movies frame by frame: TIFF stacks, folders of images and videos, with frame rate and pixel size if known.
 
 ::
 
@@ -6,7 +6,7 @@
     for image in movie:
         ...
     if movie.problem:
-        print(movie.problem)  # the file is damaged: these were the frames before the damage
+        print(movie.problem)  # the file is damaged; the frames before the damage were read
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ _TIFF = frozenset({".tif", ".tiff", ".stk", ".btf", ".tf8", ".lsm"})
 
 
 def open_movie(path: str | PathLike[str], channel: int | None = None) -> Movie:
-    """Open a TIFF or OME-TIFF stack, a folder of images, or a video that PyAV reads.
+    """Open a TIFF or OME-TIFF stack, a folder of images, or a video that PyAV can read.
 
     Parameters
     ----------
     path
-        The file or folder.
+        File or folder.
     channel
-        Which channel to read, from 0. None reads the only one, or turns colours to grey; a stack with several
-        separate channels needs it.
+        Channel to read, from 0. None reads the only one, or converts colours to grey; required for a stack with
+        several separate channels.
 
     Raises
     ------
     InputError
-        There is no such file, it is not a movie, or it does not say by itself which of its images are the frames.
+        The file is missing, is not a movie, or has several axes or channels of images to choose from.
     """
     place = Path(path).expanduser()
-    # each reader pulls in its own library: only the one that is needed is loaded
+    # import only the reader needed: each loads a library of its own
     if place.is_dir():
         from livetrack.movies.folder import open_folder
 

@@ -1,4 +1,4 @@
-"""A folder of images, one frame each, in the order in which a person would count them."""
+"""Reads a folder of images, one frame each, in natural order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["open_folder"]
 
 _TIFF = (".tif", ".tiff")
 _OTHER = (".png", ".bmp", ".jpg", ".jpeg", ".pgm", ".ppm", ".jp2")
-_PLAIN = {"1": "L", "P": "RGB", "PA": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB"}
+_CONVERTED = {"1": "L", "P": "RGB", "PA": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB"}
 
 
 def open_folder(path: Path, channel: int | None) -> Movie:
@@ -26,19 +26,21 @@ def open_folder(path: Path, channel: int | None) -> Movie:
     Raises
     ------
     InputError
-        The folder cannot be read or holds no images, or the first cannot be read or holds several.
+        The folder cannot be read or contains no images, or the first is unreadable or contains several frames.
     """
     try:
-        files = sorted((file for file in path.iterdir() if file.suffix.lower() in _TIFF + _OTHER), key=_counting)
+        files = sorted((file for file in path.iterdir() if file.suffix.lower() in _TIFF + _OTHER), key=_natural_order)
     except OSError as error:
         raise InputError(f"{path}: the folder cannot be read ({error.strerror})") from error
     if not files:
-        raise InputError(f"{path}: the folder holds no images ({' '.join(_TIFF + _OTHER)})")
+        raise InputError(f"{path}: the folder contains no images ({' '.join(_TIFF + _OTHER)})")
     fps = pixel_size_um = None
     if files[0].suffix.lower() in _TIFF:
         first = open_tiff(files[0], channel)
         if first.length != 1:
-            raise InputError(f"{files[0]}: holds {first.length} frames; in a folder each file is one: open it alone")
+            raise InputError(
+                f"{files[0]}: contains {first.length} frames, but a folder needs one per file; open the file itself"
+            )
         fps, pixel_size_um = first.fps, first.pixel_size_um
     try:
         image = _load(files[0], channel)
@@ -57,15 +59,15 @@ def _load(file: Path, channel: int | None) -> Image:
     try:
         if file.suffix.lower() in _TIFF:
             movie = open_tiff(file, channel)
-            for image in movie:
-                return image
-            raise DamagedMovieError(movie.problem or f"{file.name} holds no image")
-        with Pillow.open(file) as picture:
-            plain = picture.convert(_PLAIN[picture.mode]) if picture.mode in _PLAIN else picture
-            return to_grey(np.asarray(plain), channel, file)
+            for frame in movie:
+                return frame
+            raise DamagedMovieError(movie.problem or f"{file.name} contains no image")
+        with Pillow.open(file) as image:
+            converted = image.convert(_CONVERTED[image.mode]) if image.mode in _CONVERTED else image
+            return to_grey(np.asarray(converted), channel, file)
     except InputError as error:
         raise DamagedMovieError(str(error)) from error
-    except (OSError, ValueError, SyntaxError) as error:  # Pillow raises these three for a file cut short
+    except (OSError, ValueError, SyntaxError) as error:  # Pillow raises any of these for a truncated file
         raise DamagedMovieError(f"{file.name} cannot be read ({_first_line(error)})") from error
 
 
@@ -73,7 +75,7 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def _counting(file: Path) -> list[tuple[int, int, str]]:
+def _natural_order(file: Path) -> list[tuple[int, int, str]]:
     """Key for `sorted`: numbers in the name compare as numbers."""
     parts = re.split(r"(\d+)", file.name.lower())
     return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts]

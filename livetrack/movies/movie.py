@@ -1,4 +1,4 @@
-"""What every movie is, whatever holds it."""
+"""Movie: frames in order, read from any kind of file."""
 
 from __future__ import annotations
 
@@ -16,35 +16,37 @@ from livetrack.errors import InputError
 __all__ = ["DamagedMovieError", "Image", "Movie", "to_grey"]
 
 Image: TypeAlias = npt.NDArray[Any]
-"""One frame: (H, W), any integer or float type."""
+"""Image (H, W) of any integer or float type."""
 
 _log = logging.getLogger(__name__)
 
 
 class DamagedMovieError(Exception):
-    """Raised by a reader where the frames end before they should; its text says why."""
+    """Raised by a reader where the frames end early; its text is the reason. `Movie` turns it into `problem`."""
 
 
 @dataclass
 class Movie:
-    """Frames in order. Each iteration reads the file anew from the start and closes it at the end.
+    """Frames in order. Each iteration reads the file from the start and closes it at the end.
 
     Parameters
     ----------
     path
-        The file or folder.
+        File or folder.
     shape
         (H, W) of every frame, px.
     dtype
-        Their number type.
+        Pixel type.
     length
-        How many frames there should be; None where only reading to the end tells.
+        Expected number of frames; None if known only after reading all of them.
     fps
-        Frames a second, None where the file does not say.
+        Frames per second; None if the file does not contain it.
     pixel_size_um
-        µm per pixel, None where the file does not say.
+        µm per pixel; None if the file does not contain it.
+    read
+        Opens the file and yields the frames.
     problem
-        Why the last iteration gave fewer frames than there should be, in one line; None when all is well.
+        Why the last iteration ended early, in one line; else None.
     """
 
     path: Path
@@ -57,7 +59,7 @@ class Movie:
     problem: str | None = None
 
     def __iter__(self) -> Iterator[Image]:
-        """Yield the frames; at damage stop, set `problem` and log it as a warning."""
+        """Yield the frames; where the file is damaged, stop, set `problem` and log it as a warning."""
         self.problem = None
         count = 0
         try:
@@ -77,23 +79,23 @@ class Movie:
 
 
 def to_grey(image: Image, channel: int | None, path: Path) -> Image:
-    """Return (H, W) from (H, W) or (H, W, samples): one sample, or the luma of all; booleans become uint8 0 and 1.
+    """Return (H, W) from (H, W) or (H, W, samples): one channel, or the luma of all; booleans become uint8 0 and 1.
 
-    Two samples are grey and alpha, four colours and alpha. Luma weighs red, green and blue by 0.299, 0.587 and
-    0.114 (ITU-R BT.601) and keeps the number type.
+    Two samples are grey and alpha, four are colours and alpha. Luma weighs red, green and blue by 0.299, 0.587 and
+    0.114 (ITU-R BT.601) and keeps the pixel type.
 
     Raises
     ------
     InputError
-        There is no such channel, or the pixels are no real numbers.
+        The channel does not exist, or the pixels are not real numbers.
     """
     if image.dtype.kind not in "buif":
-        raise InputError(f"{path}: its pixels are {image.dtype}, not real numbers; save one part, or the modulus")
+        raise InputError(f"{path}: its pixels are {image.dtype}, not real numbers; save the real part or the modulus")
     if image.dtype.kind == "b":
         image = image.view(np.uint8)
     samples = 1 if image.ndim == 2 else image.shape[2]
     if channel is not None and not 0 <= channel < samples:
-        raise InputError(f"{path}: there is no channel {channel}; channels are 0 to {samples - 1}")
+        raise InputError(f"{path}: no channel {channel}; channels are 0 to {samples - 1}")
     if image.ndim == 2:
         return image
     if channel is not None or samples < 3:

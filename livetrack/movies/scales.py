@@ -1,4 +1,4 @@
-"""Frame rate and pixel size as ImageJ, OME and tifffile write them into TIFF files."""
+"""Reads frame rate and pixel size from TIFF metadata of ImageJ, OME and tifffile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _S = {"us": 1e-6, "ms": 1e-3, "msec": 1e-3, "s": 1.0, "sec": 1.0, "second": 1.0,
 
 
 def tiff_scales(tif: tifffile.TiffFile) -> tuple[float | None, float | None]:
-    """Return frames per second and µm per pixel, each None where the file does not say."""
+    """Return frames per second and µm per pixel, each None if the file does not contain it."""
     if tif.ome_metadata:
         return _ome(tif.ome_metadata)
     if tif.imagej_metadata:
@@ -29,18 +29,18 @@ def _ome(text: str) -> tuple[float | None, float | None]:
         pixels = ElementTree.fromstring(text).find(".//{*}Pixels")
     except ElementTree.ParseError:
         return None, None
-    said: dict[str, str] = {} if pixels is None else dict(pixels.attrib)
-    interval_s = _number(said.get("TimeIncrement")) * _unit(_S, said.get("TimeIncrementUnit", "s"))
-    size_um = _number(said.get("PhysicalSizeX")) * _unit(_UM, said.get("PhysicalSizeXUnit", "um"))
+    attributes: dict[str, str] = {} if pixels is None else dict(pixels.attrib)
+    interval_s = _number(attributes.get("TimeIncrement")) * _unit(_S, attributes.get("TimeIncrementUnit", "s"))
+    size_um = _number(attributes.get("PhysicalSizeX")) * _unit(_UM, attributes.get("PhysicalSizeXUnit", "um"))
     return _rate(interval_s), size_um or None
 
 
-def _imagej(said: dict[str, Any], page: Any) -> tuple[float | None, float | None]:
-    interval_s = _number(said.get("finterval")) * _unit(_S, said.get("tunit", "s"))
-    fps = _rate(interval_s) or _number(said.get("fps")) or None
+def _imagej(metadata: dict[str, Any], page: Any) -> tuple[float | None, float | None]:
+    interval_s = _number(metadata.get("finterval")) * _unit(_S, metadata.get("tunit", "s"))
+    fps = _rate(interval_s) or _number(metadata.get("fps")) or None
     tag = page.tags.get("XResolution")
     pixels, units = tag.value if tag else (0, 1)  # a fraction: pixels per unit
-    size_um = _unit(_UM, said.get("unit", "")) * units / pixels if pixels else 0.0
+    size_um = _unit(_UM, metadata.get("unit", "")) * units / pixels if pixels else 0.0
     return fps, size_um or None
 
 
@@ -54,9 +54,9 @@ def _number(text: Any) -> float:
 
 
 def _unit(units: dict[str, float], name: str) -> float:
-    """Return what a unit is worth, 0 for one that is not of this kind (as "pixel")."""
-    plain = name.strip().replace("\\u00B5", "u").replace("µ", "u").replace("μ", "u")
-    return units.get(plain, 0.0)
+    """Return the factor of a unit, 0 for one of another kind, such as "pixel"."""
+    ascii_name = name.strip().replace("\\u00B5", "u").replace("µ", "u").replace("μ", "u")
+    return units.get(ascii_name, 0.0)
 
 
 def _rate(interval_s: float) -> float | None:

@@ -1,4 +1,4 @@
-"""Videos: whatever PyAV decodes, turned to grey."""
+"""Reads videos with PyAV, converted to grey."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ __all__ = ["open_video"]
 def open_video(path: Path, channel: int | None) -> Movie:
     """Open the first video stream in `path`.
 
-    Frames are uint8, or uint16 where the video has more than 8 bits; the pixel size is never known. A still picture
-    is a video of one frame, without a rate.
+    Frames are uint8, or uint16 for more than 8 bits; the pixel size is unknown. A still image is a video of one frame
+    without a rate.
 
     Raises
     ------
     InputError
-        No library reads this file, or it has no video.
+        PyAV cannot read the file, or it contains no video.
     """
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
-                raise InputError(f"{path}: there is no video in this file")
+                raise InputError(f"{path}: contains no video")
             stream = container.streams.video[0]
             image = _pixels(next(container.decode(stream)), channel, path)
-            still = container.format.name.endswith("_pipe")  # FFmpeg's name for pictures: it makes up 25 frames/s
+            still = container.format.name.endswith("_pipe")  # FFmpeg reports 25 frames/s for still images
             length = 1 if still else stream.frames or None
             fps = float(stream.average_rate) if stream.average_rate and not still else None
     except StopIteration:
-        raise InputError(f"{path}: there is no frame in this file") from None
+        raise InputError(f"{path}: contains no frames") from None
     except (av.FFmpegError, ValueError) as error:
         raise InputError(
-            f"{path}: cannot be read as a video ({_reason(error)}); give a whole video, a TIFF stack or a folder"
+            f"{path}: cannot be read as a video ({_reason(error)}); provide a complete video, a TIFF stack or a folder"
         ) from error
 
     def read() -> Iterator[Image]:
@@ -48,31 +48,31 @@ def open_video(path: Path, channel: int | None) -> Movie:
                 video.thread_type = "AUTO"
                 last_s = 0.0
                 for frame in container.decode(video):
-                    if frame.is_corrupt:  # the decoder fills in what is missing: not a measurement
+                    if frame.is_corrupt:  # the decoder makes up the missing parts
                         raise DamagedMovieError("a frame is damaged")
                     yield _pixels(frame, channel, path)
                     last_s = frame.time or 0.0
                 if last_s + 2 / (fps or 1) < _duration_s(container):
                     raise DamagedMovieError("the file ends early")
         except av.FFmpegError as error:
-            raise DamagedMovieError(f"the video cannot be decoded further ({_reason(error)})") from error
+            raise DamagedMovieError(f"the next frame cannot be decoded ({_reason(error)})") from error
 
     height, width = image.shape
     return Movie(path, (height, width), image.dtype, length, fps, None, read)
 
 
 def _duration_s(container: av.container.InputContainer) -> float:
-    """Return how long the video should be where that is told and the number of frames is not, else 0."""
+    """Return the duration if the file states it but not the number of frames, else 0."""
     if container.streams.video[0].frames or len(container.streams) > 1:
         return 0.0
     return (container.duration or 0) / av.time_base
 
 
 def _pixels(frame: av.VideoFrame, channel: int | None, path: Path) -> Image:
-    deep = max(component.bits for component in frame.format.components) > 8
+    over_8_bit = max(component.bits for component in frame.format.components) > 8
     grey = channel is None or len(frame.format.components) == 1
-    wanted = ("gray16le" if deep else "gray") if grey else ("rgb48le" if deep else "rgb24")
-    return to_grey(np.ascontiguousarray(frame.to_ndarray(format=wanted)), channel, path)
+    pixel_format = ("gray16le" if over_8_bit else "gray") if grey else ("rgb48le" if over_8_bit else "rgb24")
+    return to_grey(np.ascontiguousarray(frame.to_ndarray(format=pixel_format)), channel, path)
 
 
 def _reason(error: Exception) -> str:

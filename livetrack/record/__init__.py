@@ -1,16 +1,21 @@
-"""A session on disk: every delivered frame and every trajectory, written off the live loop.
+"""Records sessions to disk, off the tracking loop, and reads them.
 
-A recording is a folder of its own::
+Each recording is a folder::
 
     2025-01-31_14-05-09/
-        session.json        settings, start, and, once it was closed, the counts
-        frames_0000.tif ... BigTIFF, one page a frame, each with its number, times and geometry as JSON
-        frames.arrow        one line for each delivered frame, also for those that were dropped
-        tracked.arrow       one line for each tracked frame, also where no particle was found
-        trajectories.arrow  one line for each particle in each tracked frame
+        session.json        settings, start and, once closed, end and counts
+        frames_0000.tif ... BigTIFF, one page per frame, with its number, times and geometry as JSON
+        frames.arrow        one row per received frame, including dropped ones
+        tracked.arrow       one row per tracked frame, including those without particles
+        trajectories.arrow  one row per particle and tracked frame
 
-The Arrow files are streams, and the TIFFs grow page by page, so that a killed process loses its last second at
-most. `read_session` reads them, whole or cut short.
+The Arrow files are streams and the TIFFs grow page by page, so that a killed process loses at most its last second.
+`read_session` reads recordings, complete or truncated::
+
+    session = read_session("2025-01-31_14-05-09")
+    tracks = session.trajectories()  # a pyarrow Table; `.to_pandas()` makes it a DataFrame
+    for frame in session.frames():
+        frame.pixels  # (H, W); also frame.index, frame.t_s, frame.geometry
 """
 
 from livetrack.record.recorder import Recorder

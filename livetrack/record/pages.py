@@ -1,4 +1,4 @@
-"""Frames as BigTIFF files of one page a frame; each page says which frame it is."""
+"""Frames as pages of BigTIFF files, each labelled with its number, times and geometry."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ _PATTERN = "frames_*.tif"
 class PageWriter:
     """Appends frames to `frames_0000.tif`, `frames_0001.tif`, ... in `folder`.
 
-    A new file is begun when the geometry or the pixels' type changes, and when a file has grown to `file_bytes`.
-    Every frame is with the operating system when `append` returns. Raises OSError, as a full disk does.
+    A new file starts when the geometry or the pixel type changes, or when a file has grown to `file_bytes`. Each frame
+    is flushed to the operating system before `append` returns. Raises OSError, for example if the disk is full.
     """
 
     def __init__(self, folder: Path, file_bytes: int) -> None:
         self._folder = folder
         self._file_bytes = file_bytes
         self._writer: tifffile.TiffWriter | None = None
-        self._kind: tuple[Any, ...] = ()
+        self._layout: tuple[Any, ...] = ()
         self._files = 0
         self._pages = 0
         self.name = ""
 
     def append(self, frame: Frame) -> tuple[str, int]:
-        """Write `frame` and return the file's name and the page in it."""
-        kind = frame.geometry_number, frame.pixels.shape, frame.pixels.dtype
-        if self._writer is None or kind != self._kind or self._writer.filehandle.tell() >= self._file_bytes:
-            self._next_file(kind)
+        """Write `frame`; return the name of the file and the page in it."""
+        layout = frame.geometry_number, frame.pixels.shape, frame.pixels.dtype
+        if self._writer is None or layout != self._layout or self._writer.filehandle.tell() >= self._file_bytes:
+            self._next_file(layout)
         assert self._writer is not None
         self._writer.write(
             frame.pixels,
             photometric="minisblack",
-            contiguous=False,  # a directory of its own for each page: nothing is left to be written at the end
+            contiguous=False,  # one directory per page, so that nothing is left to write at the end
             metadata=None,
             software=False,
             description=msgspec.json.encode(_PageLabel.of(frame)),
@@ -54,27 +54,27 @@ class PageWriter:
         return self.name, self._pages - 1
 
     def close(self) -> None:
-        """Close the file at hand."""
+        """Close the current file."""
         if self._writer is not None:
             writer, self._writer = self._writer, None
             writer.close()
 
-    def _next_file(self, kind: tuple[Any, ...]) -> None:
+    def _next_file(self, layout: tuple[Any, ...]) -> None:
         self.close()
         self.name = f"frames_{self._files:04d}.tif"
         self._writer = tifffile.TiffWriter(self._folder / self.name, bigtiff=True)
-        self._kind = kind
+        self._layout = layout
         self._files += 1
         self._pages = 0
 
 
 def page_files(folder: Path) -> list[Path]:
-    """Return the files of a recording in the order written."""
+    """Return the TIFF files of a recording in order."""
     return sorted(folder.glob(_PATTERN), key=lambda path: (len(path.name), path.name))
 
 
 def read_pages(path: Path) -> Iterator[Frame]:
-    """Yield the frames of one file; of a file cut short, those that are whole."""
+    """Yield the frames of one file; of a truncated file, those that are complete."""
     size = path.stat().st_size
     with _silent_tifffile(), suppress(tifffile.TiffFileError), tifffile.TiffFile(path) as file:
         for page in file.pages:
@@ -85,7 +85,7 @@ def read_pages(path: Path) -> Iterator[Frame]:
 
 
 class _PageLabel(msgspec.Struct, frozen=True, kw_only=True):
-    """What a page says of itself: a `Frame` without its pixels."""
+    """Label of a page: a `Frame` without its pixels."""
 
     frame_index: int
     camera_number: int | None
@@ -121,7 +121,7 @@ class _PageLabel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _resolution(geometry: Geometry) -> dict[str, Any]:
-    """Return the pixel size as other programs look for it: pixels per cm."""
+    """Return the TIFF resolution, pixels per cm, from which other programs read the pixel size."""
     if geometry.pixel_size_um is None:
         return {}
     per_cm = 1e4 / geometry.pixel_size_um
@@ -130,7 +130,7 @@ def _resolution(geometry: Geometry) -> dict[str, Any]:
 
 @contextmanager
 def _silent_tifffile() -> Iterator[None]:
-    """Hold back tifffile's log lines about a last page that was cut off: it is expected here."""
+    """Suppress tifffile's log lines about a truncated last page, which is expected here."""
     log = logging.getLogger("tifffile")
     level = log.level
     log.setLevel(logging.CRITICAL)

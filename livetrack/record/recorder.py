@@ -1,4 +1,4 @@
-"""The recorder: takes frames and rows without making the live loop wait, and writes them in a thread of its own."""
+"""Recorder: accepts frames and rows without blocking the tracking loop, and writes them in its own thread."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ from livetrack.wire import RecordingStatus
 
 __all__ = ["Recorder"]
 
-_FLUSH_S = 0.5  # the tables' batches: what a killed process may lose
-_ROWS_BYTES = 64_000_000  # of rows that may wait: minutes of them
-_FRAMES = 100_000  # that may wait, pixels dropped or not
-_FULL_BYTES = 64_000_000  # with less than a large frame's pixels left
+_FLUSH_S = 0.5  # between batches of the tables, which a killed process may lose
+_MAX_ROWS_BYTES = 64_000_000  # queued rows: several minutes
+_MAX_FRAMES = 100_000  # queued, with or without pixels
+_FULL_BYTES = 64_000_000  # free space that is less than a large frame
 _NO_PIXELS = np.empty((0, 0), np.uint8)
 
 
 class Recorder:
-    """Writes a session into a new folder of its own below `folder`; see `livetrack.record` for what is in it.
+    """Records a session into a new folder inside `folder`; see `livetrack.record` for its contents.
 
-    `offer_frame` and `offer_rows` are called by one thread each, and return at once: what the disk cannot take is
-    dropped and counted. When writing fails (a full disk, a folder taken away) the recording stops, `problem` says
-    why, and the offers are counted as dropped from then on.
+    `offer_frame` and `offer_rows` are called by one thread each and return at once; what the disk is too slow for is
+    dropped and counted. If writing fails (disk full, folder removed) the recording stops, `problem` gives the reason,
+    and further offers count as dropped.
 
     Parameters
     ----------
     folder
-        Where the recording's folder `YYYY-MM-DD_HH-MM-SS` is made; made too when it is not there.
+        Folder in which the recording's folder `YYYY-MM-DD_HH-MM-SS` is created; created too if missing.
     frames
-        False: the pixels are not written; all the tables are.
+        False: write the tables without pixels.
     queue_mb
-        Pixels that may wait for the disk, MB.
+        Max size of the pixels that wait for the disk, MB.
     file_mb
-        A TIFF file that has grown to this size, MB, is followed by a new one.
+        Size at which a new TIFF file is started, MB.
     settings
-        Kept in `session.json`: anything that msgspec can encode as JSON.
+        Stored in `session.json`: anything that msgspec can encode as JSON.
 
     Raises
     ------
     UsageError
-        The folder cannot be made or written to.
+        The folder cannot be created or is not writable.
     """
 
     def __init__(
@@ -83,12 +83,12 @@ class Recorder:
         }
         self.folder = make_session_folder(Path(folder), started)
         self.problem = ""
-        """Why the recording stopped by itself; empty while all is well."""
+        """Why the recording stopped by itself; else empty."""
         write_session_info(self.folder, self._info)
         self._with_pixels = frames
         self._queue: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
         self._queue_bytes = queue_mb * 1_000_000
-        # each counter has one thread that changes it, so that none needs a lock
+        # each counter is changed by one thread only, so that none needs a lock
         self._pixels_in = self._pixels_out = 0  # bytes: camera thread, writer
         self._dropped = self._dropped_rows = 0  # camera thread, loop
         self._written = self._failed = self._bytes = 0  # writer
@@ -96,30 +96,30 @@ class Recorder:
         self._streams: dict[str, TableStream] = {}
         self._received = ReceivedFrames()
         self._tracked = TrackedFrames()
-        self._running = True  # until the writer meets the None that `close` puts in the queue
+        self._running = True  # until the writer receives the None that `close` queues
         self._abandoned = False
         self._thread = threading.Thread(target=self._run, name="livetrack-recorder", daemon=True)
         self._thread.start()
 
     def offer_frame(self, frame: Frame) -> None:
-        """Take a delivered frame; its pixels must not be changed afterwards. Called by the camera thread."""
-        waiting = self._pixels_in - self._pixels_out
-        if self.problem or not self._with_pixels or waiting + frame.pixels.nbytes > self._queue_bytes:
+        """Queue a received frame; its pixels must not change afterwards. Called by the camera thread."""
+        queued = self._pixels_in - self._pixels_out
+        if self.problem or not self._with_pixels or queued + frame.pixels.nbytes > self._queue_bytes:
             self._dropped += 1 if self._with_pixels else 0
             frame = replace(frame, pixels=_NO_PIXELS)
-        if not self.problem and self._queue.qsize() < _FRAMES:
+        if not self.problem and self._queue.qsize() < _MAX_FRAMES:
             self._pixels_in += frame.pixels.nbytes
             self._queue.put(frame)
 
     def offer_rows(self, frame: Frame, rows: Rows) -> None:
-        """Take the particles of a tracked frame; `rows` is copied. Called by the live loop."""
-        if self.problem or self._tracked.waiting_bytes + rows.nbytes > _ROWS_BYTES:
+        """Queue the rows of a tracked frame; `rows` is copied. Called by the tracking loop."""
+        if self.problem or self._tracked.queued_bytes + rows.nbytes > _MAX_ROWS_BYTES:
             self._dropped_rows += 1
         else:
-            self._tracked.add(frame, rows)  # the writer is not woken for them
+            self._tracked.add(frame, rows)  # the writer collects them at its next flush
 
     def status(self) -> RecordingStatus:
-        """Return what has been done so far."""
+        """Return counts, size and problem so far."""
         return RecordingStatus(
             folder=str(self.folder),
             seconds=(time.perf_counter_ns() - self._clock_ns) / 1e9,
@@ -131,10 +131,10 @@ class Recorder:
         )
 
     def close(self, progress: Callable[[int], None] | None = None) -> None:
-        """Write all that waits, and close the files.
+        """Write everything queued and close the files.
 
-        `progress` is called about ten times a second with the bytes of pixels still to be written. When it raises,
-        or Ctrl-C does, the rest is given up, the files are closed, and the exception goes on.
+        `progress` is called about ten times per second with the bytes of pixels still to be written. If it raises, or
+        on Ctrl-C, the rest is discarded, the files are closed, and the exception propagates.
         """
         self._queue.put(None)
         try:
@@ -147,13 +147,13 @@ class Recorder:
             self._thread.join()
             raise
 
-    # the writer's thread, from here on
+    # called by the writer's thread
 
     def _run(self) -> None:
         try:
             self._write_all()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the live loop goes on and a person is told
-            self.problem = f"recording stopped after {self._written} frames: {_why(error, self.folder)}"
+        except Exception as error:  # noqa: BLE001 - whatever fails, tracking continues and `problem` reports it
+            self.problem = f"recording stopped after {self._written} frames: {_describe(error, self.folder)}"
             self._discard_all()
         finally:
             self._close_files()
@@ -166,16 +166,16 @@ class Recorder:
                 if item is None:
                     self._running = False
                 else:
-                    self._take(item)
+                    self._write(item)
             if time.monotonic() >= due or not self._running:
                 self._flush()
                 due = time.monotonic() + _FLUSH_S
         if self._running:
             self._flush()
-            self.problem = "recording cut short: the frames that waited for the disk were given up"
+            self.problem = "recording ended early: the frames still queued for the disk were discarded"
             self._discard_all()
 
-    def _take(self, frame: Frame) -> None:
+    def _write(self, frame: Frame) -> None:
         if not self._streams:
             self._open_streams(frame.geometry.pixel_size_um)
         page = None
@@ -191,7 +191,7 @@ class Recorder:
         self._received.add(frame, page)
 
     def _open_streams(self, pixel_size_um: float | None) -> None:
-        """Begin the tables with the first frame, which knows the pixel size."""
+        """Open the tables at the first frame, which has the pixel size."""
         metadata = {
             "livetrack": __version__,
             "session": msgspec.json.encode(self._info, enc_hook=str).decode(),
@@ -201,7 +201,7 @@ class Recorder:
             self._streams[name] = TableStream(self.folder / f"{name}.arrow", schema, metadata)
 
     def _flush(self) -> None:
-        if not self._streams:  # no frame has come yet
+        if not self._streams:  # no frame yet
             return
         before = sum(stream.tell() for stream in self._streams.values())
         self._received.flush(self._streams["frames"])
@@ -209,7 +209,7 @@ class Recorder:
         self._bytes += sum(stream.tell() for stream in self._streams.values()) - before
 
     def _discard_all(self) -> None:
-        """Let go of what waits, until `close`."""
+        """Discard everything queued until `close`."""
         while self._running:
             item = self._queue.get()
             if item is None:
@@ -223,7 +223,7 @@ class Recorder:
             try:
                 file.close()
             except OSError as error:
-                self.problem = self.problem or f"recording could not be finished: {_why(error, self.folder)}"
+                self.problem = self.problem or f"recording could not be completed: {_describe(error, self.folder)}"
         self._info |= {
             "ended": datetime.now().astimezone().isoformat(),
             "frames_written": self._written,
@@ -231,17 +231,17 @@ class Recorder:
             "tracked_frames_dropped": self._dropped_rows,
             "problem": self.problem,
         }
-        with suppress(UsageError):  # a full disk: the counts are in `status`, the tables show what is there
+        with suppress(UsageError):  # a full disk; the counts are in `status`
             write_session_info(self.folder, self._info)
 
 
-def _why(error: Exception, folder: Path) -> str:
-    """Say why writing failed and how much room there is: most fails for want of it, by many names."""
-    what = reason(error) if isinstance(error, OSError) else str(error)
+def _describe(error: Exception, folder: Path) -> str:
+    """Return the cause of a write error and the free disk space: most are full disks, under various names."""
+    cause = reason(error) if isinstance(error, OSError) else str(error)
     try:
         free = shutil.disk_usage(folder).free
     except OSError:
-        return f"{what} ({folder} cannot be reached)"
-    if free < _FULL_BYTES and re.fullmatch(r"\d+ requested and \d+ written", what):  # NumPy's word for it
-        what = "the disk is full"
-    return f"{what} ({free / 1e9:.1f} GB free on the disk of {folder})"
+        return f"{cause} ({folder} is not accessible)"
+    if free < _FULL_BYTES and re.fullmatch(r"\d+ requested and \d+ written", cause):  # NumPy's message
+        cause = "the disk is full"
+    return f"{cause} ({free / 1e9:.1f} GB free on the disk of {folder})"

@@ -1,4 +1,4 @@
-"""The folder of a recording: made with its `session.json`, and read, whole or cut short."""
+"""Folder of a recording: created with its `session.json`, and read, complete or truncated."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ __all__ = ["Session", "make_session_folder", "read_session", "write_session_info
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A recording on disk."""
+    """Recording on disk, as `read_session` returns it."""
 
     folder: Path
     info: dict[str, Any]
-    """What `session.json` says: `settings`, `started`, and, when it was closed, `ended` and the counts."""
+    """Contents of `session.json`: `settings`, `started` and, if the recording was closed, `ended` and the counts."""
 
     @property
     def closed(self) -> bool:
-        """False when the process was killed: the last second may be missing."""
+        """False if the process was killed; the last second may be missing."""
         return "ended" in self.info
 
     @property
     def frames_written(self) -> int | None:
-        """How many frames there are with pixels; None when it was never closed."""
+        """Number of frames with pixels; None if the recording was not closed."""
         return self.info.get("frames_written")
 
     @property
     def problem(self) -> str:
-        """Why frames may be missing at the end; empty when the recording is whole."""
-        return str(self.info.get("problem", "")) if self.closed else "it was never closed: its end may be missing"
+        """Why frames may be missing at the end; empty if the recording is complete."""
+        return str(self.info.get("problem", "")) if self.closed else "it was not closed; its end may be missing"
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the frames whose pixels were written, in order."""
+        """Yield the frames with pixels, in order."""
         for path in page_files(self.folder):
             yield from read_pages(path)
 
     def received(self) -> Any:
-        """Return the pyarrow Table of all delivered frames: numbers, times, geometry, file and page."""
+        """Return the pyarrow Table of all received frames: number, times, geometry, file and page."""
         return read_stream(self.folder / "frames.arrow", RECEIVED)
 
     def tracked(self) -> Any:
-        """Return the pyarrow Table of all tracked frames: number, time, and how many particles."""
+        """Return the pyarrow Table of all tracked frames: number, time and number of particles."""
         return read_stream(self.folder / "tracked.arrow", TRACKED)
 
     def trajectories(self) -> Any:
-        """Return the pyarrow Table of all particles; each field's metadata holds its unit."""
+        """Return the pyarrow Table of all localisations; the metadata of each field contains its unit."""
         return read_stream(self.folder / "trajectories.arrow", TRAJECTORIES)
 
 
@@ -66,51 +66,50 @@ def read_session(folder: str | Path) -> Session:
     Raises
     ------
     InputError
-        The folder is missing or holds no recording.
+        The folder is missing or is not a recording.
     """
     folder = Path(folder)
     path = folder / "session.json"
     try:
         info = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except FileNotFoundError:
-        raise InputError(f"{folder}: no recording: there is no session.json in it") from None
+        raise InputError(f"{folder}: not a recording: it contains no session.json") from None
     except (OSError, msgspec.MsgspecError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from None
     return Session(folder, info)
 
 
 def make_session_folder(parent: Path, started: datetime) -> Path:
-    """Make and return a folder named by the time, `_2`, `_3`, ... behind it when that is taken.
+    """Create and return a folder named after the time; `_2`, `_3`, ... is appended if it exists.
 
     Raises
     ------
     UsageError
-        It cannot be made.
+        The folder cannot be created.
     """
     name = started.strftime("%Y-%m-%d_%H-%M-%S")
     try:
-        str(parent).encode()  # `session.json` names it
+        str(parent).encode()  # `session.json` contains the name
         parent.mkdir(parents=True, exist_ok=True)
         for number in range(1, 1000):
             folder = parent / (name if number == 1 else f"{name}_{number}")
             with suppress(FileExistsError):
                 folder.mkdir()
                 return folder
-        raise OSError("a thousand recordings began there within this second")
+        raise OSError("1,000 recordings were started there within one second")
     except OSError as error:
-        what = reason(error)
-        raise UsageError(f"{parent}: cannot hold a recording: {what}; choose another folder") from None
+        raise UsageError(f"{parent}: cannot record here: {reason(error)}; choose another folder") from None
     except UnicodeEncodeError:
-        raise UsageError(f"{str(parent)!a}: cannot hold a recording: its name is no text in UTF-8") from None
+        raise UsageError(f"{str(parent)!a}: cannot record here: the folder name is not valid UTF-8") from None
 
 
 def write_session_info(folder: Path, info: dict[str, Any]) -> None:
-    """Write `session.json`, whole or not at all.
+    """Write `session.json` atomically.
 
     Raises
     ------
     UsageError
-        The folder cannot be written to.
+        The folder is not writable.
     """
     path = folder / "session.json"
     new = path.with_suffix(".json.new")

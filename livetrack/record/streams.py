@@ -1,4 +1,4 @@
-"""The tables of a recording as Arrow IPC streams, which a killed process leaves readable to the last whole batch."""
+"""Tables of a recording as Arrow IPC streams, readable up to the last complete batch after a crash."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from livetrack.particles import ROW, Rows
 __all__ = ["RECEIVED", "TRACKED", "TRAJECTORIES", "ReceivedFrames", "TableStream", "TrackedFrames", "read_stream"]
 
 
-_LINE_BYTES = 200  # about what a tracked frame's line takes while it waits, its rows apart
+_FRAME_BYTES = 200  # memory per queued tracked frame, without its rows
 
 
 def _field(name: str, kind: Any, unit: str, nullable: bool = False) -> Any:
@@ -52,11 +52,11 @@ RECEIVED = pa.schema(
         _field("y_origin", pa.int32(), "sensor px"),
         _field("binning", pa.uint32(), "sensor px per px"),
         _field("pixel_size_um", pa.float64(), "um per px", nullable=True),
-        _field("file", pa.string(), "", nullable=True),  # null, as the page: these pixels were not written
+        _field("file", pa.string(), "", nullable=True),  # file and page are null for frames without pixels
         _field("page", pa.uint32(), "1", nullable=True),
     ]
 )
-"""`frames.arrow`: one line for each delivered frame."""
+"""`frames.arrow`: one row per received frame."""
 
 TRACKED = pa.schema(
     [
@@ -65,7 +65,7 @@ TRACKED = pa.schema(
         _field("particles", pa.uint32(), "rows in trajectories.arrow"),
     ]
 )
-"""`tracked.arrow`: one line for each tracked frame."""
+"""`tracked.arrow`: one row per tracked frame."""
 
 TRAJECTORIES = pa.schema(
     [
@@ -76,11 +76,11 @@ TRAJECTORIES = pa.schema(
         *(_field(name, pa.from_numpy_dtype(ROW[name]), unit) for name, unit in _ROW_UNITS.items()),
     ]
 )
-"""`trajectories.arrow`: one line for each row of each tracked frame."""
+"""`trajectories.arrow`: one row per particle and tracked frame."""
 
 
 class TableStream:
-    """One stream on disk. Each batch is with the operating system when `write` returns; raises OSError."""
+    """Arrow stream on disk. Each batch is passed to the operating system before `write` returns; raises OSError."""
 
     def __init__(self, path: Path, schema: Any, metadata: dict[str, str]) -> None:
         self._file = pa.OSFile(str(path), "wb")
@@ -88,31 +88,31 @@ class TableStream:
         self._writer = pa.ipc.new_stream(self._file, self._schema)
 
     def write(self, columns: Iterable[Any]) -> None:
-        """Append one batch: the columns of the schema in order, as NumPy arrays or sequences."""
+        """Append a batch: the columns in the order of the schema, as NumPy arrays or sequences."""
         arrays = [pa.array(values, field.type) for values, field in zip(columns, self._schema, strict=True)]
         if len(arrays[0]):
             self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
 
     def tell(self) -> int:
-        """Return the bytes written."""
+        """Return the number of bytes written."""
         return int(self._file.tell())
 
     def close(self) -> None:
-        """Mark the stream's end and close the file."""
+        """Write the end marker and close the file."""
         with self._file:
             self._writer.close()
 
 
 class ReceivedFrames:
-    """The lines of `frames.arrow` that wait to be written."""
+    """Queued rows of `frames.arrow`."""
 
     def __init__(self) -> None:
-        self._lines: list[Sequence[Any]] = []
+        self._queue: list[Sequence[Any]] = []
 
     def add(self, frame: Frame, page: tuple[str, int] | None) -> None:
-        """Add one delivered frame and the place of its pixels, None when they are not written."""
-        place = frame.geometry
-        self._lines.append(
+        """Add a received frame and the file and page of its pixels, None if they are not written."""
+        geometry = frame.geometry
+        self._queue.append(
             (
                 frame.index,
                 frame.number,
@@ -120,50 +120,50 @@ class ReceivedFrames:
                 frame.t_received_ns,
                 frame.t_exposed_ns,
                 frame.geometry_number,
-                place.width,
-                place.height,
-                place.x_origin,
-                place.y_origin,
-                place.binning,
-                place.pixel_size_um,
+                geometry.width,
+                geometry.height,
+                geometry.x_origin,
+                geometry.y_origin,
+                geometry.binning,
+                geometry.pixel_size_um,
                 *(page or (None, None)),
             )
         )
 
     def flush(self, stream: TableStream) -> None:
-        """Write what waits."""
-        if self._lines:
-            stream.write(zip(*self._lines, strict=True))
-            self._lines.clear()
+        """Write the queued rows."""
+        if self._queue:
+            stream.write(zip(*self._queue, strict=True))
+            self._queue.clear()
 
 
 class TrackedFrames:
-    """The lines of `tracked.arrow` and the rows of `trajectories.arrow` that wait to be written.
+    """Queued rows of `tracked.arrow` and `trajectories.arrow`.
 
-    One thread adds while another one flushes; neither waits for the other.
+    One thread adds while another flushes; neither waits for the other.
     """
 
     def __init__(self) -> None:
-        self._lines: deque[tuple[int, float, int, int | None, int, bytes]] = deque()
+        self._queue: deque[tuple[int, float, int, int | None, int, bytes]] = deque()
         self._bytes_in = self._bytes_out = 0
 
     @property
-    def waiting_bytes(self) -> int:
-        """About the memory taken by what waits."""
+    def queued_bytes(self) -> int:
+        """Approximate memory of the queue."""
         return self._bytes_in - self._bytes_out
 
     def add(self, frame: Frame, rows: Rows) -> None:
-        """Add one tracked frame and a copy of its rows."""
-        copy = rows.tobytes()  # a tenth of the time of `rows.copy()`, which takes padded records field by field
-        self._bytes_in += len(copy) + _LINE_BYTES
-        self._lines.append((frame.index, frame.t_s, len(rows), frame.number, frame.t_received_ns, copy))
+        """Add a tracked frame and a copy of its rows."""
+        copy = rows.tobytes()  # ten times faster than `rows.copy()`, which copies padded records field by field
+        self._bytes_in += len(copy) + _FRAME_BYTES
+        self._queue.append((frame.index, frame.t_s, len(rows), frame.number, frame.t_received_ns, copy))
 
     def flush(self, tracked: TableStream, trajectories: TableStream) -> None:
-        """Write what waits."""
-        lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        if not lines:
+        """Write the queued rows."""
+        frames = [self._queue.popleft() for _ in range(len(self._queue))]
+        if not frames:
             return
-        frame, t_s, count, number, t_received_ns, copies = zip(*lines, strict=True)
+        frame, t_s, count, number, t_received_ns, copies = zip(*frames, strict=True)
         rows = np.frombuffer(b"".join(copies), ROW)
         trajectories.write(
             [
@@ -175,11 +175,11 @@ class TrackedFrames:
             ]
         )
         tracked.write([frame, t_s, count])
-        self._bytes_out += rows.nbytes + len(lines) * _LINE_BYTES
+        self._bytes_out += rows.nbytes + len(frames) * _FRAME_BYTES
 
 
 def read_stream(path: Path, schema: Any) -> Any:
-    """Return the table at `path`, of a stream cut short its whole batches; an empty table where there is none."""
+    """Return the table at `path`: of a truncated stream its complete batches; without a file, an empty table."""
     batches = []
     try:
         with pa.OSFile(str(path), "rb") as file, pa.ipc.open_stream(file) as reader:
@@ -188,12 +188,12 @@ def read_stream(path: Path, schema: Any) -> Any:
                 batches.append(reader.read_next_batch())
     except (FileNotFoundError, StopIteration):
         pass
-    except (pa.ArrowInvalid, OSError):  # the process was killed while it wrote the batch after these
+    except (pa.ArrowInvalid, OSError):  # the process was killed while it wrote the next batch
         pass
     return pa.Table.from_batches(batches, schema)
 
 
 def _repeat(values: Sequence[int | None], count: Sequence[int]) -> Any:
-    """Repeat numbers of which some may be unknown."""
-    known = pa.array(values, pa.int64())
-    return known.take(pa.array(np.repeat(np.arange(len(values)), count)))
+    """Repeat each of `values` `count` times; None becomes null."""
+    numbers = pa.array(values, pa.int64())
+    return numbers.take(pa.array(np.repeat(np.arange(len(values)), count)))
