@@ -465,7 +465,8 @@ def test_memory_use_does_not_grow_with_motion_and_prediction() -> None:
         linker.link_points(rng.random((20, 2)) * 20, frame * 0.01)
         linker.predict(frame * 0.01 + 0.01)
         if frame in (100, 799):
-            parts = [linker._tracks, linker._expected, linker._found, linker._candidates, linker._assignment]
+            parts = [linker._tracks, linker._predictions, linker._measurements]
+            parts += [linker._candidates, linker._assignment]
             arrays = [value for part in parts for value in vars(part).values() if isinstance(value, np.ndarray)]
             sizes.append(sum(array.nbytes for array in arrays))
     assert linker.started.max() > 1000
