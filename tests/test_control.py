@@ -130,7 +130,7 @@ def test_a_loop_finds_its_own_delay(late: float, skipped: float) -> None:
     assert delay.frames == pytest.approx(1 + late, abs=4 * delay.std)
     assert delay.std < 0.1
     assert sum(delay.fractions) == pytest.approx(1, abs=0.1)
-    with pytest.raises(InputError, match="cannot be told"):
+    with pytest.raises(InputError, match="cannot be measured"):
         effective_delay(np.array(frames)[:20], np.array(places)[:20], np.array(orders)[:20])
 
 
@@ -324,7 +324,7 @@ def test_a_particle_that_is_missing_is_waited_for_and_then_lost(engine: FakeEngi
 def test_silence_stops_the_loop(engine: FakeEngine) -> None:
     stops: list[int] = []
     target = following(engine, stale_after_s=0.2, on_stop=lambda: stops.append(1))
-    with pytest.raises(TargetLostError, match=r"no frame has come for 0\.2 s; none has come at all"):
+    with pytest.raises(TargetLostError, match=r"no frame received for 0\.2 s$"):
         one(target)
     assert stops == [1]
 
@@ -345,7 +345,7 @@ def test_an_engine_that_was_started_anew_stops_the_loop(engine: FakeEngine) -> N
     next(frames)
     engine._encoder = type(engine._encoder)(99)
     send(engine, 0, rows_of((8, 20, 15)))
-    with pytest.raises(TargetLostError, match="started anew"):
+    with pytest.raises(TargetLostError, match="was restarted"):
         next(frames)
     assert stops == [1]
 

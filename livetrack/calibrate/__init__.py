@@ -1,6 +1,7 @@
-"""What positions mean: trap stiffness and diffusion constant, each with its uncertainty.
+"""Trap stiffness and diffusion constant from positions, each with its uncertainty.
 
-NumPy alone: any feedback program may use it. Lengths are µm, times s, forces pN; one axis at a time.
+Needs NumPy only, so that any feedback program can use it. Lengths are in µm, times in s, forces in pN; one axis at a
+time.
 """
 
 from livetrack.calibrate.diffusion import DiffusionFit, diffusion_constant

@@ -1,4 +1,4 @@
-"""How the picture answers a move: from known steps and the motions they made to a matrix."""
+"""The matrix from steps of an actuator to motions in the image."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from livetrack.errors import InputError
 
 __all__ = ["Affine", "common_motion", "fit_affine"]
 
-# within which motions of different particles are the same: at first as far as a block of 3 x 3 px reaches
-_NARROWING_PX = (2.2, 1.8, 1.5, 1.5, 1.5)
+# Motions of different particles that agree within this count as the same; at first the reach of 3 x 3 px.
+_TOLERANCES_PX = (2.2, 1.8, 1.5, 1.5, 1.5)
 
 
 class Affine(NamedTuple):
@@ -26,29 +26,29 @@ class Affine(NamedTuple):
 
     @property
     def scale(self) -> float:
-        """Return px per unit, the mean over all directions."""
+        """Return px per unit, averaged over all directions."""
         return sqrt(abs(float(np.linalg.det(self.matrix))))
 
     @property
     def mirrored(self) -> bool:
-        """Return whether the picture is a mirror image of the actuator's axes."""
+        """Return whether the image mirrors the actuator's axes."""
         return bool(np.linalg.det(self.matrix) < 0)
 
     @property
     def rotation_deg(self) -> float:
-        """Return the angle in the picture, from x towards y, of a move along the actuator's first axis."""
+        """Return the angle in the image, from x towards y, of a move along the actuator's first axis."""
         return degrees(atan2(self.matrix[1, 0], self.matrix[0, 0]))
 
 
 def fit_affine(steps: npt.ArrayLike, motions_px: npt.ArrayLike) -> Affine:
-    """Fit `motion = matrix @ step` by least squares; the uncertainty is that of the scatter about it.
+    """Fit `motion = matrix @ step` by least squares; the uncertainty is that of the residuals.
 
     Parameters
     ----------
     steps
         (K, 2) moves of the actuator, in its unit.
     motions_px
-        (K, 2) motions of the particles that they made, px.
+        (K, 2) resulting motions of the particles, px.
 
     Raises
     ------
@@ -60,16 +60,16 @@ def fit_affine(steps: npt.ArrayLike, motions_px: npt.ArrayLike) -> Affine:
         raise InputError("a calibration needs at least 3 steps, along both axes")
     inverse = np.linalg.inv(p.T @ p)
     matrix = d.T @ p @ inverse
-    rest = d - p @ matrix.T
-    variance = (rest**2).sum(axis=0) / (len(p) - 2)
+    residuals = d - p @ matrix.T
+    variance = (residuals**2).sum(axis=0) / (len(p) - 2)
     return Affine(matrix, np.sqrt(np.outer(variance, np.diag(inverse))))
 
 
 def common_motion(before: Floats, after: Floats, within_px: float) -> Floats | None:
-    """Return the motion, (2,), that carries most of the points `before`, (N, 2), to points `after`, (M, 2), px.
+    """Return the motion, (2,) px, shared by most points between `before`, (N, 2), and `after`, (M, 2).
 
-    Which point became which need not be known: a motion that many pairs agree on, to 1.5 px, is the one; None where
-    there are no two points within `within_px` of each other.
+    No links between the points are needed: it is the motion that most pairs agree on, to 1.5 px. None if no pair is
+    closer than `within_px`.
     """
     motions = (after[None, :, :] - before[:, None, :]).reshape(-1, 2)
     motions = motions[np.abs(motions).max(axis=1, initial=0) <= within_px]
@@ -80,10 +80,10 @@ def common_motion(before: Floats, after: Floats, within_px: float) -> Floats | N
     padded = np.pad(counts, 1)
     near = sum(padded[i : i + len(counts), j : j + len(counts)] for i in range(3) for j in range(3))
     peak = np.unravel_index(np.argmax(near), counts.shape)
-    found = np.array([bins[peak[0]] + 0.5, bins[peak[1]] + 0.5])
-    for tolerance_px in _NARROWING_PX:
-        same = np.hypot(*(motions - found).T) <= tolerance_px
+    common = np.array([bins[peak[0]] + 0.5, bins[peak[1]] + 0.5])
+    for tolerance_px in _TOLERANCES_PX:
+        same = np.hypot(*(motions - common).T) <= tolerance_px
         if not same.any():
             break
-        found = motions[same].mean(axis=0)
-    return found
+        common = motions[same].mean(axis=0)
+    return common

@@ -14,16 +14,16 @@ from livetrack.errors import InputError
 
 __all__ = ["DiffusionFit", "diffusion_constant"]
 
-_LEAST = 8
+_MIN_POSITIONS = 8
 
 
 class DiffusionFit(Struct, frozen=True, kw_only=True):
-    """What the steps of a free particle tell."""
+    """Diffusion constant and localisation error of a free particle."""
 
     diffusion: Estimate
     """µm²/s."""
     error_um: float
-    """Localisation error that the steps speak of, or the one that was given; NaN where they speak against any."""
+    """Localisation error, estimated from the steps or as given; NaN if the estimate of its variance is negative."""
 
 
 def diffusion_constant(
@@ -31,29 +31,29 @@ def diffusion_constant(
 ) -> DiffusionFit:
     """Return a particle's diffusion constant along one axis, µm²/s, by the covariance estimator.
 
-    A localisation error makes successive steps anticorrelated, which tells it from diffusion: no fit, no choice of
-    lags, and no bias (Vestergaard, Blainey and Flyvbjerg, Physical Review E 89, 022726 (2014)). For free diffusion:
-    a trap, a wall or a flow makes it too small or too large.
+    A localisation error makes successive steps anticorrelated, which distinguishes it from diffusion: no fit, no choice
+    of lags, and no bias (Vestergaard, Blainey and Flyvbjerg, Physical Review E 89, 022726 (2014)). It assumes free
+    diffusion: a trap, a wall or a flow biases the result.
 
     Parameters
     ----------
     positions_um
-        (N,) µm, one axis, one for each frame; NaN where there is none.
+        (N,) µm, one axis, one per frame; NaN if missing.
     interval_s, exposure_s
-        From frame to frame, and how long each was exposed.
+        Time between frames, and exposure time.
     error_um
-        Localisation error where it is known: the result is more precise then.
+        Localisation error, if known; it makes the result more precise.
 
     Raises
     ------
     InputError
-        Too few positions or impossible times.
+        Too few positions, or invalid times.
     """
     check_times(interval_s, exposure_s, error_um)
-    steps = np.diff(positions_1d(positions_um, _LEAST, gaps=True))
+    steps = np.diff(positions_1d(positions_um, _MIN_POSITIONS, gaps=True))
     squares, products = _known(steps**2), _known(steps[1:] * steps[:-1])
-    if min(len(squares), len(products)) < _LEAST - 2:
-        raise InputError(f"positions: too many gaps, {len(products)} steps have a neighbour")
+    if min(len(squares), len(products)) < _MIN_POSITIONS - 2:
+        raise InputError(f"positions: too many gaps, only {len(products)} pairs of successive steps")
     count = len(squares)
     square, product = float(squares.mean()), float(products.mean())
     blur = exposure_s / (6 * interval_s)

@@ -1,4 +1,4 @@
-"""Trap stiffness from how far the particle strays."""
+"""Trap stiffness from the variance of the position."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 from livetrack.calibrate.estimate import Estimate, positions_1d
 from livetrack.calibrate.medium import Medium
-from livetrack.calibrate.trap_covariance import blur, check_times, covariance
+from livetrack.calibrate.trap_covariance import check_times, motion_blur_factor, trap_covariance
 from livetrack.errors import InputError
 
 __all__ = ["stiffness_from_variance"]
 
-_LEAST = 32
+_MIN_POSITIONS = 32
 
 
 def stiffness_from_variance(
@@ -25,45 +25,47 @@ def stiffness_from_variance(
 ) -> Estimate:
     """Return a trap's stiffness along one axis, pN/µm, by equipartition: the variance is kT / stiffness.
 
-    The measured variance is blurred by the exposure and has that of the localisation error in it: it is
+    The measured variance is reduced by motion blur and increased by the localisation error: it is
     (kT / k) S(t_e k / drag) + error² (Wong and Halvorsen, Optics Express 14, 12517 (2006)), which is solved for k.
-    The drag, `medium`'s, is needed for the blur alone. The uncertainty is that of a variance from correlated
-    positions; what the pixel size, the temperature or a drift add is not in it.
+    The drag of `medium` is needed for the blur only. The uncertainty is that of a variance from correlated positions;
+    errors of the pixel size and the temperature, and drift, are not included.
 
     Parameters
     ----------
     positions_um
-        (N,) µm, one axis, one for each frame; NaN where there is none.
+        (N,) µm, one axis, one per frame; NaN if missing.
     interval_s, exposure_s
-        From frame to frame, and how long each was exposed.
+        Time between frames, and exposure time.
     error_um
-        Localisation error, standard deviation: of rows, the root mean square of `x_std`.
+        Localisation error, standard deviation: for rows, the root mean square of `x_std`.
 
     Raises
     ------
     InputError
-        Too few positions, impossible times, or no more motion than the localisation error makes.
+        Too few positions, invalid times, or a variance no larger than that of the localisation error.
     """
     medium = medium or Medium()
     check_times(interval_s, exposure_s, error_um)
-    x = positions_1d(positions_um, _LEAST, gaps=True)
+    x = positions_1d(positions_um, _MIN_POSITIONS, gaps=True)
     x = x[x == x]
     measured = float(x.var()) - error_um**2
     if measured <= 0:
-        raise InputError(f"positions stray by {x.std():.3g} µm, no more than their error of {error_um:.3g} µm makes")
+        raise InputError(
+            f"positions vary by {x.std():.3g} µm, no more than their localisation error of {error_um:.3g} µm"
+        )
     stiffness = _solve(measured, exposure_s, medium)
-    for _ in range(2):  # the mean is of these same positions: some of the variance went into it
-        seen = covariance(medium.corner_hz(stiffness), interval_s, exposure_s)
-        stiffness = _solve(measured / (1 - seen.total() / seen.at_0 / len(x)), exposure_s, medium)
-    seen = covariance(medium.corner_hz(stiffness), interval_s, exposure_s)
+    for _ in range(2):  # the mean is estimated from the same positions, which reduces the variance
+        covariance = trap_covariance(medium.corner_hz(stiffness), interval_s, exposure_s)
+        stiffness = _solve(measured / (1 - covariance.total() / covariance.at_0 / len(x)), exposure_s, medium)
+    covariance = trap_covariance(medium.corner_hz(stiffness), interval_s, exposure_s)
     spread = medium.thermal_energy / stiffness
-    variance_std = spread * sqrt(2 * seen.total_of_squares(error_um**2 / spread) / len(x))
+    variance_std = spread * sqrt(2 * covariance.total_of_squares(error_um**2 / spread) / len(x))
     return Estimate(value=stiffness, std=variance_std * _slope(stiffness, exposure_s, medium), unit="pN/µm")
 
 
 def _solve(variance: float, exposure_s: float, medium: Medium) -> float:
-    """Return the stiffness at which the blurred variance is `variance`, µm²: the higher, the less it is."""
-    high = medium.thermal_energy / variance  # without blur; with it, a softer trap suffices
+    """Return the stiffness at which the blurred variance is `variance`, µm², by bisection."""
+    high = medium.thermal_energy / variance  # without blur; with blur the trap is softer
     low = 0.0
     for _ in range(200):
         middle = (low + high) / 2
@@ -77,11 +79,11 @@ def _solve(variance: float, exposure_s: float, medium: Medium) -> float:
 
 
 def _blurred(stiffness: float, exposure_s: float, medium: Medium) -> float:
-    return medium.thermal_energy / stiffness * blur(exposure_s * stiffness / medium.drag)
+    return medium.thermal_energy / stiffness * motion_blur_factor(exposure_s * stiffness / medium.drag)
 
 
 def _slope(stiffness: float, exposure_s: float, medium: Medium) -> float:
-    """Return by how much the stiffness changes for a small change of the variance."""
+    """Return the absolute derivative of the stiffness by the variance."""
     step = 1e-4 * stiffness
     change = _blurred(stiffness + step, exposure_s, medium) - _blurred(stiffness - step, exposure_s, medium)
     return abs(2 * step / change)

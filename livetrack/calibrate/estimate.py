@@ -26,34 +26,36 @@ class Estimate(Struct, frozen=True, kw_only=True):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 %, reckoned with the logarithm as normal: what cannot be negative is not."""
+        """95 % confidence interval of a positive quantity, whose logarithm is taken as normal."""
         if not (isfinite(self.std) and self.value > 0):
             return float("nan"), float("nan")
         factor = exp(_95 * self.std / self.value)
         return self.value / factor, self.value * factor
 
     def times(self, factor: float, unit: str) -> Estimate:
-        """Return it in another unit, or as another quantity in proportion to it."""
+        """Return the estimate in another unit, or of a proportional quantity."""
         return Estimate(value=self.value * factor, std=self.std * abs(factor), unit=unit)
 
     def __str__(self) -> str:
         return f"{self.value:.4g} ± {self.std:.2g} {self.unit}".rstrip()
 
 
-def positions_1d(positions: npt.ArrayLike, least: int, *, gaps: bool = False) -> Floats:
-    """Return one axis of a trajectory as (N,) float64.
+def positions_1d(positions: npt.ArrayLike, min_count: int, *, gaps: bool = False) -> Floats:
+    """Return positions along one axis as (N,) float64.
 
     Raises
     ------
     InputError
-        It is not one axis, shorter than `least`, or has a position that is no number where `gaps` is False.
+        Not one axis, fewer than `min_count` finite positions, or some missing although `gaps` is False.
     """
     x = np.asarray(positions, np.float64)
     if x.ndim != 1:
         raise InputError(f"positions: one axis at a time, (N,), not {x.shape}")
     known = int(np.isfinite(x).sum())
-    if known < least:
-        raise InputError(f"positions: {known} are too few, at least {least} are needed")
+    if known < min_count:
+        raise InputError(f"positions: {known} are too few, at least {min_count} are needed")
     if known < len(x) and not gaps:
-        raise InputError(f"positions: {len(x) - known} of {len(x)} are missing: bridge them, or give a stretch without")
+        raise InputError(
+            f"positions: {len(x) - known} of {len(x)} are missing: interpolate them, or pass a part without gaps"
+        )
     return x

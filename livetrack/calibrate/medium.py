@@ -1,4 +1,4 @@
-"""What surrounds a particle: temperature, viscosity and radius, and what follows from them."""
+"""A particle in a liquid: temperature, viscosity and radius, and what follows from them."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Medium(Struct, frozen=True, kw_only=True):
 
     @property
     def diffusion_um2_s(self) -> float:
-        """Of the free particle, µm²/s (Einstein, Annalen der Physik 322, 549 (1905))."""
+        """Diffusion constant of the free particle, µm²/s (Einstein, Annalen der Physik 322, 549 (1905))."""
         return self.thermal_energy / self.drag
 
     def corner_hz(self, stiffness: float) -> float:
-        """Return the corner frequency, Hz, of a trap of so many pN/µm."""
+        """Return the corner frequency, Hz, of a trap of this stiffness, pN/µm."""
         return stiffness / (2 * pi * self.drag)
 
     def stiffness(self, corner_hz: float) -> float:

@@ -11,30 +11,30 @@ from msgspec import Struct
 
 from livetrack.calibrate.estimate import Estimate, Floats, positions_1d
 from livetrack.calibrate.medium import Medium
-from livetrack.calibrate.trap_covariance import check_times, covariance
+from livetrack.calibrate.trap_covariance import check_times, trap_covariance
 from livetrack.errors import InputError
 
 __all__ = ["SpectrumFit", "stiffness_from_spectrum"]
 
-_LEAST = 128
-_BLOCKS = 2000
-_ROUNDS = 100
-_STEP = 1e-5  # of a parameter's logarithm, for a derivative
-_FEWEST_TIMES = 3.0  # that the corner's period must go into the trajectory: less is a particle that drifts
-_HIGHEST = 10.0  # corner, in frame rates: beyond, all positions are independent and nothing tells it
-_FARTHEST = 1.0  # that a logarithm moves in one round
+_MIN_POSITIONS = 128
+_MAX_BLOCKS = 2000
+_ITERATIONS = 100
+_DERIVATIVE_STEP = 1e-5  # of a parameter's logarithm
+_MIN_PERIODS = 3.0  # of the corner frequency within the track: with fewer, the particle may just drift
+_MAX_CORNER = 10.0  # in frame rates: beyond, all positions are independent, and the corner cannot be measured
+_MAX_STEP = 1.0  # of a logarithm in one iteration
 
 
 class SpectrumFit(Struct, frozen=True, kw_only=True):
-    """What a spectrum tells of a trap."""
+    """A trap's parameters from its spectrum."""
 
     corner_hz: Estimate
     stiffness: Estimate
-    """pN/µm, from the corner frequency and the drag: it needs no pixel size."""
+    """pN/µm, from the corner frequency and the drag; independent of the pixel size."""
     diffusion: Estimate
-    """µm²/s, from the height: beside `Medium.diffusion_um2_s` it tells whether pixel size and radius are right."""
+    """µm²/s, from the amplitude: it should equal `Medium.diffusion_um2_s` if pixel size and radius are right."""
     error_um: Estimate
-    """Localisation error: as it was given, then with uncertainty 0, or fitted."""
+    """Localisation error: fitted, or as given, then with uncertainty 0."""
 
 
 def stiffness_from_spectrum(
@@ -46,29 +46,29 @@ def stiffness_from_spectrum(
 ) -> SpectrumFit:
     """Fit the spectrum of a trapped particle along one axis, by maximum likelihood.
 
-    The model is that of the sampled positions: a Lorentzian with all that is aliased into it, the blur of the
-    exposure, and the white noise of the localisation (Berg-Sørensen and Flyvbjerg, Review of Scientific Instruments
-    75, 594 (2004); Wong and Halvorsen 2006). Each value of the periodogram is exponentially distributed about it, and
-    what is maximised is that likelihood (Whittle 1953; Nørrelykke and Flyvbjerg, Review of Scientific Instruments 81,
-    075103 (2010)): least squares would be biased. The uncertainties are those of the likelihood's curvature.
+    The model is the spectrum of the sampled positions: an aliased Lorentzian with motion blur and the white noise of
+    the localisation (Berg-Sørensen and Flyvbjerg, Review of Scientific Instruments 75, 594 (2004); Wong and Halvorsen
+    2006). The values of the periodogram are exponentially distributed about it, and that likelihood is maximised
+    (Whittle 1953; Nørrelykke and Flyvbjerg, Review of Scientific Instruments 81, 075103 (2010)), because least squares
+    would be biased. The uncertainties follow from the curvature of the likelihood.
 
     Parameters
     ----------
     positions_um
-        (N,) µm, one axis, at even times, none missing.
+        (N,) µm, one axis, equally spaced in time, none missing.
     interval_s, exposure_s
-        From frame to frame, and how long each was exposed.
+        Time between frames, and exposure time.
     error_um
-        Localisation error, standard deviation; None fits it as well, with less precise results.
+        Localisation error, standard deviation; None fits it too, at the cost of precision.
 
     Raises
     ------
     InputError
-        Too few positions, impossible times, or a spectrum that no trap makes.
+        Too few positions, invalid times, or not the spectrum of a trap.
     """
     medium = medium or Medium()
     check_times(interval_s, exposure_s, error_um)
-    x = positions_1d(positions_um, _LEAST)
+    x = positions_1d(positions_um, _MIN_POSITIONS)
     cosine, power, count = _blocked_periodogram(x)
     start = _first_guess(x, interval_s, error_um)
 
@@ -78,10 +78,10 @@ def stiffness_from_spectrum(
 
     logs, errors = _most_likely(spectrum, start, power, count)
     variance, corner_hz = exp(logs[0]), exp(logs[1])
-    if not _FEWEST_TIMES / (len(x) * interval_s) < corner_hz < _HIGHEST / interval_s:
+    if not _MIN_PERIODS / (len(x) * interval_s) < corner_hz < _MAX_CORNER / interval_s:
         raise InputError(
-            f"no trap's spectrum, or too short: its corner would be at {corner_hz:.3g} Hz, "
-            f"and the positions are of {len(x) * interval_s:.3g} s"
+            f"not the spectrum of a trap, or too short: its corner would be at {corner_hz:.3g} Hz, "
+            f"and the positions span {len(x) * interval_s:.3g} s"
         )
     corner = Estimate(value=corner_hz, std=corner_hz * sqrt(errors[1, 1]), unit="Hz")
     diffusion = 2 * pi * variance * corner_hz
@@ -99,15 +99,15 @@ def stiffness_from_spectrum(
 
 
 def _blocked_periodogram(x: Floats) -> tuple[Floats, Floats, float]:
-    """Return the cosine of the phase per frame and the mean power of blocks of frequencies, and a block's length.
+    """Return cosine of the phase per frame, mean power, and size of blocks of frequencies.
 
-    The power is scaled so that its mean over all frequencies is the variance.
+    The mean power over all frequencies is the variance.
     """
     power = np.abs(np.fft.rfft(x - x.mean())[1 : (len(x) + 1) // 2]) ** 2 / len(x)
     phase = 2 * pi * np.arange(1, len(power) + 1) / len(x)
-    size = max(1, len(power) // _BLOCKS)
-    whole = len(power) // size * size
-    mean_phase, mean_power = (values[:whole].reshape(-1, size).mean(axis=1) for values in (phase, power))
+    size = max(1, len(power) // _MAX_BLOCKS)
+    used = len(power) // size * size
+    mean_phase, mean_power = (values[:used].reshape(-1, size).mean(axis=1) for values in (phase, power))
     return np.cos(mean_phase), mean_power, float(size)
 
 
@@ -115,10 +115,10 @@ def _spectrum(
     cosine: Floats, variance: float, corner_hz: float, noise: float, interval_s: float, exposure_s: float
 ) -> Floats:
     """Return the spectrum of the sampled positions, µm²: the Fourier series of their covariance."""
-    seen = covariance(corner_hz, interval_s, exposure_s)
-    a = seen.decay
-    series: Floats = seen.at_1 * 2 * (cosine - a) / (1 - 2 * a * cosine + a * a)
-    return variance * (seen.at_0 + series) + noise
+    covariance = trap_covariance(corner_hz, interval_s, exposure_s)
+    a = covariance.decay
+    series: Floats = covariance.at_1 * 2 * (cosine - a) / (1 - 2 * a * cosine + a * a)
+    return variance * (covariance.at_0 + series) + noise
 
 
 def _first_guess(x: Floats, interval_s: float, error_um: float | None) -> Floats:
@@ -135,25 +135,27 @@ def _first_guess(x: Floats, interval_s: float, error_um: float | None) -> Floats
 def _most_likely(
     spectrum: Callable[[Floats], Floats], start: Floats, power: Floats, count: float
 ) -> tuple[Floats, Floats]:
-    """Return the logarithms of the parameters and their covariance, by Fisher's scoring with halved steps."""
+    """Return the logarithms of the parameters and their covariance, by Fisher scoring with step halving."""
 
     def loss(logs: Floats) -> float:
         model = spectrum(logs)
         return count * float((np.log(model) + power / model).sum())
 
-    logs, least = start, loss(start)
+    logs, best = start, loss(start)
     information = np.eye(len(start))
-    for _ in range(_ROUNDS):
+    for _ in range(_ITERATIONS):
         model = spectrum(logs)
-        steps = _STEP * np.eye(len(logs))
-        slopes = np.array([(np.log(spectrum(logs + step)) - np.log(model)) / _STEP for step in steps])
+        small_steps = _DERIVATIVE_STEP * np.eye(len(logs))
+        slopes = np.array(
+            [(np.log(spectrum(logs + small)) - np.log(model)) / _DERIVATIVE_STEP for small in small_steps]
+        )
         information = count * slopes @ slopes.T
-        way = np.linalg.lstsq(information, count * slopes @ (power / model - 1), rcond=1e-12)[0]
-        way *= min(1.0, _FARTHEST / max(np.abs(way).max(), 1e-300))
-        while (found := loss(logs + way)) > least and np.abs(way).max() > 1e-9:
-            way = way / 2
-        if np.abs(way).max() <= 1e-9 or least - found < 1e-9:
+        step = np.linalg.lstsq(information, count * slopes @ (power / model - 1), rcond=1e-12)[0]
+        step *= min(1.0, _MAX_STEP / max(np.abs(step).max(), 1e-300))
+        while (new := loss(logs + step)) > best and np.abs(step).max() > 1e-9:
+            step = step / 2
+        if np.abs(step).max() <= 1e-9 or best - new < 1e-9:
             break
-        logs, least = logs + way, found
+        logs, best = logs + step, new
     errors = np.linalg.pinv(information).astype(np.float64)
     return logs, errors

@@ -1,4 +1,4 @@
-"""The calibration of an actuator: known steps, what they do to the picture, and when."""
+"""Calibrates an actuator: makes known steps, and measures how far and when the particles move."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ __all__ = ["calibrate_actuator"]
 
 Floats = npt.NDArray[np.float64]
 
-_WHOLE_PICTURE = ("stage",)  # actuators that move all particles; others move the one they hold
-_STEP_PX = 8.0  # that a step of the picture is to be, where its scale is known
-_LEAST_PX = 0.5  # motion that can be told
-_SETTLED = 0.4  # of the time after a step: its end, when all has arrived
-_PATIENCE_S = 5.0
-_WAYS = ((1, 0), (-1, 0), (0, 1), (0, -1))
+_MOVES_ALL_PARTICLES = ("stage",)  # other actuators move the one particle that they hold
+_DEFAULT_STEP_PX = 8.0
+_MIN_MOTION_PX = 0.5  # smallest measurable motion
+_SETTLED = 0.4  # fraction of the time after a step, at its end, in which the particles are at rest
+_TIMEOUT_S = 5.0
+_DIRECTIONS = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 
 class _Step(NamedTuple):
-    """One step and what came of it."""
+    """A step and the motion that followed."""
 
     step: tuple[float, float]
     motions: Floats
-    """(J, 2) px, in the frames after the one that the step answered; NaN where there is none."""
+    """(J, 2) px, in the frames after the one at which the step was made; NaN if missing."""
 
     def motion(self) -> Floats:
-        """Return where it ended."""
-        last: Floats = np.nanmean(self.motions[round((1 - _SETTLED) * len(self.motions)) :], axis=0)
-        return last
+        """Return the final motion."""
+        final: Floats = np.nanmean(self.motions[round((1 - _SETTLED) * len(self.motions)) :], axis=0)
+        return final
 
 
 def calibrate_actuator(
@@ -51,168 +51,171 @@ def calibrate_actuator(
     step: float | None = None,
     rounds: int = 4,
     settle_s: float = 0.5,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: Callable[[float], None] = lambda fraction: None,
 ) -> tuple[ActuatorCalibration, Affine]:
-    """Move an actuator to and fro along its axes, see what the particles do, and return what follows.
+    """Move an actuator back and forth along its axes, measure the motion of the particles, and return the calibration.
 
-    A stage moves all particles; of any other actuator, the particle nearest to the middle of the picture (or the
-    engine's target) must be held by it. In the end, whatever the end, the actuator is where it was. Nothing is
-    stored: see `Remote.store_calibration`. The more the particles move by themselves the longer it takes to a certain
-    precision: particles that stick to the glass are best.
+    A stage moves all particles. Any other actuator must hold the particle nearest to the image centre (or the engine's
+    target). At the end, also after an error, the actuator is where it was before. Nothing is stored: see
+    `Remote.store_calibration`. The less the particles move by themselves, the more precise the result: particles stuck
+    to the glass are best.
 
     Parameters
     ----------
     remote
-        Of the engine.
+        Connected to the engine.
     actuator
-        One of two axes, as "stage", "galvo", "trap".
+        One with two axes, such as "stage", "galvo", "trap".
     step
-        Of the actuator, in its unit; None takes what is some 8 px, where the unit is µm and the pixel size known.
+        Size of a step, in the actuator's unit; None for about 8 px, if the unit is µm and the pixel size is known.
     rounds
-        Steps in each of the four directions.
+        Number of steps in each of the four directions.
     settle_s
-        How long to look after each step; longer than the actuator needs to arrive.
+        Time to observe after each step; longer than the actuator takes to arrive.
     progress
-        Called with the share done.
+        Called with the fraction done.
 
     Raises
     ------
     InputError
-        No such actuator, no step, or a picture that does not answer.
+        No such actuator, no step size, or an actuator that does not move the particles.
     TargetLostError
         No frames, or no particles in them.
     """
-    welcome = remote.hello()
-    unit, step = _step(remote, welcome, actuator, step)
-    count, done = len(_WAYS) * rounds, []
-    with Subscriber(resolve_address(welcome.addresses.positions, remote.address), newest=False) as positions:
-        look = _Look(positions, whole=actuator in _WHOLE_PICTURE)
-        away = (0.0, 0.0)
+    hello = remote.hello()
+    unit, step = _step_size(remote, hello, actuator, step)
+    count, steps = len(_DIRECTIONS) * rounds, []
+    with Subscriber(resolve_address(hello.addresses.positions, remote.address), newest=False) as positions:
+        observer = _MotionObserver(positions, all_particles=actuator in _MOVES_ALL_PARTICLES)
+        offset = (0.0, 0.0)
 
-        def go(u: float, v: float) -> None:
-            nonlocal away
+        def move(u: float, v: float) -> None:
+            nonlocal offset
             remote.move_by(actuator, u, v)
-            away = away[0] + u, away[1] + v
+            offset = offset[0] + u, offset[1] + v
 
         try:
             for number in range(count):
-                way = _WAYS[number % len(_WAYS)]
-                order = (step * way[0], step * way[1])
-                done.append(_Step(order, look.at(partial(go, *order), settle_s)))
+                u, v = _DIRECTIONS[number % len(_DIRECTIONS)]
+                vector = (step * u, step * v)
+                steps.append(_Step(vector, observer.motions_after(partial(move, *vector), settle_s)))
                 progress((number + 1) / count)
         finally:
-            if any(away):  # it was interrupted
-                go(-away[0], -away[1])
-        interval_s = look.interval_s
-    affine = fit_affine([each.step for each in done], [each.motion() for each in done])
+            if any(offset):  # interrupted
+                move(-offset[0], -offset[1])
+        interval_s = observer.interval_s
+    affine = fit_affine([made.step for made in steps], [made.motion() for made in steps])
     _check(affine, step, unit, actuator)
-    delay, delay_std = _delay(done)
+    delay, delay_std = _delay(steps)
     (a, b), (c, d) = affine.matrix.tolist()
     (a_std, b_std), (c_std, d_std) = affine.std.tolist()
     calibration = ActuatorCalibration(
         actuator=actuator,
         unit=unit,
-        camera=welcome.status.camera,
+        camera=hello.status.camera,
         matrix=((a, b), (c, d)),
         matrix_std=((a_std, b_std), (c_std, d_std)),
         delay_frames=delay,
         delay_std_frames=delay_std,
         interval_s=interval_s,
-        binning=welcome.geometry.binning,
-        pixel_size_um=welcome.geometry.pixel_size_um,
+        binning=hello.geometry.binning,
+        pixel_size_um=hello.geometry.pixel_size_um,
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
     return calibration, affine
 
 
-class _Look:
-    """Sees how the picture moves; `whole` by all particles, else by the one nearest to the middle at the start."""
+class _MotionObserver:
+    """Measures the motion of all particles, or of the one nearest to the target or image centre at the start."""
 
-    def __init__(self, positions: Subscriber, *, whole: bool) -> None:
+    def __init__(self, positions: Subscriber, *, all_particles: bool) -> None:
         self._positions = positions
-        self._whole = whole
-        self._place: Floats | None = None
+        self._all_particles = all_particles
+        self._last_position: Floats | None = None
         self.interval_s = 0.0
 
-    def at(self, act: Callable[[], Any], settle_s: float) -> Floats:
-        """Act as soon as a frame comes; return the motions, (J, 2) px, in the frames after it until `settle_s`."""
+    def motions_after(self, act: Callable[[], Any], settle_s: float) -> Floats:
+        """Act as soon as a frame arrives; return the motions, (J, 2) px, in the frames after it until `settle_s`."""
         update = self._next()
         before = [self._points(update)]
-        end = time.monotonic() + (0 if self._whole else settle_s)  # the mean place of a held particle takes time
+        end = time.monotonic() + (0 if self._all_particles else settle_s)  # to average the motion of a held particle
         while time.monotonic() < end:
             update = self._next()
             before.append(self._points(update))
         while (newer := self._positions.receive(0)) is not None:
             update = newer
         act()
-        reference = self._points(update) if self._whole else np.mean(before, axis=0)
-        within = 0.4 * min(update.width, update.height)
+        reference = self._points(update) if self._all_particles else np.mean(before, axis=0)
+        within_px = 0.4 * min(update.width, update.height)
         frames, motions, times = [0], [np.zeros(2)], [update.t_s]
         end = time.monotonic() + settle_s
         while time.monotonic() < end:
             later = self._next()
-            motion = common_motion(reference, self._points(later), within)
+            motion = common_motion(reference, self._points(later), within_px)
             if motion is not None:
                 frames.append(later.frame - update.frame)
                 motions.append(motion)
                 times.append(later.t_s)
         if len(frames) < 4:
             raise TargetLostError(
-                f"only {len(frames) - 1} frames with particles came within {settle_s:g} s after a step, and 3 are "
-                "needed: give a longer --settle"
+                f"only {len(frames) - 1} frames with particles were received within {settle_s:g} s after a step, and 3 "
+                "are needed: give a longer --settle"
             )
         self.interval_s = float(times[-1] - times[0]) / frames[-1]
-        found = np.full((frames[-1] + 1, 2), np.nan)
-        found[frames] = motions
-        return found[1:]
+        by_frame = np.full((frames[-1] + 1, 2), np.nan)
+        by_frame[frames] = motions
+        return by_frame[1:]
 
     def _next(self) -> Update:
-        update = self._positions.receive(_PATIENCE_S)
+        update = self._positions.receive(_TIMEOUT_S)
         if update is None:
-            raise TargetLostError(f"no frame has come for {_PATIENCE_S:g} s")
+            raise TargetLostError(f"no frame received for {_TIMEOUT_S:g} s")
         return update
 
     def _points(self, update: Update) -> Floats:
-        """Return (N, 2) x and y of the particles that count."""
+        """Return (N, 2) x and y of the particles to use."""
         rows = update.particles[(update.particles["flags"] & (Flag.COASTED | Flag.EDGE)) == 0]
         points = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
         if not len(points):
-            raise TargetLostError(f"frame {update.frame} has no particle to see the motion by")
-        if self._whole:
+            raise TargetLostError(f"frame {update.frame} has no particle from which to measure the motion")
+        if self._all_particles:
             return points
-        place = _target(update) if self._place is None else self._place
-        self._place = points[np.hypot(*(points - place).T).argmin()]
-        return self._place[None]
+        last = _target_position(update) if self._last_position is None else self._last_position
+        self._last_position = points[np.hypot(*(points - last).T).argmin()]
+        return self._last_position[None]
 
 
-def _target(update: Update) -> Floats:
+def _target_position(update: Update) -> Floats:
+    """Return the position of the engine's target, or the image centre."""
     rows = update.particles[update.particles["id"] == update.target]
     if len(rows):
         return np.array([rows["x"][0], rows["y"][0]], np.float64)
     return np.array([(update.width - 1) / 2, (update.height - 1) / 2])
 
 
-def _step(remote: Remote, welcome: HelloReply, actuator: str, step: float | None) -> tuple[str, float]:
-    """Return the actuator's unit and the step."""
-    known = {each.name: each for each in remote.actuators()}
-    if actuator not in known:
-        there = f"there are {', '.join(known)}" if known else f"camera {welcome.status.camera} has none"
-        raise InputError(f"no actuator is called {actuator!r}: {there}")
-    found = known[actuator]
-    if len(found.axes) != 2 or found.unit.endswith("/s"):
-        raise InputError(f"{actuator!r} ({', '.join(found.axes)}; {found.unit}) does not move the picture by steps")
+def _step_size(remote: Remote, hello: HelloReply, actuator: str, step: float | None) -> tuple[str, float]:
+    """Return the actuator's unit and the size of a step."""
+    states = {state.name: state for state in remote.actuators()}
+    if actuator not in states:
+        available = f"there are {', '.join(states)}" if states else f"camera {hello.status.camera} has none"
+        raise InputError(f"no actuator is called {actuator!r}: {available}")
+    state = states[actuator]
+    if len(state.axes) != 2 or state.unit.endswith("/s"):
+        raise InputError(f"{actuator!r} ({', '.join(state.axes)}; {state.unit}) does not move particles in steps")
     if step is not None:
-        return found.unit, step
-    if found.unit != "um" or welcome.geometry.pixel_size_um is None:
+        return state.unit, step
+    if state.unit != "um" or hello.geometry.pixel_size_um is None:
         raise InputError(
-            f"{actuator!r}: how far a step is to go is not known; give --step, some 8 px, in {found.unit or 'its unit'}"
+            f"{actuator!r}: the step size is unknown; give --step, about 8 px, in {state.unit or 'its unit'}"
         )
-    return found.unit, _STEP_PX * welcome.geometry.pixel_size_um
+    return state.unit, _DEFAULT_STEP_PX * hello.geometry.pixel_size_um
 
 
 def _check(affine: Affine, step: float, unit: str, actuator: str) -> None:
+    """Raise an `InputError` unless the axes move the particles, and in different directions."""
     moved = affine.matrix * step
-    if min(np.hypot(*moved)) < _LEAST_PX or abs(np.linalg.det(affine.matrix)) < 0.1 * (affine.matrix**2).sum() / 2:
+    too_short = min(np.hypot(*moved)) < _MIN_MOTION_PX
+    if too_short or abs(np.linalg.det(affine.matrix)) < 0.1 * (affine.matrix**2).sum() / 2:
         raise InputError(
             f"{actuator!r}: a step of {step:g} {unit} moves the particles by {np.hypot(*moved[:, 0]):.2f} and "
             f"{np.hypot(*moved[:, 1]):.2f} px along the two axes, or both along one line; try another --step, or a "
@@ -221,30 +224,31 @@ def _check(affine: Affine, step: float, unit: str, actuator: str) -> None:
 
 
 def _delay(steps: list[_Step]) -> tuple[float, float]:
-    """Return the delay in frames, when half of the motion is there, and its uncertainty by the jackknife."""
-    length = min(len(each.motions) for each in steps)
-    ends = np.array([each.motion() for each in steps])
-    motions = np.array([each.motions[:length] for each in steps])
-    without = np.array(
-        [_half_way(np.delete(motions, k, axis=0), np.delete(ends, k, axis=0)) for k in range(len(steps))]
+    """Return the delay in frames, until half of a motion shows, and its uncertainty by the jackknife."""
+    length = min(len(made.motions) for made in steps)
+    final = np.array([made.motion() for made in steps])
+    motions = np.array([made.motions[:length] for made in steps])
+    delays = np.array(
+        [_half_way(np.delete(motions, k, axis=0), np.delete(final, k, axis=0)) for k in range(len(steps))]
     )
-    spread = (len(steps) - 1) / len(steps) * ((without - without.mean()) ** 2).sum()
-    delay = _half_way(motions, ends)
-    if not np.isfinite(delay + spread):
-        raise InputError("the picture was not seen to come half of the way after each move; try a longer --settle")
-    return delay, float(np.sqrt(spread))
+    variance = (len(steps) - 1) / len(steps) * ((delays - delays.mean()) ** 2).sum()
+    delay = _half_way(motions, final)
+    if not np.isfinite(delay + variance):
+        raise InputError("the particles were not seen to reach half of each move; try a longer --settle")
+    return delay, float(np.sqrt(variance))
 
 
-def _half_way(motions: Floats, ends: Floats) -> float:
-    """Return after how many frames, beyond the first, half of the motion is there; between frames by a line."""
-    shares = np.nansum(motions * ends[:, None, :], axis=(0, 2)) / (
-        (np.isfinite(motions[:, :, 0]) * (ends**2).sum(axis=1)[:, None]).sum(axis=0).clip(1e-300)
+def _half_way(motions: Floats, final: Floats) -> float:
+    """Return the number of frames beyond the first until half of the motion shows, linearly interpolated."""
+    known = np.isfinite(motions[:, :, 0])
+    fractions = np.nansum(motions * final[:, None, :], axis=(0, 2)) / (
+        (known * (final**2).sum(axis=1)[:, None]).sum(axis=0).clip(1e-300)
     )
-    shares = np.concatenate([[0.0], shares])
-    known = np.flatnonzero(np.concatenate([[True], np.isfinite(motions[:, :, 0]).any(axis=0)]))
-    after = known[shares[known] >= 0.5]
-    if not len(after):
+    fractions = np.concatenate([[0.0], fractions])
+    frames = np.flatnonzero(np.concatenate([[True], known.any(axis=0)]))
+    beyond = frames[fractions[frames] >= 0.5]
+    if not len(beyond):
         return float("nan")
-    j = after[0]
-    i = known[known < j][-1]
-    return float(i + (0.5 - shares[i]) / (shares[j] - shares[i]) * (j - i) - 0.5)
+    j = beyond[0]
+    i = frames[frames < j][-1]
+    return float(i + (0.5 - fractions[i]) / (fractions[j] - fractions[i]) * (j - i) - 0.5)

@@ -1,4 +1,4 @@
-"""How late a loop acts, from its own record."""
+"""The delay of a feedback loop, from its own log."""
 
 from __future__ import annotations
 
@@ -13,75 +13,75 @@ __all__ = ["Delay", "effective_delay"]
 
 Floats = npt.NDArray[np.float64]
 
-_LEAST = 100  # frames
+_MIN_FRAMES = 100
 
 
 class Delay(NamedTuple):
     """A loop's effective delay."""
 
     frames: float
-    """0: the action that answers a frame is the one that the next frame shows, in full."""
+    """0: the next frame shows the response to this frame in full."""
     std: float
     fractions: tuple[float, ...]
-    """What of an action shows in the next frame, in the one after it, and so on; their sum tells whether the actuator
-    moves the particle as far as it was ordered to."""
+    """Fraction of a move that shows in the next frame, in the one after it, and so on. Their sum is 1 if the actuator
+    moves the particle as far as commanded."""
 
 
 def effective_delay(
     frame: npt.NDArray[np.integer],
-    place: Floats,
-    order: Floats,
+    position: Floats,
+    move: Floats,
     error: float = 0.0,
     *,
-    lasting: bool = False,
-    most: int = 4,
+    persistent: bool = False,
+    max_lag: int = 4,
 ) -> Delay:
-    """Return the delay of a loop that moves a free particle, from what it saw and what it ordered.
+    """Return the delay of a loop that moves a free particle, from its measured positions and its moves.
 
-    From frame to frame the particle moves by what was ordered 0, 1, ... `most` frames before, by shares that are found
-    by least squares, and by chance. The localisation error is in both, the order and the motion that it is held
-    against; that part is taken off.
+    The displacement from frame to frame is fitted by least squares as a sum of fractions of the moves commanded
+    0, 1, ... `max_lag` frames before, plus diffusion. The localisation error enters both the move and the displacement
+    that follows; that correlation is removed.
 
     Parameters
     ----------
     frame
-        (N,) numbers of the frames that were answered, rising.
-    place, order
-        (N, 2) in each of them: the measured position, and the ordered motion per frame, in the same unit.
+        (N,) numbers of the frames acted on, increasing.
+    position, move
+        (N, 2) measured position and commanded move in each of them, in the same unit.
     error
         Localisation error, standard deviation, in that unit.
-    lasting
-        Whether an order stays in force until the next one, as a flow does, or is done with, as a step is: what that
-        makes of frames that went by unread.
+    persistent
+        Whether a command stays in force until the next one, as a flow does, or is complete, as a step is. It makes a
+        difference for frames that were skipped.
 
     Raises
     ------
     InputError
-        Too few frames, or no orders from which to tell.
+        Too few frames, or moves that do not determine the delay.
     """
-    known = np.full((int(frame[-1] - frame[0]) + 1 if len(frame) else 0, 2), np.nan)
-    if len(frame) < _LEAST:
-        raise InputError(f"a loop's delay cannot be told from {len(frame)} frames: at least {_LEAST}")
+    if len(frame) < _MIN_FRAMES:
+        raise InputError(f"the loop's delay cannot be measured from {len(frame)} frames; it takes {_MIN_FRAMES}")
     index = frame - frame[0]
-    known[index] = place
-    orders = np.zeros_like(known)
-    orders[index] = order
-    if lasting:
-        orders = order[np.searchsorted(index, np.arange(len(known)), side="right") - 1]
-    moved = known[most + 1 :] - known[most:-1]
-    told = np.stack([orders[most - lag : len(known) - 1 - lag] for lag in range(most + 1)], axis=-1)
-    seen = np.isfinite(moved).all(axis=1)
-    motions, actions = moved[seen].ravel(), told[seen].reshape(-1, most + 1)
+    positions = np.full((int(index[-1]) + 1, 2), np.nan)
+    positions[index] = position
+    moves = np.zeros_like(positions)
+    moves[index] = move
+    if persistent:
+        moves = move[np.searchsorted(index, np.arange(len(positions)), side="right") - 1]
+    displacement = positions[max_lag + 1 :] - positions[max_lag:-1]
+    lagged = np.stack([moves[max_lag - lag : len(positions) - 1 - lag] for lag in range(max_lag + 1)], axis=-1)
+    known = np.isfinite(displacement).all(axis=1)
+    displacements, actions = displacement[known].ravel(), lagged[known].reshape(-1, max_lag + 1)
     moments = actions.T @ actions
-    if len(motions) < _LEAST or np.linalg.matrix_rank(moments) <= most:
-        raise InputError("a loop's delay cannot be told: its orders are all alike, or frames too seldom neighbours")
-    gain = -float((place * order).sum() / (place**2).sum())
-    products = actions.T @ motions
-    products[0] -= gain * error**2 * len(motions)
-    shares = np.linalg.solve(moments, products)
-    rest = motions - actions @ shares
-    errors = np.linalg.inv(moments) * rest.var()
-    lags, total = np.arange(most + 1), shares.sum()
-    frames = float(lags @ shares / total)
+    if len(displacements) < _MIN_FRAMES or np.linalg.matrix_rank(moments) <= max_lag:
+        raise InputError("the loop's delay cannot be measured: its moves are too much alike, or it skipped frames")
+    gain = -float((position * move).sum() / (position**2).sum())
+    products = actions.T @ displacements
+    products[0] -= gain * error**2 * len(displacements)
+    fractions = np.linalg.solve(moments, products)
+    residuals = displacements - actions @ fractions
+    covariance = np.linalg.inv(moments) * residuals.var()
+    lags, total = np.arange(max_lag + 1), fractions.sum()
+    frames = float(lags @ fractions / total)
     slope = (lags - frames) / total
-    return Delay(frames, float(np.sqrt(slope @ errors @ slope)), tuple(float(share) for share in shares))
+    return Delay(frames, float(np.sqrt(slope @ covariance @ slope)), tuple(map(float, fractions)))

@@ -1,4 +1,4 @@
-"""A feedback trap: hold a particle in its place, or steer it along a path, with an answer to every frame."""
+"""A feedback trap: holds a particle in place, or steers it along a trajectory, with a response to every frame."""
 
 from __future__ import annotations
 
@@ -14,32 +14,33 @@ from livetrack.devices import ActuatorCalibration
 __all__ = ["Trajectory", "circular", "hold_at", "observe", "stationary"]
 
 Trajectory = Callable[[float], tuple[float, float]]
-"""Where the particle is to be after so many seconds, px from where it is held at the start."""
+"""Desired displacement from the starting point, (x, y) px, as a function of time, s."""
 
 
 def stationary(t_s: float) -> tuple[float, float]:
-    """Stay: the path of a particle that is held."""
+    """Return (0, 0): the trajectory of a particle held in place."""
     return 0.0, 0.0
 
 
 def circular(radius_px: float, period_s: float) -> Trajectory:
-    """Return the path round a circle, from its right end towards y (down)."""
+    """Return a circle as trajectory, from its rightmost point towards y (down)."""
 
-    def path(t_s: float) -> tuple[float, float]:
+    def displacement(t_s: float) -> tuple[float, float]:
         angle = 2 * pi * t_s / period_s
         return radius_px * (cos(angle) - 1), radius_px * sin(angle)
 
-    return path
+    return displacement
 
 
 def observe(target: Target, seconds: float) -> tuple[LoopLog, tuple[float, float]]:
-    """Only look at the particle for so long; return the record, from its mean place, and that place, px."""
-    places = list(target.observations(seconds))
-    x, y = (sum(values) / len(places) for values in ([each.x for each in places], [each.y for each in places]))
-    record = LoopLog()
-    for each in places:
-        record.add(each.frame, each.t_s, (each.x - x, each.y - y), max(each.x_std, each.y_std))
-    return record, (x, y)
+    """Record the particle without feedback; return the log, relative to the mean position, and that position, px."""
+    observations = list(target.observations(seconds))
+    x = sum(seen.x for seen in observations) / len(observations)
+    y = sum(seen.y for seen in observations) / len(observations)
+    log = LoopLog()
+    for seen in observations:
+        log.add(seen.frame, seen.t_s, (seen.x - x, seen.y - y), max(seen.x_std, seen.y_std))
+    return log, (x, y)
 
 
 def hold_at(
@@ -54,31 +55,30 @@ def hold_at(
     seconds: float = inf,
     on_frame: Callable[[Observation], bool] = lambda seen: False,
 ) -> LoopLog:
-    """Answer each frame so that the particle stays at `at_px`, or goes along `trajectory` from there.
+    """Act on each frame so that the particle stays at `at_px`, or follows `trajectory` from there.
 
     A stage or a galvo moves the particle by -gain times its error. An actuator called "trap" is an optical trap: its
-    centre is put -gain times the error beyond the place. `LoopModel` tells which gain is best, and from which on the
-    particle is lost.
+    centre is displaced by -gain times the error. `LoopModel` gives the best gain, and the maximum for a stable loop.
 
     Parameters
     ----------
     remote, target
-        Of the same engine.
+        Connected to the same engine.
     at_px
-        x and y; None for where the particle is first seen.
+        x and y; None for the first position of the particle.
     limit_px
-        Longest order.
+        Maximum length of a move.
     on_frame
-        Called with each frame in which the particle was seen; True ends it.
+        Called for each frame with the particle; True ends the loop.
 
     Raises
     ------
     CommandError, UsageError, TargetLostError
-        As `follow`.
+        As for `follow`.
     """
     calibration = remote.calibration(actuator)
-    order = _trap(remote, calibration) if actuator == "trap" else _stage(remote, calibration)
-    controller, record = Controller(gain, limit=limit_px), LoopLog()
+    act = _move_trap(remote, calibration) if actuator == "trap" else _move_stage(remote, calibration)
+    controller, log = Controller(gain, limit=limit_px), LoopLog()
     start_s = None
     for seen in target.observations(seconds):
         start_s = seen.t_s if start_s is None else start_s
@@ -86,26 +86,26 @@ def hold_at(
         x, y = trajectory(seen.t_s - start_s)
         error = seen.x - at_px[0] - x, seen.y - at_px[1] - y
         dx, dy = controller.update(error, seen.dt_s)
-        order((x, y), (float(dx), float(dy)))
-        record.add(seen.frame, seen.t_s, error, max(seen.x_std, seen.y_std), (float(dx), float(dy)))
+        act((x, y), (float(dx), float(dy)))
+        log.add(seen.frame, seen.t_s, error, max(seen.x_std, seen.y_std), (float(dx), float(dy)))
         if on_frame(seen):
             break
-    return record
+    return log
 
 
-_Order = Callable[[tuple[float, float], tuple[float, float]], object]
+_Action = Callable[[tuple[float, float], tuple[float, float]], object]  # desired position, move, px
 
 
-def _stage(remote: Remote, calibration: ActuatorCalibration) -> _Order:
-    return lambda place, step: remote.move_by(calibration.actuator, *calibration.move(*step))
+def _move_stage(remote: Remote, calibration: ActuatorCalibration) -> _Action:
+    return lambda position, move: remote.move_by(calibration.actuator, *calibration.move(*move))
 
 
-def _trap(remote: Remote, calibration: ActuatorCalibration) -> _Order:
-    """Return what puts the trap `step` px beyond `place`, both from where it is now."""
-    (start,) = (each.position for each in remote.actuators() if each.name == calibration.actuator)
+def _move_trap(remote: Remote, calibration: ActuatorCalibration) -> _Action:
+    """Return the action that puts the trap at `position` plus `move`, both relative to where it is now."""
+    (start,) = (state.position for state in remote.actuators() if state.name == calibration.actuator)
 
-    def order(place: tuple[float, float], step: tuple[float, float]) -> None:
-        u, v = calibration.move(place[0] + step[0], place[1] + step[1])
+    def act(position: tuple[float, float], move: tuple[float, float]) -> None:
+        u, v = calibration.move(position[0] + move[0], position[1] + move[1])
         remote.move_to(calibration.actuator, start[0] + u, start[1] + v)
 
-    return order
+    return act

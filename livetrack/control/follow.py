@@ -1,4 +1,4 @@
-"""Keep a particle where it is wanted by moving the stage."""
+"""Keeps a particle in place by moving the stage, for stages with a long delay."""
 
 from __future__ import annotations
 
@@ -29,50 +29,50 @@ def follow(
 ) -> LoopLog:
     """Move the stage so that the particle stays at `at_px`, for `seconds` or until it is lost.
 
-    A stage is slow, and a move must not be ordered twice: after each, frames are let go by until it has shown, by the
-    delay that `livetrack calibrate` has found. Errors below `deadband_px` are left alone.
+    After each move the loop waits until frames show it, according to the delay that `livetrack calibrate` measured, so
+    that no move is made twice. Errors below `deadband_px` are ignored.
 
     Parameters
     ----------
     remote, target
-        Of the same engine.
+        Connected to the same engine.
     at_px
-        x and y; None for the middle of the picture.
+        x and y; None for the image centre.
     limit_px
-        Longest move; None for half the linker's search radius, so that the particle keeps its id.
+        Maximum length of a move; None for half the linker's search radius, so that the particle keeps its id.
     on_frame
-        Called with each frame in which the particle was seen; True ends it.
+        Called for each frame with the particle; True ends the loop.
 
     Raises
     ------
     CommandError
-        The actuator is not calibrated, or refuses.
+        The actuator is not calibrated, or rejects a move.
     UsageError
-        It is calibrated for another picture.
+        It was calibrated for another binning or pixel size.
     TargetLostError
         The particle is lost.
     """
     if not deadband_px >= 0:
         raise InputError(f"deadband_px = {deadband_px} must be 0 or more")
     calibration = remote.calibration(actuator)
-    quiet_frames = ceil(2 * calibration.delay_frames) + 1  # a slow move is half done after the delay
+    settle_frames = ceil(2 * calibration.delay_frames) + 1  # the delay is the time until half of a move shows
     limit_px = max_move_px(remote) if limit_px is None else limit_px
-    controller, record = Controller(_GAIN, limit=limit_px), LoopLog()
-    awake = 0
+    controller, log = Controller(_GAIN, limit=limit_px), LoopLog()
+    next_allowed_frame = 0
     for seen in target.observations(seconds):
         x, y = at_px or ((seen.update.width - 1) / 2, (seen.update.height - 1) / 2)
-        error, order = (seen.x - x, seen.y - y), (0.0, 0.0)
-        if seen.frame >= awake and hypot(*error) > deadband_px:
+        error, move = (seen.x - x, seen.y - y), (0.0, 0.0)
+        if seen.frame >= next_allowed_frame and hypot(*error) > deadband_px:
             dx, dy = controller.update(error, seen.dt_s)
-            order = float(dx), float(dy)
-            remote.move(actuator, *order)
-            awake = seen.frame + quiet_frames
-        record.add(seen.frame, seen.t_s, error, max(seen.x_std, seen.y_std), order)
+            move = float(dx), float(dy)
+            remote.move(actuator, *move)
+            next_allowed_frame = seen.frame + settle_frames
+        log.add(seen.frame, seen.t_s, error, max(seen.x_std, seen.y_std), move)
         if on_frame(seen):
             break
-    return record
+    return log
 
 
 def max_move_px(remote: Remote) -> float:
-    """Return half the linker's search radius, px: what moves no farther in a frame keeps its id."""
+    """Return half the linker's search radius, px: a particle that moves no farther in a frame keeps its id."""
     return 0.5 * float(remote.hello().settings["linker"]["search_radius_px"])

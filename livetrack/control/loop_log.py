@@ -1,4 +1,4 @@
-"""What a feedback program did, frame by frame, and what it came to."""
+"""The log of a feedback loop, frame by frame, and its summary."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ LOG_ROW = np.dtype(
     [
         ("frame", "<i8"),
         ("t_s", "<f8"),
-        ("x", "<f8"),  # px from where it is to be
+        ("x", "<f8"),  # error: measured minus desired position, px
         ("y", "<f8"),
-        ("std", "<f8"),  # px, localisation error
-        ("dx", "<f8"),  # px that it was ordered to move by, 0 where nothing was
+        ("std", "<f8"),  # localisation error, px
+        ("dx", "<f8"),  # commanded move, px; 0 for none
         ("dy", "<f8"),
     ]
 )
@@ -30,32 +30,32 @@ class LoopSummary(Struct, frozen=True, kw_only=True):
     frames: int
     seconds: float
     unanswered: int
-    """Frames in which it was not seen, or that went by unread."""
+    """Frames without a response: the particle was not seen, or the loop skipped them."""
     moves: int
     mean_px: tuple[float, float]
     std_px: tuple[float, float]
     largest_px: float
-    """Farthest that it was from where it is to be."""
+    """Maximum distance from the desired position."""
 
 
 class LoopLog:
-    """Rows of `LOG_ROW`, as they come."""
+    """Collects rows of `LOG_ROW`."""
 
     def __init__(self) -> None:
         self._rows: list[tuple[float, ...]] = []
 
     def add(
-        self, frame: int, t_s: float, error: tuple[float, float], std: float, order: tuple[float, float] = (0.0, 0.0)
+        self, frame: int, t_s: float, error: tuple[float, float], std: float, move: tuple[float, float] = (0.0, 0.0)
     ) -> None:
-        """Note one frame."""
-        self._rows.append((frame, t_s, *error, std, *order))
+        """Add one frame."""
+        self._rows.append((frame, t_s, *error, std, *move))
 
     def array(self, skip: int = 0) -> npt.NDArray[np.void]:
-        """Return all but the first `skip`, (N,) of `LOG_ROW`."""
+        """Return all rows but the first `skip`, (N,) of dtype `LOG_ROW`."""
         return np.array(self._rows[skip:], LOG_ROW)
 
     def summary(self, skip: int = 0) -> LoopSummary:
-        """Return what it comes to, without the first `skip` frames."""
+        """Summarise all rows but the first `skip`."""
         rows = self.array(skip)
         if not len(rows):
             return LoopSummary(

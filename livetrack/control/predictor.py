@@ -1,4 +1,4 @@
-"""Where a particle will be when an action reaches it."""
+"""Predicts where a particle will be when an action takes effect."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from livetrack.errors import InputError
 
 __all__ = ["Prediction", "Predictor"]
 
-_SAME_S = 1e-9  # what comes about just as a frame is taken, that frame does not show
+_SAME_S = 1e-9  # an action that takes effect as a frame is taken does not show in that frame
 
 
 class Prediction(NamedTuple):
-    """A place, px, and its standard uncertainty along each axis (NaN where the measurement's is unknown)."""
+    """A position, px, and its standard uncertainty along each axis (NaN if that of the measurement is unknown)."""
 
     x: float
     y: float
@@ -27,31 +27,31 @@ class Prediction(NamedTuple):
 
 
 class Predictor:
-    """Predicts over the loop's delay: the particle's own motion, and the actions that no frame shows yet.
+    """Predicts over the loop's delay: the motion of the particle, and the actions that no frame shows yet.
 
-    - "brownian": it stays where it is, in the mean; only the uncertainty grows, by 2 D t.
-    - "velocity": it goes on as fast as the linker has seen it go (`linker.motion = "velocity"`).
-    - "trap": it relaxes to `centre_px`, as exp(-t / relaxation_s) (Ornstein and Uhlenbeck 1930).
+    - "brownian": the mean position stays, only the uncertainty grows, by 2 D t.
+    - "velocity": the particle keeps the velocity estimated by the linker (`linker.motion = "velocity"`).
+    - "trap": it relaxes to `centre_px` as exp(-t / relaxation_s) (Ornstein and Uhlenbeck 1930).
 
-    The actions are those given to `add_action`. A controller that does not count what it has ordered already orders
-    it again in each frame of delay; one that does (O. J. M. Smith, Chemical Engineering Progress 53, 217 (1957)) may
-    take a higher gain. It pays where the particle follows the actuator at once: a stage, a galvo, a flow.
+    Pending actions are those given to `add_action`. A controller that ignores them repeats each action in every frame
+    of the delay; one that allows for them (a Smith predictor: O. J. M. Smith, Chemical Engineering Progress 53, 217
+    (1957)) can use a higher gain. It pays off if the particle follows the actuator at once: a stage, a galvo, a flow.
 
     Parameters
     ----------
     delay_s
-        From the middle of an exposure until an action that answers it has come about.
+        From the middle of an exposure until the action in response takes effect.
     motion
         As above.
     diffusion_px2_s
-        Diffusion constant; 0 leaves the growth of the uncertainty out.
+        Diffusion constant; 0 omits the growth of the uncertainty.
     relaxation_s, centre_px
         Of the trap.
 
     Raises
     ------
     InputError
-        A time or constant that is negative, or a trap without its relaxation time.
+        A negative time or constant, or a trap without a relaxation time.
     """
 
     def __init__(
@@ -66,33 +66,33 @@ class Predictor:
         if not 0 <= delay_s < inf or not 0 <= diffusion_px2_s < inf:
             raise InputError(f"delay_s = {delay_s} and diffusion_px2_s = {diffusion_px2_s} must be 0 or more")
         if not relaxation_s > 0 or (motion == "trap") != (relaxation_s < inf):
-            raise InputError('relaxation_s: the time, above 0, that goes with motion = "trap", and with it alone')
+            raise InputError('relaxation_s must be given, above 0, with motion = "trap" and only then')
         self.delay_s = delay_s
         self.motion = motion
         self.diffusion_px2_s = diffusion_px2_s
         self.relaxation_s = relaxation_s
         self.centre_px = tuple(centre_px)
-        self._underway: deque[tuple[float, float, float]] = deque()  # when it was ordered, on the frames' clock; step
+        self._pending: deque[tuple[float, float, float]] = deque()  # time on the clock of the frames, move
         self._now_s = -inf
 
     def predict(self, seen: Observation) -> Prediction:
-        """Return where the particle will be `delay_s` after the frame in which it was seen."""
+        """Return where the particle will be `delay_s` after the frame of the observation."""
         self._now_s = seen.t_s
-        while self._underway and self._underway[0][0] + self.delay_s < seen.t_s - _SAME_S:
-            self._underway.popleft()
+        while self._pending and self._pending[0][0] + self.delay_s < seen.t_s - _SAME_S:
+            self._pending.popleft()
         x, y, t = seen.x, seen.y, self.delay_s
-        keep, spread = 1.0, 2 * self.diffusion_px2_s * t
+        kept, spread = 1.0, 2 * self.diffusion_px2_s * t
         if self.motion == "velocity" and np.isfinite(seen.vx + seen.vy):
             x, y = x + seen.vx * t, y + seen.vy * t
         elif self.motion == "trap":
-            keep = exp(-t / self.relaxation_s)
+            kept = exp(-t / self.relaxation_s)
             spread = -self.diffusion_px2_s * self.relaxation_s * expm1(-2 * t / self.relaxation_s)
-            x, y = (c + keep * (p - c) for p, c in zip((x, y), self.centre_px, strict=True))
-        x += sum(step[1] for step in self._underway)
-        y += sum(step[2] for step in self._underway)
-        x_std, y_std = (((keep * std) ** 2 + spread) ** 0.5 for std in (seen.x_std, seen.y_std))
+            x, y = (c + kept * (p - c) for p, c in zip((x, y), self.centre_px, strict=True))
+        x += sum(move[1] for move in self._pending)
+        y += sum(move[2] for move in self._pending)
+        x_std, y_std = (((kept * std) ** 2 + spread) ** 0.5 for std in (seen.x_std, seen.y_std))
         return Prediction(x, y, x_std, y_std)
 
     def add_action(self, dx_px: float, dy_px: float) -> None:
-        """Note that the particle was ordered to move by so much, in answer to the frame that was predicted from."""
-        self._underway.append((self._now_s, dx_px, dy_px))
+        """Register a move of the particle, px, in response to the frame of the last prediction."""
+        self._pending.append((self._now_s, dx_px, dy_px))

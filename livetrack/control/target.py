@@ -16,55 +16,55 @@ __all__ = ["Observation", "Target"]
 
 
 class Observation(Struct, frozen=True, kw_only=True, eq=False):
-    """The particle in one frame, as it was measured."""
+    """The particle as measured in one frame."""
 
     x: float
     """px of the delivered image."""
     y: float
     x_std: float
-    """px; NaN where it is not known."""
+    """px; NaN if unknown."""
     y_std: float
     vx: float
-    """px/s, as the linker estimates it; NaN while it is not known."""
+    """px/s, estimated by the linker; NaN while unknown."""
     vy: float
     t_s: float
-    """Of the frame, on the clock that motion is reckoned with."""
+    """Time of the frame, as in `Update.t_s`."""
     dt_s: float
-    """Since the frame that it was seen in before; 0 at the first one."""
+    """Time since the last frame with the particle; 0 at the first one."""
     frame: int
     update: Update
-    """The whole frame, all its particles and times."""
+    """The complete frame, with all particles and times."""
 
 
 class Target:
-    """Follows one particle: iterate over it, and each round has the newest frame in which the particle was seen.
+    """Follows one particle: iterating yields the newest frame in which the particle was measured.
 
-    Older frames that were not read in time go by: no control loop wants them. Frames in which the particle was not
-    measured go by too, so that nothing is done on a guess. When it has been missing, or no frame has come, for too
-    long, the iteration raises `TargetLostError`. However the following ends, by that, by another exception, by Ctrl-C
-    or at the end of the `with` block, `on_stop` is called once: let it stop what moves. A program that is killed
-    calls nothing; where that would be dangerous, the actuator needs a watchdog of its own.
+    Older frames that were not read in time are skipped: a control loop has no use for them. Frames without a
+    measurement of the particle are skipped too, so that no action rests on a guess. If the particle, or all frames,
+    are missing for too long, the iteration raises `TargetLostError`. However it ends, by that or another exception, by
+    Ctrl-C or at the end of the `with` block, `on_stop` is called once, to stop the actuator. A program that is killed
+    calls nothing; if that would be dangerous, the actuator needs a watchdog of its own.
 
     Parameters
     ----------
     address
         The engine's `publish.address`.
     particle
-        Id of the trajectory. None takes the engine's target (`Remote.choose_target`), or where it has none, the
-        particle nearest to `near_px` in the first frame that has any.
+        Id of the track. None takes the engine's target (`Remote.choose_target`) or, if it has none, the particle
+        nearest to `near_px` in the first frame that has any.
     near_px
-        x and y; None for the middle of the image.
+        x and y; None for the image centre.
     lost_after_s
-        Without the particle for so long, in the time of the frames, it is lost.
+        The particle is lost after this time without a measurement, on the clock of the frames.
     stale_after_s
-        Without a frame for so long, or with frames that are this old when they come, it is not safe to go on.
+        Frames are stale if none arrives for this time, or if they are this old when they arrive.
     on_stop
-        What to do at the end.
+        Called at the end.
 
     Raises
     ------
     TargetLostError
-        While iterating: the particle is lost, or the frames are stale; says which.
+        While iterating: the particle is lost, or the frames are stale.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Target:
     ) -> None:
         self.particle = particle
         self.unread_frames = 0
-        """Frames that went by unread: the loop is slower than the camera."""
+        """Frames skipped because the loop was slower than the camera."""
         self._near_px = near_px
         self._lost_after_s = lost_after_s
         self._stale_after_s = stale_after_s
@@ -93,7 +93,7 @@ class Target:
         return self.observations(math.inf)
 
     def observations(self, seconds: float) -> Iterator[Observation]:
-        """Iterate for so long, in the time of the frames; afterwards the particle can be followed on."""
+        """Iterate for this time on the clock of the frames; the target can be iterated further afterwards."""
         start_s: float | None = None
         ended = False
         try:
@@ -103,7 +103,7 @@ class Target:
                     self.particle = _choose(update, self._near_px)
                 start_s = update.t_s if start_s is None else start_s
                 ended = update.t_s - start_s >= seconds
-                seen = self._look(update)
+                seen = self._observe(update)
                 if seen is not None:
                     yield seen
         finally:
@@ -111,7 +111,7 @@ class Target:
                 self.close()
 
     def close(self) -> None:
-        """Follow no more, and stop what moves; harmless when done already."""
+        """Disconnect and call `on_stop`; may be called twice."""
         self._positions.close()
         on_stop, self._on_stop = self._on_stop, None
         if on_stop is not None:
@@ -126,25 +126,25 @@ class Target:
     def _next(self) -> Update:
         update = self._positions.receive(self._stale_after_s)
         if update is None:
-            last = "; none has come at all" if self._frame is None else f", since frame {self._frame}"
-            raise TargetLostError(f"no frame has come for {self._stale_after_s:g} s{last}")
+            last = "" if self._frame is None else f" since frame {self._frame}"
+            raise TargetLostError(f"no frame received for {self._stale_after_s:g} s{last}")
         age_s = (update.t_client_ns - update.t_received_ns) * 1e-9
         if age_s > self._stale_after_s:
             raise TargetLostError(f"frame {update.frame} is {age_s:.2f} s old: the engine cannot keep up")
         if self._session not in (None, update.session):
-            raise TargetLostError("the engine was started anew: its particles have other ids")
+            raise TargetLostError("the engine was restarted: its particles have other ids")
         self._session, self._frame = update.session, update.frame
         self.unread_frames += update.gap
         return update
 
-    def _look(self, update: Update) -> Observation | None:
+    def _observe(self, update: Update) -> Observation | None:
         rows = update.particles
         rows = rows[(rows["id"] == self.particle) & ((rows["flags"] & Flag.COASTED) == 0)]
-        since = self._last_t_s
+        last_s = self._last_t_s
         if not len(rows):
-            if since is None:
-                self._last_t_s = update.t_s  # from when it is waited for
-            elif update.t_s - since > self._lost_after_s:
+            if last_s is None:
+                self._last_t_s = update.t_s  # the wait begins
+            elif update.t_s - last_s > self._lost_after_s:
                 raise TargetLostError(
                     f"particle {self.particle} was not seen for {self._lost_after_s:g} s, until frame {update.frame}"
                 )
@@ -154,12 +154,12 @@ class Target:
         self._last_t_s = update.t_s
         return Observation(
             x=x, y=y, x_std=x_std, y_std=y_std, vx=vx, vy=vy, t_s=update.t_s,
-            dt_s=0.0 if since is None else update.t_s - since, frame=update.frame, update=update,
+            dt_s=0.0 if last_s is None else update.t_s - last_s, frame=update.frame, update=update,
         )  # fmt: skip
 
 
 def _choose(update: Update, near_px: tuple[float, float] | None) -> int | None:
-    """Return the id of the engine's target or of the nearest particle; None where the frame has none."""
+    """Return the id of the engine's target or of the nearest particle; None if the frame has no particle."""
     if update.target is not None:
         return update.target
     rows = update.particles
