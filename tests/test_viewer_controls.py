@@ -120,7 +120,7 @@ def test_p_pauses_tracking_and_goes_on(running, live, qtbot):
     until(qtbot, live, lambda: live.session_data.status.state == "paused")
     assert live.viewer_actions["pause"].isChecked()
     assert "Tracking is paused" in live.central.banner.text()
-    assert live.central.control_panel.pause_button.text() == "Resume tracking"
+    assert live.central.control_panel.pause_button.text() == "Resume"
     qtbot.mouseClick(live.central.control_panel.pause_button, LEFT)
     until(qtbot, live, lambda: live.session_data.status.state == "running")
     assert not live.viewer_actions["pause"].isChecked()

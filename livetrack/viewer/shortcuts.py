@@ -22,16 +22,16 @@ class Shortcut(NamedTuple):
 
 
 SHORTCUTS = (
-    Shortcut("freeze", "Freeze", "Space", "Freeze the display; tracking and recording continue", "Engine", True),
-    Shortcut("pause", "Pause tracking", "P", "Stop tracking until switched off again; the camera keeps running",
+    Shortcut("freeze", "Freeze", "Space", "Freeze the display; tracking continues", "Engine", True),
+    Shortcut("pause", "Pause tracking", "P", "Stop tracking; the camera and the recording continue",
              "Engine", True),
     Shortcut("record", "● Record", "R", "Write frames and tracks to disk", "Engine", True),
-    Shortcut("roi", "ROI", "O", "Select the region of interest that the camera delivers", "Engine", True),
+    Shortcut("roi", "ROI", "O", "Select the camera's region of interest", "Engine", True),
     Shortcut("set_roi", "Set ROI", "Return Enter", "Apply the selected ROI", "Engine", in_tool_bar=False),
-    Shortcut("auto_contrast", "Auto contrast", "A", "Adjust black and white to the image, or keep them", "Image", True),
+    Shortcut("auto_contrast", "Auto contrast", "A", "Adjust black and white automatically", "Image", True),
     Shortcut("trails", "Trails", "T", "Show where the particles have been", "Image", True),
     Shortcut("labels", "IDs", "L", "Show the track ids", "Image", True),
-    Shortcut("uncertainty", "Uncertainty", "U", "Show the uncertainty of each position when zoomed in", "Image", True,
+    Shortcut("uncertainty", "Uncertainty", "U", "Show uncertainty ellipses when zoomed in", "Image", True,
              in_tool_bar=False),
     Shortcut("fit", "Fit", "F", "Fit the image to the window", "Image"),
     Shortcut("zoom_in", "Zoom in", "+ =", "Twice as large", "Image", in_tool_bar=False),
@@ -43,7 +43,7 @@ SHORTCUTS = (
     Shortcut("panels", "Panels", "V", "Show the panels on the right", "Window", True),
     Shortcut("light", "Light theme", "D", "Switch between the light and the dark theme", "Window", True,
              in_tool_bar=False),
-    Shortcut("deselect", "Deselect", "Esc", "Close the help or the ROI selector, or deselect the particle", "Window",
+    Shortcut("deselect", "Deselect", "Esc", "Close the help or the ROI selector, or deselect", "Window",
              in_tool_bar=False),
     Shortcut("help", "Help", "H ? F1", "Show all shortcuts", "Window", True),
 )  # fmt: skip

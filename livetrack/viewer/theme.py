@@ -65,7 +65,7 @@ class Palette(NamedTuple):
             }}
             QToolButton#section:hover {{ color: {self.text}; }}
             QPushButton {{
-                background: {self.raised}; border: 1px solid {self.line}; border-radius: 5px; padding: 3px 9px;
+                background: {self.raised}; border: 1px solid {self.line}; border-radius: 5px; padding: 3px 7px;
             }}
             QPushButton:hover {{ border-color: {self.accent}; }}
             QPushButton:pressed, QPushButton:checked {{ background: {self.accent}; color: {self.panel}; }}

@@ -44,6 +44,7 @@ class Plot(NamedTuple):
 
 
 def _trace(points: Points, scale: float) -> list[Curve]:
+    """Return x and y about their means against time before the newest position."""
     stride = max(1, len(points) // _TRACE_POINTS)
     shown = points[-_TRACE_POINTS * stride :: stride]
     t_s = shown["t_s"] - points["t_s"][-1]
@@ -51,25 +52,28 @@ def _trace(points: Points, scale: float) -> list[Curve]:
 
 
 def _spectrum(points: Points, scale: float) -> list[Curve]:
+    """Return the power spectral densities of x and y."""
     x, y, step_s = on_even_times(points)
     spectra = (binned_spectrum(*power_spectrum(position, step_s)) for position in (x, y))
     return [(frequency, density * scale**2) for frequency, density in spectra]
 
 
 def _displacement(points: Points, scale: float) -> list[Curve]:
+    """Return the mean squared displacement, and the contribution of the uncertainty as a horizontal line."""
     lags, squares, noise = mean_squared_displacement(points)
     ends = lags[[0, -1]] if len(lags) else lags
     return [(lags, squares * scale**2), (ends, np.full(len(ends), noise * scale**2))]
 
 
 def _histogram(points: Points, scale: float) -> list[Curve]:
+    """Return the histograms of x and y about their means."""
     histograms = (np.histogram((points[axis] - points[axis].mean()) * scale, _BINS) for axis in "xy")
     return [(edges, counts.astype(np.float64)) for counts, edges in histograms]
 
 
 PLOTS = (
-    Plot("trace", "x, y from mean, {unit}", "time, s", ("x", "y"), _trace, width=5),
+    Plot("trace", "Δx, Δy, {unit}", "time, s", ("x", "y"), _trace, width=5),
     Plot("spectrum", "power, {unit}²/Hz", "frequency, Hz", ("x", "y"), _spectrum, log=True),
     Plot("displacement", "MSD, {unit}²", "lag, s", ("points", "dashed"), _displacement, log=True),
-    Plot("histogram", "positions", "x, y from mean, {unit}", ("x", "y"), _histogram, histogram=True),
+    Plot("histogram", "positions", "Δx, Δy, {unit}", ("x", "y"), _histogram, histogram=True),
 )

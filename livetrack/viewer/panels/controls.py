@@ -50,7 +50,7 @@ class ControlPanel(QtWidgets.QWidget):
         self.folder = QtWidgets.QLineEdit(FOLDER)
         self.folder.setMinimumWidth(40)
         self.size_text = QtWidgets.QLabel()
-        self.roi_button, self.full_frame_button = _button("Select…"), _button("Full frame")
+        self.roi_button, self.full_frame_button = _button("Select"), _button("Full frame")
         self.camera_button = _button("Close camera")
         self.record_button = _button("Record", checkable=True)
         self.record_button.setObjectName("record")
@@ -147,10 +147,10 @@ class ControlPanel(QtWidgets.QWidget):
         self._camera_closed = status.state == "idle"
         self.camera_button.setText("Open camera" if self._camera_closed else "Close camera")
         self.pause_button.setChecked(paused)
-        self.pause_button.setText("Resume tracking" if paused else "Pause tracking")
+        self.pause_button.setText("Resume" if paused else "Pause tracking")
         self.record_button.setChecked(recording)
         self.record_button.setText("Stop" if recording else "Record")
-        self.target.setText("none (click a particle)" if status.target is None else f"#{status.target}")
+        self.target.setText("none" if status.target is None else f"#{status.target}")
         self.clear_target_button.setEnabled(status.target is not None)
 
     def _command(self, key: str, call: Callable[[Remote], Any], text: Callable[[Any], str]) -> None:
@@ -214,7 +214,7 @@ class ControlPanel(QtWidgets.QWidget):
             ("Model", "Finds the particles: a name, or the path of an ONNX file on the engine's computer", self.model),
             ("Threshold", "Localisations with a lower score are left out", self.threshold),
             ("Search radius", "Maximum distance between the expected and the found position", self.radius),
-            ("Target", "The track that control programs follow", _in_a_row(self.target, self.clear_target_button)),
+            ("Target", "The track that control programs follow; click a particle to choose it", _in_a_row(self.target, self.clear_target_button)),
             ("Record to", "Folder on the engine's computer; each recording gets a folder of its own in it",
              _in_a_row(self.folder, self.record_button)),
         )  # fmt: skip

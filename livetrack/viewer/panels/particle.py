@@ -34,6 +34,7 @@ class ParticlePanel(QtWidgets.QFrame):
         self._physics, self._physics_s = "", -math.inf
         self._name, self._facts = QtWidgets.QLabel(), QtWidgets.QLabel()
         self._name.setObjectName("title")
+        self._facts.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Preferred)
         self._facts.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
         self._deselect = QtWidgets.QPushButton("Deselect")
         self._deselect.setToolTip("Deselect the particle (Esc)")

@@ -106,7 +106,7 @@ class _Graph(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             axis.setStyle(tickFont=_font(10), tickLength=-4, autoExpandTextSpace=False)
             axis.label.setFont(_font(10))
             axis.enableAutoSIPrefix(False)
-            axis.setLabel(color=palette.faint)
+            axis.setLabel(axis.labelText, color=palette.faint)
         self.getAxis("left").setWidth(46)
         self.getAxis("bottom").setHeight(34)
         self.showGrid(x=True, y=True, alpha=0.12)

@@ -6,7 +6,7 @@ from livetrack.viewer.qt import QtCore, QtWidgets
 
 __all__ = ["Section", "Sidebar", "form", "note"]
 
-WIDTH = 320
+WIDTH = 352
 
 
 class Section(QtWidgets.QWidget):
