@@ -1,7 +1,7 @@
-"""Make the README's pictures of the window from the simulated camera: `python docs/make_screens.py`.
+"""Make the screenshots of the window in the README: `python docs/make_screens.py`.
 
-An engine runs in a process of its own and a window beside it, as in `livetrack demo`; the script does with the window
-what a person would, and keeps what is seen. Without a display nothing is shown. Takes about a minute.
+The script starts the engine of the demo in a process of its own, opens a window on it, operates the window, and saves
+screenshots. Without a display, the window is drawn off screen. It takes about a minute.
 """
 
 from __future__ import annotations
@@ -39,27 +39,29 @@ MOVIE_FPS, MOVIE_SECONDS, MOVIE_WIDTH = 8, 5, 900
 
 
 def main() -> None:
-    """Write demo.webp and window-zoom.png beside this file, or into the folder that is given."""
+    """Write demo.webp and window-zoom.png into this folder, or into the one given."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=DOCS, help="where to (default: beside this file)")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=DOCS, help="output folder (default: the one of this file)"
+    )
     folder = parser.parse_args().folder
     app = pyqtgraph.mkQApp("livetrack")
     app.setStyle("Fusion")
     with engine() as address, opened(address) as window:
         run_until(lambda: shown_rows(window) is not None, 60)
-        run(12)  # some history for the graphs
-        window.select(longest_seen(window))
+        run(12)  # some history for the plots
+        window.select(longest_track(window))
         run(6)
         frames = movie_of(window)
-        window.select(longest_seen(window))
+        window.select(longest_track(window))
         zoom_in(window)
-        zoomed = picture_of(window)
+        zoomed = screenshot_of(window)
     save(zoomed, folder / "window-zoom.png")
     save(frames[0], folder / "demo.webp", save_all=True, append_images=frames[1:], duration=1000 // MOVIE_FPS, loop=0)
 
 
 def zoom_in(window: Window) -> None:
-    """Go near the chosen particle, with other colours, ids and the light palette."""
+    """Zoom in on the selected particle, with another colour map, ids and the light theme."""
     window.viewer_actions["light"].setChecked(True)
     window.viewer_actions["labels"].setChecked(True)
     window.central.image_panel.colormap.setCurrentText("inferno")
@@ -71,42 +73,42 @@ def zoom_in(window: Window) -> None:
 
 
 def movie_of(window: Window) -> list[Image.Image]:
-    """Return pictures of what goes on."""
+    """Return screenshots of the running window."""
     frames = []
     for _ in range(MOVIE_FPS * MOVIE_SECONDS):
         run(1 / MOVIE_FPS)
-        frames.append(picture_of(window))
+        frames.append(screenshot_of(window))
     size = MOVIE_WIDTH, round(MOVIE_WIDTH * frames[0].height / frames[0].width)
     return [frame.resize(size) for frame in frames]
 
 
-def save(picture: Image.Image, path: Path, **options: Any) -> None:
-    """Write a picture, small."""
+def save(image: Image.Image, path: Path, **options: Any) -> None:
+    """Write an image as a small file."""
     if path.suffix == ".webp":
-        picture.save(path, quality=32, method=4, **options)
+        image.save(path, quality=32, method=4, **options)
     else:
-        picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+        image.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
-def picture_of(window: Window) -> Image.Image:
-    """Return the window as it is seen."""
+def screenshot_of(window: Window) -> Image.Image:
+    """Return a screenshot of the window."""
     image = window.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_RGBX8888)
     return Image.frombuffer("RGBX", (image.width(), image.height()), bytes(image.constBits())).convert("RGB")
 
 
-def longest_seen(window: Window) -> int:
-    """Return the trajectory that has been there for longest, of those that are there and not at the edge."""
+def longest_track(window: Window) -> int:
+    """Return the track with the most positions, of those in the middle of the newest frame."""
     updates = window.session_data.history.all()
     width, height = updates[-1].width, updates[-1].height
     rows = updates[-1].particles
     inside = (np.abs(rows["x"] / width - 0.5) < 0.3) & (np.abs(rows["y"] / height - 0.5) < 0.3)
-    seen = np.concatenate([update.particles["id"] for update in updates])
-    return max(rows["id"][inside].tolist(), key=lambda number: int((seen == number).sum()))
+    ids = np.concatenate([update.particles["id"] for update in updates])
+    return max(rows["id"][inside].tolist(), key=lambda track_id: int((ids == track_id).sum()))
 
 
 def shown_rows(window: Window) -> np.ndarray | None:
-    """Return the newest particles."""
+    """Return the rows of the newest frame."""
     update = window.session_data.history.at(None)
     return None if update is None else update.particles
 
@@ -121,9 +123,9 @@ def engine() -> Iterator[str]:
     settings += [f"--set=camera.simulated.{key}={value}" for key, value in SCENE.items()]
     process = subprocess.Popen([sys.executable, "-m", "livetrack", "demo", "--headless", *settings])
     try:
-        with StatusSubscriber(addresses["address"]) as beats:
-            if beats.receive(60) is None:
-                raise SystemExit("the engine does not start")
+        with StatusSubscriber(addresses["address"]) as heartbeats:
+            if heartbeats.receive(300) is None:
+                raise SystemExit("the engine has not started")
         yield addresses["address"]
     finally:
         process.terminate()
@@ -132,7 +134,7 @@ def engine() -> Iterator[str]:
 
 @contextmanager
 def opened(address: str) -> Iterator[Window]:
-    """Open a window that remembers nothing."""
+    """Open a window without remembered state."""
     with tempfile.TemporaryDirectory() as folder:
         store = QtCore.QSettings(str(Path(folder) / "store.ini"), QtCore.QSettings.Format.IniFormat)
         store.setValue("tour/seen", True)
@@ -146,12 +148,12 @@ def opened(address: str) -> Iterator[Window]:
 
 
 def run(seconds: float) -> None:
-    """Let the window do what it does."""
+    """Let the window run."""
     run_until(lambda: False, seconds)
 
 
 def run_until(condition: Callable[[], bool], seconds: float) -> None:
-    """Let the window do what it does until `condition`, for `seconds` at most."""
+    """Let the window run until `condition`, for at most `seconds`."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end and not condition():
         pyqtgraph.QtWidgets.QApplication.processEvents()

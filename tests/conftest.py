@@ -1,4 +1,4 @@
-"""What all tests share: no window of theirs is seen, and none remembers anything."""
+"""Shared fixtures: windows are opened off screen, and each test has its own remembered state."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ processes.guard()
 
 @pytest.fixture
 def engine() -> Iterator[Any]:
-    """Return an engine that sends what the test makes up."""
+    """Yield a fake engine that sends data made by the test."""
     from fake_engine import FakeEngine
 
     engine = FakeEngine()
@@ -24,7 +24,7 @@ def engine() -> Iterator[Any]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Any:
-    """Return what a window remembers, in a file of the test's own; the guide has been seen."""
+    """Return a window's remembered state, in a file of the test; the tour has been seen."""
     from livetrack.viewer.qt import QtCore
 
     store = QtCore.QSettings(str(tmp_path / "store.ini"), QtCore.QSettings.Format.IniFormat)
@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> Any:
 
 @pytest.fixture
 def window(engine: Any, qtbot: Any, tmp_path: Path, store: Any) -> Any:
-    """Return a window that the test refreshes by hand, connected to `engine`."""
+    """Return a window on `engine` that is refreshed by the test."""
     from livetrack.config import ViewSettings
     from livetrack.viewer.window import Window
 
@@ -49,7 +49,7 @@ def window(engine: Any, qtbot: Any, tmp_path: Path, store: Any) -> Any:
 
 @pytest.fixture
 def playing(engine: Any, window: Any, qtbot: Any) -> Any:
-    """Return the window with three frames shown."""
+    """Return the window with three frames received and the last one shown."""
     import numpy as np
     from fake_engine import refresh_until, rows_of, shown_frame, shown_preview
 

@@ -1,4 +1,4 @@
-"""An engine that is only a few lines of test: it sends what a test makes up."""
+"""A fake engine of a few lines, which sends data made by the tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from livetrack.particles import empty_rows
 
 
 class FakeEngine:
-    """Sends what a test makes up; XPUB, so that it knows who listens."""
+    """Sends data made by a test; its sockets are XPUB, so that it receives the subscriptions."""
 
     def __init__(self, session=7, address="tcp://127.0.0.1:*", preview_address="tcp://127.0.0.1:*"):
         self.session = session
@@ -26,7 +26,7 @@ class FakeEngine:
         self.preview_address = self._previews.last_endpoint.decode()
 
     def wait_for_window(self, window):
-        """Let the window connect to all three streams."""
+        """Wait until the window has subscribed to all three streams."""
         for socket, topics in ((self._positions, (wire.POSITIONS, wire.HEARTBEAT)), (self._previews, (wire.PREVIEW,))):
             subscribed = [subscription(socket) for _ in topics]
             assert sorted(subscribed) == sorted(b"\1" + topic for topic in topics)
@@ -76,7 +76,7 @@ def status_of(engine=None, **fields):
 
 
 def rows_of(*particles, flags=0):
-    """Rows from (id, x, y)."""
+    """Return rows of (id, x, y) each."""
     rows = empty_rows(len(particles))
     if particles:
         rows["id"], rows["x"], rows["y"] = np.transpose(particles)
@@ -98,7 +98,7 @@ def refresh_until(window, condition, seconds=10.0):
         window.refresh()
         if condition():
             return
-        assert time.perf_counter() < end, "the window does not get there"
+        assert time.perf_counter() < end, "the window does not reach the state"
         time.sleep(0.005)
 
 

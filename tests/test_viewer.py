@@ -1,4 +1,4 @@
-"""The window, fed over real sockets by an engine that is only a few lines of test."""
+"""The window with data that a fake engine sends over real sockets."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def markers(window):
     return window.central.view.markers.positions
 
 
-def tail_points(window):
+def trail_points(window):
     return sum(path.elementCount() for _, path in window.central.view.trails._paths)
 
 
@@ -50,21 +50,21 @@ def tail_points(window):
 
 
 def brightness(window):
-    """Return the view as seen on the screen (H, W), 0..255."""
+    """Return the view as shown on the screen, (H, W), 0..255."""
     image = window.central.view.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_Grayscale8)
     pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
     return pixels[:, : image.width()].astype(float)
 
 
-def middle_of(bright):
-    """x, y of the middle of what is bright, in screen pixels whose centres are at half-integers."""
+def centre_of(bright):
+    """Return x, y of the centre of a mask, in screen pixels whose centres are at half-integers."""
     y, x = np.nonzero(bright)
     return np.array([x.min() + x.max() + 1, y.min() + y.max() + 1]) / 2
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
-def test_on_the_screen_a_marker_is_centred_on_its_pixel(engine, window, step, kind):
+def test_a_marker_is_centred_on_its_pixel_on_the_screen(engine, window, step, kind):
     frame = np.full((30, 42), 10, kind)
     frame[12, 24] = 200  # on the grid of every step
     window.central.view.scale_bar.hide()
@@ -73,11 +73,11 @@ def test_on_the_screen_a_marker_is_centred_on_its_pixel(engine, window, step, ki
     refresh_until(window, lambda: (shown_frame(window), shown_preview(window)) == (1, 1))
 
     window.central.view.markers.hide()
-    pixel = middle_of(brightness(window) > 128)
+    pixel = centre_of(brightness(window) > 128)
     window.central.view.markers.show()
     window.central.view.image.hide()
     ring = brightness(window)
-    ring = middle_of(ring > ring.min() + 60)
+    ring = centre_of(ring > ring.min() + 60)
 
     screen_px = 1 / window.central.view.view_box.viewPixelSize()[0]  # per image px
     assert screen_px > 10
@@ -108,7 +108,7 @@ def test_every_particle_lies_within_half_a_pixel_of_its_brightest_pixel(engine, 
         assert max(abs(apart.x()), abs(apart.y())) <= 0.5 * step + 1e-3
 
 
-def test_thinned_pixel_k_stands_at_k_times_step():
+def test_pixel_k_of_a_subsampled_preview_is_at_k_times_step():
     for step in (1, 2, 5):
         rect = preview_rect(wire.Preview(7, 0, step, np.zeros((6, 8))))
         for k in (0, 3):
@@ -119,7 +119,7 @@ def test_thinned_pixel_k_stands_at_k_times_step():
 # ---- what is drawn
 
 
-def test_markers_are_those_of_the_frame_in_the_picture(engine, window):
+def test_markers_belong_to_the_frame_of_the_preview(engine, window):
     for frame in range(1, 6):
         engine.positions(frame, rows_of((3, frame, 10)))
     engine.preview(3, np.zeros((30, 40), np.uint16))
@@ -131,23 +131,23 @@ def test_markers_are_those_of_the_frame_in_the_picture(engine, window):
     assert markers(window).tolist() == [[5, 10]]
 
 
-def test_without_pictures_the_newest_positions_are_shown(engine, window):
+def test_without_previews_the_newest_positions_are_shown(engine, window):
     for frame in range(1, 6):
         engine.positions(frame, rows_of((3, frame, 10)))
     refresh_until(window, lambda: shown_frame(window) == 5)
     assert markers(window).tolist() == [[5, 10]]
 
 
-def test_tails_miss_no_frame_however_many_came_between_two_refreshes(engine, window):
+def test_trails_miss_no_frame_however_many_arrive_between_two_refreshes(engine, window):
     for frame in range(1, 31):
         engine.positions(frame, rows_of((3, frame, 10), (4, frame, 20)))
     time.sleep(0.2)
     refresh_until(window, lambda: shown_frame(window) == 30)
-    assert tail_points(window) == 2 * 2 * 29  # two particles, two ends, 29 segments
+    assert trail_points(window) == 2 * 2 * 29  # two particles, two ends, 29 segments
     assert len(window.session_data.history.segments(window.frame_presenter.shown[1])) == 29
 
 
-def test_positions_that_cannot_be_drawn_do_no_harm(engine, window):
+def test_positions_that_cannot_be_drawn_are_left_out(engine, window):
     rows = rows_of((0, np.nan, 5), (1, np.inf, 5), (2, 1e30, 5), (-1, 5, 5), (2**62, 6, 6))
     engine.positions(1, rows)
     engine.positions(2, rows)
@@ -157,15 +157,15 @@ def test_positions_that_cannot_be_drawn_do_no_harm(engine, window):
     window.grab()
 
 
-def segments_of(updates, tail_frames=1000):
-    """Return the pieces of the tails by group, as the history and the tails make them of `updates`."""
-    history = History(tail_frames)
+def segments_of(updates, trail_frames=1000):
+    """Return the trail segments of `updates` by pen."""
+    history = History(trail_frames)
     for update in updates:
         history.add(update)
     return dict(segments_by_pen(history.segments(updates[-1]))) if updates else {}
 
 
-def test_tail_segments_follow_ids_and_pale_with_age():
+def test_trail_segments_follow_ids_and_fade_with_age():
     updates = [update_of(n, rows_of((14, n, 1), (3, 50 - n, 2))) for n in range(21)]
     updates[7] = update_of(7, rows_of((3, 43, 2)))  # 14 was missed once
     per_colour = {}
@@ -182,10 +182,10 @@ def test_tail_segments_follow_ids_and_pale_with_age():
     assert oldest[:, :, 0].min() == 0
     assert newest[:, :, 0].min() >= oldest[:, :, 0].max()
     joined = np.concatenate([segments for _, segments in per_colour[2]])
-    assert [6, 8] in joined[:, :, 0].tolist()  # over the frame that it was missed in
+    assert [6, 8] in joined[:, :, 0].tolist()  # across the missed frame
 
 
-def test_tails_leave_out_what_was_not_measured():
+def test_trails_leave_out_positions_that_were_not_measured():
     updates = [
         update_of(0, rows_of((1, 0, 0))),
         update_of(1, rows_of((1, 9, 9), flags=Flag.COASTED)),
@@ -196,18 +196,18 @@ def test_tails_leave_out_what_was_not_measured():
     assert segments_of([]) == {}
 
 
-def test_a_new_trajectory_is_not_joined_to_an_old_one_of_its_id():
+def test_a_new_track_is_not_connected_to_an_old_one_of_the_same_id():
     updates = [update_of(0, rows_of((1, 0, 0))), update_of(1, rows_of((1, 9, 9), flags=Flag.NEW))]
     assert segments_of(updates) == {}
 
 
-def test_tails_are_as_long_as_they_are_asked_for():
+def test_trails_have_the_requested_length():
     updates = [update_of(n, rows_of((1, n, 0))) for n in range(30)]
-    x = np.concatenate(list(segments_of(updates, tail_frames=10).values()))[:, 0]
+    x = np.concatenate(list(segments_of(updates, trail_frames=10).values()))[:, 0]
     assert (x.min(), x.max()) == (19, 29)
 
 
-def test_very_many_pieces_are_cut_off_at_the_old_end():
+def test_too_many_segments_are_cut_at_the_old_end():
     rows = [rows_of(*((n, frame, n) for n in range(1000))) for frame in range(201)]
     points = np.concatenate(list(segments_of([update_of(frame, row) for frame, row in enumerate(rows)]).values()))
     assert len(points) == 2 * MAX_SEGMENTS
@@ -215,7 +215,7 @@ def test_very_many_pieces_are_cut_off_at_the_old_end():
     assert points[:, 0].min() == 150
 
 
-def test_history_keeps_what_continues_and_forgets_the_rest():
+def test_history_keeps_continuing_updates_and_drops_the_rest():
     history = History(trail_frames=3)
     assert history.at(None) is None
     for frame in (2, 4, 6, 8, 10):
@@ -240,7 +240,7 @@ def press(qtbot, window, key):
     qtbot.keyClick(window, getattr(QtCore.Qt.Key, f"Key_{key}"))
 
 
-def test_space_holds_the_display_while_messages_are_still_read(engine, playing, qtbot):
+def test_space_freezes_the_display_while_messages_are_still_read(engine, playing, qtbot):
     press(qtbot, playing, "Space")
     engine.positions(4, rows_of((3, 20, 10)))
     refresh_until(playing, lambda: playing.session_data.history.at(None).frame == 4)
@@ -248,10 +248,10 @@ def test_space_holds_the_display_while_messages_are_still_read(engine, playing, 
     press(qtbot, playing, "Space")
     engine.preview(4, np.zeros((30, 40), np.uint16))
     refresh_until(playing, lambda: shown_frame(playing) == 4)
-    assert tail_points(playing) == 2 * 3
+    assert trail_points(playing) == 2 * 3
 
 
-def test_a_holds_the_levels(engine, playing, qtbot):
+def test_a_switches_auto_contrast(engine, playing, qtbot):
     before = playing.central.view.image.levels
     press(qtbot, playing, "A")
     for frame, again in ((4, False), (5, True)):
@@ -274,7 +274,7 @@ def test_t_and_l_show_and_hide(playing, qtbot):
         assert item.isVisible() == shown
 
 
-def test_f_fits_and_a_zoom_of_the_users_own_survives_the_next_frames(engine, playing, qtbot):
+def test_f_fits_and_the_users_zoom_survives_the_next_frames(engine, playing, qtbot):
     box = playing.central.view.view_box
     box.scaleBy((0.2, 0.2))
     box.sigRangeChangedManually.emit((True, True))
@@ -291,7 +291,7 @@ def test_f_fits_and_a_zoom_of_the_users_own_survives_the_next_frames(engine, pla
     assert box.viewRect().contains(QtCore.QRectF(-0.5, -0.5, 40, 30))
 
 
-def test_s_saves_a_png_and_says_where(playing, qtbot, tmp_path):
+def test_s_saves_a_png_and_shows_its_path(playing, qtbot, tmp_path):
     press(qtbot, playing, "S")
     (path,) = tmp_path.glob("*.png")
     assert path.read_bytes().startswith(b"\x89PNG")
@@ -302,7 +302,7 @@ def test_s_saves_a_png_and_says_where(playing, qtbot, tmp_path):
     assert "cannot write" in playing.statusBar().currentMessage()
 
 
-def test_the_mouse_reads_position_grey_value_and_particle(playing, qtbot):
+def test_the_readout_shows_position_grey_level_and_particle(playing, qtbot):
     place = playing.central.view.mapFromScene(playing.central.view.view_box.mapViewToScene(QtCore.QPointF(13.1, 9.9)))
     assert playing.central.view.readout() == ""
     for point in (place + QtCore.QPoint(20, 20), place):
@@ -315,10 +315,10 @@ def test_the_mouse_reads_position_grey_value_and_particle(playing, qtbot):
     assert "#3 at 13.00, 10.00 px" in text
 
 
-# ---- what it tells
+# ---- status texts
 
 
-def test_the_status_line_tells_the_rates(engine, playing):
+def test_the_status_line_shows_the_rates(engine, playing):
     playing.status_presenter.updated_s = 0.0
     playing.refresh()
     line = playing.status_presenter.rates.text().replace("\u2007", "")
@@ -366,7 +366,7 @@ def test_banner(state, silent_s, error, text, alarm):
         assert shown.alarm == alarm
 
 
-def test_what_a_running_engine_says_is_told():
+def test_the_message_of_a_running_engine_is_shown():
     shown = banner("tcp://x", status_of(message="the disk is full"), 0.1, "")
     assert (shown.text, shown.alarm) == ("the disk is full", True)
 
@@ -380,7 +380,7 @@ def test_a_banner_waits_for_an_engine(qtbot, store):
     assert "livetrack demo" in window.central.banner.text()
 
 
-def test_a_banner_tells_what_the_heartbeat_says(engine, window):
+def test_a_banner_shows_the_state_in_the_heartbeat(engine, window):
     assert not window.central.banner.isVisible()
     engine.heartbeat("stalled", "no frame for 2.1 s")
     refresh_until(window, window.central.banner.isVisible)
@@ -389,19 +389,19 @@ def test_a_banner_tells_what_the_heartbeat_says(engine, window):
     refresh_until(window, lambda: not window.central.banner.isVisible())
 
 
-def test_an_engine_that_dies_and_comes_back(engine, playing):
-    assert tail_points(playing) == 4
+def test_an_engine_that_stops_and_restarts(engine, playing):
+    assert trail_points(playing) == 4
     engine.close()
     refresh_until(playing, playing.central.banner.isVisible)
     assert f"No message from the engine at {engine.address}" in playing.central.banner.text()
-    assert shown_frame(playing) == 3  # the last picture stays to be looked at
+    assert shown_frame(playing) == 3  # the last image stays
 
     again = FakeEngine(8, engine.address, engine.preview_address)
     try:
         again.wait_for_window(playing)
         assert not playing.central.banner.isVisible()
         assert shown_frame(playing) is None
-        assert tail_points(playing) == len(markers(playing)) == 0
+        assert trail_points(playing) == len(markers(playing)) == 0
         again.positions(0, rows_of((1, 5, 5)))
         again.preview(0, np.zeros((30, 40), np.uint8))
         refresh_until(playing, lambda: shown_preview(playing) == 0)
@@ -410,7 +410,7 @@ def test_an_engine_that_dies_and_comes_back(engine, playing):
         again.close()
 
 
-def test_pictures_of_another_session_are_not_mixed_in(engine, window):
+def test_previews_of_another_session_are_ignored(engine, window):
     engine.positions(1, rows_of((1, 5, 5)))
     engine.raw(wire.encode_preview(wire.Preview(99, 1, 1, np.zeros((30, 40), np.uint8))), preview=True)
     refresh_until(window, lambda: shown_frame(window) == 1)
@@ -419,7 +419,7 @@ def test_pictures_of_another_session_are_not_mixed_in(engine, window):
     assert shown_preview(window) is None
 
 
-def test_nonsense_is_told_and_survived(engine, playing):
+def test_random_bytes_are_reported_and_survived(engine, playing):
     rng = np.random.default_rng(0)
     for topic in (wire.POSITIONS, wire.HEARTBEAT):
         for size in (0, 5, 200, 5000):
@@ -431,13 +431,13 @@ def test_nonsense_is_told_and_survived(engine, playing):
     engine.preview(4, np.zeros((30, 40), np.uint16))
     refresh_until(playing, lambda: shown_preview(playing) == 4)
     assert markers(playing).tolist() == [[9, 10]]
-    playing.session_data._error_s -= 10  # as if it were long ago
+    playing.session_data._error_s -= 10  # as if long ago
     engine.heartbeat()
     refresh_until(playing, lambda: not playing.central.banner.isVisible())
 
 
 @pytest.mark.parametrize("kind", sorted(wire.preview._PIXEL_TYPES.values(), key=str))
-def test_pictures_of_every_number_type_are_shown(engine, window, kind):
+def test_previews_of_every_pixel_type_are_shown(engine, window, kind):
     ramp = np.tile(np.arange(40), (30, 1)).astype(kind)
     engine.preview(1, ramp)
     refresh_until(window, lambda: shown_preview(window) == 1)
@@ -448,7 +448,7 @@ def test_pictures_of_every_number_type_are_shown(engine, window, kind):
     assert (np.diff(middle[middle.argmin() : middle.argmax()]) >= 0).all()
 
 
-def test_random_changes_of_a_picture_give_a_picture_or_a_wire_error():
+def test_random_changes_of_a_preview_give_a_preview_or_a_wire_error():
     rng = np.random.default_rng(1)
     whole = wire.encode_preview(wire.Preview(7, 1, 1, np.zeros((4, 5), np.uint16)))
     for _ in range(3000):
@@ -456,65 +456,63 @@ def test_random_changes_of_a_picture_give_a_picture_or_a_wire_error():
         for _ in range(rng.integers(1, 6)):
             message[rng.integers(8, len(message))] = rng.integers(256)
         try:
-            picture = wire.decode_preview(bytes(message[: rng.integers(1, 2 * len(message))]))
+            preview = wire.decode_preview(bytes(message[: rng.integers(1, 2 * len(message))]))
         except wire.WireError:
             continue
-        assert picture.step >= 1
-        assert picture.pixels.size
+        assert preview.step >= 1
+        assert preview.pixels.size
 
 
 # ---- contrast and scale bar
 
 
-def picture_of(pixels, offset=0.0, scale=1.0):
+def preview_of(pixels, offset=0.0, scale=1.0):
     return wire.Preview(7, 0, 1, pixels, offset, scale)
 
 
-def test_contrast_goes_half_way_four_times_a_second_and_is_held():
+def test_auto_contrast_goes_half_way_four_times_a_second_and_can_be_switched_off():
     levels = Levels()
     ramp = np.linspace(0, 1000, 512 * 512).reshape(512, 512)
-    low, high = levels.of(picture_of(ramp), 0.0)
+    low, high = levels.of(preview_of(ramp), 0.0)
     assert (low, high) == pytest.approx((5, 999.5), abs=2)
-    assert levels.of(picture_of(ramp + 100), 0.1) == (low, high)
-    assert levels.of(picture_of(ramp + 100), 0.3) == pytest.approx((low + 50, high + 50), abs=1)
+    assert levels.of(preview_of(ramp + 100), 0.1) == (low, high)
+    assert levels.of(preview_of(ramp + 100), 0.3) == pytest.approx((low + 50, high + 50), abs=1)
     levels.auto = False
-    assert levels.of(picture_of(ramp + 9000), 5.0) == pytest.approx((low + 50, high + 50), abs=1)
+    assert levels.of(preview_of(ramp + 9000), 5.0) == pytest.approx((low + 50, high + 50), abs=1)
     levels.auto = True
     levels.reset()
-    assert levels.of(picture_of(ramp + 9000), 5.1) == pytest.approx((low + 9000, high + 9000), abs=2)
+    assert levels.of(preview_of(ramp + 9000), 5.1) == pytest.approx((low + 9000, high + 9000), abs=2)
 
 
-def test_levels_are_grey_levels_whatever_the_pixels_stand_for():
+def test_levels_are_grey_levels_whatever_the_scale_of_the_preview():
     ramp = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
-    assert Levels().of(picture_of(ramp, 1000.0, 3.0), 0.0) == pytest.approx((1003, 1765), abs=4)
+    assert Levels().of(preview_of(ramp, 1000.0, 3.0), 0.0) == pytest.approx((1003, 1765), abs=4)
 
 
 def test_levels_set_by_hand_stay_and_white_is_above_black():
     levels = Levels()
     levels.set(300, 200)
     assert not levels.auto
-    black, white = levels.of(picture_of(np.zeros((9, 9))), 99.0)
+    black, white = levels.of(preview_of(np.zeros((9, 9))), 99.0)
     assert black == 300
     assert white > black
     levels.reset()  # another engine: what was set by hand is kept
-    assert levels.of(picture_of(np.ones((9, 9))), 0.0) == (black, white)
+    assert levels.of(preview_of(np.ones((9, 9))), 0.0) == (black, white)
 
 
-@pytest.mark.parametrize(
-    "picture", [np.full((8, 8), 7, np.uint16), np.full((8, 8), np.nan), np.zeros((1, 1), np.uint8)]
-)
-def test_white_is_above_black_in_a_picture_of_nothing(picture):
-    low, high = Levels().of(picture_of(picture), 0.0)
+@pytest.mark.parametrize("pixels", [np.full((8, 8), 7, np.uint16), np.full((8, 8), np.nan), np.zeros((1, 1), np.uint8)])
+def test_white_is_above_black_in_a_uniform_image(pixels):
+    low, high = Levels().of(preview_of(pixels), 0.0)
     assert low < high
-    counts, low, high = grey_histogram(picture_of(picture))
+    counts, low, high = grey_histogram(preview_of(pixels))
     assert low < high
-    assert counts.sum() == np.isfinite(picture).sum()
+    assert counts.sum() == np.isfinite(pixels).sum()
 
 
 @pytest.mark.parametrize(("scale", "kind"), [(1.0, np.uint16), (0.7, np.uint8), (30.0, np.uint8), (1.0, np.float32)])
 def test_a_histogram_counts_every_pixel_of_the_sample_in_its_bin(scale, kind):
     pixels = np.random.default_rng(2).integers(3, 200, (40, 50)).astype(kind)
-    counts, low, high = grey_histogram(picture_of(pixels, 100.0, scale))
+    counts, low, high = grey_histogram(preview_of(pixels, 100.0, scale))
     assert counts.sum() == pixels.size
     assert low <= 100 + 3 * scale
     assert high >= 100 + 199 * scale
@@ -537,7 +535,7 @@ def test_importing_the_viewer_loads_no_qt():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems always have a display")
-def test_without_a_display_there_is_one_clear_line(monkeypatch):
+def test_without_a_display_there_is_a_one_line_error(monkeypatch):
     assert not display_problem()
     for name in ("QT_QPA_PLATFORM", "WAYLAND_DISPLAY", "DISPLAY"):
         monkeypatch.delenv(name, raising=False)
@@ -571,7 +569,7 @@ def test_the_process_ends_by_itself_with_a_screenshot(engine, tmp_path, monkeypa
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot send Ctrl-C to one process")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_and_the_sessions_end_end_the_process_cleanly(engine, tmp_path, monkeypatch, ending):
+def test_ctrl_c_and_sigterm_end_the_process_cleanly(engine, tmp_path, monkeypatch, ending):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     code = RUN + f"sys.exit(main({engine.address!r}, ViewSettings()))"
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as process:
@@ -583,7 +581,7 @@ def test_ctrl_c_and_the_sessions_end_end_the_process_cleanly(engine, tmp_path, m
         assert complaints(process.stderr.read()) == []
 
 
-def test_view_takes_its_settings_from_the_folder_as_run_does(tmp_path, monkeypatch, capfd):
+def test_view_reads_the_settings_in_the_folder_as_run_does(tmp_path, monkeypatch, capfd):
     opened = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("livetrack.viewer.main", lambda address, view, **_: opened.append(view) or 0)
@@ -597,7 +595,7 @@ def test_view_takes_its_settings_from_the_folder_as_run_does(tmp_path, monkeypat
     assert "config.toml:2" in capfd.readouterr().err
 
 
-def test_an_address_that_is_none_is_told():
+def test_an_invalid_address_is_rejected():
     with pytest.raises(UsageError, match="not an address"):
         main("nowhere", ViewSettings())
 
@@ -610,7 +608,7 @@ def test_closing_the_window_closes_its_sockets(engine, window):
     assert Path(window.viewer_actions.folder).exists()
 
 
-def test_a_picture_is_drawn_when_it_comes_and_not_too_often(engine, qtbot, store):
+def test_a_preview_is_drawn_when_it_arrives_and_not_too_often(engine, qtbot, store):
     window = Window(engine.address, ViewSettings(fps=20), store=store)
     qtbot.addWidget(window)
     window.show()

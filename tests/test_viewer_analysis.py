@@ -1,4 +1,4 @@
-"""The graphs' numbers against known answers."""
+"""The quantities of the selected particle against known values."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def points_of(x, y, frames=None, fps=100.0, std=0.0):
     return points
 
 
-def test_the_spectrum_of_white_noise_is_flat_and_as_high_as_its_variance_says():
+def test_the_spectrum_of_white_noise_is_flat_with_the_level_of_its_variance():
     frequency, density = power_spectrum(RNG.normal(0, 0.3, 40_000), 0.01)
     assert density.mean() == pytest.approx(2 * 0.3**2 * 0.01, rel=0.03)
     assert frequency[-1] == pytest.approx(50.0)
@@ -47,7 +47,7 @@ def test_the_spectrums_integral_is_the_variance():
 
 
 @pytest.mark.parametrize("count", [1000, 1001, 2047])
-def test_a_sine_stands_at_its_frequency_with_its_power(count):
+def test_a_sine_appears_at_its_frequency_with_its_power(count):
     t_s = np.arange(count) * 0.005
     frequency, density = power_spectrum(0.7 * np.sin(2 * np.pi * 20 * t_s), 0.005)
     assert frequency[density.argmax()] == pytest.approx(20, abs=frequency[0])
@@ -78,7 +78,7 @@ def test_too_few_positions_give_no_spectrum():
     assert len(power_spectrum(np.zeros(100), 0.0)[0]) == 0
 
 
-def test_bins_are_even_on_a_logarithmic_axis_and_keep_means():
+def test_bins_are_equal_on_a_logarithmic_axis_and_keep_means():
     frequency = np.arange(1, 10_001) * 0.1
     binned, density = binned_spectrum(frequency, 3.0 / frequency)
     assert 40 < len(binned) < 60
@@ -86,7 +86,7 @@ def test_bins_are_even_on_a_logarithmic_axis_and_keep_means():
     assert (np.diff(binned) > 0).all()
 
 
-def test_the_displacement_of_diffusion_rises_by_4_d_t_over_the_uncertaintys_part():
+def test_the_displacement_of_diffusion_is_4_d_t_plus_the_uncertaintys_contribution():
     diffusion, fps, std = 5.0, 100.0, 0.4  # px²/s
     steps = RNG.normal(0, np.sqrt(2 * diffusion / fps), (2, 50_000))
     x, y = steps.cumsum(axis=1) + RNG.normal(0, std, steps.shape)
@@ -105,7 +105,7 @@ def test_missed_frames_do_not_bias_the_displacement():
     assert squares == pytest.approx((50.0 * lags) ** 2, rel=1e-9)
 
 
-def test_a_displacement_without_enough_to_go_on_is_empty():
+def test_too_few_positions_give_no_displacement():
     still = np.zeros(20)
     assert len(mean_squared_displacement(points_of(still[:7], still[:7]))[0]) == 0
     apart = points_of(still, still, frames=np.arange(20) * 10_000)
@@ -115,7 +115,7 @@ def test_a_displacement_without_enough_to_go_on_is_empty():
     assert len(mean_squared_displacement(timeless)[0]) == 0
 
 
-def test_a_trace_keeps_the_newest_measured_positions_of_its_particle():
+def test_a_trace_keeps_the_newest_measured_positions_of_its_track():
     trace = Trace(3, length=10)
     assert len(trace.points) == 0
     for frame in range(35):
@@ -128,7 +128,7 @@ def test_a_trace_keeps_the_newest_measured_positions_of_its_particle():
     assert trace.points["frame"].tolist() == list(range(25, 35))
 
 
-def test_even_times_bridge_gaps_and_survive_a_clock_that_stands_still():
+def test_even_times_interpolate_gaps_and_tolerate_a_stopped_clock():
     points = points_of(np.arange(10.0), np.zeros(10))[[0, 1, 2, 5, 6, 7, 8, 9]]
     x, y, step_s = on_even_times(points)
     assert step_s == pytest.approx(0.01)
@@ -139,7 +139,7 @@ def test_even_times_bridge_gaps_and_survive_a_clock_that_stands_still():
     assert len(on_even_times(points[:0])[0]) == 0
 
 
-def test_even_phases_are_flat_and_locked_ones_are_not():
+def test_uniform_phases_are_flat_and_locked_ones_are_not():
     counts = PhaseCounts()
     even = RNG.uniform(0, 100, (2, 20_000))
     counts.add(rows_of(*((n, *even[:, n]) for n in range(even.shape[1]))))
@@ -153,10 +153,10 @@ def test_even_phases_are_flat_and_locked_ones_are_not():
     x, y = counts.locking()
     assert x == pytest.approx(np.exp(-2 * (np.pi * 0.1) ** 2), rel=0.03)
     assert y < 0.03
-    assert counts.counts[0].argmax() in (9, 10)  # at the pixel's centre
+    assert counts.counts[0].argmax() in (9, 10)  # at the pixel centre
 
 
-def test_phases_forget_the_oldest_and_what_was_not_measured():
+def test_phases_drop_the_oldest_and_those_not_measured():
     counts = PhaseCounts()
     for frame in range(60):
         counts.add(rows_of(*((n, frame % 2 * 0.3, 0.1) for n in range(1000))))
@@ -167,20 +167,20 @@ def test_phases_forget_the_oldest_and_what_was_not_measured():
     assert counts.positions == 50_000
 
 
-def test_a_free_particle_is_told_its_diffusion_constant():
+def test_the_diffusion_constant_of_a_free_particle_is_shown():
     diffusion, fps, size_um = 0.2, 100.0, 0.1
     steps = RNG.normal(0, np.sqrt(2 * diffusion / fps) / size_um, (2, 4000))
     x, y = steps.cumsum(axis=1) + RNG.normal(0, 0.1, steps.shape)
-    told = physics_text(points_of(x, y, fps=fps), size_um, 0.0, Medium())
-    value, std = (float(each) for each in re.match(r"D (\S+) ± (\S+) µm²/s", told).groups())
+    text = physics_text(points_of(x, y, fps=fps), size_um, 0.0, Medium())
+    value, std = (float(number) for number in re.match(r"D (\S+) ± (\S+) µm²/s", text).groups())
     assert abs(value - diffusion) < 3 * std
     assert std < 0.1 * diffusion
-    kept = np.sort(RNG.choice(4000, 3000, replace=False))  # frames that were missed change nothing
-    told = physics_text(points_of(x[kept], y[kept], kept, fps), size_um, 0.0, Medium())
-    assert float(told.split()[1]) == pytest.approx(diffusion, rel=0.1)
+    kept = np.sort(RNG.choice(4000, 3000, replace=False))  # missed frames change nothing
+    text = physics_text(points_of(x[kept], y[kept], kept, fps), size_um, 0.0, Medium())
+    assert float(text.split()[1]) == pytest.approx(diffusion, rel=0.1)
 
 
-def test_a_trapped_particle_is_told_its_stiffness():
+def test_the_stiffness_of_a_trapped_particle_is_shown():
     medium, fps, corner_hz, size_um = Medium(), 500.0, 20.0, 0.1
     spread = np.sqrt(medium.thermal_energy / medium.stiffness(corner_hz)) / size_um
     keep = np.exp(-2 * np.pi * corner_hz / fps)
@@ -189,14 +189,14 @@ def test_a_trapped_particle_is_told_its_stiffness():
     kicks = RNG.normal(0, spread * np.sqrt(1 - keep**2), x.shape)
     for n in range(1, x.shape[1]):
         x[:, n] = keep * x[:, n - 1] + kicks[:, n]
-    told = physics_text(points_of(*x, fps=fps), size_um, 0.0, medium)
+    text = physics_text(points_of(*x, fps=fps), size_um, 0.0, medium)
     along_x, along_y = (
-        float(each) for each in re.match(r"trap stiffness (\S+) ± \S+, (\S+) ± \S+ pN/µm", told).groups()
+        float(number) for number in re.match(r"trap stiffness (\S+) ± \S+, (\S+) ± \S+ pN/µm", text).groups()
     )
     assert (along_x, along_y) == pytest.approx([medium.stiffness(corner_hz)] * 2, rel=0.15)
 
 
-def test_nothing_is_said_without_a_pixel_size_or_of_too_little():
+def test_no_physics_without_a_pixel_size_or_enough_positions():
     points = points_of(RNG.normal(0, 1, 500).cumsum(), RNG.normal(0, 1, 500).cumsum())
     assert physics_text(points, None, 0.0, Medium()) == ""
     assert physics_text(points[:100], 0.1, 0.0, Medium()) == ""

@@ -1,4 +1,4 @@
-"""The view: keys, contrast and colours, uncertainty, choosing a particle, whole pictures when zoomed in."""
+"""The view: shortcuts, contrast and colours, uncertainty, selection, full resolution when zoomed in."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ LEFT = QtCore.Qt.MouseButton.LeftButton
 
 
 def colours(window):
-    """Return the view as seen on the screen, (H, W, 3), 0..255."""
+    """Return the view as shown on the screen, (H, W, 3), 0..255."""
     image = window.central.view.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_RGB888)
     pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
     return pixels[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).astype(int)
 
 
 def place(window, x, y):
-    """Return where x, y of the picture is in the view's widget."""
+    """Return the point of the view's widget where x, y of the image is shown."""
     view = window.central.view
     return view.mapFromScene(view.view_box.mapViewToScene(QtCore.QPointF(x, y)))
 
@@ -38,10 +38,10 @@ def press(qtbot, window, sequence):
     qtbot.keyClick(window, combination.key(), combination.keyboardModifiers())
 
 
-# ---- keys
+# ---- shortcuts
 
 
-def test_keys_are_unique_and_every_one_has_its_method():
+def test_shortcuts_are_unique_and_each_has_its_method():
     keys = [each for key in SHORTCUTS for each in key.keys.split()]
     assert len(set(keys)) == len(keys)
     assert len({key.name for key in SHORTCUTS}) == len(SHORTCUTS)
@@ -49,9 +49,9 @@ def test_keys_are_unique_and_every_one_has_its_method():
 
 
 @pytest.mark.parametrize("key", SHORTCUTS, ids=lambda key: key.name)
-def test_each_key_does_what_its_action_does(playing, qtbot, key):
+def test_each_key_triggers_its_action(playing, qtbot, key):
     action = playing.viewer_actions[key.name]
-    action.setEnabled(True)  # that of the region is only while a rectangle is shown
+    action.setEnabled(True)  # that of the ROI is enabled only while the selector is open
     for sequence in key.keys.split():
         signal = action.toggled if key.checkable else action.triggered
         with qtbot.waitSignal(signal, timeout=2000):
@@ -60,7 +60,7 @@ def test_each_key_does_what_its_action_does(playing, qtbot, key):
     assert key.tip in action.toolTip()
 
 
-def test_every_button_of_the_bar_does_what_its_key_does(playing, qtbot):
+def test_every_button_of_the_tool_bar_triggers_its_action(playing, qtbot):
     for button in playing.tool_bar._buttons:
         action = button.defaultAction()
         with qtbot.waitSignal(action.toggled if action.isCheckable() else action.triggered, timeout=2000):
@@ -71,7 +71,7 @@ def test_every_button_of_the_bar_does_what_its_key_does(playing, qtbot):
             assert not playing.viewer_actions["help"].isChecked()
 
 
-def test_the_help_sheet_tells_every_key_and_gesture(playing, qtbot):
+def test_the_shortcut_sheet_lists_every_key_and_gesture(playing, qtbot):
     press(qtbot, playing, "?")
     assert playing.central.shortcuts_sheet.isVisible()
     text = playing.central.shortcuts_sheet._text.text()
@@ -98,7 +98,7 @@ def test_plus_minus_and_1_zoom_and_stay(engine, playing, qtbot):
     assert view.view_box.viewPixelSize()[0] == pytest.approx(view.devicePixelRatioF())
 
 
-def test_d_changes_every_colour_and_back(playing, qtbot):
+def test_d_switches_the_theme_and_back(playing, qtbot):
     dark = colours(playing)
     press(qtbot, playing, "D")
     light = colours(playing)
@@ -108,7 +108,7 @@ def test_d_changes_every_colour_and_back(playing, qtbot):
     assert (colours(playing) == dark).all()
 
 
-def test_shift_s_saves_the_picture_alone_pixel_by_pixel(playing, qtbot, tmp_path):
+def test_shift_s_saves_the_image_pixel_by_pixel(playing, qtbot, tmp_path):
     press(qtbot, playing, "Shift+S")
     (path,) = tmp_path.glob("*-image.png")
     saved = QtGui.QImage(str(path))
@@ -122,7 +122,7 @@ def test_shift_s_saves_the_picture_alone_pixel_by_pixel(playing, qtbot, tmp_path
 # ---- levels, gamma, colours
 
 
-def test_a_lookup_table_goes_from_black_to_white_as_gamma_says():
+def test_a_lookup_table_goes_from_black_to_white_with_gamma():
     for name in COLORMAPS:
         assert lookup_table(name).shape == (256, 3)
     assert lookup_table("grey")[[0, 128, 255], 0].tolist() == [0, 128, 255]
@@ -134,7 +134,7 @@ def test_a_lookup_table_goes_from_black_to_white_as_gamma_says():
     assert red.argmax() == 0
     assert (lookup_table("HiLo")[1:-1] == lookup_table("grey")[1:-1]).all()
     viridis = lookup_table("viridis").astype(int)
-    assert (viridis[:, 1][1:] >= viridis[:, 1][:-1]).all()  # green rises all the way
+    assert (viridis[:, 1][1:] >= viridis[:, 1][:-1]).all()  # green increases throughout
 
 
 def grey_of(window, x, y):
@@ -142,7 +142,7 @@ def grey_of(window, x, y):
     return colours(window)[at.y(), at.x()].tolist()
 
 
-def test_levels_gamma_and_colours_are_those_of_the_screen(playing):
+def test_levels_gamma_and_colour_map_change_the_screen(playing):
     panel, view = playing.central.image_panel, playing.central.view
     for item in (view.markers, view.trails, view.scale_bar):
         item.hide()
@@ -162,13 +162,13 @@ def test_levels_gamma_and_colours_are_those_of_the_screen(playing):
     assert np.argmax(grey_of(playing, 0, 29)) == 0
 
 
-def test_contrast_by_hand_works_while_the_picture_is_frozen(playing, qtbot):
+def test_levels_can_be_set_while_the_display_is_frozen(playing, qtbot):
     press(qtbot, playing, "Space")
     playing.central.image_panel.black.setValue(1000)
     assert grey_of(playing, 20, 2)[0] == 0
 
 
-def test_the_histograms_marks_are_dragged_and_a_double_click_follows_again(engine, playing, qtbot):
+def test_histogram_markers_are_dragged_and_a_double_click_switches_auto_contrast_on(engine, playing, qtbot):
     histogram = playing.central.image_panel.histogram
     playing.refresh()
     levels = playing.frame_presenter.levels._levels
@@ -201,7 +201,7 @@ def test_white_cannot_be_dragged_below_black(playing, qtbot):
     assert white > black
 
 
-def test_cut_off_sets_the_share_of_pixels_that_contrast_makes_black(engine, playing):
+def test_clip_sets_the_fraction_of_pixels_that_auto_contrast_shows_black(engine, playing):
     playing.central.image_panel.clip_low.setValue(20)
     assert playing.viewer_actions["auto_contrast"].isChecked()
     for frame in range(4, 20):
@@ -211,7 +211,7 @@ def test_cut_off_sets_the_share_of_pixels_that_contrast_makes_black(engine, play
     assert playing.frame_presenter.levels._levels[0] == pytest.approx(0.2 * 1200, abs=3)
 
 
-def test_8_bits_are_shown_and_read_as_the_grey_levels_that_they_stand_for(engine, window, qtbot):
+def test_8_bit_previews_are_shown_and_read_in_grey_levels(engine, window, qtbot):
     ramp = np.tile(np.arange(40, dtype=np.uint8) * 6, (30, 1))
     engine.positions(1, rows_of())
     engine._previews.send(wire.encode_preview(wire.Preview(7, 1, 1, ramp, 1000.0, 50.0)))
@@ -247,7 +247,7 @@ def test_uncertainty_is_drawn_when_zoomed_in_and_only_then(engine, window, qtbot
     for item in (view.markers, view.scale_bar):
         item.hide()
     view.view_box.setRange(QtCore.QRectF(-200, -200, 400, 400))
-    assert colours(window)[:, :, 0].max() < 30  # two standard deviations are one screen pixel: nothing
+    assert colours(window)[:, :, 0].max() < 30  # two standard deviations are one screen pixel: not drawn
     view.view_box.setRange(QtCore.QRectF(18, 13, 4, 4))
     lit = np.argwhere(colours(window).max(axis=2) > 120)
     size_px = 2 * DEVIATIONS * 0.4 / view.view_box.viewPixelSize()[0]
@@ -256,12 +256,12 @@ def test_uncertainty_is_drawn_when_zoomed_in_and_only_then(engine, window, qtbot
     assert colours(window)[:, :, 0].max() < 30
 
 
-def test_a_thinned_picture_zoomed_in_is_asked_for_whole(engine, window, qtbot):
+def test_zooming_into_a_subsampled_preview_requests_full_resolution(engine, window, qtbot):
     engine.positions(1, rows_of(), width=2400, height=1800)
     engine.preview(1, np.zeros((600, 800), np.uint8), step=3)
     refresh_until(window, lambda: (shown_frame(window), shown_preview(window)) == (1, 1))
     window.refresh()
-    assert not engine._previews.poll(100)  # all of it is in view: small ones will do
+    assert not engine._previews.poll(100)  # all of it is visible, so the reduced ones are sufficient
     window.central.view.zoom(8)
     window.refresh()
     assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.PREVIEW, b"\1" + wire.FULL_PREVIEW]
@@ -271,13 +271,13 @@ def test_a_thinned_picture_zoomed_in_is_asked_for_whole(engine, window, qtbot):
     assert window.frame_presenter.shown[0].pixels.shape == (1800, 2400)
     for _ in range(3):
         window.refresh()
-    assert not engine._previews.poll(100)  # it goes on asking for whole ones
+    assert not engine._previews.poll(100)  # it stays subscribed to full resolution
     press(qtbot, window, "F")
     window.refresh()
     assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.FULL_PREVIEW, b"\1" + wire.PREVIEW]
 
 
-def test_every_pixel_is_asked_for_by_its_box(engine, playing):
+def test_full_resolution_is_requested_by_its_box(engine, playing):
     playing.central.image_panel.full_resolution.setChecked(True)
     playing.refresh()
     assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.PREVIEW, b"\1" + wire.FULL_PREVIEW]
@@ -286,7 +286,7 @@ def test_every_pixel_is_asked_for_by_its_box(engine, playing):
     assert sorted(subscription(engine._previews) for _ in range(2)) == [b"\0" + wire.FULL_PREVIEW, b"\1" + wire.PREVIEW]
 
 
-def test_zooming_has_ends(playing):
+def test_zoom_is_limited(playing):
     view = playing.central.view
     for _ in range(40):
         view.zoom(2)
@@ -296,10 +296,10 @@ def test_zooming_has_ends(playing):
     assert view.view_box.viewRect().width() <= 20 * 40 * 2
 
 
-# ---- choosing a particle
+# ---- selection
 
 
-def test_a_click_chooses_the_nearest_particle_and_escape_lets_go(engine, playing, qtbot):
+def test_a_click_selects_the_nearest_particle_and_escape_deselects(engine, playing, qtbot):
     view = playing.central.view
     qtbot.mouseClick(view.viewport(), LEFT, pos=place(playing, 13.1, 10.2))
     assert playing.central.particle_panel.trace.track_id == 3
@@ -315,7 +315,7 @@ def test_a_click_chooses_the_nearest_particle_and_escape_lets_go(engine, playing
     refresh_until(playing, lambda: shown_frame(playing) == 4)
     assert view.selection.pos().x() == 15
     assert playing.central.particle_panel.trace.points["x"].tolist() == [11, 12, 13, 15]
-    qtbot.mouseClick(view.viewport(), LEFT, pos=place(playing, 35, 25))  # nothing is near: the choice stays
+    qtbot.mouseClick(view.viewport(), LEFT, pos=place(playing, 35, 25))  # nothing is near: the selection stays
     assert playing.central.particle_panel.trace.track_id == 3
     engine.positions(5, rows_of((8, 1, 1)))
     engine.preview(5, np.zeros((30, 40), np.uint16))
@@ -326,7 +326,7 @@ def test_a_click_chooses_the_nearest_particle_and_escape_lets_go(engine, playing
     assert playing.central.particle_panel.trace is None
 
 
-def test_another_engines_ids_are_not_taken_for_the_chosen_one(engine, playing):
+def test_a_new_session_deselects(engine, playing):
     playing.select(3)
     engine.session = 9
     engine.heartbeat()
@@ -334,7 +334,7 @@ def test_another_engines_ids_are_not_taken_for_the_chosen_one(engine, playing):
     assert playing.central.particle_panel.trace is None
 
 
-def test_ids_are_written_where_the_particles_are(playing, qtbot):
+def test_ids_are_drawn_at_the_particles(playing, qtbot):
     before = colours(playing)
     press(qtbot, playing, "L")
     changed = np.argwhere((colours(playing) != before).any(axis=2)).mean(axis=0)
@@ -342,10 +342,10 @@ def test_ids_are_written_where_the_particles_are(playing, qtbot):
     assert np.abs(changed - [at.y(), at.x()]).max() < 20
 
 
-# ---- what is remembered
+# ---- remembered state
 
 
-def test_the_window_opens_as_it_was_left(engine, playing, qtbot, store):
+def test_the_window_reopens_as_it_was_left(engine, playing, qtbot, store):
     press(qtbot, playing, "V")
     press(qtbot, playing, "G")
     playing.close()
@@ -356,13 +356,13 @@ def test_the_window_opens_as_it_was_left(engine, playing, qtbot, store):
     assert not again.central.particle_panel.isVisibleTo(again)
 
 
-def test_twice_the_pixels_are_drawn_on_a_fine_screen(engine, tmp_path, monkeypatch):
+def test_twice_the_pixels_are_drawn_on_a_high_resolution_screen(engine, tmp_path, monkeypatch):
     import subprocess
     import sys
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("QT_SCALE_FACTOR", "2")
-    path = tmp_path / "fine.png"
+    path = tmp_path / "scaled.png"
     code = (
         "import sys; from pathlib import Path; from livetrack.config import ViewSettings\n"
         "from livetrack.viewer import main\n"

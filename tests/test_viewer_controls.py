@@ -1,4 +1,4 @@
-"""The controls: each of them, through `Remote`, to a real engine; and what the window does when no answer comes."""
+"""Each control with a real engine, and the window without replies."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SETTINGS = (
 
 @pytest.fixture(scope="module")
 def running():
-    """Return a whole engine, tracking."""
+    """Yield a real engine that tracks."""
     with Engine(load_config(None, SETTINGS)) as engine:
         stop = threading.Event()
         thread = threading.Thread(target=engine.run, kwargs={"stop": stop})
@@ -44,7 +44,7 @@ def running():
 
 @pytest.fixture
 def live(running, qtbot, tmp_path, store):
-    """Return a window on it that knows the settings in force."""
+    """Return a window on it that has received the active settings."""
     window = Window(running.publisher.address, ViewSettings(fps=0.01), folder=tmp_path, store=store)
     qtbot.addWidget(window)
     window.resize(1200, 900)
@@ -62,16 +62,16 @@ def live(running, qtbot, tmp_path, store):
 
 
 def until(qtbot, window, condition):
-    def there():
+    def reached():
         window.status_presenter.updated_s = 0.0
         window.refresh()
         return bool(condition())
 
-    qtbot.waitUntil(there, timeout=15_000)
+    qtbot.waitUntil(reached, timeout=15_000)
 
 
 def type_in(qtbot, spin, text):
-    """Type a value as a person does, and press Return."""
+    """Type a value and press Return."""
     spin.setFocus()
     spin.selectAll()
     qtbot.keyClicks(spin, text)
@@ -83,28 +83,28 @@ def press(qtbot, window, sequence):
     qtbot.keyClick(window, combination.key(), combination.keyboardModifiers())
 
 
-def test_a_window_that_is_opened_changes_nothing(running, live, qtbot, monkeypatch):
+def test_opening_a_window_changes_nothing(running, live, qtbot, monkeypatch):
     with Remote(running.publisher.address) as remote:
         before = remote.properties(), remote.hello().settings, remote.state().state
-        asked = []
+        submitted = []
         submit = live._remote.submit
-        monkeypatch.setattr(live._remote, "submit", lambda what, *call: (asked.append(what), submit(what, *call)))
+        monkeypatch.setattr(live._remote, "submit", lambda key, *call: (submitted.append(key), submit(key, *call)))
         for _ in range(3):
             live.status_presenter.settings_requested_s = 0.0
             live.status_presenter.updated_s = 0.0
             live.refresh()
             qtbot.wait(150)
-        assert set(asked) == {"hello"}
+        assert set(submitted) == {"hello"}
         assert (remote.properties(), remote.hello().settings, remote.state().state) == before
     assert live.central.control_panel.exposure.value() == 8  # the simulated camera's default
 
 
 def test_scrolling_past_a_field_does_not_change_it(live, qtbot):
-    controls, picture = live.central.control_panel, live.central.image_panel
-    fields = (controls.exposure, controls.threshold, controls.radius, picture.black, picture.white)
+    controls, image = live.central.control_panel, live.central.image_panel
+    fields = (controls.exposure, controls.threshold, controls.radius, image.black, image.white)
     before = [field.value() for field in fields]
     middle = QtCore.QPointF(5, 5)
-    for field in (*fields, controls.model, picture.colormap):
+    for field in (*fields, controls.model, image.colormap):
         event = QtGui.QWheelEvent(
             middle, middle, QtCore.QPoint(), QtCore.QPoint(0, 120), QtCore.Qt.MouseButton.NoButton,
             QtCore.Qt.KeyboardModifier.NoModifier, QtCore.Qt.ScrollPhase.NoScrollPhase, False,
@@ -112,10 +112,10 @@ def test_scrolling_past_a_field_does_not_change_it(live, qtbot):
         QtCore.QCoreApplication.sendEvent(field, event)
         assert not event.isAccepted()
     assert [field.value() for field in fields] == before
-    assert (controls.model.currentText(), picture.colormap.currentText()) == ("spot", "grey")
+    assert (controls.model.currentText(), image.colormap.currentText()) == ("spot", "grey")
 
 
-def test_p_pauses_tracking_and_goes_on(running, live, qtbot):
+def test_p_pauses_tracking_and_the_button_resumes(running, live, qtbot):
     press(qtbot, live, "P")
     until(qtbot, live, lambda: live.session_data.status.state == "paused")
     assert live.viewer_actions["pause"].isChecked()
@@ -126,7 +126,7 @@ def test_p_pauses_tracking_and_goes_on(running, live, qtbot):
     assert not live.viewer_actions["pause"].isChecked()
 
 
-def test_exposure_is_set_and_what_is_in_force_is_shown(running, live, qtbot):
+def test_exposure_is_set_and_the_active_one_shown(running, live, qtbot):
     type_in(qtbot, live.central.control_panel.exposure, "5")
     until(qtbot, live, lambda: "exposure 5 ms" in live.statusBar().currentMessage())
     with Remote(running.publisher.address) as remote:
@@ -135,7 +135,7 @@ def test_exposure_is_set_and_what_is_in_force_is_shown(running, live, qtbot):
     until(qtbot, live, lambda: live.central.control_panel.exposure.value() == 5)
 
 
-def test_an_exposure_that_is_refused_is_told_and_the_one_in_force_shown_again(live, qtbot):
+def test_a_rejected_exposure_is_reported_and_the_active_one_shown_again(live, qtbot):
     exposure = live.central.control_panel.exposure
     before = exposure.value()
     exposure.setRange(0.001, 1e6)
@@ -147,7 +147,7 @@ def test_an_exposure_that_is_refused_is_told_and_the_one_in_force_shown_again(li
 def test_threshold_and_search_radius_take_effect_at_once(running, live, qtbot):
     type_in(qtbot, live.central.control_panel.threshold, "0.77")
     until(qtbot, live, lambda: running.tracker.localizer.threshold == 0.77)
-    live.central.control_panel.threshold.setValue(0)  # the model's own
+    live.central.control_panel.threshold.setValue(0)  # the default
     until(qtbot, live, lambda: running.tracker.localizer.threshold == running.tracker.localizer.default_threshold)
     type_in(qtbot, live.central.control_panel.radius, "7.5")
     until(qtbot, live, lambda: running.config.linker.search_radius_px == 7.5)
@@ -173,38 +173,38 @@ def test_a_model_is_swapped_while_it_runs(running, live, qtbot):
     until(qtbot, live, lambda: live.session_data.status.model == "spot")
 
 
-def test_a_region_is_dragged_and_set_and_the_whole_image_comes_back(running, live, qtbot):
+def test_an_roi_is_dragged_and_set_and_the_full_frame_restored(running, live, qtbot):
     press(qtbot, live, "O")
-    region = live.central.roi_selector
-    assert region.isVisible()
-    region.rectangle.setPos((15.5, 7.5))
-    region.rectangle.setSize((64, 48))
-    assert "64 x 48 px at 16, 8" in region._text.text()
+    selector = live.central.roi_selector
+    assert selector.isVisible()
+    selector.rectangle.setPos((15.5, 7.5))
+    selector.rectangle.setSize((64, 48))
+    assert "64 x 48 px at 16, 8" in selector._text.text()
     press(qtbot, live, "Return")
     until(qtbot, live, lambda: (live.frame_presenter.shown[1].width, live.frame_presenter.shown[1].height) == (64, 48))
     assert (live.frame_presenter.shown[1].x_origin, live.frame_presenter.shown[1].y_origin) == (16, 8)
-    assert not region.isVisible()
+    assert not selector.isVisible()
     assert not live.viewer_actions["roi"].isChecked()
-    press(qtbot, live, "O")  # a part of the part
-    region.rectangle.setPos((3.5, 3.5))
-    region.rectangle.setSize((32, 32))
-    qtbot.mouseClick(region.set_button, LEFT)
+    press(qtbot, live, "O")  # an ROI within the ROI
+    selector.rectangle.setPos((3.5, 3.5))
+    selector.rectangle.setSize((32, 32))
+    qtbot.mouseClick(selector.set_button, LEFT)
     until(qtbot, live, lambda: live.frame_presenter.shown[1].width == 32)
     assert (live.frame_presenter.shown[1].x_origin, live.frame_presenter.shown[1].y_origin) == (20, 12)
     qtbot.mouseClick(live.central.control_panel.full_frame_button, LEFT)
     until(qtbot, live, lambda: (live.frame_presenter.shown[1].width, live.frame_presenter.shown[1].height) == (128, 96))
 
 
-def test_a_region_can_be_dropped_and_never_leaves_the_image(live, qtbot):
+def test_an_roi_can_be_cancelled_and_never_leaves_the_image(live, qtbot):
     qtbot.mouseClick(live.central.control_panel.roi_button, LEFT)
-    region = live.central.roi_selector
-    region.rectangle.maxBounds = None
-    region.rectangle.setPos((-30, -30))
-    region.rectangle.setSize((500, 500))
-    assert region.area() == (0, 0, 128, 96)
+    selector = live.central.roi_selector
+    selector.rectangle.maxBounds = None
+    selector.rectangle.setPos((-30, -30))
+    selector.rectangle.setSize((500, 500))
+    assert selector.area() == (0, 0, 128, 96)
     press(qtbot, live, "Esc")
-    assert not region.isVisible()
-    press(qtbot, live, "Return")  # nothing is shown, so nothing is set
+    assert not selector.isVisible()
+    press(qtbot, live, "Return")  # nothing is selected, so nothing is set
     assert live.frame_presenter.shown[1].width == 128
 
 
@@ -224,7 +224,7 @@ def test_a_clicked_particle_is_the_engines_target(running, live, qtbot):
     until(qtbot, live, lambda: live.session_data.status.target is None)
 
 
-def test_r_records_and_ends(running, live, qtbot, tmp_path):
+def test_r_records_and_the_button_stops(running, live, qtbot, tmp_path):
     live.central.control_panel.folder.setText(str(tmp_path))
     press(qtbot, live, "R")
     until(qtbot, live, lambda: live.session_data.status.recording and live.session_data.status.recording.frames > 3)
@@ -248,7 +248,7 @@ def test_the_camera_is_closed_and_opened(running, live, qtbot):
     until(qtbot, live, lambda: live.session_data.status.state == "running")
 
 
-def test_what_is_refused_is_told_and_nothing_changes(running, live, qtbot):
+def test_a_rejected_command_is_reported_and_nothing_changes(running, live, qtbot):
     live.central.control_panel.model.setCurrentText("no_such_model")
     live.central.control_panel.model.textActivated.emit("no_such_model")
     until(qtbot, live, lambda: "Command failed" in live.central.banner.text())
@@ -259,11 +259,11 @@ def test_what_is_refused_is_told_and_nothing_changes(running, live, qtbot):
     assert "Command failed" not in live.central.banner.text()
 
 
-# ---- when no answer comes
+# ---- without replies
 
 
 class SlowRemote:
-    """Answers when it is let."""
+    """Stands in for `Remote`; the calls submitted by the tests take their time."""
 
     made: ClassVar[list[str]] = []
 
@@ -285,12 +285,12 @@ def slow(monkeypatch):
     remote.close()
 
 
-def test_asking_never_waits_and_of_many_values_the_last_counts(slow, qtbot):
-    let, asked, answers = threading.Event(), [], []
+def test_submitting_never_waits_and_the_last_of_many_values_is_sent(slow, qtbot):
+    let, submitted, replies = threading.Event(), [], []
 
     def call(value):
         def ask(_):
-            asked.append(value)
+            submitted.append(value)
             let.wait(10)
             return value
 
@@ -298,37 +298,37 @@ def test_asking_never_waits_and_of_many_values_the_last_counts(slow, qtbot):
 
     start = time.perf_counter()
     for value in range(200):
-        slow.submit("threshold", call(value), answers.append)
-        slow.submit("radius", call(-value), answers.append)
+        slow.submit("threshold", call(value), replies.append)
+        slow.submit("radius", call(-value), replies.append)
     assert time.perf_counter() - start < 1.0
     let.set()
-    qtbot.waitUntil(lambda: sorted(answers[-2:]) == [-199, 199])
-    assert len(asked) <= 4  # the first of each, if it was taken at once, and the last of each
+    qtbot.waitUntil(lambda: sorted(replies[-2:]) == [-199, 199])
+    assert len(submitted) <= 4  # the first of each, if it was taken at once, and the last of each
     assert SlowRemote.made == ["tcp://here"]
 
 
-def test_a_failure_is_said_and_the_line_goes_on_elsewhere(slow, qtbot):
+def test_a_failure_is_reported_and_the_next_address_used(slow, qtbot):
     def refuse(_):
         raise CommandError("exposure_ms: at most 10")
 
-    with qtbot.waitSignal(slow.failed) as said:
+    with qtbot.waitSignal(slow.failed) as failure:
         slow.submit("exposure", refuse)
-    assert said.args == ["exposure_ms: at most 10"]
+    assert failure.args == ["exposure_ms: at most 10"]
     slow.address = "tcp://there"
-    answers = []
-    slow.submit("state", lambda remote: remote, answers.append)
-    qtbot.waitUntil(lambda: bool(answers))
+    replies = []
+    slow.submit("state", lambda remote: remote, replies.append)
+    qtbot.waitUntil(lambda: bool(replies))
     assert SlowRemote.made == ["tcp://here", "closed", "tcp://there"]
 
 
-def test_an_engine_without_commands_is_told(slow, qtbot):
+def test_an_engine_without_commands_is_reported(slow, qtbot):
     slow.address = ""
-    with qtbot.waitSignal(slow.failed) as said:
+    with qtbot.waitSignal(slow.failed) as failure:
         slow.submit("pause", lambda remote: remote.pause())
-    assert "accepts no commands" in said.args[0]
+    assert "accepts no commands" in failure.args[0]
 
 
-def test_closing_does_not_wait_for_an_answer(slow):
+def test_closing_does_not_wait_for_a_reply(slow):
     begun, let = threading.Event(), threading.Event()
 
     def call(_):
@@ -343,8 +343,8 @@ def test_closing_does_not_wait_for_an_answer(slow):
     let.set()
 
 
-def test_the_window_goes_on_drawing_while_an_engine_does_not_answer(engine, playing, qtbot):
-    """The address is that of a socket that takes commands and never answers."""
+def test_the_window_keeps_drawing_while_the_engine_does_not_reply(engine, playing, qtbot):
+    """The address is that of a socket that takes commands and never replies."""
     silent = FakeEngine(9)
     try:
         engine.status(status_of(engine, command_address=silent.address))
@@ -357,21 +357,21 @@ def test_the_window_goes_on_drawing_while_an_engine_does_not_answer(engine, play
             start = time.perf_counter()
             refresh_until(playing, lambda frame=frame: playing.session_data.history.at(None).frame == frame)
             assert time.perf_counter() - start < 2.0
-        assert shown_frame(playing) == 3  # no new picture came
+        assert shown_frame(playing) == 3  # no new preview arrived
     finally:
         silent.close()
 
 
-# ---- what the engine feels of a window
+# ---- the engine, with a window
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="processes cannot be stopped here")
-def test_a_window_that_is_stopped_or_killed_does_not_touch_the_engine(running, tmp_path):
+def test_stopping_or_killing_the_window_does_not_affect_the_engine(running, tmp_path):
     command = [sys.executable, "-m", "livetrack", "view", running.publisher.address, "--no-config"]
     window = subprocess.Popen(command, env=os.environ | {"XDG_CONFIG_HOME": str(tmp_path)}, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 30
-        while not running.publisher._previews._subscribed:  # until it asks for pictures
+        while not running.publisher._previews._subscribed:  # until it subscribes to previews
             assert time.monotonic() < deadline
             time.sleep(0.05)
         with Remote(running.publisher.address) as remote:
@@ -387,6 +387,6 @@ def test_a_window_that_is_stopped_or_killed_does_not_touch_the_engine(running, t
     finally:
         window.kill()
         window.wait()
-    while running.publisher._previews._subscribed:  # and nobody makes pictures any more
+    while running.publisher._previews._subscribed:  # and the engine makes no more previews
         assert time.monotonic() < deadline + 30
         time.sleep(0.05)

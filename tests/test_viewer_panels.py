@@ -1,4 +1,4 @@
-"""The panels: instruments, graphs of the chosen particle, banner, tour."""
+"""The panels: diagnostics, plots of the selected particle, banner, tour."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def update(window):
     window.refresh()
 
 
-# ---- instruments
+# ---- diagnostics
 
 
-def test_the_instruments_show_what_the_heartbeat_says(engine, playing):
+def test_the_diagnostics_show_the_heartbeat(engine, playing):
     recording = RecordingStatus(folder="/r", seconds=3723.0, frames=1234, dropped=5, bytes=1_900_000_000)
     status = status_of(
         engine, camera_fps=99.96, tracked_fps=98.4, skipped=1234, lost=7, particles=57, born=321, recording=recording,
@@ -59,7 +59,7 @@ def test_the_instruments_show_what_the_heartbeat_says(engine, playing):
     assert panel.recording.text() == "off"
 
 
-def test_instruments_that_nobody_sees_are_not_drawn(engine, playing, qtbot):
+def test_hidden_diagnostics_are_not_updated(engine, playing, qtbot):
     playing.viewer_actions["panels"].trigger()
     engine.status(status_of(engine, lost=99))
     refresh_until(playing, lambda: playing.session_data.status.lost == 99)
@@ -70,7 +70,7 @@ def test_instruments_that_nobody_sees_are_not_drawn(engine, playing, qtbot):
     assert playing.central.diagnostics.counts["lost"].text() == "99"
 
 
-def test_the_display_rate_is_what_was_drawn_in_the_last_second(engine, playing):
+def test_the_display_rate_counts_the_frames_drawn_in_the_last_second(engine, playing):
     for frame in range(4, 10):
         engine.positions(frame, rows_of((3, 1, 1)))
         engine.preview(frame, np.zeros((30, 40), np.uint8))
@@ -85,7 +85,7 @@ def test_milliseconds(us, text):
     assert milliseconds(us) == text
 
 
-def test_a_recording_that_stopped_by_itself_says_why():
+def test_a_recording_that_stopped_by_itself_shows_why():
     recording = RecordingStatus(folder="/r", seconds=1, frames=1, dropped=0, bytes=1, problem="the disk is full")
     assert recording_line(recording) == "the disk is full"
 
@@ -101,10 +101,10 @@ def test_sub_pixel_phases_are_counted_from_the_stream(engine, playing):
     assert playing.central.diagnostics.phases.positions == 0
 
 
-# ---- the chosen particle's graphs
+# ---- plots of the selected particle
 
 
-def test_the_graphs_show_the_chosen_particle(engine, playing):
+def test_the_plots_show_the_selected_particle(engine, playing):
     rng = np.random.default_rng(4)
     x, y = 20 + rng.normal(0, 0.1, 400).cumsum(), 15 + rng.normal(0, 0.1, 400).cumsum()
     for n in range(400):
@@ -117,7 +117,7 @@ def test_the_graphs_show_the_chosen_particle(engine, playing):
     engine.preview(410, np.zeros((30, 40), np.uint8))
     refresh_until(playing, lambda: shown_frame(playing) == 410)
     plots = playing.central.particle_panel.plots
-    plots._updated_s = 0.0  # as if it were long ago
+    plots._updated_s = 0.0  # as if long ago
     playing.refresh()
     t_s, shown = plots.graphs["trace"].curves["x"].getData()
     assert t_s[-1] == pytest.approx(0)
@@ -135,7 +135,7 @@ def test_the_graphs_show_the_chosen_particle(engine, playing):
     assert plots.graphs["trace"].getAxis("left").labelText.endswith("µm")
 
 
-def test_graphs_are_drawn_three_times_a_second_at_most_and_only_when_seen(playing, monkeypatch):
+def test_plots_are_drawn_at_most_three_times_a_second_and_only_while_visible(playing, monkeypatch):
     plots, drawn = playing.central.particle_panel.plots, []
     monkeypatch.setattr(plots, "_draw", drawn.append)
     playing.select(3)
@@ -149,7 +149,7 @@ def test_graphs_are_drawn_three_times_a_second_at_most_and_only_when_seen(playin
     assert len(drawn) <= 7
 
 
-def test_graphs_of_a_particle_that_was_hardly_seen_are_empty_not_wrong(playing):
+def test_plots_of_a_particle_without_positions_are_empty(playing):
     playing.select(77)
     playing.refresh()
     assert playing.central.particle_panel._facts.text() == "not found yet"
@@ -160,37 +160,37 @@ def test_graphs_of_a_particle_that_was_hardly_seen_are_empty_not_wrong(playing):
 # ---- the banner
 
 
-def test_skipping_is_told_with_its_reason():
+def test_skipping_is_reported_with_its_reason():
     stages = {"localize": latency(15_000.0), "link": latency(100.0), "publish": latency(5.0), "total": latency(16e3)}
     status = status_of(camera_fps=100.0, tracked_fps=60.0, latency_us=stages)
     assert skipping(status).startswith(
         "40% of the frames are skipped: tracking a frame takes 15.1 ms, and one arrives every 10.0 ms"
     )
-    told = skipping(status_of(camera_fps=50.0, tracked_fps=30.0, latency_us=stages))
+    text = skipping(status_of(camera_fps=50.0, tracked_fps=30.0, latency_us=stages))
     assert (
         "because the CPU is busy with other programs: tracking a frame takes 15.1 ms, and one arrives every 20.0 ms"
-        in told
+        in text
     )
     assert skipping(status_of(camera_fps=100.0, tracked_fps=96.0, latency_us=stages)) == ""
     assert skipping(status_of(camera_fps=100.0, tracked_fps=0.0, latency_us=stages, state="paused")) == ""
     assert skipping(status_of(camera_fps=0.0, tracked_fps=0.0, tracked=0)) == ""
 
 
-def crowd(apart_px):
-    return rows_of(*((n, n % 8 * apart_px, n // 8 * apart_px) for n in range(64)))
+def crowd(spacing_px):
+    return rows_of(*((n, n % 8 * spacing_px, n // 8 * spacing_px) for n in range(64)))
 
 
-def test_clashing_settings_are_told():
+def test_conflicting_settings_are_reported():
     status = status_of(latency_us={"wait": latency(500_000.0)})
     assert conflicting_settings({}, status, crowd(4)) == ""
     assert "preview_fps" in conflicting_settings({"publish": {"preview_fps": 0}}, status, crowd(4))
     assert "frames wait 500 ms" in conflicting_settings({"camera": {"every_frame": True}}, status, crowd(4))
-    told = conflicting_settings({"linker": {"search_radius_px": 5.0}}, status, crowd(4))
-    assert "The search radius, 5 px, is larger than the 4.0 px between neighbours" in told
+    text = conflicting_settings({"linker": {"search_radius_px": 5.0}}, status, crowd(4))
+    assert "The search radius, 5 px, is larger than the 4.0 px between neighbours" in text
     assert conflicting_settings({"linker": {"search_radius_px": 3.9}}, status, crowd(4)) == ""
 
 
-def test_the_neighbour_distance_is_that_of_neighbours():
+def test_the_neighbour_distance_is_the_median_over_particles():
     assert neighbour_distance(crowd(7)) == pytest.approx(7)
     assert neighbour_distance(rows_of((1, 0, 0), (2, 1, 1))) == np.inf
     rows = crowd(7)
@@ -198,7 +198,7 @@ def test_the_neighbour_distance_is_that_of_neighbours():
     assert neighbour_distance(rows) == np.inf
 
 
-def test_advice_can_be_sent_away_and_alarms_cannot(qtbot):
+def test_advice_can_be_dismissed_and_alarms_cannot(qtbot):
     bar = BannerBar()
     qtbot.addWidget(bar)
     bar.show_banner(Banner("many skipped", alarm=False, kind="skipping"))
@@ -232,7 +232,7 @@ def newcomer(engine, qtbot, tmp_path):
     return window
 
 
-def test_the_tour_takes_three_steps_and_does_not_come_again(engine, newcomer, qtbot):
+def test_the_tour_has_three_steps_and_is_shown_once(engine, newcomer, qtbot):
     tour = newcomer.central.tour
     assert tour.isVisible()
     assert len(STEPS) == 3
@@ -246,9 +246,9 @@ def test_the_tour_takes_three_steps_and_does_not_come_again(engine, newcomer, qt
     assert not again.central.tour.isVisibleTo(again)
 
 
-def test_doing_what_a_step_tells_goes_on(engine, newcomer, qtbot):
+def test_doing_what_a_step_describes_shows_the_next(engine, newcomer, qtbot):
     tour = newcomer.central.tour
-    newcomer.select(3)  # it is not yet the step for that
+    newcomer.select(3)  # this is not yet the step for it
     assert tour.step == 0
     newcomer.central.view.view_box.sigRangeChangedManually.emit((True, True))
     assert tour.step == 1

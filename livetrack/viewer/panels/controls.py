@@ -214,7 +214,8 @@ class ControlPanel(QtWidgets.QWidget):
             ("Model", "Finds the particles: a name, or the path of an ONNX file on the engine's computer", self.model),
             ("Threshold", "Localisations with a lower score are left out", self.threshold),
             ("Search radius", "Maximum distance between the expected and the found position", self.radius),
-            ("Target", "The track that control programs follow; click a particle to choose it", _in_a_row(self.target, self.clear_target_button)),
+            ("Target", "The track that control programs follow; click a particle to choose it",
+             _in_a_row(self.target, self.clear_target_button)),
             ("Record to", "Folder on the engine's computer; each recording gets a folder of its own in it",
              _in_a_row(self.folder, self.record_button)),
         )  # fmt: skip
