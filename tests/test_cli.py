@@ -98,7 +98,7 @@ def test_track_writes_the_table_that_trackpy_reads(movie: Path, tmp_path: Path, 
         (["track", "MOVIE", "-o", "tracks.csv", "--model", "spit"], "did you mean spot?"),
         (["track", "MOVIE", "-o", "tracks.csv", "--set", "linker.memory=-1"], "--set linker.memory"),
         (["run", "nowhere.toml"], "nowhere.toml: no such file"),
-        (["run", "MOVIE"], "for a movie there is `livetrack track`"),
+        (["run", "MOVIE"], "to track a movie use `livetrack track`"),
         (["run", "--headless", "--set", "camera.driver=webcam"], "installed: micromanager, movie, simulated"),
         (["run", "--headless", "--set", "camera.driver=movie", *ANY_PORT], "camera.movie: path is empty"),
         (["listen", "localhost"], "not an address to connect to"),
@@ -115,15 +115,15 @@ def test_a_mistake_gives_one_line_and_exit_code_2(
         pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     code = main([str(movie) if argument == "MOVIE" else argument for argument in arguments])
-    told = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("settings: ")]
+    lines = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("settings: ")]
     assert code == 2
-    assert len(told) == 1, told
-    assert told[0].startswith("livetrack: ")
-    assert expected in told[0]
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("livetrack: ")
+    assert expected in lines[0]
     assert not list(tmp_path.iterdir()), "something half-written was left"
 
 
-def test_a_number_that_is_none_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_value_that_is_not_a_number_is_rejected(capfd: pytest.CaptureFixture[str]) -> None:
     for text in ("soon", "-1", "nan"):
         with pytest.raises(SystemExit) as caught:
             main(["demo", f"--seconds={text}"])
@@ -131,14 +131,14 @@ def test_a_number_that_is_none_is_told(capfd: pytest.CaptureFixture[str]) -> Non
         assert f"'{text}' is not a positive number" in capfd.readouterr().err
 
 
-def test_a_name_that_cannot_be_written_down_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_file_name_that_is_not_utf_8_is_rejected(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["track", "movie\udcff.tif", "-o", "tracks.csv"])
     assert caught.value.code == 2
     assert r"'movie\udcff.tif' is not valid UTF-8; rename the file or folder" in capfd.readouterr().err
 
 
-def test_ctrl_c_keeps_what_was_tracked_and_says_where(
+def test_ctrl_c_keeps_the_tracks_so_far_and_prints_where_they_are(
     movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     update, frames = Tracker.update, iter(range(12))
@@ -152,37 +152,37 @@ def test_ctrl_c_keeps_what_was_tracked_and_says_where(
     assert main(["track", str(movie), "-o", str(tmp_path / "tracks.csv")]) == 130
     partial = tmp_path / "tracks.partial.csv"
     assert [file.name for file in tmp_path.iterdir()] == [partial.name]
-    assert f"what was found until then is in {partial}" in capfd.readouterr().err
+    assert f"the tracks so far are in {partial}" in capfd.readouterr().err
     assert sorted(set(pandas.read_csv(partial).frame)) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process alone there")
-def test_ctrl_c_is_heard_while_kernels_are_compiled_which_is_told(tmp_path: Path) -> None:
+def test_ctrl_c_works_while_kernels_are_compiled(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "livetrack", "demo", "--headless", "--seconds=1", *ANY_PORT]
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}  # empty: all of them, for half a minute
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}  # empty: all kernels, half a minute
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        while "compiling, once for this machine" not in (line := process.stderr.readline()):
+        while "compiling, once on this machine" not in (line := process.stderr.readline()):
             assert line.startswith("warming up")
         process.send_signal(signal.SIGINT)
         assert process.stderr.read() == ""  # neither "ready", nor a traceback
     assert process.returncode == 130
 
 
-def test_without_a_terminal_progress_is_told_in_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livetrack.cli.terminal._FIRST_S", 0.05)
-    monkeypatch.setattr("livetrack.cli.terminal._LINE_S", 0.05)
+def test_without_a_terminal_progress_is_printed_as_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livetrack.cli.terminal._FIRST_LINE_S", 0.05)
+    monkeypatch.setattr("livetrack.cli.terminal._LINE_INTERVAL_S", 0.05)
     log = Console(file=io.StringIO())
     assert isinstance(log.file, io.StringIO)
-    with spinner(log, "looking") as tell:
-        time.sleep(0.3)  # told once
-        tell("seen")
+    with spinner(log, "waiting") as show:
+        time.sleep(0.3)  # printed once
+        show("done")
         time.sleep(0.3)
     with ProgressBars(console=log) as bars:
         task = bars.add_task("counting", total=4)
         time.sleep(0.06)
         bars.update(task, advance=1)
-    assert log.file.getvalue() == "looking\nseen\ncounting: 25 %\n"
+    assert log.file.getvalue() == "waiting\ndone\ncounting: 25 %\n"
 
 
 def record(folder: Path, images: list[np.ndarray], **options: Any) -> Path:
@@ -196,10 +196,10 @@ def record(folder: Path, images: list[np.ndarray], **options: Any) -> Path:
     return recorder.folder
 
 
-def test_in_a_session_trajectories_end_where_the_roi_moves(
+def test_in_a_session_tracks_end_where_the_roi_moves(
     movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("livetrack.cli.terminal._LINE_S", 0)
+    monkeypatch.setattr("livetrack.cli.terminal._LINE_INTERVAL_S", 0)
     session = record(tmp_path, list(tifffile.imread(movie)[:8]))
     assert main(["track", str(session), "-o", str(tmp_path / "tracks.csv")]) == 0
     table = pandas.read_csv(tmp_path / "tracks.csv")
@@ -207,15 +207,15 @@ def test_in_a_session_trajectories_end_where_the_roi_moves(
     assert before
     assert after
     assert not before & after
-    assert "tracking, 2 particles: 100 %" in capfd.readouterr().err  # it was known how many frames there are
+    assert "tracking, 2 particles: 100 %" in capfd.readouterr().err  # the number of frames is known
 
 
-def test_a_session_without_pictures_cannot_be_tracked(
+def test_a_session_without_images_cannot_be_tracked(
     movie: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     session = record(tmp_path, list(tifffile.imread(movie)), frames=False)
     assert main(["track", str(session), "-o", str(tmp_path / "tracks.csv")]) == 2
-    assert "there is no frame in it to track" in capfd.readouterr().err
+    assert "contains no frames to track" in capfd.readouterr().err
     assert not list(tmp_path.glob("*.csv"))
 
 
@@ -231,16 +231,16 @@ def test_a_channel_can_be_chosen(movie: Path, tmp_path: Path, monkeypatch: pytes
     assert json.loads(Path("check.json").read_text())["channel"] == 1
 
 
-def test_a_folder_that_is_not_there_is_told_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_output_folder_is_reported_at_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["models", "--json", str(tmp_path / "no" / "figures.json")])
     assert caught.value.code == 2
-    told = capfd.readouterr()
-    assert f"there is no folder {tmp_path / 'no'}" in told.err
-    assert told.out == ""
+    output = capfd.readouterr()
+    assert f"there is no folder {tmp_path / 'no'}" in output.err
+    assert output.out == ""
 
 
-def test_a_damaged_movie_is_told_once(movie: Path, tmp_path: Path) -> None:
+def test_a_damaged_movie_is_reported_once(movie: Path, tmp_path: Path) -> None:
     short = tmp_path / "short.tif"
     short.write_bytes(movie.read_bytes()[:60_000])
     done = livetrack("track", short, "-o", tmp_path / "tracks.csv")
@@ -249,15 +249,15 @@ def test_a_damaged_movie_is_told_once(movie: Path, tmp_path: Path) -> None:
     assert "the file is truncated" in done.stderr.splitlines()[-1]
 
 
-def test_a_recording_taken_for_a_movie_is_told_what_to_type(
+def test_a_recording_given_as_a_movie_gets_a_hint(
     movie: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     session = record(tmp_path, list(tifffile.imread(movie)[:4]))
     assert main(["check", str(session)]) == 2
-    assert f"a recorded session: `livetrack track {session} -o tracks.csv`" in capfd.readouterr().err
+    assert f"is a recorded session; use `livetrack track {session} -o tracks.csv`" in capfd.readouterr().err
     for command in (["check"], ["track", "-o", str(tmp_path / "tracks.csv")]):
         assert main([*command, str(tmp_path)]) == 2
-        assert f"holds 1 recordings; name one of them: {session}" in capfd.readouterr().err
+        assert f"contains 1 recording; choose one: {session}" in capfd.readouterr().err
 
 
 def test_without_a_settings_file_the_defaults_are_used_and_named(
@@ -265,7 +265,7 @@ def test_without_a_settings_file_the_defaults_are_used_and_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["check"]) == 0
-    assert "the defaults, with the simulated camera (no config.toml here): fine" in capfd.readouterr().out
+    assert "defaults, simulated camera (no config.toml in this folder): valid" in capfd.readouterr().out
     Path("config.toml").write_text("[linker]\nmemory = -1\n")
     assert main(["run"]) == 2
     Path("config.toml").write_text("[view]\nopen = false\n")
@@ -273,7 +273,7 @@ def test_without_a_settings_file_the_defaults_are_used_and_named(
     assert "settings: config.toml\n" in capfd.readouterr().err
 
 
-def test_a_session_that_was_never_closed_is_told_at_the_end(
+def test_a_session_that_was_never_closed_is_reported_at_the_end(
     movie: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     session = record(tmp_path, list(tifffile.imread(movie)[:4]))
@@ -284,7 +284,7 @@ def test_a_session_that_was_never_closed_is_told_at_the_end(
     assert "it was not closed; its end may be missing" in capfd.readouterr().err.splitlines()[-1]
 
 
-def test_a_recording_that_breaks_off_is_told_by_exit_code_1(
+def test_a_recording_that_stops_early_gives_exit_code_1(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(*_: object) -> None:
@@ -297,7 +297,7 @@ def test_a_recording_that_breaks_off_is_told_by_exit_code_1(
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-def test_a_window_hears_no_ctrl_c_and_ends_with_its_session(capfd: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_does_not_reach_a_window_which_ends_with_its_session(capfd: pytest.CaptureFixture[str]) -> None:
     status: Any = None
     with (
         contextlib.suppress(KeyboardInterrupt),
@@ -312,23 +312,23 @@ def test_a_window_hears_no_ctrl_c_and_ends_with_its_session(capfd: pytest.Captur
     assert process.returncode is not None
     for _ in range(2):
         window.on_status(status)
-    assert capfd.readouterr().err.count("; tracking goes on: Ctrl-C ends it") == 1
+    assert capfd.readouterr().err.count("; tracking continues (Ctrl-C stops)") == 1
 
 
 @pytest.mark.parametrize(
-    ("end", "told"),
+    ("end", "message"),
     [
-        ("", "window closed; tracking goes on: "),
-        ("raise SystemExit(3)", "the window ended with exit code 3; tracking goes on: "),
+        ("", "window closed; tracking continues"),
+        ("raise SystemExit(3)", "the window ended with exit code 3; tracking continues"),
         pytest.param(
             "os.kill(os.getpid(), 9)",
-            "the window was killed by SIGKILL; tracking goes on: ",
+            "the window was killed by SIGKILL; tracking continues",
             marks=pytest.mark.skipif(sys.platform == "win32", reason="no signals there"),
         ),
     ],
 )
-def test_how_a_window_ended_is_told(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], end: str, told: str
+def test_how_a_window_ended_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], end: str, message: str
 ) -> None:
     start, status = subprocess.Popen, cast(Status, None)
     monkeypatch.setattr(
@@ -338,10 +338,10 @@ def test_how_a_window_ended_is_told(
         window._process.wait(30)
         for _ in range(2):
             window.on_status(status)
-    assert capfd.readouterr().err.count(told) == 1
+    assert capfd.readouterr().err.count(message) == 1
 
 
-def test_the_summary_says_why_most_frames_were_skipped(
+def test_the_summary_explains_why_most_frames_were_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     update = Tracker.update
@@ -356,18 +356,18 @@ def test_the_summary_says_why_most_frames_were_skipped(
     figures = tmp_path / "figures.json"
     monkeypatch.setattr(Tracker, "update", slow)
     assert main(["demo", "--headless", "--seconds=1", f"--json={figures}", *small, *ANY_PORT]) == 0
-    assert re.search(r"to track a frame takes \d{3,}\.\d ms here and the camera sends one", capfd.readouterr().err)
+    assert re.search(r"tracking takes \d{3,}\.\d ms per frame and the camera sends one", capfd.readouterr().err)
     assert not {"header", "rows"} & json.loads(figures.read_text()).keys()
 
 
-def test_listening_where_nobody_speaks_says_so(capfd: pytest.CaptureFixture[str]) -> None:
+def test_listening_without_an_engine_fails_with_a_hint(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["listen", "tcp://127.0.0.1:5999", "--timeout", "0.2"]) == 1
     assert "is an engine running there?" in capfd.readouterr().err
 
 
 @contextlib.contextmanager
 def sending(messages: list[bytes]) -> Iterator[str]:
-    """Send messages at an address, one after another and again and again, slowly."""
+    """Send the messages in turn, over and over, slowly; yield the address."""
     stop = threading.Event()
     socket = zmq.Context.instance().socket(zmq.PUB)
     socket.bind("tcp://127.0.0.1:*")
@@ -388,10 +388,10 @@ def sending(messages: list[bytes]) -> Iterator[str]:
         socket.close(linger=0)
 
 
-def test_listening_tells_an_engines_end_and_its_return(
+def test_listening_reports_an_engines_end_and_its_return(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("livetrack.cli.position_stream._LOOK_S", 0.05)
+    monkeypatch.setattr("livetrack.cli.position_stream._POLL_S", 0.05)
     first, second = (bytes(PositionsEncoder(session).encode(empty_rows(1))) for session in (1, 2))
     over = Status(
         session=1, state="stopped", message="", camera="", model="", provider="", preview_address="", uptime_s=0,
@@ -399,21 +399,21 @@ def test_listening_tells_an_engines_end_and_its_return(
     )  # fmt: skip
     with sending([first, encode_status(over), second]) as address:
         assert main(["listen", address, "--seconds=2", "--quiet"]) == 0
-    told = capfd.readouterr().err
-    assert "the engine's session is over: stopped" in told
-    assert "the engine was started anew" in told
+    errors = capfd.readouterr().err
+    assert "the engine's session has been stopped" in errors
+    assert "the engine was restarted" in errors
 
 
-def test_listening_to_the_pictures_says_where_positions_are(
+def test_listening_to_the_preview_address_gives_a_hint(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("livetrack.cli.position_stream._LOOK_S", 0.05)
+    monkeypatch.setattr("livetrack.cli.position_stream._POLL_S", 0.05)
     monkeypatch.setattr("livetrack.cli.position_stream._SILENCE_S", 0.2)
     with sending([encode_preview(Preview(1, 0, 1, np.zeros((4, 4), np.uint8)))]) as address:
         assert main(["listen", address]) == 1
-    told = capfd.readouterr().err
-    assert f"nothing comes from {address}, still waiting: is an engine running there?" in told
-    assert "it is an engine's publish.preview_address" in told
+    errors = capfd.readouterr().err
+    assert f"nothing received from {address}, still waiting; is an engine running there?" in errors
+    assert "is an engine's publish.preview_address" in errors
 
 
 def test_models_and_cameras_are_listed(capfd: pytest.CaptureFixture[str]) -> None:
@@ -435,8 +435,8 @@ def test_output_that_cannot_be_written_is_one_line() -> None:
     assert done.stderr == "livetrack: the disk is full\n"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a closed pipe is told otherwise there")
-def test_a_reader_that_has_gone_is_no_failure() -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="a closed pipe gives another error there")
+def test_a_closed_output_pipe_is_no_failure() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w") as pipe:
@@ -473,7 +473,7 @@ def test_help_imports_the_chosen_command_only_and_nothing_heavy(command: str) ->
     assert command or "numpy" not in modules
 
 
-def test_what_the_package_exports_is_there_and_sorted() -> None:
+def test_the_packages_exports_exist_and_are_sorted() -> None:
     import livetrack
 
     assert livetrack.__all__ == sorted(livetrack.__all__)

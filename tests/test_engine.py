@@ -134,7 +134,7 @@ def test_another_process_is_read_without_a_gap(tmp_path: Path) -> None:
         assert stamps == sorted(stamps)
     assert "frames received" in told
     assert summary["born"] > 0
-    assert f"{summary['born']} trajectories" in told
+    assert f"{summary['born']} tracks started" in told
 
 
 def test_a_session_ends_cleanly_on_ctrl_c() -> None:

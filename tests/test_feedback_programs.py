@@ -128,9 +128,9 @@ def made(**fields: Any) -> ActuatorCalibration:
 
 def test_a_calibration_that_is_not_precise_says_what_makes_it_so() -> None:
     unsure = Affine(10 * np.eye(2), np.full((2, 2), 1.0))
-    told = advice(made(delay_frames=2.5), unsure, settle_s=0.5, rounds=4)
-    assert "to 10% only" in told
-    assert "try --settle 0.15 --rounds 25 (some 15 s)" in told
+    text = advice(made(delay_frames=2.5), unsure, settle_s=0.5, rounds=4)
+    assert "precise to 10% only" in text
+    assert "try --settle 0.15 --rounds 25 (about 15 s)" in text
     little = Affine(10 * np.eye(2), np.full((2, 2), 0.3))
     assert "try --settle 0.15 --rounds 40 " in advice(made(delay_frames=2.5), little, settle_s=0.15, rounds=20)
     assert "try --settle 0.5 --rounds 9 " in advice(made(delay_frames=50), little, settle_s=0.5, rounds=4)
@@ -148,9 +148,11 @@ def followed(error_px: float, order_px: float, every: int, *, most_px: float = 9
 def test_a_particle_that_was_not_followed_closely_has_a_reason() -> None:
     assert hint(followed(0.1, 0.1, every=6), 0.25, 2.5) == ""
     assert "a smaller --deadband" in hint(followed(0.3, 0.3, every=6), 0.25, 2.5)
-    assert "a larger one" in hint(followed(9.0, 5.0, every=6, most_px=2.5), 0.25, 2.5)
-    assert "6 frames (60 ms) go by" in hint(followed(2.0, 1.5, every=6), 0.25, 2.5)
-    assert "200 frames (2000 ms) go by" in hint(followed(2.0, 1.5, every=200), 0.25, 2.5)  # two moves, none cut
+    assert "a larger search radius" in hint(followed(9.0, 5.0, every=6, most_px=2.5), 0.25, 2.5)
+    assert "6 frames (60 ms) from move to move" in hint(followed(2.0, 1.5, every=6), 0.25, 2.5)
+    assert "200 frames (2000 ms) from move to move" in hint(
+        followed(2.0, 1.5, every=200), 0.25, 2.5
+    )  # two moves, none cut
     assert hint(followed(2.0, 1.5, every=6, std_px=math.nan), 0.25, 2.5) == ""  # to what is it known?
 
 
@@ -167,10 +169,10 @@ def test_the_stage_is_calibrated_kept_and_used(tmp_path: Path, capsys: pytest.Ca
             assert "'stage' is not calibrated" in capsys.readouterr().err
         figures = tmp_path / "figures.json"
         assert main(["calibrate", *address, "--rounds", "2", "--settle", "0.3", "--json", str(figures)]) == 0
-        told = capsys.readouterr()
-        assert "stage: 1 um is " in told.out
-        assert "delay" in told.out
-        assert "not precise" not in told.err
+        output = capsys.readouterr()
+        assert "stage: 1 um is " in output.out
+        assert "delay" in output.out
+        assert "try --settle" not in output.err
         stored = remote.hello().calibrations["stage"]
         assert json.loads(figures.read_text(encoding="utf-8"))["actuator"] == "stage"
         assert np.array(stored.matrix) == pytest.approx(10 * np.eye(2), abs=0.1)
@@ -226,13 +228,13 @@ def test_a_trap_is_calibrated_gauged_and_made_stiffer(tmp_path: Path, capsys: py
         remote.store_calibration(calibration)
         figures = tmp_path / "figures.json"
         assert main(["listen", address, "--trap", "--seconds", "4", "--json", str(figures)]) == 0
-        assert "stiffness by equipartition" in capsys.readouterr().out
+        assert "stiffness from equipartition" in capsys.readouterr().out
         reading = json.loads(figures.read_text(encoding="utf-8"))["trap"]
         for each in (*reading["equipartition"], *(axis["stiffness"] for axis in reading["spectrum"] if axis)):
             assert each["value"] == pytest.approx(3.0, abs=5 * each["std"])
         where = ["--actuator", "trap", "--address", address]
         assert main(["trap", *where, "--gain", "50"]) == 2
-        assert "the loop is stable below" in capsys.readouterr().err
+        assert "the loop is stable only below" in capsys.readouterr().err
         assert main(["trap", *where, "--seconds", "3", "--json", str(figures)]) == 0
         held = json.loads(figures.read_text(encoding="utf-8"))
         assert np.mean(held["held"]["std_px"]) == pytest.approx(held["expected_std_px"], rel=0.25)

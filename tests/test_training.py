@@ -463,7 +463,7 @@ def test_a_training_reports_its_accuracy_on_the_way_and_that_it_continues(
     train(tiny, output, progress=stop)
     assert main(["train", str(tiny), "-o", str(output), "--json", str(tmp_path / "told.json")]) == 0
     told = " ".join(capsys.readouterr().err.split())
-    assert "goes on with the interrupted training after step 1" in told
+    assert "continuing the interrupted training after step 1" in told
     assert "step 2: Found none" in told
     report = json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))
     assert (report["steps"], report["interrupted"], len(report["isolated"])) == (3, False, 6)

@@ -170,7 +170,7 @@ def test_the_bridge_is_a_process_of_its_own(capfd: pytest.CaptureFixture[str]) -
         assert main(["bridge", "--to", wrong]) == 2
         assert "expected HOST:PORT" in capfd.readouterr().err
     assert main(["bridge", "--to", "no..host:5560"]) == 2
-    assert "there is no host 'no..host'" in capfd.readouterr().err
+    assert "unknown host 'no..host'" in capfd.readouterr().err
 
 
 def test_the_document_tells_every_command() -> None:

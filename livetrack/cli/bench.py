@@ -1,4 +1,4 @@
-"""`livetrack bench`: livetrack beside its peers, its floors and the physical limit."""
+"""`livetrack bench`: benchmarks livetrack against other trackers and theoretical limits."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _add(
 
 
 def accuracy(args: argparse.Namespace) -> int:
-    """Measure the models beside the other methods, with progress; tell which targets are met."""
+    """Compare the models with other methods."""
     _check_installed(args)
     from livetrack.bench.accuracy.methods import THREADS
     from livetrack.bench.accuracy.run import PARTS, run_accuracy
@@ -109,7 +109,7 @@ def accuracy(args: argparse.Namespace) -> int:
 
     only = args.only.split(",") if args.only else PARTS
     if args.figure and not {"spot", "bead"} & set(only):
-        raise UsageError("--figure: it shows the parts spot and bead; --only leaves both out")
+        raise UsageError("--figure shows the parts spot and bead, and --only excludes both")
     paths = shipped_models() | {file: find_model(file) for file in args.model}
     models = {name: NetworkLocalizer(path, threads=THREADS) for name, path in paths.items()}
     with _progress("loading") as show:
@@ -125,7 +125,7 @@ def accuracy(args: argparse.Namespace) -> int:
 
 
 def linking(args: argparse.Namespace) -> int:
-    """Measure the linker beside its peers, with progress; tell which targets are met."""
+    """Compare the linker with others."""
     _check_installed(args)
     from livetrack.bench.linking.run import run_linking
 
@@ -135,13 +135,13 @@ def linking(args: argparse.Namespace) -> int:
 
 
 def latency(args: argparse.Namespace) -> int:
-    """Measure latency on this machine, with progress; tell which targets are met."""
+    """Measure latency on this machine."""
     _check_installed(args, "psutil")
     from livetrack.bench.latency.run import PARTS, run_latency
 
     only = args.only.split(",") if args.only else () if args.soak else PARTS
     if args.figure and "path" not in only:
-        raise UsageError(f"--figure: it shows the part path, which {'--only' if args.only else '--soak'} leaves out")
+        raise UsageError(f"--figure shows the part path, which {'--only' if args.only else '--soak'} excludes")
     with _progress("warming up") as show:
         report = run_latency(
             only=only, quick=args.quick, recording=args.recording, soak_minutes=args.soak, progress=show
@@ -150,7 +150,7 @@ def latency(args: argparse.Namespace) -> int:
 
 
 def window(args: argparse.Namespace) -> int:
-    """Measure the window on this machine, with progress; tell which targets are met."""
+    """Measure the window on this machine."""
     from livetrack.bench.viewer.run import PARTS, run_window
 
     only = args.only.split(",") if args.only else PARTS
@@ -160,7 +160,7 @@ def window(args: argparse.Namespace) -> int:
 
 
 def feedback(args: argparse.Namespace) -> int:
-    """Measure feedback loops beside theory, with progress; tell which targets are met."""
+    """Compare feedback loops with theory."""
     from livetrack.bench.feedback.run import PARTS, run_feedback
 
     only = args.only.split(",") if args.only else PARTS
@@ -170,7 +170,7 @@ def feedback(args: argparse.Namespace) -> int:
 
 
 def _check_installed(args: argparse.Namespace, *more: str) -> None:
-    """Refuse a bench that would miss a package after minutes of work."""
+    """Raise now if a package is missing, not after minutes of work."""
     needed = ["scipy", "trackpy", *more, *(["matplotlib"] if args.figure else [])]
     try:
         for package in needed:
@@ -187,11 +187,11 @@ def _progress(first: str) -> Iterator[_Show]:
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with ProgressBars(*columns, console=make_console(), transient=True) as bars:
         task = bars.add_task(first, total=1.0)
-        yield lambda share, what: bars.update(task, completed=share, description=what)
+        yield lambda fraction, text: bars.update(task, completed=fraction, description=text)
 
 
 def _report(report: Any, bench: str, args: argparse.Namespace) -> int:
-    """Write the report as JSON, as Markdown and as a figure, as it was wanted."""
+    """Print the report, or write it to the files that were requested."""
     write_json(args.json, report)
     text = import_module(f"livetrack.bench.{bench}.report").markdown(report)
     if args.markdown is None:

@@ -1,4 +1,4 @@
-"""`livetrack bridge`: positions as lines of text over UDP, for MATLAB, LabVIEW and whatever else reads those."""
+"""`livetrack bridge`: forwards positions as text over UDP, for MATLAB, LabVIEW and others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from livetrack.errors import LivetrackError, UsageError
 
 __all__ = ["add_arguments", "datagrams", "run"]
 
-_LINES = 400  # of particles to a datagram: some 40 kB, UDP takes 65
+_MAX_LINES = 400  # particles per datagram: about 40 kB; UDP carries 65 kB
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,23 +35,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Send the newest frame on as it comes, until Ctrl-C, `--seconds`, or silence."""
-    place = _place(args.to)
+    """Forward the newest frame until Ctrl-C, `--seconds` or `--timeout`."""
+    destination = _destination(args.to)
     stream = PositionStream(args.address, newest=True)
     frames = 0
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
         try:
             for update in stream.updates(args.timeout, math.inf if args.seconds is None else args.seconds):
                 for datagram in datagrams(update, target_only=args.target):
-                    out.sendto(datagram, place)
+                    out.sendto(datagram, destination)
                 frames += 1
         except KeyboardInterrupt:
             pass
         except OSError as error:
-            raise LivetrackError(f"{args.to}: cannot be sent to: {error}") from None
+            raise LivetrackError(f"cannot send to {args.to}: {error}") from None
         else:
             if not frames and args.seconds is None:
-                raise LivetrackError(f"{args.address}: no positions for {args.timeout:g} s; {stream.explain_silence()}")
+                raise LivetrackError(
+                    f"{args.address}: no positions received for {args.timeout:g} s; {stream.explain_silence()}"
+                )
         finally:
             stream.close()
     print(f"{frames} frames sent to {args.to}", file=sys.stderr)
@@ -59,14 +61,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def datagrams(update: Update, *, target_only: bool = False) -> Iterator[bytes]:
-    """Yield the lines of one frame, as `docs/wire.md` tells them, in as many datagrams as they need."""
+    """Yield the datagrams of one frame, in the format of `docs/wire.md`."""
     rows = update.particles
     if target_only:
         rows = rows[rows["id"] == (-1 if update.target is None else update.target)]
     target = -1 if update.target is None else update.target
-    for first in range(0, max(len(rows), 1), _LINES):
+    for first in range(0, max(len(rows), 1), _MAX_LINES):
         lines = [f"{update.frame},{update.t_s:.6f},{len(rows)},{first},{target}"]
-        lines += [_line(row) for row in rows[first : first + _LINES]]
+        lines += [_line(row) for row in rows[first : first + _MAX_LINES]]
         yield ("\n".join(lines) + "\n").encode()
 
 
@@ -75,12 +77,12 @@ def _line(row: np.void) -> str:
     return f"{particle},{x:.4f},{y:.4f},{x_std:.4f},{y_std:.4f},{vx:.3f},{vy:.3f},{intensity:.2f},{score:.4f},{flags}"
 
 
-def _place(text: str) -> tuple[str, int]:
+def _destination(text: str) -> tuple[str, int]:
     """Return host and port of `HOST:PORT`."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise UsageError(f"--to {text}: expected HOST:PORT, as 127.0.0.1:5560")
+        raise UsageError(f"--to {text}: expected HOST:PORT, for example 127.0.0.1:5560")
     try:
         return socket.gethostbyname(host), int(port)
-    except (OSError, UnicodeError) as error:  # the latter of a name that cannot be one
-        raise UsageError(f"--to {text}: there is no host {host!r} ({error})") from None
+    except (OSError, UnicodeError) as error:  # UnicodeError: not a valid host name
+        raise UsageError(f"--to {text}: unknown host {host!r} ({error})") from None

@@ -1,4 +1,4 @@
-"""`livetrack calibrate`: how the picture answers what can be moved."""
+"""`livetrack calibrate`: measures how the image moves with an actuator."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from livetrack.devices import ActuatorCalibration
 
 __all__ = ["add_arguments", "advice", "run"]
 
-_UNSURE = 0.02  # of the scale
-_ARRIVED = 6.0  # times the delay, when half of a move is there: all of it is, and has been looked at
-_LEAST_FRAMES = 10
-_SETTLE_S = 0.05  # to whose multiples the advice is rounded
+_PRECISE = 0.02  # uncertainty relative to the scale
+_SETTLED = 6.0  # in delays, each the time until half of a move shows: all of it has arrived and been observed
+_MIN_FRAMES = 10
+_SETTLE_STEP_S = 0.05  # of the advice
 _MANY_ROUNDS = 25
 
 
@@ -54,51 +54,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Move an actuator by known steps, tell how the picture answers, and have the engine keep it."""
+    """Move an actuator by known steps, have the engine store the calibration, and print it."""
     console = make_console()
     with Remote(args.address) as remote, _bar(f"moving {args.actuator}", console) as show:
         calibration, affine = calibrate_actuator(
             remote, args.actuator, step=args.step, rounds=args.rounds, settle_s=args.settle, progress=show
         )
         remote.store_calibration(calibration)
-    make_console(stderr=False).print(_in_words(calibration, affine))
-    if affine.std.max() > _UNSURE * affine.scale:
+    make_console(stderr=False).print(_describe(calibration, affine))
+    if affine.std.max() > _PRECISE * affine.scale:
         console.print(advice(calibration, affine, args.settle, args.rounds))
     write_json(args.json, calibration)
     return 0
 
 
 def advice(calibration: ActuatorCalibration, affine: Affine, settle_s: float, rounds: int) -> str:
-    """Say how it becomes precise: looking for no longer than a move takes, as often as what strays by chance needs."""
-    unsure = float(affine.std.max()) / affine.scale
-    arrived_s = calibration.interval_s * max(_ARRIVED * calibration.delay_frames, _LEAST_FRAMES)
-    settle = min(settle_s, max(1, round(arrived_s / _SETTLE_S)) * _SETTLE_S)
-    needed = math.ceil(rounds * settle / settle_s * (unsure / _UNSURE) ** 2)
+    """Return options for a precise calibration: no longer per move than it takes, and enough moves to average."""
+    uncertainty = float(affine.std.max()) / affine.scale
+    settled_s = calibration.interval_s * max(_SETTLED * calibration.delay_frames, _MIN_FRAMES)
+    settle = min(settle_s, max(1, round(settled_s / _SETTLE_STEP_S)) * _SETTLE_STEP_S)
+    needed = math.ceil(rounds * settle / settle_s * (uncertainty / _PRECISE) ** 2)
     more = max(rounds, min(needed, max(_MANY_ROUNDS, 2 * rounds)))
     return (
-        f"this is not precise, to {unsure:.0%} only, for the particles move by themselves too: try --settle {settle:g} "
-        f"--rounds {more} (some {4 * more * settle:.0f} s), or particles that stick to the glass"
+        f"precise to {uncertainty:.0%} only, as the particles also move by themselves; try --settle {settle:g} "
+        f"--rounds {more} (about {4 * more * settle:.0f} s), or particles stuck to the glass"
     )
 
 
-def _in_words(calibration: ActuatorCalibration, affine: Affine) -> str:
+def _describe(calibration: ActuatorCalibration, affine: Affine) -> str:
     (a, b), (c, d) = calibration.matrix
     (a_std, b_std), (c_std, d_std) = calibration.matrix_std
-    unit = calibration.unit or "of its units"
+    unit = calibration.unit or "unit"
     mirrored = ", mirrored" if affine.mirrored else ""
-    late_ms = 1e3 * calibration.delay_frames * calibration.interval_s
+    delay_ms = 1e3 * calibration.delay_frames * calibration.interval_s
     return (
-        f"{calibration.actuator}: 1 {unit} is {affine.scale:.4g} px, turned by {affine.rotation_deg:.1f}°{mirrored}\n"
-        f"  dx = ({a:+.4f} ± {a_std:.4f}) u  {b:+.4f} ± {b_std:.4f} v, px per {unit}\n"
-        f"  dy = ({c:+.4f} ± {c_std:.4f}) u  {d:+.4f} ± {d_std:.4f} v\n"
-        f"  delay from the answer to a frame until a frame shows it: {calibration.delay_frames:.2f} ± "
-        f"{calibration.delay_std_frames:.2f} frames ({late_ms:.1f} ms at {1 / calibration.interval_s:.0f} frames/s)"
+        f"{calibration.actuator}: 1 {unit} is {affine.scale:.4g} px, rotated by {affine.rotation_deg:.1f}°{mirrored}\n"
+        f"  a move by (u, v) {unit} shifts particles in the image by\n"
+        f"  dx = ({a:+.4f} ± {a_std:.4f}) u + ({b:+.4f} ± {b_std:.4f}) v px\n"
+        f"  dy = ({c:+.4f} ± {c_std:.4f}) u + ({d:+.4f} ± {d_std:.4f}) v px\n"
+        f"  delay from the frame that a move responds to until a frame shows it: {calibration.delay_frames:.2f} ± "
+        f"{calibration.delay_std_frames:.2f} frames ({delay_ms:.1f} ms at {1 / calibration.interval_s:.0f} frames/s)"
     )
 
 
 @contextmanager
-def _bar(what: str, console: Console) -> Iterator[Callable[[float], None]]:
+def _bar(text: str, console: Console) -> Iterator[Callable[[float], None]]:
     columns = (TextColumn("{task.description}"), BarColumn())
     with ProgressBars(*columns, console=console, transient=True) as bars:
-        task = bars.add_task(what, total=1.0)
-        yield lambda share: bars.update(task, completed=share)
+        task = bars.add_task(text, total=1.0)
+        yield lambda fraction: bars.update(task, completed=fraction)

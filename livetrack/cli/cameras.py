@@ -1,4 +1,4 @@
-"""`livetrack cameras`: the drivers that are installed, and what each can be told."""
+"""`livetrack cameras`: lists the installed camera drivers and their settings."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """List the drivers with their settings and defaults."""
+    """List the drivers, their settings and the defaults."""
     console = make_console(stderr=False)
-    figures = {}
+    results = {}
     for name in camera_drivers():
         try:
             settings = load_driver(name).Settings
@@ -31,12 +31,12 @@ def run(args: argparse.Namespace) -> int:
             console.print(f"{name}: {error}")
             continue
         defaults = msgspec.to_builtins(settings())
-        figures[name] = defaults
+        results[name] = defaults
         table = Table(title=f"[camera.{name}]", title_justify="left", box=None)
-        table.add_column("key")
+        table.add_column("setting")
         table.add_column("default")
         for key, value in defaults.items():
             table.add_row(key, "" if value is None else repr(value))
         console.print(table)
-    write_json(args.json, figures)
+    write_json(args.json, results)
     return 0

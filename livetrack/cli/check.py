@@ -1,4 +1,4 @@
-"""`livetrack check`: a first look at somebody's movie, or a trial of a session's settings."""
+"""`livetrack check`: inspects a movie and suggests settings, or tests the settings of a live session."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from livetrack.session.acquisition import Acquisition
 
 __all__ = ["add_arguments", "run"]
 
-_TRIAL_S = 2.0
+_CAMERA_S = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check a movie; or, for a settings file, that the camera and the model do what it says."""
+    """Check a movie; or, for a settings file, try its camera and its model."""
     if args.target is None or args.target.suffix.lower() == ".toml":
         return _check_settings(args)
     with recording_hints(args.target):
@@ -44,8 +44,8 @@ def _check_movie(movie: Path, args: argparse.Namespace) -> int:
     from livetrack.check import check_movie, report_text
 
     if args.overrides:
-        raise UsageError("--set belongs to the check of a settings file; a movie is looked at without settings")
-    with warmup(make_console(), "looking at a few frames"):
+        raise UsageError("--set applies to the check of a settings file; a movie is checked without settings")
+    with warmup(make_console(), "checking a few frames"):
         report = check_movie(movie, args.picture or Path(f"{movie.stem}-check.png"), channel=args.channel)
     make_console(stderr=False).print(report_text(report))
     write_json(args.json, report)
@@ -56,44 +56,44 @@ def _check_settings(args: argparse.Namespace) -> int:
     from livetrack.tracker import Tracker
 
     config, name = load_command_config(args.target, args.overrides)
-    with warmup(make_console(), "trying model and camera"):
+    with warmup(make_console(), "testing model and camera"):
         tracker = Tracker.from_config(config)
-        frame, rate, acquisition = _watch(config)
+        frame, rate, acquisition = _try_camera(config)
         rows = tracker.update(frame.pixels)
     geometry, localizer = frame.geometry, tracker.localizer
     scale = geometry.pixel_size_um
-    told = [
-        f"settings    {name}: fine",
+    lines = [
+        f"settings    {name}: valid",
         f"camera      {config.camera.driver}: {geometry.width}x{geometry.height} px, {frame.pixels.dtype}, "
         f"origin {geometry.x_origin}, {geometry.y_origin}, binning {geometry.binning}",
-        "pixel size  " + ("unknown: set calibration.pixel_size_um" if scale is None else f"{scale:g} µm"),
-        "rate        " + ("one frame only" if rate is None else f"{rate:.1f} frames/s, {acquisition.lost} lost"),
+        "pixel size  " + ("unknown; set calibration.pixel_size_um" if scale is None else f"{scale:g} µm"),
+        "rate        " + ("a single frame" if rate is None else f"{rate:.1f} frames/s, {acquisition.lost} lost"),
         f"grey levels {np.min(frame.pixels):g} to {np.max(frame.pixels):g}, median {np.median(frame.pixels):g}",
         f"model       {localizer.name} on {localizer.provider}: {len(rows)} particles in the last frame",
     ]
-    make_console(stderr=False).print("\n".join(told))
-    figures = {"settings": name, "geometry": geometry, "dtype": str(frame.pixels.dtype)}
+    make_console(stderr=False).print("\n".join(lines))
+    results = {"settings": name, "geometry": geometry, "dtype": str(frame.pixels.dtype)}
     counts = {"frames": acquisition.received, "lost": acquisition.lost, "particles": len(rows)}
-    write_json(args.json, {**figures, "fps": rate, **counts})
+    write_json(args.json, {**results, "fps": rate, **counts})
     return 0
 
 
-def _watch(config: Config) -> tuple[Frame, float | None, Acquisition]:
-    """Open the camera for a moment; return its newest frame, its rate (None for a single frame), and the counts."""
+def _try_camera(config: Config) -> tuple[Frame, float | None, Acquisition]:
+    """Run the camera for a moment; return the newest frame, the rate (None for a single frame), and the counts."""
     camera = load_driver(config.camera.driver)(config.driver_settings)
     acquisition = Acquisition(camera, config.camera, pixel_size_um=config.calibration.pixel_size_um)
     first = newest = None
     try:
         acquisition.open()
         acquisition.start()
-        deadline = time.monotonic() + _TRIAL_S
+        deadline = time.monotonic() + _CAMERA_S
         while time.monotonic() < deadline and not acquisition.ended:
             if frame := acquisition.next_frame(0.1):
                 first, newest = first or frame, frame
     finally:
         acquisition.close()
     if first is None or newest is None:
-        why = acquisition.message or "it is open, but sent nothing; is it waiting for a trigger?"
-        raise LivetrackError(f"camera {config.camera.driver}: no frame came in {_TRIAL_S:g} s: {why}")
+        why = acquisition.message or "it is open but sends nothing; is it waiting for a trigger?"
+        raise LivetrackError(f"camera {config.camera.driver}: no frame within {_CAMERA_S:g} s; {why}")
     seconds = (newest.t_received_ns - first.t_received_ns) * 1e-9
     return newest, (newest.index - first.index) / seconds if seconds > 0 else None, acquisition

@@ -1,4 +1,4 @@
-"""The live view for sessions without a window: a map of the particles and the rates, in the terminal."""
+"""View of a session without a window: a map of the particles and the rates, in the terminal."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from livetrack.wire import Status
 __all__ = ["ConsoleView", "braille_map", "status_line"]
 
 _REFRESH_S = 0.25
-_LINE_S = 5.0  # between two lines where the output is no terminal
-_COLUMNS, _ROWS = 48, 16  # of the map, at most
+_LINE_INTERVAL_S = 5.0  # where the output is not a terminal
+_MAX_COLUMNS, _MAX_ROWS = 48, 16  # of the map
 _BORDER = 2
-_TEXT_ROWS = 6  # kept for the status line, folded, and the last line
-_LAST_LINE = Text("Ctrl-C stops ")  # short: the terminal shows ^C behind it, and a line that this fills is one more
+_TEXT_ROWS = 6  # for the status line, wrapped, and the last line
+_LAST_LINE = Text("Ctrl-C stops ")  # short: the terminal prints ^C after it, which must not start another line
 
 
 class ConsoleView:
-    """A client as any other, in a thread: entered, it shows; left, it stops."""
+    """A client of the engine, in a thread of its own while the `with` block runs."""
 
     def __init__(self, address: str, console: Console) -> None:
         self._address = address
@@ -42,19 +42,19 @@ class ConsoleView:
         self._thread.join(timeout=5)
 
     def _show(self) -> None:
-        with Subscriber(self._address) as positions, StatusSubscriber(self._address) as beats:
+        with Subscriber(self._address) as positions, StatusSubscriber(self._address) as heartbeats:
             if self._console.is_terminal:
-                self._show_map(positions, beats)
+                self._show_map(positions, heartbeats)
             else:
-                self._print_lines(beats)
+                self._print_lines(heartbeats)
 
-    def _show_map(self, positions: Subscriber, beats: StatusSubscriber) -> None:
+    def _show_map(self, positions: Subscriber, heartbeats: StatusSubscriber) -> None:
         status: Status | None = None
         console = make_console(wrap=True)  # rich then counts, and erases, every line that a long one occupies
         with Live(console=console, auto_refresh=False, transient=True) as live:
             while not self._stop.wait(_REFRESH_S):
                 try:
-                    status = beats.receive(0) or status
+                    status = heartbeats.receive(0) or status
                     update = positions.receive(0)
                 except LivetrackError:
                     continue
@@ -62,15 +62,15 @@ class ConsoleView:
                     line = Text(status_line(status, update))
                     live.update(Group(_map(update, console), line, _LAST_LINE), refresh=True)
 
-    def _print_lines(self, beats: StatusSubscriber) -> None:
-        while not self._stop.wait(_LINE_S):
-            if status := beats.receive(0):
+    def _print_lines(self, heartbeats: StatusSubscriber) -> None:
+        while not self._stop.wait(_LINE_INTERVAL_S):
+            if status := heartbeats.receive(0):
                 self._console.print(status_line(status, None))
 
 
 def _map(update: Update, console: Console) -> Text:
-    """Draw the map as large as the terminal has room for."""
-    columns, rows = min(_COLUMNS, console.width - _BORDER), min(_ROWS, console.height - _BORDER - _TEXT_ROWS)
+    """Return the largest map that fits the terminal."""
+    columns, rows = min(_MAX_COLUMNS, console.width - _BORDER), min(_MAX_ROWS, console.height - _BORDER - _TEXT_ROWS)
     return braille_map(update, max(columns, 1), max(rows, 1))
 
 
@@ -90,12 +90,12 @@ def status_line(status: Status | None, update: Update | None) -> str:
 
 
 def braille_map(update: Update, columns: int, rows: int) -> Text:
-    """Draw where the particles are: 2 x 4 dots to a character, in a frame of the image's shape."""
+    """Return a map of the particles, 2 x 4 dots per character, framed."""
     x, y = update.particles["x"], update.particles["y"]
     inside = (x >= -0.5) & (x < update.width - 0.5) & (y >= -0.5) & (y < update.height - 0.5)
     across = ((x[inside] + 0.5) * (2 * columns / update.width)).astype(int)
     down = ((y[inside] + 0.5) * (4 * rows / update.height)).astype(int)
-    bits = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # Unicode's order of the dots
+    bits = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # of the dots, in Unicode
     cells = np.zeros((rows, columns), int)
     np.bitwise_or.at(cells, (down // 4, across // 2), bits[down % 4, across % 2])
     lines = ["│" + "".join(chr(0x2800 + cell) for cell in row) + "│" for row in cells]

@@ -19,14 +19,14 @@ from livetrack.control.loop_log import LoopSummary
 __all__ = ["SETTLING_FRAMES", "add_feedback_options", "describe_hold", "feedback_target", "show_position"]
 
 SETTLING_FRAMES = 50
-"""Frames at the start that a summary leaves out."""
+"""Frames at the start that the summary leaves out."""
 
-_UPDATE_S = 0.5
+_UPDATE_INTERVAL_S = 0.5
 
 
 def add_feedback_options(parser: argparse.ArgumentParser, *, default_place: str) -> None:
     """Add the options of a feedback program: which particle, where to hold it, when to stop, which engine."""
-    parser.add_argument("--particle", type=int, metavar="ID", help="id of the particle's track (default: the target)")
+    parser.add_argument("--particle", type=int, metavar="ID", help="id of the particle (default: the target)")
     parser.add_argument(
         "--near",
         nargs=2,
@@ -58,26 +58,29 @@ def feedback_target(args: argparse.Namespace) -> Target:
 def describe_hold(target: Target, summary: LoopSummary) -> str:
     """Summarise how well a particle was held."""
     if not summary.frames:
-        return "too short to tell how well it was held"
+        return "stopped too early for a summary"
     return (
-        f"particle {target.particle} held for {summary.seconds:.1f} s: standard deviation {summary.std_px[0]:.3f}, "
-        f"{summary.std_px[1]:.3f} px, mean {summary.mean_px[0]:+.3f}, {summary.mean_px[1]:+.3f} px, at most "
-        f"{summary.largest_px:.2f} px away; {summary.frames} frames, {summary.unanswered} not answered, "
+        f"particle {target.particle} held for {summary.seconds:.1f} s: standard deviation {summary.std_px[0]:.3f} (x), "
+        f"{summary.std_px[1]:.3f} (y) px, mean offset {summary.mean_px[0]:+.3f}, {summary.mean_px[1]:+.3f} px, "
+        f"largest distance {summary.largest_px:.2f} px; {summary.frames} frames, {summary.unanswered} missed, "
         f"{summary.moves} moves"
     )
 
 
 @contextmanager
 def show_position(console: Console, target: Target) -> Iterator[Callable[[Observation], bool]]:
-    """Show where the particle is, twice a second; Ctrl-C ends the loop, and what it came to is told."""
-    told = -math.inf
-    with stop_event() as stop, spinner(console, "waiting for the particle") as tell:
+    """Show where the particle is while the block runs.
 
-        def show(seen: Observation) -> bool:
-            nonlocal told
-            if (now := time.monotonic()) - told > _UPDATE_S:
-                told = now
-                tell(f"particle {target.particle} at {seen.x:.2f}, {seen.y:.2f} px; Ctrl-C stops")
+    Yields a function to call on every frame; it returns whether the loop is to end, because of Ctrl-C.
+    """
+    shown_s = -math.inf
+    with stop_event() as stop, spinner(console, "waiting for the particle") as show:
+
+        def on_frame(observation: Observation) -> bool:
+            nonlocal shown_s
+            if (now_s := time.monotonic()) - shown_s > _UPDATE_INTERVAL_S:
+                shown_s = now_s
+                show(f"particle {target.particle} at {observation.x:.2f}, {observation.y:.2f} px; Ctrl-C stops")
             return stop.is_set()
 
-        yield show
+        yield on_frame

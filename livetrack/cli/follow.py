@@ -22,8 +22,8 @@ from livetrack.control.loop_log import LoopLog
 
 __all__ = ["add_arguments", "hint", "run"]
 
-_FAR = 3.0  # times the error of a position
-_OFTEN = 0.25
+_LARGE_ERROR = 3.0  # relative to the localisation error
+_OFTEN = 0.25  # fraction of the moves
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,13 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Keep a particle in place by moving the stage; tell how well."""
+    """Keep a particle in place by moving the stage; print how well it was held."""
     console = make_console()
     with feedback_target(args) as target, Remote(args.address) as remote:
-        remote.calibration(args.actuator)  # refused before anything moves
+        remote.calibration(args.actuator)  # fails here, before anything moves, if there is none
         limit_px = max_move_px(remote)
-        with show_position(console, target) as show:
-            record = follow(
+        with show_position(console, target) as on_frame:
+            log = follow(
                 remote,
                 target,
                 actuator=args.actuator,
@@ -54,35 +54,36 @@ def run(args: argparse.Namespace) -> int:
                 deadband_px=args.deadband,
                 limit_px=limit_px,
                 seconds=args.seconds or math.inf,
-                on_frame=show,
+                on_frame=on_frame,
             )
-    summary = record.summary(SETTLING_FRAMES)
+    summary = log.summary(SETTLING_FRAMES)
     console.print(describe_hold(target, summary))
-    if text := hint(record, args.deadband, limit_px):
+    if text := hint(log, args.deadband, limit_px):
         console.print(text)
     write_json(args.json, {"particle": target.particle, "held": summary})
     return 0
 
 
-def hint(record: LoopLog, deadband_px: float, limit_px: float) -> str:
-    """Say what kept a particle from being followed closer; nothing where it was, to what the positions are known."""
-    rows = record.array(SETTLING_FRAMES)
-    moved = np.flatnonzero(np.hypot(rows["dx"], rows["dy"]))
-    strayed = math.sqrt(float(np.mean(rows["x"] ** 2 + rows["y"] ** 2)) / 2) if len(rows) else 0.0
-    known = rows["std"][np.isfinite(rows["std"])]
-    if len(moved) < 2 or not len(known) or strayed < _FAR * math.sqrt(float(np.mean(known**2))):
+def hint(log: LoopLog, deadband_px: float, limit_px: float) -> str:
+    """Return how to hold the particle closer; empty if its distance is no more than the localisation error explains."""
+    rows = log.array(SETTLING_FRAMES)
+    moves = np.flatnonzero(np.hypot(rows["dx"], rows["dy"]))
+    error_px = math.sqrt(float(np.mean(rows["x"] ** 2 + rows["y"] ** 2)) / 2) if len(rows) else 0.0
+    std = rows["std"][np.isfinite(rows["std"])]
+    if len(moves) < 2 or not len(std) or error_px < _LARGE_ERROR * math.sqrt(float(np.mean(std**2))):
         return ""
-    if strayed < 1.5 * deadband_px:
-        return f"errors of up to {deadband_px:g} px were left alone: a smaller --deadband holds it closer"
-    orders = np.hypot(rows["dx"], rows["dy"])[moved]
-    cut = float(np.mean(orders > 0.999 * limit_px))
-    if cut > _OFTEN:
+    if error_px < 1.5 * deadband_px:
+        return f"errors of up to {deadband_px:g} px were ignored; a smaller --deadband holds the particle closer"
+    lengths = np.hypot(rows["dx"], rows["dy"])[moves]
+    limited = float(np.mean(lengths > 0.999 * limit_px))
+    if limited > _OFTEN:
         return (
-            f"{cut:.0%} of the moves were as long as they may be, {limit_px:.2g} px, half of "
-            "linker.search_radius_px: with a larger one it is fetched sooner"
+            f"{limited:.0%} of the moves were limited to {limit_px:.2g} px, half of linker.search_radius_px; "
+            "a larger search radius brings the particle back sooner"
         )
-    frames, between_s = np.diff(rows["frame"][moved]), np.diff(rows["t_s"][moved])
+    frames, interval_s = np.diff(rows["frame"][moves]), np.diff(rows["t_s"][moves])
     return (
-        f"after a move {np.median(frames):.0f} frames ({1e3 * np.median(between_s):.0f} ms) go by until it has shown, "
-        "and the particle goes on: `livetrack trap` answers every frame, a quicker stage or camera has less delay"
+        f"there were {np.median(frames):.0f} frames ({1e3 * np.median(interval_s):.0f} ms) from move to move, as each "
+        "must first show in the image; `livetrack trap` corrects in every frame, and a faster stage or camera has less "
+        "delay"
     )

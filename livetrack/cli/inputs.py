@@ -1,4 +1,4 @@
-"""The settings of a command: the file it is given, config.toml here, or the defaults; and in words, which it was."""
+"""Settings files and recordings that a command is given."""
 
 from __future__ import annotations
 
@@ -11,33 +11,44 @@ from livetrack.errors import InputError, UsageError
 
 __all__ = ["load_command_config", "recording_hints"]
 
-_HERE = Path("config.toml")
+_DEFAULT_FILE = Path("config.toml")
+_MAX_LISTED = 3
 
 
 def load_command_config(path: Path | None, overrides: Iterable[str]) -> tuple[Config, str]:
-    """Return the settings, and what they are called. Raises `UsageError`."""
-    if path is None and _HERE.exists():
-        path = _HERE
+    """Return the settings of `path`, or of config.toml in this folder, or the defaults; and their name for messages.
+
+    Raises
+    ------
+    UsageError
+        The file is not a settings file, or a setting is wrong.
+    """
+    if path is None and _DEFAULT_FILE.exists():
+        path = _DEFAULT_FILE
     if path is not None and path.suffix.lower() != ".toml" and path.exists():
-        raise UsageError(f"{path}: no settings file, which ends in .toml; for a movie there is `livetrack track`")
+        raise UsageError(f"{path}: not a settings file (.toml); to track a movie use `livetrack track`")
     config = load_config(path, overrides)
     if path is None:
-        return config, f"the defaults, with the {config.camera.driver} camera (no {_HERE} here)"
+        return config, f"defaults, {config.camera.driver} camera (no {_DEFAULT_FILE} in this folder)"
     return config, str(path)
-
-
-_SHOWN = 3
 
 
 @contextmanager
 def recording_hints(path: Path) -> Iterator[None]:
-    """Where `path` cannot be read as a movie, but is a recorded session or holds some, say so as an `InputError`."""
+    """Where `path` cannot be read as a movie but is, or contains, a recorded session, raise an error that says so.
+
+    Raises
+    ------
+    InputError
+        `path` is a recorded session, or a folder of sessions.
+    """
     try:
         yield
     except InputError:
         if (path / "session.json").exists():
-            raise InputError(f"{path}: a recorded session: `livetrack track {path} -o tracks.csv`") from None
+            raise InputError(f"{path} is a recorded session; use `livetrack track {path} -o tracks.csv`") from None
         if sessions := sorted(file.parent for file in path.glob("*/session.json")):
-            newest = ", ".join(str(folder) for folder in sessions[-_SHOWN:])
-            raise InputError(f"{path}: holds {len(sessions)} recordings; name one of them: {newest}") from None
+            newest = ", ".join(str(folder) for folder in sessions[-_MAX_LISTED:])
+            count = "1 recording" if len(sessions) == 1 else f"{len(sessions)} recordings"
+            raise InputError(f"{path} contains {count}; choose one: {newest}") from None
         raise

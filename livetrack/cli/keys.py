@@ -1,4 +1,4 @@
-"""`livetrack keys`: let other machines in, those that are meant."""
+"""`livetrack keys`: creates keys for encrypted access from other machines."""
 
 from __future__ import annotations
 
@@ -17,13 +17,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make a folder of keys, and say what belongs where."""
+    """Create a folder of keys, and print where they go."""
     generate_keys(args.folder)
     make_console().print(
-        f"keys made in {args.folder}\n"
-        f"here, in config.toml: [publish] curve_keys = '{args.folder}', address = 'tcp://*:5555', so the other two\n"
-        f"there: copy {args.folder / 'client'}, by a way that nobody listens to; then `livetrack view tcp://HOST:5555 "
-        f"--keys FOLDER`, or set the environment variable {ENVIRONMENT} to that folder\n"
-        f"to let in a second one by a key of its own, add its public key to {args.folder / 'engine' / 'clients'}"
+        f"keys created in {args.folder}\n"
+        "On this machine, in config.toml:\n"
+        "  [publish]\n"
+        f"  curve_keys = '{args.folder}'\n"
+        "  address = 'tcp://*:5555'\n"
+        "  preview_address = 'tcp://*:5556'\n"
+        "  command_address = 'tcp://*:5557'\n"
+        f"On the other machine: copy {args.folder / 'client'} there over a secure channel, then run\n"
+        "  livetrack view tcp://HOST:5555 --keys FOLDER\n"
+        f"or set the environment variable {ENVIRONMENT} to that folder.\n"
+        f"For another client with a key of its own, add its public key to {args.folder / 'engine' / 'clients'}."
     )
     return 0

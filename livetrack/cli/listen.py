@@ -1,4 +1,4 @@
-"""`livetrack listen`: the stream, for eyes, pipes and figures."""
+"""`livetrack listen`: prints the positions of a running engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from livetrack.session.stage_latency import LatencyHistogram
 
 __all__ = ["add_arguments", "run"]
 
-_SHOWN = 4  # particles to a line
+_MAX_LISTED = 4  # particles per line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print messages until Ctrl-C, `--seconds`, or silence; then what was received, missed, and how late."""
+    """Print positions until Ctrl-C, `--seconds` or `--timeout`; then the counts and the latency."""
     messages = missed = particles = 0
     latency = LatencyHistogram()
     readout = TrapReadout(args.address) if args.trap else None
@@ -61,29 +61,30 @@ def run(args: argparse.Namespace) -> int:
         pass
     else:
         if not messages and args.seconds is None:
-            raise LivetrackError(f"{args.address}: no positions for {args.timeout:g} s; {stream.explain_silence()}")
+            raise LivetrackError(
+                f"{args.address}: no positions received for {args.timeout:g} s; {stream.explain_silence()}"
+            )
     finally:
         stream.close()
-    spread = latency.latency()
-    late = f"; from receipt of the frame to receipt here p50 {spread.p50 / 1e3:.2f} ms, p99 {spread.p99 / 1e3:.2f} ms"
-    print(
-        f"{messages} messages, {particles} particles, {missed} messages missed" + (late if messages else ""),
-        file=sys.stderr,
-    )
-    figures = {"messages": messages, "missed": missed, "particles": particles, "latency_us": spread}
+    delay = latency.latency()
+    summary = f"{messages} frames received, {missed} missed, {particles} localisations"
+    if messages:
+        summary += f"; latency from camera to here: p50 {delay.p50 / 1e3:.2f} ms, p99 {delay.p99 / 1e3:.2f} ms"
+    print(summary, file=sys.stderr)
+    results = {"messages": messages, "missed": missed, "particles": particles, "latency_us": delay}
     if readout is not None:
-        figures["trap"] = readout.reading
-    write_json(args.json, figures)
+        results["trap"] = readout.reading
+    write_json(args.json, results)
     return 0 if messages else 1
 
 
 def _line(update: Update) -> str:
     rows = update.particles
-    shown = "  ".join(f"#{row['id']} ({row['x']:.2f}, {row['y']:.2f})" for row in rows[:_SHOWN])
-    more = f"  and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    listed = "  ".join(f"#{row['id']} ({row['x']:.2f}, {row['y']:.2f})" for row in rows[:_MAX_LISTED])
+    more = f"  and {len(rows) - _MAX_LISTED} more" if len(rows) > _MAX_LISTED else ""
     gap = f"  [{update.gap} missed]" if update.gap else ""
-    late_ms = (update.t_client_ns - update.t_received_ns) * 1e-6
-    return f"frame {update.frame}  {late_ms:.1f} ms  {len(rows)} particles  {shown}{more}{gap}"
+    latency_ms = (update.t_client_ns - update.t_received_ns) * 1e-6
+    return f"frame {update.frame}  {latency_ms:.1f} ms  {len(rows)} particles  {listed}{more}{gap}"
 
 
 def _print_csv(update: Update) -> None:

@@ -26,6 +26,17 @@ if TYPE_CHECKING:
 
 __all__ = ["add_session_options", "run_session", "session_overrides"]
 
+_VERIFIED = ("CPUExecutionProvider", "numba")  # by the tests
+
+_STAGES = {
+    "camera": "mid-exposure to receipt",
+    "wait": "waiting",
+    "localize": "localisation",
+    "link": "linking",
+    "publish": "publishing",
+    "total": "receipt to publication",
+}
+
 
 def add_session_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a live session."""
@@ -53,7 +64,7 @@ def run_session(config: Config, args: argparse.Namespace) -> int:
             engine = opened.enter_context(Engine(config))
         status = _run_engine(engine, args, console, stop)
     _print_summary(status, console)
-    schema = ("header", "rows")  # the heartbeat's alone
+    schema = ("header", "rows")  # of no use in a summary
     write_json(args.json, {key: value for key, value in msgspec.to_builtins(status).items() if key not in schema})
     return 1 if status.recording and status.recording.problem else 0
 
@@ -64,38 +75,40 @@ def _run_engine(engine: Engine, args: argparse.Namespace, console: Console, stop
 
     config = engine.config
     if config.publish.curve_keys:
-        os.environ.setdefault(ENVIRONMENT, config.publish.curve_keys)  # for this console, and the window's process
+        os.environ.setdefault(
+            ENVIRONMENT, config.publish.curve_keys
+        )  # for the clients opened here: the console view or the window
     address = resolve_address(engine.publisher.address, seen_at=DEFAULT_ADDRESS)
     localizer = engine.tracker.localizer
     console.print(
-        f"ready, Ctrl-C stops: camera {config.camera.driver}, model {localizer.name} on "
+        f"ready (Ctrl-C stops): camera {config.camera.driver}, model {localizer.name} on "
         f"{_provider(localizer.provider)}, {localizer.threads}, positions at {address}",
     )
-    if _window_wanted(config, args, console):
+    if _opens_window(config, args, console):
         with WindowProcess(address, config.view, console) as window:
             status = engine.run(seconds=args.seconds, stop=stop, on_status=window.on_status)
     else:
         with ConsoleView(address, console):
             status = engine.run(seconds=args.seconds, stop=stop)
     if engine.recorder is not None:
-        with spinner(console, "writing what is recorded"):
+        with spinner(console, "finishing the recording"):
             engine.close()
         status = structs.replace(status, recording=engine.recorder.status())
     return status
 
 
 def _provider(name: str) -> str:
-    """Return the execution provider's name, with a doubt where livetrack was never tried on it."""
+    """Return the execution provider's name, marked if livetrack was never tested with it."""
     return name if name in _VERIFIED else f"{name} (not verified)"
 
 
-def _window_wanted(config: Config, args: argparse.Namespace, console: Console) -> bool:
+def _opens_window(config: Config, args: argparse.Namespace, console: Console) -> bool:
     from livetrack.viewer import display_problem
 
     if args.headless or not config.view.open:
         return False
     if problem := display_problem():
-        console.print(f"{problem}: going on in the console")
+        console.print(f"{problem}; continuing without a window")
         return False
     return True
 
@@ -105,15 +118,14 @@ def _print_summary(status: Status, console: Console) -> None:
         f"{status.state} after {status.uptime_s:.1f} s: {status.received} frames received, {status.tracked} tracked, "
         f"{status.skipped} skipped, {status.lost} lost"
     )
-    console.print(counts + _of_the_camera(status))
+    console.print(counts + _camera_problems(status))
     if status.tracked:
         crowded = status.approximate_frames
-        note = f", {crowded} frames too crowded for the best links" if crowded else ""
-        console.print(f"{status.born} trajectories, {status.ended} of them ended{note}")
-    if status.tracked:
+        note = f"; linking was approximate in {crowded} crowded frames" if crowded else ""
+        console.print(f"{status.born} tracks started, {status.ended} ended{note}")
         _print_latency(status.latency_us, console)
-    if why := _why_skipped(status):
-        console.print(why)
+    if reason := _skip_reason(status):
+        console.print(reason)
     if status.message:
         console.print(status.message)
     if recording := status.recording:
@@ -125,43 +137,31 @@ def _print_summary(status: Status, console: Console) -> None:
             console.print(recording.problem)
 
 
-def _of_the_camera(status: Status) -> str:
-    """Say what was amiss with the camera; nothing where all was well."""
+def _camera_problems(status: Status) -> str:
+    """Return the camera's faults, to append to the counts; empty if there were none."""
     repeated = f", {status.repeated} delivered twice" if status.repeated else ""
     times = "once" if status.outages == 1 else f"{status.outages} times"
-    return repeated + (f", camera lost {times}" if status.outages else "")
-
-
-_VERIFIED = ("CPUExecutionProvider", "numba")  # what tests run on
-
-_STAGES = {
-    "camera": "middle of exposure to receipt",
-    "wait": "waiting for the tracker",
-    "localize": "finding",
-    "link": "linking",
-    "publish": "publishing",
-    "total": "from receipt to published",
-}
+    return repeated + (f", camera disconnected {times}" if status.outages else "")
 
 
 def _print_latency(latency_us: dict[str, Latency], console: Console) -> None:
-    """Print the spread of each stage's duration."""
-    console.print(f"{'latency, ms':32}{'p50':>9}{'p90':>9}{'p99':>9}{'p99.9':>9}{'most':>9}")
-    for stage, words in _STAGES.items():
-        if each := latency_us.get(stage):
-            values = (each.p50, each.p90, each.p99, each.p999, each.max)
-            console.print(f"{words:32}" + "".join(f"{value / 1e3:9.3f}" for value in values))
+    """Print percentiles of each stage's duration."""
+    console.print(f"{'latency, ms':24}{'p50':>9}{'p90':>9}{'p99':>9}{'p99.9':>9}{'max':>9}")
+    for stage, name in _STAGES.items():
+        if latency := latency_us.get(stage):
+            values = (latency.p50, latency.p90, latency.p99, latency.p999, latency.max)
+            console.print(f"{name:24}" + "".join(f"{value / 1e3:9.3f}" for value in values))
 
 
-def _why_skipped(status: Status) -> str:
-    """Say why most frames went by untracked; nothing when most did not, or the tracker was not what was slow."""
+def _skip_reason(status: Status) -> str:
+    """Return why most frames were skipped; empty if they were not, or if tracking was fast enough."""
     needed_ms = sum(status.latency_us[stage].p50 for stage in ("localize", "link", "publish")) * 1e-3
     if not status.tracked or status.skipped <= 0.5 * status.received:
         return ""
-    given_ms = status.uptime_s * 1e3 / status.received
-    if needed_ms <= given_ms:
+    interval_ms = status.uptime_s * 1e3 / status.received
+    if needed_ms <= interval_ms:
         return ""
     return (
-        f"to track a frame takes {needed_ms:.1f} ms here and the camera sends one every {given_ms:.1f} ms: "
-        "the newest were tracked; a smaller ROI or a lower frame rate would keep more"
+        f"tracking takes {needed_ms:.1f} ms per frame and the camera sends one every {interval_ms:.1f} ms, so only the "
+        "newest were tracked; a smaller ROI or a lower frame rate skips fewer"
     )

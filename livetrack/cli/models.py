@@ -1,4 +1,4 @@
-"""`livetrack models`: lists the models."""
+"""`livetrack models`: lists the available models."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def run(args: argparse.Namespace) -> int:
         table.add_column(heading)
     for card in cards:
         table.add_row(card.name, f"{card.diameter_px:g} px", card.contrast, card.description)
-    table.add_row("centroid", "set it", "set it", "yardstick: the intensity's centre, no network")
-    table.add_row("radial_symmetry", "set it", "set it", "yardstick: where the gradients meet, no network")
+    table.add_row("centroid", "as set", "as set", "baseline: centre of intensity, no network")
+    table.add_row("radial_symmetry", "as set", "as set", "baseline: centre of radial symmetry, no network")
     installed = []
     for name, plugin in installed_localizers().items():
         try:

@@ -1,4 +1,4 @@
-"""Positions of an engine that may not be there yet, may stop and come back, with a word on stderr."""
+"""Positions from an engine that may not run yet, or may stop and come back."""
 
 from __future__ import annotations
 
@@ -14,62 +14,70 @@ from livetrack.wire import Status
 
 __all__ = ["PositionStream"]
 
-_LOOK_S = 0.5  # without positions for so long, it is looked what the engine says
-_SILENCE_S = 2.0  # without even a heartbeat
+_ENDINGS = {"stopped": "been stopped", "ended": "ended", "failed": "failed"}
+
+_POLL_S = 0.5  # without positions, before the heartbeat is read
+_SILENCE_S = 2.0  # without a heartbeat either, before a message
 
 
 class PositionStream:
-    """The positions, with a word on stderr when the engine is not there, stops, or comes back."""
+    """Positions; prints to stderr when the engine is not there, stops, or comes back."""
 
     def __init__(self, address: str, newest: bool) -> None:
         self._address = address
         self._positions = Subscriber(address, newest=newest)
-        self._beats = StatusSubscriber(address)
-        self._pictures: PreviewSubscriber | None = None
+        self._heartbeats = StatusSubscriber(address)
+        self._previews: PreviewSubscriber | None = None
         self._status: Status | None = None
         self._session: int | None = None
 
     def updates(self, timeout_s: float, seconds: float) -> Iterator[Update]:
-        """Yield what comes within `seconds`; end when no positions come for `timeout_s`."""
-        came = alive = time.monotonic()
-        deadline = came + seconds
-        while (left_s := min(deadline, came + timeout_s) - time.monotonic()) > 0:
-            update = self._positions.receive(min(left_s, _LOOK_S))
+        """Yield the positions that arrive within `seconds`; end when none arrive for `timeout_s`.
+
+        Raises
+        ------
+        LivetrackError
+            The address is that of the previews.
+        """
+        received_s = alive_s = time.monotonic()
+        deadline_s = received_s + seconds
+        while (left_s := min(deadline_s, received_s + timeout_s) - time.monotonic()) > 0:
+            update = self._positions.receive(min(left_s, _POLL_S))
             if update is not None:
-                came = alive = time.monotonic()
-                self._notice_start(update.session)
+                received_s = alive_s = time.monotonic()
+                self._check_session(update.session)
                 yield update
-            elif status := self._beats.receive(0):
-                alive = time.monotonic()
+            elif status := self._heartbeats.receive(0):
+                alive_s = time.monotonic()
                 self._status = status
-                if status.state in ("stopped", "ended", "failed"):
-                    self._report(f"the engine's session is over: {status.state}")
-                    alive = math.inf  # no silence to be told
-            elif time.monotonic() - alive > _SILENCE_S:
-                self._report(f"nothing comes from {self._address}, still waiting: {connection_hint(self._address)}")
-                alive = math.inf
-                self._pictures = self._pictures or PreviewSubscriber(self._address)
-            elif self._pictures and self._pictures.receive(0):
+                if status.state in _ENDINGS:
+                    self._report(f"the engine's session has {_ENDINGS[status.state]}")
+                    alive_s = math.inf  # silence is expected
+            elif time.monotonic() - alive_s > _SILENCE_S:
+                self._report(f"nothing received from {self._address}, still waiting; {connection_hint(self._address)}")
+                alive_s = math.inf
+                self._previews = self._previews or PreviewSubscriber(self._address)
+            elif self._previews and self._previews.receive(0):
                 raise LivetrackError(
-                    f"{self._address}: pictures come from there: it is an engine's publish.preview_address; "
-                    "positions come from its publish.address"
+                    f"{self._address} is an engine's publish.preview_address, which sends images; "
+                    "use its publish.address for positions"
                 )
 
     def explain_silence(self) -> str:
-        """Say why no positions came."""
+        """Return why no positions arrived."""
         if self._status is None:
             return connection_hint(self._address)
-        return f"the engine there says: {self._status.state}. {self._status.message}".rstrip(". ")
+        return f"the engine is {self._status.state}. {self._status.message}".rstrip(". ")
 
     def close(self) -> None:
         """Disconnect."""
-        for stream in (self._positions, self._beats, self._pictures):
+        for stream in (self._positions, self._heartbeats, self._previews):
             if stream is not None:
                 stream.close()
 
-    def _notice_start(self, session: int) -> None:
+    def _check_session(self, session: int) -> None:
         if self._session not in (None, session):
-            self._report("the engine was started anew: frames and ids count from 0 again")
+            self._report("the engine was restarted; frame numbers and ids start from 0 again")
         self._session = session
 
     def _report(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What Ctrl-C and a polite kill do."""
+"""Handling of Ctrl-C, SIGTERM and the closing of the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["default_sigint", "interruptible", "stop_event"]
 
 @contextmanager
 def stop_event() -> Iterator[threading.Event]:
-    """Let Ctrl-C, a polite kill, and the terminal's end do what the session's end does; a second Ctrl-C at once."""
+    """Yield an event that these signals set; a second Ctrl-C raises KeyboardInterrupt."""
     stop = threading.Event()
 
     def handle(number: int, _frame: object) -> None:
@@ -27,7 +27,7 @@ def stop_event() -> Iterator[threading.Event]:
 
 @contextmanager
 def interruptible(later: Callable[[], bool]) -> Iterator[threading.Event]:
-    """Let each of them raise KeyboardInterrupt; while `later()`, set the event instead."""
+    """Let these signals raise KeyboardInterrupt; while `later()` is true they set the event that is yielded instead."""
     stop = threading.Event()
 
     def handle(_number: int, _frame: object) -> None:
@@ -42,7 +42,7 @@ def interruptible(later: Callable[[], bool]) -> Iterator[threading.Event]:
 
 @contextmanager
 def default_sigint() -> Iterator[None]:
-    """Let Ctrl-C end the process at once and silently: an exception amid the imports of NumPy or Qt crashes them."""
+    """Let Ctrl-C end the process at once and silently: NumPy and Qt crash on an exception during their import."""
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -54,10 +54,10 @@ def default_sigint() -> Iterator[None]:
 
 @contextmanager
 def _handled_by(handle: Callable[[int, object], None]) -> Iterator[None]:
-    ending = [signal.SIGINT, signal.SIGTERM]
-    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else: nohup
-        ending.append(signal.SIGHUP)
-    before = {number: signal.signal(number, handle) for number in ending}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # ignored under nohup
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:

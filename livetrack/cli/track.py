@@ -1,4 +1,4 @@
-"""`livetrack track`: a movie or a recorded session into a table of trajectories."""
+"""`livetrack track`: tracks the particles of a movie or a recorded session."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ __all__ = ["add_arguments", "run"]
 
 class _Source(NamedTuple):
     images: Iterator[tuple[int, npt.NDArray[Any], float | None, int]]
-    """The number of each frame, its pixels, its time in s, and the number of its geometry."""
+    """Frame number, pixels, time in s, and geometry number of each frame."""
     length: int | None
     problem: Callable[[], str | None]
-    """Why it broke off, once the images are through."""
+    """Returns why the images ended early, once they have ended; None if they did not."""
     movie: Movie | None
-    """None for a session."""
+    """None for a recorded session."""
 
 
-class _Found(NamedTuple):
+class _Counts(NamedTuple):
     frames: int
     particles: int
     trajectories: int
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Find and link the particles of every frame, with progress; tell what was found."""
+    """Find and link the particles of every frame; print the counts."""
     with default_sigint():
         from livetrack.table import TrackTable
 
@@ -69,33 +69,33 @@ def run(args: argparse.Namespace) -> int:
     table = TrackTable(args.output)
     try:
         with table:
-            with _silent(logging.getLogger("livetrack.movies.movie")):  # damage is told at the end
-                model, found = _track_all(source, config, table, console)
-            if not found.frames:
-                raise InputError(f"{args.movie}: there is no frame in it to track")
+            with _silent(logging.getLogger("livetrack.movies.movie")):  # damage is printed at the end
+                model, counts = _track_all(source, config, table, console)
+            if not counts.frames:
+                raise InputError(f"{args.movie}: contains no frames to track")
     except BaseException:
         if table.partial_path.exists():
-            console.print(f"stopped early; what was found until then is in {table.partial_path}")
+            console.print(f"stopped early; the tracks so far are in {table.partial_path}")
         raise
     console.print(
-        f"{found.frames} frames in {found.seconds:.1f} s ({found.frames / found.seconds:.1f} frames/s): "
-        f"{found.particles} particles in {found.trajectories} trajectories; {args.output}",
+        f"{counts.frames} frames in {counts.seconds:.1f} s ({counts.frames / counts.seconds:.1f} frames/s): "
+        f"{counts.particles} localisations in {counts.trajectories} tracks; {args.output}",
     )
-    figures = {"movie": str(args.movie), "output": str(args.output), "model": model, **found._asdict()}
+    results = {"movie": str(args.movie), "output": str(args.output), "model": model, **counts._asdict()}
     problem = source.problem()
-    write_json(args.json, {**figures, "problem": problem})
+    write_json(args.json, {**results, "problem": problem})
     if problem:
-        console.print(f"not all of it: {problem}")
+        console.print(f"incomplete: {problem}")
     return 0
 
 
-def _track_all(source: _Source, config: Config, table: TrackTable, console: Console) -> tuple[str, _Found]:
-    """Fill the table; return the model's name and the figures."""
+def _track_all(source: _Source, config: Config, table: TrackTable, console: Console) -> tuple[str, _Counts]:
+    """Fill the table; return the model's name and the counts."""
     with default_sigint():
         from livetrack.tracker import Tracker
 
     frames = particles = geometry = 0
-    trajectories: set[int] = set()
+    ids: set[int] = set()
     with warmup(console, "warming up"):
         tracker = Tracker.from_config(config)
         if source.movie is not None:
@@ -103,23 +103,23 @@ def _track_all(source: _Source, config: Config, table: TrackTable, console: Cons
             if not config.localizer.threads:
                 tracker.choose_threads(source.movie.shape)
         gc.collect()
-        gc.freeze()  # what was loaded until now is not looked through again
+        gc.freeze()  # spares later collections what is loaded now
     started = time.perf_counter()
     with _progress(console) as progress:
         task = progress.add_task("tracking", total=source.length)
-        for index, image, t_s, of_geometry in source.images:
-            if of_geometry != geometry:
-                tracker.reset()  # another ROI: nothing is where it was
-                geometry = of_geometry
+        for index, image, t_s, image_geometry in source.images:
+            if image_geometry != geometry:
+                tracker.reset()  # another ROI: positions have another origin
+                geometry = image_geometry
             rows = tracker.update(image, t_s)
             table.append(index, rows)
             frames += 1
             particles += len(rows)
-            trajectories.update(rows["id"].tolist())
+            ids.update(rows["id"].tolist())
             progress.update(task, advance=1, description=f"tracking, {len(rows)} particles")
     gc.unfreeze()
     seconds = round(time.perf_counter() - started, 3)
-    return tracker.localizer.name, _Found(frames, particles, len(trajectories), seconds)
+    return tracker.localizer.name, _Counts(frames, particles, len(ids), seconds)
 
 
 def _config(args: argparse.Namespace) -> Config:
@@ -130,15 +130,15 @@ def _config(args: argparse.Namespace) -> Config:
 
 
 def _open(path: Path, channel: int | None) -> _Source:
-    """Open a recorded session's folder, or a movie."""
+    """Open a recorded session or a movie."""
     from livetrack.movies import open_movie
     from livetrack.record import read_session
 
     if (path / "session.json").exists():
         if channel is not None:
-            raise UsageError("--channel belongs to movies; a recorded session has one")
+            raise UsageError("--channel applies to movies; a recorded session has a single channel")
         session = read_session(path)
-        images = ((each.index, each.pixels, each.t_s, each.geometry_number) for each in session.frames())
+        images = ((frame.index, frame.pixels, frame.t_s, frame.geometry_number) for frame in session.frames())
         problem = f"{path}: {session.problem}" if session.problem else None
         return _Source(images, session.frames_written, lambda: problem, None)
     with recording_hints(path):

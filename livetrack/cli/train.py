@@ -37,16 +37,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train a model, with progress and figures on the way; Ctrl-C saves what was learnt and returns 130."""
+    """Train a model, with progress; Ctrl-C saves the training so far and returns 130."""
     from livetrack.training import load_recipe
 
     if args.list:
         return _list_recipes()
     if args.recipe is None or args.output is None:
         raise UsageError(
-            "expected livetrack train RECIPE -o MODEL.onnx; livetrack train --list shows recipes to start from"
+            "usage: livetrack train RECIPE -o MODEL.onnx; `livetrack train --list` shows recipes to start from"
         )
-    load_recipe(args.recipe)  # a mistake in it is told before PyTorch is loaded and the bar is drawn
+    load_recipe(args.recipe)  # reports a mistake before PyTorch is loaded
     try:
         from livetrack.training import train
         from livetrack.training.card import accuracy_line, precision_line
@@ -65,14 +65,14 @@ def run(args: argparse.Namespace) -> int:
             nonlocal started
             if not started and progress.step > 1:
                 bars.print(
-                    f"goes on with the interrupted training after step {progress.step - 1}; --restart begins anew"
+                    f"continuing the interrupted training after step {progress.step - 1}; --restart starts from scratch"
                 )
             started = True
             description = f"training, step {progress.step}, loss {progress.loss:.3f}"
             bars.update(task, completed=progress.fraction, description=description)
             if progress.accuracy is not None and progress.isolated is not None:
-                figures = f"{accuracy_line(progress.accuracy)} {precision_line(progress.isolated)}"
-                bars.print(f"{progress.elapsed_s / 60:.1f} min, step {progress.step}: {figures}")
+                quality = f"{accuracy_line(progress.accuracy)} {precision_line(progress.isolated)}"
+                bars.print(f"{progress.elapsed_s / 60:.1f} min, step {progress.step}: {quality}")
 
         report = train(
             args.recipe,
@@ -83,24 +83,24 @@ def run(args: argparse.Namespace) -> int:
             restart=args.restart,
             progress=show,
         )
-    done = "stopped early at step" if report.interrupted else "done at step"
+    done = "stopped at step" if report.interrupted else "finished at step"
     console.print(
         f"{done} {report.steps}: {report.model}, card {report.card}; {report.scenes} simulated scenes in "
         f"{report.elapsed_s / 60:.1f} min, loss {report.loss:.3f}\n{report.accuracy_line}",
     )
     if report.interrupted:
-        console.print("The same command goes on from there.")
+        console.print("Run the same command again to continue.")
     write_json(args.json, report)
     return 130 if report.interrupted else 0
 
 
 def _list_recipes() -> int:
-    """Show where the shipped models' recipes and the examples are."""
+    """List the recipes of the shipped models, and the examples."""
     from livetrack.localize.models import models_folder
     from livetrack.toml_file import TomlDocument
 
     folder, console = models_folder(), make_console(stderr=False)
     for path in sorted(folder.glob("*.toml")) + sorted(folder.glob("examples/*.toml")):
         console.print(f"{path}\n    {TomlDocument(path).data['description']}")
-    console.print("Copy one, change what is not as your particles, and train: livetrack train COPY.toml -o MODEL.onnx")
+    console.print("Copy one, adapt it to your particles, and train: livetrack train COPY.toml -o MODEL.onnx")
     return 0

@@ -29,8 +29,8 @@ from livetrack.errors import InputError
 
 __all__ = ["add_arguments", "run"]
 
-_WATCH_S = 3.0  # that a trapped particle is looked at before feedback begins
-_WORTH = 1.02
+_OBSERVATION_S = 3.0  # of a trapped particle, before feedback starts
+_MIN_STIFFENING = 1.02
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Hold or steer a particle, with an answer to every frame; tell how well, and what theory says."""
+    """Hold or steer a particle; print how well it was held, and what theory predicts."""
     console = make_console()
     with feedback_target(args) as target, Remote(args.address) as remote:
         calibration = remote.calibration(args.actuator)
@@ -64,22 +64,24 @@ def run(args: argparse.Namespace) -> int:
         at_px, model = args.at, _model(remote, calibration, medium, pixel_um)
         if args.actuator == "trap":
             if args.at:
-                raise InputError("--at: an optical trap holds the particle where the trap is; move that instead")
+                raise InputError("--at: an optical trap holds the particle at its centre; move the trap there instead")
             if pixel_um is None:
-                raise InputError("the pixel size is not known: set calibration.pixel_size_um")
-            with spinner(console, f"looking at the trapped particle for {_WATCH_S:g} s"):
+                raise InputError("the pixel size is unknown; set calibration.pixel_size_um")
+            with spinner(console, f"observing the trapped particle for {_OBSERVATION_S:g} s"):
                 at_px, corner_hz = _observe(target, model, pixel_um, medium)
-            console.print(f"trap at {at_px[0]:.2f}, {at_px[1]:.2f} px, corner frequency {corner_hz:.3g} Hz as it is")
+            console.print(
+                f"trap at {at_px[0]:.2f}, {at_px[1]:.2f} px, corner frequency {corner_hz:.3g} Hz without feedback"
+            )
             model = structs.replace(model, corner_hz=corner_hz, action="trap")
         gain = args.gain or model.best_gain()
         if not model.is_stable(gain):
             raise InputError(
-                f"--gain {gain:g}: with a delay of {calibration.delay_frames:.1f} frames the loop is stable below "
-                f"{model.max_gain():.3g} only; best is {model.best_gain():.3g}"
+                f"--gain {gain:g}: with a delay of {calibration.delay_frames:.1f} frames the loop is stable only "
+                f"below {model.max_gain():.3g}; the optimum is {model.best_gain():.3g}"
             )
         console.print(_describe_gain(model, gain))
-        with show_position(console, target) as show:
-            record = hold_at(
+        with show_position(console, target) as on_frame:
+            log = hold_at(
                 remote,
                 target,
                 args.actuator,
@@ -87,36 +89,36 @@ def run(args: argparse.Namespace) -> int:
                 at_px=at_px,
                 trajectory=circular(*args.circle) if args.circle else stationary,
                 seconds=args.seconds or math.inf,
-                on_frame=show,
+                on_frame=on_frame,
             )
-    summary = record.summary(SETTLING_FRAMES)
+    summary = log.summary(SETTLING_FRAMES)
     console.print(describe_hold(target, summary))
-    figures: dict[str, Any] = {"particle": target.particle, "gain": gain, "held": summary}
-    figures |= _compare_with_theory(record, model, gain, pixel_um, console)
-    write_json(args.json, figures)
+    results: dict[str, Any] = {"particle": target.particle, "gain": gain, "held": summary}
+    results |= _compare_with_theory(log, model, gain, pixel_um, console)
+    write_json(args.json, results)
     return 0
 
 
 def _observe(target: Target, model: LoopModel, pixel_um: float, medium: Medium) -> tuple[tuple[float, float], float]:
-    """Return where a trapped particle is without feedback, px, and the trap's corner frequency."""
-    record, place = observe(target, _WATCH_S)
-    gauge = TrapMonitor(model.interval_s, model.exposure_s, medium, _WATCH_S)
-    for row in record.array():
-        gauge.add(int(row["frame"]), *(pixel_um * float(row[name]) for name in ("x", "y", "std", "std")))
-    reading = gauge.reading()
+    """Return the mean position, px, of a trapped particle without feedback, and the trap's corner frequency, Hz."""
+    log, position = observe(target, _OBSERVATION_S)
+    monitor = TrapMonitor(model.interval_s, model.exposure_s, medium, _OBSERVATION_S)
+    for row in log.array():
+        monitor.add(int(row["frame"]), *(pixel_um * float(row[name]) for name in ("x", "y", "std", "std")))
+    reading = monitor.reading()
     stiffness = [
-        fit.stiffness.value if fit else each.value if each else math.nan
-        for fit, each in zip(reading.spectrum, reading.equipartition, strict=True)
+        fit.stiffness.value if fit else estimate.value if estimate else math.nan
+        for fit, estimate in zip(reading.spectrum, reading.equipartition, strict=True)
     ]
     corner_hz = medium.corner_hz(math.sqrt(stiffness[0] * stiffness[1]))
     if not corner_hz > 0:
-        raise InputError(f"the particle does not stay where a trap would keep it: seen for {reading.seconds:.1f} s")
-    return place, corner_hz
+        raise InputError(f"the particle does not move as in a trap (observed for {reading.seconds:.1f} s)")
+    return position, corner_hz
 
 
 def _model(remote: Remote, calibration: ActuatorCalibration, medium: Medium, pixel_um: float | None) -> LoopModel:
-    """Return the loop in theory, in px; without a pixel size its variances are in arbitrary units."""
-    exposure_s = next((1e-3 * float(each.value) for each in remote.properties() if each.name == EXPOSURE), 0.0)
+    """Return the model of the loop, in px; without a pixel size its variances are in arbitrary units."""
+    exposure_s = next((1e-3 * float(item.value) for item in remote.properties() if item.name == EXPOSURE), 0.0)
     return LoopModel(
         interval_s=calibration.interval_s,
         exposure_s=min(exposure_s, calibration.interval_s),
@@ -128,39 +130,39 @@ def _model(remote: Remote, calibration: ActuatorCalibration, medium: Medium, pix
 
 def _describe_gain(model: LoopModel, gain: float) -> str:
     best, largest = model.best_gain(), model.max_gain()
-    text = (
-        f"gain {gain:.3g} (best {best:.3g}, stable below {largest:.3g}, at a delay of {model.delay_frames:.2f} frames)"
-    )
+    text = f"gain {gain:.3g} (optimum {best:.3g}, stable below {largest:.3g}, delay {model.delay_frames:.2f} frames)"
     if model.action == "trap":
         stiffer = model.variances(0.0).position / model.variances(gain).position
-        text += f"; the trap will be {stiffer:.2f} times as stiff"
-        if stiffer < _WORTH:
-            text += ": feedback is no use here, the trap is too quick for the camera and the delay"
+        text += f"; feedback makes the trap {stiffer:.2f} times as stiff"
+        if stiffer < _MIN_STIFFENING:
+            text += ", no benefit: the trap is too fast for this frame rate and delay"
     return text
 
 
 def _compare_with_theory(
-    record: LoopLog, model: LoopModel, gain: float, pixel_um: float | None, console: Console
+    log: LoopLog, model: LoopModel, gain: float, pixel_um: float | None, console: Console
 ) -> dict[str, Any]:
-    """Tell how late the loop acted, and how far the particle should have strayed."""
-    rows = record.array(SETTLING_FRAMES)
-    figures: dict[str, Any] = {}
+    """Print the measured delay of the loop and the expected standard deviation; return them."""
+    rows = log.array(SETTLING_FRAMES)
+    results: dict[str, Any] = {}
     if not len(rows):
-        return figures
+        return results
     error = float(np.sqrt(np.nanmean(rows["std"] ** 2)))
     model = structs.replace(model, error=error)
     if model.action == "step":
-        place, order = (np.stack([rows[a], rows[b]], axis=1) for a, b in (("x", "y"), ("dx", "dy")))
+        errors, moves = (np.stack([rows[a], rows[b]], axis=1) for a, b in (("x", "y"), ("dx", "dy")))
         try:
-            delay = effective_delay(rows["frame"], place, order, error)
-        except InputError as why:
-            console.print(str(why))
-            return figures
-        console.print(f"the loop acted {delay.frames:.2f} ± {delay.std:.2f} frames late")
-        figures["delay_frames"] = delay
+            delay = effective_delay(rows["frame"], errors, moves, error)
+        except InputError as problem:
+            console.print(str(problem))
+            return results
+        console.print(f"measured delay of the loop: {delay.frames:.2f} ± {delay.std:.2f} frames")
+        results["delay_frames"] = delay
         model = structs.replace(model, delay_frames=max(0.0, delay.frames))
     if pixel_um is not None:
         expected = math.sqrt(model.variances(gain).measured)
-        figures["expected_std_px"] = expected
-        console.print(f"theory, for the radius, viscosity and temperature of the settings: {expected:.3f} px")
-    return figures
+        results["expected_std_px"] = expected
+        console.print(
+            f"expected standard deviation, for the radius, viscosity and temperature of the settings: {expected:.3f} px"
+        )
+    return results
