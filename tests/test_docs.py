@@ -158,6 +158,12 @@ def test_python_snippets_run(block: Block, folder: Path, address: str, tmp_path:
     assert ended == 0 or (ended is None and output.stat().st_size)
 
 
+def test_the_readme_has_the_two_commands() -> None:
+    shell = {line for block in blocks("sh") if block.page == "README.md" for line in block.text.splitlines()}
+    assert "python -m pip install . && livetrack demo" in shell
+    assert "python -m pip install '.[test]' && python -m pytest" in shell  # .ci/run uses it, word for word
+
+
 def test_settings_in_the_documentation_are_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["keys", "mykeys"]) == 0
