@@ -22,6 +22,7 @@ from livetrack_drivers._mm_install import INTERFACES
 from livetrack.cli import main
 from livetrack.client import Remote
 from livetrack.config import load_config
+from livetrack.devices import ActuatorCalibration
 from livetrack.session.engine import Engine
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +65,11 @@ def command_lines() -> list[list[str]]:
 
 PYTHON = blocks("python")
 COMMANDS = command_lines()
+STAGE = ActuatorCalibration(
+    actuator="stage", unit="um", camera="simulated", matrix=((10.0, 0.0), (0.0, 10.0)),
+    matrix_std=((0.01, 0.01), (0.01, 0.01)), delay_frames=1.5, delay_std_frames=0.1, interval_s=0.02, binning=1,
+    pixel_size_um=0.1, made="2026-01-01T00:00:00",
+)  # fmt: skip
 QUICK = ("check movie", "track ", "models", "cameras", "keys", "train --list")
 
 
@@ -96,6 +102,7 @@ def address(folder: Path) -> Iterator[str]:
         thread = threading.Thread(target=engine.run, kwargs={"stop": stop}, daemon=True)
         thread.start()
         with Remote(engine.publisher.address) as remote:
+            remote.store_calibration(STAGE)
             recording = Path(remote.start_recording(folder / "recordings").folder)
             time.sleep(0.5)
             remote.stop_recording()
@@ -136,9 +143,9 @@ def test_python_snippets_run(block: Block, folder: Path, address: str, tmp_path:
     tracks = folder / "tracks.csv"
     if not tracks.exists():
         assert main(["track", str(folder / "movie.tif"), "--model", "bead", "-o", str(tracks)]) == 0
-    if "remote.calibration" in block.text:
-        pytest.skip("run by test_feedback_programs, which has a calibrated stage")
-    text = block.text.replace("tcp://127.0.0.1:5555", address).replace("range(1000)", "range(60)")
+    text = block.text.replace("tcp://127.0.0.1:5555", address)
+    for long, short in (("range(1000)", "range(60)"), ("HOLD = 20.0", "HOLD = 0.5"), ("seconds=20", "seconds=0.5")):
+        text = text.replace(long, short)
     script = tmp_path / "snippet.py"
     script.write_text(text, encoding="utf-8")
     packages = install(ROOT / "docs/examples/camera_driver", ROOT / "docs/examples/localizer", into=tmp_path)
