@@ -56,6 +56,8 @@ def main() -> None:
         window.select(longest_track(window))
         zoom_in(window)
         zoomed = screenshot_of(window)
+        if window.central.banner.isVisible():
+            raise SystemExit(f"nothing is saved, because a banner is shown: {window.central.banner.text()}")
     save(zoomed, folder / "window-zoom.png")
     save(frames[0], folder / "demo.webp", save_all=True, append_images=frames[1:], duration=1000 // MOVIE_FPS, loop=0)
 

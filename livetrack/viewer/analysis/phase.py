@@ -45,7 +45,7 @@ class PhaseCounts:
         self.positions = 0
 
     def locking(self) -> tuple[float, float]:
-        """Return the pixel-locking bias for x and y: 0 for a flat histogram, 1 for a single phase.
+        """Return the strength of pixel locking for x and y: 0 for a flat histogram, 1 for a single phase.
 
         It is the length of the mean of unit vectors whose angle is the phase.
         """

@@ -24,8 +24,8 @@ class PhaseChart(QtWidgets.QWidget):
         self._phases = phases
         self.setFixedHeight(HEIGHT)
         self.setToolTip(
-            "Distance of the positions from the nearest pixel centre, and the pixel-locking bias (0 % for a flat\n"
-            "histogram). A peak at 0 indicates pixel locking; particles that do not move cause peaks as well."
+            "Distance of the positions from the nearest pixel centre, and the strength of pixel locking in percent.\n"
+            "Flat: no pixel locking. A peak at 0: pixel locking. Particles that do not move cause peaks as well."
         )
 
     def paintEvent(self, _: QtGui.QPaintEvent) -> None:  # noqa: D102, N802 - Qt's

@@ -31,7 +31,7 @@ SEEN = "tour/seen"
 
 
 class Tour(QtWidgets.QFrame):
-    """A card in the lower left corner of `parent`; `store` keeps that the user has seen it."""
+    """A card in the lower left corner of `parent`; `store` records that it has been shown."""
 
     def __init__(self, parent: QtWidgets.QWidget, store: QtCore.QSettings) -> None:
         super().__init__(parent)
