@@ -1,11 +1,11 @@
-"""Overdamped Brownian motion over a stretch of time, exactly: where it ends, and where it was on average.
+"""Exact overdamped Brownian motion over a time interval: the final position and the mean position.
 
-A particle with diffusion constant D that is drawn to a centre c at the rate k (an optical trap: k = stiffness / drag;
-0: free), and carried along at the velocity v. Over a time t, the end and the mean position are jointly normal; a
-camera sees the mean over its exposure. The simulated microscope, the estimators of `livetrack.calibrate` and the
-theory of `livetrack.control` all stand on these few lines.
+A particle with diffusion constant D relaxes to a centre c at the rate k (an optical trap: k = stiffness / drag; 0 for a
+free particle) and drifts at the velocity v. Over a time t, the final and the mean position are jointly normal; a camera
+measures the mean over its exposure. The simulated microscope, the estimators of `livetrack.calibrate` and the theory
+of `livetrack.control` all use it.
 
-The motion is Ornstein's and Uhlenbeck's (Physical Review 36, 823 (1930)); the mean over an exposure is that of Wong
+The motion is the Ornstein-Uhlenbeck process (Physical Review 36, 823 (1930)); for the mean over an exposure see Wong
 and Halvorsen (Optics Express 14, 12517 (2006)).
 """
 
@@ -20,15 +20,15 @@ __all__ = ["OUTransition", "ou_transition"]
 
 Floats = npt.NDArray[np.float64]
 
-_SMALL = 1e-2  # of k t: below, differences would lose their digits, and a series has them all
+_SMALL = 1e-2  # of k t: below, differences lose precision, and a series is used
 
 
 class OUTransition(NamedTuple):
-    """What a time t does to a position x; each is a number, or an array of one for each particle.
+    """Transition of a position x over a time t; each field is a number, or an array with one per particle.
 
-    The end is `decay * x + (1 - decay) * c + end_time_s * v`, the mean over the time
-    `mean_decay * x + (1 - mean_decay) * c + mean_time_s * v`, both but for normal deviates with the (co)variances
-    below, in µm² where D is in µm²/s.
+    The final position is `decay * x + (1 - decay) * c + end_time_s * v`, the mean position
+    `mean_decay * x + (1 - mean_decay) * c + mean_time_s * v`, both plus normal deviates with the (co)variances below,
+    in µm² if D is in µm²/s.
     """
 
     decay: Any
@@ -40,9 +40,9 @@ class OUTransition(NamedTuple):
     covariance: Any
 
     def move(self, x: Floats, centre: Floats, velocity: Floats, deviates: Floats) -> tuple[Floats, Floats]:
-        """Return end and mean, (N, 2), of positions `x`, (N, 2), from independent normal `deviates`, (2, N, 2).
+        """Return final and mean positions, (N, 2), from positions `x`, (N, 2), and normal `deviates`, (2, N, 2).
 
-        `centre` and `velocity` are of any shape that goes with (N, 2); fields of this transition are (N, 1) or numbers.
+        `centre` and `velocity` broadcast to (N, 2); the fields of this transition are (N, 1) or numbers.
         """
         spread = np.sqrt(self.end_var)
         slope = self.covariance / np.where(spread > 0, spread, 1)
@@ -53,7 +53,7 @@ class OUTransition(NamedTuple):
 
 
 def ou_transition(rate_per_s: Any, diffusion: Any, time_s: float) -> OUTransition:
-    """Return what `time_s` does at the rate k, 1/s, and with the diffusion constant D; arrays broadcast."""
+    """Return the transition over `time_s` with the rate k, 1/s, and the diffusion constant D; arrays broadcast."""
     y = np.asarray(rate_per_s, np.float64) * time_s
     weight = _mean_of_decay(y)
     return OUTransition(
@@ -68,20 +68,20 @@ def ou_transition(rate_per_s: Any, diffusion: Any, time_s: float) -> OUTransitio
 
 
 def _mean_of_decay(y: Floats) -> Floats:
-    """(1 - exp(-y)) / y, which is 1 at y = 0."""
+    """Return (1 - exp(-y)) / y, which is 1 at y = 0."""
     safe = np.where(y == 0, 1, y)
     return np.where(y == 0, 1.0, -np.expm1(-safe) / safe)
 
 
 def _half(y: Floats) -> Floats:
-    """(y - 1 + exp(-y)) / y², which is 1/2 at y = 0."""
+    """Return (y - 1 + exp(-y)) / y², which is 1/2 at y = 0."""
     safe = np.where(y < _SMALL, 1, y)
     series = 1 / 2 - y / 6 + y**2 / 24 - y**3 / 120
     return np.where(y < _SMALL, series, (safe + np.expm1(-safe)) / safe**2)
 
 
 def _two_thirds(y: Floats) -> Floats:
-    """(2 y - 3 + 4 exp(-y) - exp(-2 y)) / y³, which is 2/3 at y = 0."""
+    """Return (2 y - 3 + 4 exp(-y) - exp(-2 y)) / y³, which is 2/3 at y = 0."""
     safe = np.where(y < _SMALL, 1, y)
     series = 2 / 3 - y / 2 + 7 * y**2 / 30 - y**3 / 12
     return np.where(y < _SMALL, series, (2 * safe + 4 * np.expm1(-safe) - np.expm1(-2 * safe)) / safe**3)

@@ -1,8 +1,7 @@
-"""What a camera is: the driver's side of the seam, and the discovery of drivers.
+"""The interface of camera drivers, and the discovery of installed drivers.
 
-A driver opens, yields pictures, takes settings and closes. Threads, counters, time stamps
-and retries are the core's (`livetrack.session.acquisition`). What else a camera may be told while it runs is in
-`livetrack.devices`.
+A driver opens the camera with its settings, yields pictures, and closes it. Threads, counters, time stamps and retries
+are in `livetrack.session.acquisition`. Controls that a driver may also offer are in `livetrack.devices`.
 """
 
 from __future__ import annotations
@@ -23,18 +22,18 @@ __all__ = ["Camera", "CameraType", "Frame", "Geometry", "Picture", "camera_drive
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """Where the delivered pixels lie on the sensor and in the sample.
+    """Position of the delivered pixels on the sensor, and their size in the sample.
 
     Parameters
     ----------
     width, height
         Size of the delivered image, px.
     x_origin, y_origin
-        Sensor pixel (unbinned) of the delivered image's first pixel.
+        Sensor pixel (unbinned) of the first delivered pixel.
     binning
         Sensor pixels per delivered pixel, along each axis.
     pixel_size_um
-        µm in the sample per delivered pixel; None when the camera does not know.
+        µm in the sample per delivered pixel; None if unknown.
     """
 
     width: int
@@ -46,15 +45,21 @@ class Geometry:
 
 
 class Picture(NamedTuple):
-    """One picture as a driver yields it.
+    """An image with its number and times, as a driver yields it.
 
-    `pixels` is (H, W) of any integer or float type, and is the receiver's: a driver never writes to it again.
-    `number` is the camera's own counter, None where it has none: gaps are counted as lost, repeats dropped; a
-    lower number than the last is a counter that began anew.
-    `t_exposed_ns` is the middle of the exposure on `time.perf_counter_ns`'s clock, None where the camera does
-    not say. `t_s` is the time that motion is reckoned with, for cameras whose time is not this machine's
-    (movies, lock-step simulations); None means the machine's.
-    `geometry` is None while it is unchanged since the last picture (or since `open`).
+    Parameters
+    ----------
+    pixels
+        (H, W) of any integer or float type. The driver never writes to it again.
+    number
+        The camera's own counter; None if it has none. Gaps count as lost frames, repeated numbers are dropped, and a
+        number lower than the last one means that the counter restarted.
+    t_exposed_ns
+        Middle of the exposure on the clock of `time.perf_counter_ns`; None if unknown.
+    t_s
+        Time for the calculation of velocities, if it is not the computer's time (movies, simulations in lock-step).
+    geometry
+        None if it has not changed since the last picture, or since `open`.
     """
 
     pixels: npt.NDArray[Any]
@@ -66,9 +71,9 @@ class Picture(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture as the core hands it on, stamped at receipt.
+    """A received picture, with its time of receipt and its place in the session.
 
-    `index` counts the frames received, from 0; `geometry_number` rises by one with each change of `geometry`.
+    `index` counts the received frames from 0; `geometry_number` increases by one with each change of `geometry`.
     """
 
     pixels: npt.NDArray[Any]
@@ -82,12 +87,12 @@ class Frame:
 
 
 class Camera(Protocol):
-    """A camera in use. Built by its class from settings; nothing is touched before `open`."""
+    """A camera, built from its settings; the device is not touched before `open`."""
 
     waits: bool
-    """True where nothing is lost when nobody takes a picture: a movie read as fast as possible, a lock-step scene.
+    """Whether the camera can wait for the tracker, so that no frame is skipped: a movie, a simulation in lock-step.
 
-    Settled by the time that `open` returns.
+    It is final when `open` returns.
     """
 
     def open(self) -> Geometry:
@@ -96,40 +101,46 @@ class Camera(Protocol):
         Raises
         ------
         CameraError
-            What is wrong with which setting or device, and what to do.
+            With the setting or the device that is wrong, and what to do about it.
         """
 
     def pictures(self) -> Iterator[Picture | None]:
-        """Yield pictures in the order taken, blocking until each is there.
+        """Yield pictures in the order in which they were taken, blocking until the next one is available.
 
-        Yields None at least every 100 ms while there is no picture, so that the caller can stop.
-        Returns at the end of a movie. Raises `CameraLostError` when the device is gone or has stopped by itself.
+        While there is none, yields None at least every 100 ms, so that the caller can stop. Returns at the end of a
+        movie.
+
+        Raises
+        ------
+        CameraLostError
+            The device is gone, or has stopped by itself.
         """
 
     def close(self) -> None:
-        """Stop and release the device; harmless when it is not open, never raises for a device already gone."""
+        """Stop and release the device. Harmless if it is not open; never raises if the device is gone."""
 
 
 class CameraType(Protocol):
-    """What an entry point in the group `livetrack.cameras` names: the driver's class."""
+    """The class of a driver, named by an entry point of the group `livetrack.cameras`."""
 
     Settings: type[Any]
-    """A frozen msgspec.Struct (kw_only, forbid_unknown_fields) with a default for every field: `[camera.NAME]`."""
+    """Type of the settings `[camera.NAME]`: a frozen msgspec.Struct (kw_only, forbid_unknown_fields) with a default for
+    every field."""
 
     def __call__(self, settings: Any) -> Camera:
         """Build the camera from an instance of `Settings`."""
 
 
 def camera_drivers() -> dict[str, EntryPoint]:
-    """Return the installed drivers by name, sorted; none is imported."""
-    from importlib.metadata import entry_points  # here: clients need to know of no driver
+    """Return the installed drivers, sorted by name, without importing any."""
+    from importlib.metadata import entry_points  # slow to import, and clients do not need it
 
     points = sorted(entry_points(group="livetrack.cameras"), key=lambda point: point.name)
     return {point.name: point for point in points}
 
 
 def load_driver(name: str, where: str = "camera") -> CameraType:
-    """Import the driver called `name`; `where` is the place that named it, for the error.
+    """Import the driver called `name`; `where` is the place that named it, for the error message.
 
     Raises
     ------
@@ -141,6 +152,6 @@ def load_driver(name: str, where: str = "camera") -> CameraType:
         raise ConfigError(f"{where}: no camera driver is called {name!r}; installed: {', '.join(drivers) or 'none'}")
     try:
         driver: CameraType = drivers[name].load()
-    except Exception as error:  # a driver is anybody's program
+    except Exception as error:  # a driver may raise anything
         raise ConfigError(f"{where}: camera driver {name!r} cannot be imported: {error}") from error
     return driver

@@ -1,4 +1,4 @@
-"""The row: one record per particle, from the network to the wire to the file."""
+"""The row of a localisation, the same in the network's output, on the wire and in files."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["NO_ID", "ROW", "Flag", "Rows", "empty_rows"]
 
 ROW = np.dtype(
     [
-        ("id", "<i8"),  # trajectory, NO_ID before linking
-        ("x", "<f4"),  # px of the delivered image, to the right; integer = pixel centre
+        ("id", "<i8"),  # of the track; NO_ID before linking
+        ("x", "<f4"),  # px of the delivered image, to the right; integers are pixel centres
         ("y", "<f4"),  # px, down
-        ("x_std", "<f4"),  # px, standard uncertainty of x; NaN where the localizer does not know it
+        ("x_std", "<f4"),  # px, standard uncertainty of x; NaN if unknown
         ("y_std", "<f4"),  # px
         ("xy_cov", "<f4"),  # px²
-        ("intensity", "<f4"),  # grey levels: the peak's height over the background, negative for dark particles
+        ("intensity", "<f4"),  # grey levels, of the peak over the background; negative for dark particles
         ("score", "<f4"),  # 0..1, the probability that this is a particle
-        ("angle", "<f4"),  # rad, NaN for particles without one
-        ("vx", "<f4"),  # px/s, NaN until the linker knows it
+        ("angle", "<f4"),  # rad, NaN for particles without orientation
+        ("vx", "<f4"),  # px/s, NaN until it is known
         ("vy", "<f4"),  # px/s
-        ("flags", "<u4"),  # of `Flag`
+        ("flags", "<u4"),  # a sum of `Flag`s
     ],
     align=True,
 )
@@ -33,18 +33,18 @@ Rows: TypeAlias = npt.NDArray[np.void]
 """An (N,) array of dtype `ROW`."""
 
 NO_ID = -1
-"""The `id` of a row that no linker has seen."""
+"""The `id` of a row that is not linked."""
 
 
 class Flag(IntFlag):
-    """What `flags` says of a row."""
+    """Flags of a row."""
 
-    TENTATIVE = 1  # the trajectory is younger than the linker's confirmation age
-    NEW = 2  # first row of its trajectory
-    EDGE = 4  # so close to the image's edge that part of the particle is cut off
-    COASTED = 8  # not seen in this frame
+    TENTATIVE = 1  # the track has fewer frames than `linker.confirm_after`
+    NEW = 2  # first row of its track
+    EDGE = 4  # at the image's edge: part of the particle is outside
+    COASTED = 8  # not found in this frame; the position is predicted
     PARTIAL_SEARCH = 16  # found or refined without a search of the whole frame
-    APPROXIMATE = 32  # linked in a frame too crowded to weigh every possible link
+    APPROXIMATE = 32  # linked approximately: the frame was too crowded to consider every possible link
 
 
 def empty_rows(count: int = 0) -> Rows:

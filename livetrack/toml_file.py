@@ -1,4 +1,4 @@
-"""TOML into frozen, checked structs; an error names the file, the line, the key and what would be right."""
+"""Converts TOML into frozen, checked structs; an error names the file, the line, the key, and what is valid."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Path_ = tuple[str, ...]
 
 
 class TomlDocument:
-    """A TOML file with the lines its keys stand on, and `--set` overrides laid over it.
+    """A TOML file with the line numbers of its keys, and `--set` overrides applied to it.
 
     Raises
     ------
@@ -32,15 +32,15 @@ class TomlDocument:
         self.path = None if path is None else Path(path)
         self.data: dict[str, Any] = {}
         self._lines: dict[Path_, int] = {}
-        self._overridden: dict[Path_, str] = {}  # with the sections that an override has made
+        self._overridden: dict[Path_, str] = {}  # including the sections that an override has created
         if self.path is None:
             return
         try:
-            text = self.path.read_text(encoding="utf-8-sig")  # Windows' editors may put a mark in front
+            text = self.path.read_text(encoding="utf-8-sig")  # editors on Windows may write a byte order mark
         except FileNotFoundError:
             raise ConfigError(f"{self.path}: no such file") from None
         except UnicodeDecodeError:
-            raise ConfigError(f"{self.path}: not TOML, which is text in UTF-8") from None
+            raise ConfigError(f"{self.path}: not TOML, which must be UTF-8 text") from None
         except OSError as error:
             what = "a folder" if self.path.is_dir() else reason(error)
             raise ConfigError(f"{self.path}: cannot be read as TOML: {what}") from None
@@ -52,11 +52,11 @@ class TomlDocument:
         self._lines = _lines_of_keys(text)
 
     def override(self, assignment: str) -> None:
-        """Lay one `section.key=value` over the file; the value is TOML, or else a bare string."""
+        """Apply an override `section.key=value`; the value is TOML, or else a bare string."""
         key, equals, value = assignment.partition("=")
         path = tuple(part.strip() for part in key.split("."))
         if not equals or not all(path):
-            raise ConfigError(f"--set {assignment}: expected section.key=value, as in --set linker.memory=3")
+            raise ConfigError(f"--set {assignment}: expected section.key=value, such as --set linker.memory=3")
         table = self.data
         for part in path[:-1]:
             table = table.setdefault(part, {})
@@ -69,7 +69,7 @@ class TomlDocument:
                 self._overridden.setdefault(path[:length], key)
 
     def convert(self, kind: type[T], at: Path_ = (), *, known: tuple[str, ...] = ()) -> T:
-        """Turn the table at `at` into a `kind` (a msgspec Struct); keys in `known` belong to others and are left out.
+        """Convert the table at `at` into a `kind` (a msgspec Struct); keys in `known` belong to others and are ignored.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class TomlDocument:
             raise ConfigError(self._explain(str(error), kind, at, table, known)) from None
 
     def where(self, path: Path_) -> str:
-        """Name the place that `path` was set at: `file:line`, or `--set`."""
+        """Return where `path` was set: `file:line`, or `--set`."""
         if path in self._overridden:
             return f"--set {self._overridden[path]}"
         while path and path not in self._lines:
@@ -101,20 +101,20 @@ class TomlDocument:
             path, key = at + inner, match[1]
             names = [*_fields(kind, inner), *(known if not inner else ())]
             close = difflib.get_close_matches(key, names, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(names)}"
+            hint = f"did you mean {close[0]}?" if close else f"valid keys: {', '.join(names)}"
             return f"{self.where((*path, key))}: [{'.'.join((*path, key))}] unknown key; {hint}"
         keys = tuple(part for part in inner if not part.isdigit())
         value = _value_at(table, inner)
-        return f"{self.where(at + keys)}: [{'.'.join(at + keys)}] = {value}: {_wanted(what, kind, keys)}"
+        return f"{self.where(at + keys)}: [{'.'.join(at + keys)}] = {value}: {_expectation(what, kind, keys)}"
 
 
 def assignment(key: str, value: str | bool | float) -> str:
-    """Return the text of an override that sets `key` to just this `value`, quotation marks, backslashes and all."""
-    return f"{key}={json.dumps(value, ensure_ascii=False)}"  # such JSON is TOML
+    """Return the override that sets `key` to exactly this `value`, including quotation marks and backslashes."""
+    return f"{key}={json.dumps(value, ensure_ascii=False)}"  # JSON of these types is TOML
 
 
-def _wanted(what: str, kind: type, keys: Path_) -> str:
-    """Reword msgspec's complaint for a person."""
+def _expectation(what: str, kind: type, keys: Path_) -> str:
+    """Reword msgspec's message for the user."""
     if what.startswith("Invalid enum value"):
         hint = _hint(kind, keys)
         return "expected one of " + ", ".join(repr(choice) for choice in get_args(hint))
@@ -138,13 +138,13 @@ _WORDS = {
 def _hint(kind: Any, keys: Path_) -> Any:
     for key in keys:
         kind = get_type_hints(kind, include_extras=False).get(key, Any)
-        if get_origin(kind) not in (None, Literal):  # X | None: the interesting one
+        if get_origin(kind) not in (None, Literal):  # X | None: X
             kind = next((arg for arg in get_args(kind) if arg is not type(None)), Any)
     return kind
 
 
 def _description(kind: Any, keys: Path_) -> str | None:
-    """Return what the type of a setting says of itself in words."""
+    """Return the description in the type of a setting, if there is one."""
     hint = get_type_hints(_hint(kind, keys[:-1]), include_extras=True).get(keys[-1])
     return next((meta.description for meta in getattr(hint, "__metadata__", ()) if meta.description), None)
 
@@ -177,13 +177,13 @@ def _split_toml_error(message: str, text: str) -> tuple[str, int]:
     if match:
         what, line = message.replace(match[0], ""), int(match[1])
         if re.search(r'"[^"]*\\', text.splitlines()[line - 1]):
-            what += "; a Windows path goes in single quotes, as 'C:\\data'"
+            what += "; write Windows paths in single quotes, such as 'C:\\data'"
         return what, line
     return message.replace(" (at end of document)", ", at the end of the file"), text.count("\n") + 1
 
 
 def _lines_of_keys(text: str) -> dict[Path_, int]:
-    """Map each table and key to the line it stands on (keys inside inline tables to that table's line)."""
+    """Map each table and key to its line (keys inside an inline table to the line of that table)."""
     lines: dict[Path_, int] = {}
     table: Path_ = ()
     for number, line in enumerate(text.splitlines(), 1):

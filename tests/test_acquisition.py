@@ -209,7 +209,7 @@ def test_a_picture_in_colour_is_refused() -> None:
     wait_for(lambda: acquisition.ended)
     acquisition.close()
     assert (acquisition.state, acquisition.received) == (CameraState.FAILED, 1)
-    assert "a picture has the shape (3, 4, 3), expected (H, W)" in acquisition.message
+    assert "an image has the shape (3, 4, 3), expected (H, W)" in acquisition.message
 
 
 def test_close_stops_a_camera_that_never_ends() -> None:

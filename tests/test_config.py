@@ -39,7 +39,7 @@ def test_the_documented_file_equals_the_defaults() -> None:
         ("[camera.simulator]\nheight = 3", ":1: [camera.simulator] unknown key; did you mean simulated?"),
         (
             "[publish]\naddress = 'tcp://0.0.0.0:5555'",
-            ":2: [publish.address] = 'tcp://0.0.0.0:5555' is open to other machines: make keys with",
+            ":2: [publish.address] = 'tcp://0.0.0.0:5555' is open to other computers without keys: make keys with",
         ),
         (
             "[publish]\naddress = 'tcp://127.0.0.1:65536'",
@@ -53,13 +53,13 @@ def test_the_documented_file_equals_the_defaults() -> None:
         ("[camera]\ngain_grey = 0", ":2: [camera.gain_grey] = 0: expected a number > 0"),
         (
             "[camera]\ngain_grey = 2",
-            ":2: [camera.gain_grey] needs offset_grey and read_noise_e beside it, or leave all",
+            ":2: [camera.gain_grey] also requires offset_grey and read_noise_e; set all three, or",
         ),
         ("[linker]\nmemory = ", ":2: not TOML: "),
         ("[linker\nmemory = 3", ":1: not TOML: "),
         (
             '[camera.micromanager]\nmm_dir = "C:\\Program Files"',
-            ":2: not TOML: Unescaped '\\' in a string; a Windows path goes in",
+            ":2: not TOML: Unescaped '\\' in a string; write Windows paths in",
         ),
         ("[linker]\nmemory = 'C:\\data'", ":2: [linker.memory] = 'C:\\data': expected a whole number"),
         ("[linker]\nmemory = 1\nmemory = 2", ":3: not TOML: "),

@@ -55,9 +55,11 @@ def engine_open_to_all(folder: Path) -> Iterator[tuple[str, str, str]]:
 @pytest.mark.parametrize("key", ADDRESSES)
 @pytest.mark.parametrize("address", ["tcp://0.0.0.0:5555", "tcp://*:5555", "tcp://192.168.1.2:5555", "tcp://[::]:5555"])
 def test_no_address_is_open_to_other_machines_without_keys(key: str, address: str) -> None:
-    with pytest.raises(ConfigError, match=rf"\[publish.{key}\] = .* is open to other machines: make keys with"):
+    with pytest.raises(
+        ConfigError, match=rf"\[publish.{key}\] = .* is open to other computers without keys: make keys with"
+    ):
         load_config(None, [f"publish.{key}={address}"])
-    with pytest.raises(UsageError, match="is open to other machines, for anybody"):  # whoever made the settings
+    with pytest.raises(UsageError, match="is open to other computers without keys"):  # whoever made the settings
         SocketFactory(PublishSettings()).bind(zmq.PUB, address, f"publish.{key}", 10)
 
 
@@ -154,7 +156,7 @@ def test_keys_that_are_not_there_are_told(folder: Path, tmp_path: Path) -> None:
         Subscriber(keys=tmp_path / "no")
     ports = [f"publish.{key}=tcp://127.0.0.1:*" for key in ADDRESSES]
     locked = load_config(None, [f"publish.curve_keys={str(folder)!r}", *ports, *SMALL])
-    with Engine(locked), pytest.raises(UsageError, match="another engine of this process has keys"):
+    with Engine(locked), pytest.raises(UsageError, match="another engine in this process uses keys"):
         Engine(locked)
     client = folder / "engine" / "clients" / "client.key"
     client.write_text(client.read_text().replace('"', '"too long', 1))

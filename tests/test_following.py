@@ -121,7 +121,7 @@ def test_every_place_of_the_frame_lies_well_within_some_tile(localizer: NetworkL
         assert tracker._guided_search is not None
         seen = np.zeros(shape, bool)
         margin = int(localizer.margin_px)
-        tracker._guided_search._begin(shape)
+        tracker._guided_search._make_tiles(shape)
         assert len(tracker._guided_search._tiles) < ROUND
         for tile in tracker._guided_search._tiles:
             left, top = int(tile.left[0]), int(tile.top[0])

@@ -22,7 +22,7 @@ RNG = np.random.default_rng(3)
 
 def restored(pixels: Any) -> np.ndarray:
     """Return the grey levels that a window reads from the 8 bits of `pixels`, with the range that is chosen."""
-    levels = preview._fitting(pixels, None)
+    levels = preview._choose_scaling(pixels, None)
     return levels.offset + levels.scale * to_uint8(pixels, levels).astype(float)
 
 
@@ -36,7 +36,7 @@ def test_a_few_greys_come_exactly(kind: str) -> None:
 @pytest.mark.parametrize(("kind", "top"), [("u2", 65535), ("i2", 32767), ("u4", 4e9), ("f4", 1.0), ("f8", 1e-9)])
 def test_many_greys_come_to_half_a_level(kind: str, top: float) -> None:
     pixels = (RNG.random((60, 60)) * top).astype(kind)
-    levels = preview._fitting(pixels, None)
+    levels = preview._choose_scaling(pixels, None)
     assert np.abs(restored(pixels) - pixels).max() <= 0.502 * levels.scale
     assert levels.scale * 255 <= 1.3 * (float(pixels.max()) - float(pixels.min()))
 
@@ -44,7 +44,7 @@ def test_many_greys_come_to_half_a_level(kind: str, top: float) -> None:
 def test_a_hot_pixel_does_not_take_the_levels_from_the_rest() -> None:
     pixels = RNG.normal(200, 12, (300, 300)).astype(np.uint16)
     pixels[7, 9] = 65535
-    assert preview._fitting(pixels, None).scale < 1.5 * 12
+    assert preview._choose_scaling(pixels, None).scale < 1.5 * 12
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_hot_pixel_does_not_take_the_levels_from_the_rest() -> None:
     ],
 )
 def test_a_picture_of_nothing_is_no_trouble(pixels: np.ndarray) -> None:
-    levels = preview._fitting(pixels, None)
+    levels = preview._choose_scaling(pixels, None)
     assert levels.scale > 0
     assert np.isfinite(levels).all()
     assert to_uint8(pixels, levels).shape == pixels.shape
@@ -65,10 +65,10 @@ def test_a_picture_of_nothing_is_no_trouble(pixels: np.ndarray) -> None:
 
 def test_the_range_is_kept_while_it_will_do() -> None:
     pixels = RNG.normal(200, 12, (100, 100)).astype(np.uint16)
-    levels = preview._fitting(pixels, None)
-    assert preview._fitting(pixels + np.uint16(2), levels) is levels
-    assert preview._fitting(pixels + np.uint16(2000), levels) is not levels
-    assert preview._fitting(pixels, GreyScaling(0.0, 200.0)) == levels
+    levels = preview._choose_scaling(pixels, None)
+    assert preview._choose_scaling(pixels + np.uint16(2), levels) is levels
+    assert preview._choose_scaling(pixels + np.uint16(2000), levels) is not levels
+    assert preview._choose_scaling(pixels, GreyScaling(0.0, 200.0)) == levels
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_nothing_is_made_while_nobody_asks(sender: PreviewSender, monkeypatch: p
 
 
 def test_large_whole_pictures_come_less_often(sender: PreviewSender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preview, "_WHOLE_BYTES_S", 100_000)
+    monkeypatch.setattr(preview, "_MAX_FULL_BYTES_S", 100_000)
     with PreviewSubscriber(sender.address, full_resolution=True) as whole:
         count, start = 0, time.monotonic()
         while (now := time.monotonic()) - start < 1.0:

@@ -1,1 +1,1 @@
-"""The live session: acquisition, the tracking loop, publishing and commands."""
+"""Live sessions: acquisition, the tracking loop, publishing and commands."""

@@ -1,4 +1,4 @@
-"""The camera thread: the newest frame for tracking, every frame for recording, every loss counted."""
+"""Acquisition thread: delivers the newest frame for tracking, every frame for recording, and counts every loss."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ __all__ = ["Acquisition", "CameraState"]
 
 _log = logging.getLogger(__name__)
 
-_CHECK_STOP_S = 1.0  # a camera thread that waits for room looks after so long whether it is to stop
+_CHECK_STOP_S = 1.0  # how often a waiting camera thread checks whether to stop
 
 
 class CameraState(StrEnum):
-    """What the camera is doing."""
+    """State of the camera."""
 
     STARTING = "starting"
     RUNNING = "running"
-    STALLED = "stalled"  # open, but no frame for `camera.stall_s`
+    STALLED = "stalled"  # open, but no frame for longer than `camera.stall_s`
     IDLE = "idle"  # closed by `suspend`, until `resume`
-    RETRYING = "retrying"  # lost; opened again every `camera.retry_s`
+    RETRYING = "retrying"  # lost; livetrack tries to open it again every `camera.retry_s`
     ENDED = "ended"  # the movie is over
-    FAILED = "failed"  # the driver raised what no driver should
+    FAILED = "failed"  # the driver raised an unexpected exception
 
 
 class Acquisition:
-    """Runs a camera in a thread of its own and hands its frames to one taker.
+    """Runs a camera in its own thread and passes its frames to one consumer.
 
-    Without `settings.every_frame` only the newest frame waits; an older one that nobody took counts as skipped.
-    With it, up to `settings.queue_frames` wait, then the oldest is skipped. A camera that `waits` (a movie, a
-    lock-step scene) is held up instead, and nothing is skipped.
+    By default only the newest frame is kept; older ones that were not consumed count as skipped. With
+    `settings.every_frame`, up to `settings.queue_frames` frames are queued, and then the oldest is skipped. If the
+    camera `waits` (a movie, a simulation in lock-step), its thread blocks instead, and nothing is skipped.
 
     Parameters
     ----------
     camera
         The driver.
     settings
-        The section `[camera]`.
+        Section `[camera]`.
     pixel_size_um
-        Overrides what the camera says of its pixel size.
+        Overrides the pixel size that the camera reports.
     on_frame
-        Called in the camera thread with every frame, for recording; must not block.
+        Called with every frame in the camera thread, for recording; must not block.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class Acquisition:
         self.on_frame = on_frame
         self._capacity = settings.queue_frames if settings.every_frame else 1
         self._waiting: deque[Frame] = deque()
-        self._frame_ready = _Wakeup()  # for the taker: a frame, or the end
-        self._slot_free = _Wakeup()  # for the camera thread, where it waits
-        self._resume_requested = _Wakeup()  # for the camera thread, where it rests
+        self._frame_ready = _Wakeup()  # wakes the consumer: a frame, or the end
+        self._slot_free = _Wakeup()  # wakes the camera thread while it blocks
+        self._resume_requested = _Wakeup()  # wakes the camera thread while it is suspended
         self._suspended = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="livetrack-camera", daemon=True)
@@ -81,22 +81,22 @@ class Acquisition:
         self.geometry_number = 0
         self.state = CameraState.STARTING
         self.message = ""
-        """What a person should know of the state."""
+        """Details of the state, for the user."""
         self.failure: Exception | None = None
         self.received = self.skipped = self.lost = self.repeated = self.outages = 0
 
     def open(self) -> Geometry:
-        """Open the camera and return its geometry; frames flow from `start` on. Raises `CameraError`."""
+        """Open the camera and return its geometry; frames arrive after `start`. Raises `CameraError`."""
         self.geometry = self._with_pixel_size(self._camera.open())
         return self.geometry
 
     def start(self) -> None:
-        """Begin to take frames, in a thread."""
+        """Start the camera thread."""
         self._last_received_ns = time.perf_counter_ns()
         self._thread.start()
 
     def next_frame(self, timeout_s: float) -> Frame | None:
-        """Return the next frame, oldest first; None when none came in time or the camera has ended."""
+        """Return the next frame, oldest first; None if none arrived in time or the camera has ended."""
         deadline = time.perf_counter() + timeout_s
         while not self._waiting:
             if self.ended or not self._frame_ready.wait(deadline - time.perf_counter()):
@@ -109,30 +109,30 @@ class Acquisition:
         return frame
 
     def suspend(self) -> None:
-        """Have the camera closed, soon, until `resume`; `state` says when it is."""
+        """Close the camera until `resume`, without waiting: `state` becomes `IDLE`."""
         self._suspended = True
 
     def resume(self) -> None:
-        """Have it opened again."""
+        """Open the camera again, without waiting."""
         self._suspended = False
         self._resume_requested.set()
 
     @property
     def ended(self) -> bool:
-        """No further frame will come."""
+        """Whether no further frame will arrive."""
         return self.state in (CameraState.ENDED, CameraState.FAILED)
 
     def stop(self) -> None:
-        """Take no more frames; those that still wait can be taken."""
+        """Stop the camera thread; queued frames can still be consumed."""
         self._end_thread()
 
     def discard_pending(self) -> None:
-        """Count the frames that still wait for a taker as skipped, so that none is unaccounted for."""
+        """Discard queued frames and count them as skipped, so that the counts add up."""
         self.skipped += len(self._waiting)
         self._waiting.clear()
 
     def close(self) -> None:
-        """Stop the thread and release the camera; frames that still wait can be taken."""
+        """Stop the camera thread and release the camera; queued frames can still be consumed."""
         self._end_thread()
         self._camera.close()
 
@@ -155,13 +155,13 @@ class Acquisition:
                         return
                 except CameraLostError as error:
                     self._reopen(str(error))
-        except Exception as error:  # noqa: BLE001  whatever a driver raises must reach the user, not die with a thread
+        except Exception as error:  # noqa: BLE001  any exception of a driver must reach the user instead of ending the thread silently
             _log.debug("camera driver failed", exc_info=True)
             self.failure = error
             self._enter(CameraState.FAILED, f"camera driver failed: {error}")
 
     def _stream(self) -> None:
-        """Hand on pictures until the movie ends, `close` or `suspend` is called, or the camera is lost."""
+        """Receive pictures until the movie ends, `stop` or `suspend` is called, or the camera is lost."""
         for picture in self._camera.pictures():
             if self._stop.is_set() or self._suspended:
                 return
@@ -172,7 +172,9 @@ class Acquisition:
 
     def _receive(self, picture: Picture, now_ns: int) -> None:
         if picture.pixels.ndim != 2:
-            raise CameraError(f"a picture has the shape {picture.pixels.shape}, expected (H, W): set it to grey levels")
+            raise CameraError(
+                f"an image has the shape {picture.pixels.shape}, expected (H, W): set the camera to grey levels"
+            )
         if picture.number is not None:
             if picture.number == self._last_number:
                 self.repeated += 1
@@ -208,7 +210,7 @@ class Acquisition:
             while self._waiting and not self._stop.is_set():
                 self._slot_free.wait(_CHECK_STOP_S)
         elif len(self._waiting) >= self._capacity:
-            with suppress(IndexError):  # it has just been taken
+            with suppress(IndexError):  # it has just been consumed
                 self._waiting.popleft()
                 self.skipped += 1
         self._waiting.append(frame)
@@ -234,7 +236,7 @@ class Acquisition:
             self._reopen(str(error))
 
     def _reopen(self, why: str) -> None:
-        """Close the camera and open it again, as often as it takes."""
+        """Close the camera and open it again, until it works."""
         self.outages += 1
         attempt = 0
         while not self._stop.is_set() and not self._suspended:
@@ -252,11 +254,11 @@ class Acquisition:
 
     def _close_camera(self) -> None:
         self._camera.close()
-        self.gaps.reset()  # no command is to blame for frames that nobody expects
+        self.gaps.reset()  # no frames are expected: no command stalls them
 
     def _open_again(self) -> None:
         self.geometry = self._with_pixel_size(self._camera.open())
-        self.geometry_number += 1  # even where it is the same: nothing need be where it was
+        self.geometry_number += 1  # even for the same geometry: the sample may have moved
         self._last_number = None  # the camera may count from 0 again
         self._last_received_ns = time.perf_counter_ns()
 
@@ -273,19 +275,19 @@ class Acquisition:
 
 
 class _Wakeup:
-    """Wakes the one thread that waits for it, and is then down again.
+    """Wakes a single waiting thread, and resets itself.
 
-    A bare lock: a `threading.Condition` or `Event` wakes a thread that has slept for 20 ms some 27 µs later.
+    A bare lock: a `threading.Condition` or `Event` takes some 27 µs longer to wake a thread that slept for 20 ms.
     """
 
     def __init__(self) -> None:
-        self._down = threading.Lock()
-        self._down.acquire()
+        self._lock = threading.Lock()
+        self._lock.acquire()
 
     def set(self) -> None:
-        with suppress(RuntimeError):  # it is up already
-            self._down.release()
+        with suppress(RuntimeError):  # already set
+            self._lock.release()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until it is set and take it down; False when it was not set in time."""
-        return self._down.acquire(timeout=max(0.0, timeout_s))
+        """Wait until set, and reset; False if it was not set in time."""
+        return self._lock.acquire(timeout=max(0.0, timeout_s))

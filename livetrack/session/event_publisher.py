@@ -1,4 +1,4 @@
-"""What happens in a session, told as it does: births and deaths, geometry, target, state, log lines."""
+"""Publishes the events of a session: tracks started and ended, geometry, target, camera state, log lines."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _LOGGERS = ("livetrack", "livetrack_drivers")
 
 
 class EventPublisher:
-    """Compares what is with what was told last, and tells the difference; log lines come from any thread.
+    """Compares the current state with the last one and publishes the difference; log lines may come from any thread.
 
     Parameters
     ----------
     session
-        Goes into every message.
+        Number of the session, part of every message.
     send
-        Is called with each message, in the thread that calls `on_frame` and `poll`.
+        Called with each encoded message, in the thread that calls `on_frame` and `poll`.
     """
 
     def __init__(self, session: int, send: Callable[[bytes], object]) -> None:
         self._session = session
         self._send = send
         self._seq = 0
-        self._born = self._ended = 0  # counts
+        self._total_started = self._total_ended = 0
         self._geometry_number = -1
         self._target: int | None = None
         self._state = ""
@@ -54,21 +54,21 @@ class EventPublisher:
                 logger.setLevel(logging.INFO)
 
     def on_frame(self, frame: Frame, linker: Linker, target: int | None) -> None:
-        """Tell what the frame that was tracked last has changed."""
+        """Publish what has changed with the frame that was tracked last."""
         if frame.geometry_number != self._geometry_number:
             self._geometry_number = frame.geometry_number
             self._publish(GeometryEvent(frame=frame.index, number=frame.geometry_number, geometry=frame.geometry))
-        if linker.total_started != self._born or linker.total_ended != self._ended:
-            born, ended = linker.started.tolist(), linker.ended.tolist()
-            anew = linker.total_ended - self._ended != len(ended)  # it was reset between two frames
-            self._born, self._ended = linker.total_started, linker.total_ended
-            self._publish(TracksEvent(frame=frame.index, t_s=frame.t_s, born=born, ended=ended, anew=anew))
+        if linker.total_started != self._total_started or linker.total_ended != self._total_ended:
+            started, ended = linker.started.tolist(), linker.ended.tolist()
+            reset = linker.total_ended - self._total_ended != len(ended)  # the linker was reset between two frames
+            self._total_started, self._total_ended = linker.total_started, linker.total_ended
+            self._publish(TracksEvent(frame=frame.index, t_s=frame.t_s, born=started, ended=ended, anew=reset))
         if target != self._target:
             self._target = target
             self._publish(TargetEvent(particle=target))
 
     def poll(self, state: str, message: str) -> None:
-        """Tell of another state, and what was logged."""
+        """Publish a change of state, and the lines logged since the last call."""
         if state != self._state:
             self._state = state
             self._publish(CameraEvent(state=state, message=message))
@@ -76,7 +76,7 @@ class EventPublisher:
             self._publish(self._lines.popleft())
 
     def close(self) -> None:
-        """Listen to the log no longer."""
+        """Detach from the loggers and restore their levels."""
         for name, level in self._levels.items():
             logging.getLogger(name).removeHandler(self._handler)
             logging.getLogger(name).setLevel(level)
@@ -94,7 +94,7 @@ class EventPublisher:
 
 
 class _LogBuffer(logging.Handler):
-    """Keeps lines for the loop; what would have gone to stderr without this handler goes there still."""
+    """Keeps log lines for the loop; lines that would go to stderr without this handler still do."""
 
     def __init__(self, lines: deque[LogEvent]) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class _LogBuffer(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            text = record.getMessage().encode(errors="backslashreplace").decode()  # half a character is no JSON
+            text = record.getMessage().encode(errors="backslashreplace").decode()  # JSON has no lone surrogates
         except Exception:  # noqa: BLE001  a line that cannot be formatted must not end the thread that logs it
             self.handleError(record)
             return

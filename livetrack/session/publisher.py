@@ -1,4 +1,4 @@
-"""The ZeroMQ side of the engine: positions at every frame, pictures at display rate, the heartbeat."""
+"""Publishes over ZeroMQ: positions at every frame, previews at display rate, heartbeat and events."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from livetrack.wire import PositionsEncoder, Status, encode_status
 
 __all__ = ["Publisher", "bind_command_socket"]
 
-_POSITIONS_QUEUE = 10_000  # messages held for each slow reader; then it misses some, which it sees in `seq`
+_POSITIONS_QUEUE = 10_000  # messages held for a slow client; then it loses some, and notices by their numbers
 _PREVIEW_QUEUE = 2
 _REPLIES_QUEUE = 1000
 
 
 class Publisher:
-    """Binds the addresses and sends; `publish` and `send_status` from the loop's thread, pictures from one of its own.
+    """Binds the addresses and sends all messages but replies, in the thread of the loop; previews have their own.
 
     Raises
     ------
     UsageError
-        An address cannot be bound, most often because another livetrack holds it.
+        An address cannot be bound, most often because another livetrack is using it.
     """
 
     def __init__(self, settings: PublishSettings, session: int, sockets: SocketFactory) -> None:
         self._encoder = PositionsEncoder(session)
         self._socket = sockets.bind(zmq.PUB, settings.address, "publish.address", _POSITIONS_QUEUE)
         try:
-            pictures = sockets.bind(zmq.XPUB, settings.preview_address, "publish.preview_address", _PREVIEW_QUEUE)
+            previews = sockets.bind(zmq.XPUB, settings.preview_address, "publish.preview_address", _PREVIEW_QUEUE)
         except UsageError:
             self._socket.close()
             raise
         self.address = _endpoint(self._socket)
-        self.preview_address = _endpoint(pictures)
-        self._previews = PreviewSender(pictures, settings, session)
+        self.preview_address = _endpoint(previews)
+        self._previews = PreviewSender(previews, settings, session)
 
     def publish(
         self, frame: Frame, rows: Rows, tracker: Tracker, skipped: int, lost: int, target: int | None = None
     ) -> int:
-        """Send the rows of `frame` and return when, on `time.perf_counter_ns`'s clock."""
+        """Send the rows of `frame`; return the time of sending on the clock of `time.perf_counter_ns`."""
         geometry = frame.geometry
         now_ns = time.perf_counter_ns()
         message = self._encoder.encode(
@@ -77,29 +77,29 @@ class Publisher:
         return now_ns
 
     def send_preview(self, frame: Frame) -> None:
-        """Send the picture of a frame that is not tracked."""
+        """Send the preview of a frame that is not tracked."""
         self._previews.submit(frame)
 
     def send_status(self, status: Status) -> None:
-        """Send the engine's state."""
+        """Send a heartbeat."""
         self._socket.send(encode_status(status))
 
     def send_event(self, event: bytes) -> None:
-        """Send an event's message."""
+        """Send an encoded event."""
         self._socket.send(event)
 
     def close(self) -> None:
-        """Send what is waiting, for half a second at most, and let the addresses go."""
+        """Send queued messages, for half a second at most, and unbind the addresses."""
         self._previews.close()
         self._socket.close(linger=500)
 
 
 def bind_command_socket(settings: PublishSettings, sockets: SocketFactory) -> tuple[zmq.Socket[bytes], str]:
-    """Return the socket that commands come to, and its address. Raises `UsageError` as `Publisher` does."""
+    """Return the socket for commands, and its address. Raises `UsageError` as `Publisher` does."""
     socket = sockets.bind(zmq.ROUTER, settings.command_address, "publish.command_address", _REPLIES_QUEUE)
     return socket, _endpoint(socket)
 
 
 def _endpoint(socket: zmq.Socket[bytes]) -> str:
-    """Where the socket really is: a port given as `*` has become a number."""
+    """Return the bound address: a port given as `*` is a number now."""
     return socket.getsockopt(zmq.LAST_ENDPOINT).rstrip(b"\0").decode()  # type: ignore[union-attr]

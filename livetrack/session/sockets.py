@@ -1,4 +1,4 @@
-"""The engine's addresses: bound, with keys where they are set, and never open to other machines without."""
+"""Binds the engine's sockets, with encryption if keys are set; without keys, never open to other computers."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from livetrack.errors import UsageError
 
 __all__ = ["SocketFactory"]
 
-# what may come in, so that memory is safe
-_LARGEST_FRAME = 1 << 20  # bytes; who sends more is disconnected
-_WAITING = 100  # messages from each sender; then it has to wait itself
+# limits on incoming messages, which bound the memory
+_MAX_FRAME_BYTES = 1 << 20  # a sender of more is disconnected
+_MAX_QUEUED = 100  # messages per sender; then it blocks
 
 
 class SocketFactory:
     """Binds the addresses of `[publish]`.
 
-    With `publish.curve_keys`, only clients with one of the keys in its folder `engine/clients` are let in.
+    With `publish.curve_keys`, only clients whose key is in its folder `engine/clients` are accepted.
 
     Raises
     ------
     UsageError
-        There is no such folder, a key in it cannot be read, or another engine of this process has keys.
+        There is no such folder, a key in it cannot be read, or another engine in this process uses keys.
     """
 
     def __init__(self, settings: PublishSettings) -> None:
@@ -33,34 +33,34 @@ class SocketFactory:
         self._authenticator = _authenticator(self._keys) if self._keys else None
 
     def bind(self, kind: int, address: str, key: str, queue: int) -> zmq.Socket[bytes]:
-        """Return a socket of `kind` bound to `address`, holding `queue` messages for each reader.
+        """Return a socket of `kind` bound to `address`, with a queue of `queue` messages per client.
 
         Raises
         ------
         UsageError
-            The address, that of the setting `key`, cannot be bound, most often because another livetrack holds it;
-            or it is open to other machines and there are no keys.
+            The address, from the setting `key`, cannot be bound, most often because another livetrack is using it; or
+            it is open to other computers and there are no keys.
         """
         if is_open(address) and not self._keys:
             raise UsageError(
-                f"{key} = {address!r} is open to other machines, for anybody: make keys with `livetrack keys FOLDER` "
-                "and set publish.curve_keys = 'FOLDER', or take an address of this machine: tcp://127.0.0.1:PORT"
+                f"{key} = {address!r} is open to other computers without keys: make keys with `livetrack keys FOLDER` "
+                "and set publish.curve_keys = 'FOLDER', or use an address of this computer: tcp://127.0.0.1:PORT"
             )
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
         try:
             socket.setsockopt(zmq.SNDHWM, queue)
-            socket.setsockopt(zmq.RCVHWM, _WAITING)
-            socket.setsockopt(zmq.MAXMSGSIZE, _LARGEST_FRAME)
+            socket.setsockopt(zmq.RCVHWM, _MAX_QUEUED)
+            socket.setsockopt(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
             if self._keys:
                 secure_server(socket, self._keys)
             socket.bind(address)
         except zmq.ZMQError as error:
             socket.close(linger=0)
-            taken = "is another livetrack running? Stop it, or " if error.errno == zmq.EADDRINUSE else ""
+            hint = "is another livetrack running? Stop it, or " if error.errno == zmq.EADDRINUSE else ""
             raise UsageError(
-                f"{key} = {address!r} cannot be bound ({zmq.strerror(error.errno or 0)}): {taken}choose another port: "
-                f"--set {key}=tcp://127.0.0.1:PORT, and so for the others of [publish]; a port of * takes one that is "
-                "free"
+                f"{key} = {address!r} cannot be bound ({zmq.strerror(error.errno or 0)}): {hint}choose another port: "
+                f"--set {key}=tcp://127.0.0.1:PORT, likewise for the other addresses of [publish]; port * uses a "
+                "free one"
             ) from None
         except UsageError:
             socket.close(linger=0)
@@ -68,22 +68,22 @@ class SocketFactory:
         return socket
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Stop checking keys: no further client is accepted."""
         if self._authenticator is not None:
             self._authenticator.stop()
 
 
 def _authenticator(keys: str) -> Any:
-    """Return what looks at the keys of those who connect, in a thread of its own."""
-    from zmq.auth.thread import ThreadAuthenticator  # asyncio: not where there are no keys
+    """Start the thread that checks the keys of connecting clients."""
+    from zmq.auth.thread import ThreadAuthenticator  # imports asyncio, which is not needed without keys
 
     clients = trusted_clients(keys)
-    guard = ThreadAuthenticator(zmq.Context.instance())
+    authenticator = ThreadAuthenticator(zmq.Context.instance())
     try:
-        guard.start()
+        authenticator.start()
     except zmq.ZMQError as error:
         raise UsageError(
-            f"publish.curve_keys = {keys!r} cannot be used ({error.strerror}): another engine of this process has keys"
+            f"publish.curve_keys = {keys!r} cannot be used ({error.strerror}): another engine in this process uses keys"
         ) from None
-    guard.configure_curve(domain="*", location=clients)
-    return guard
+    authenticator.configure_curve(domain="*", location=clients)
+    return authenticator

@@ -1,4 +1,4 @@
-"""How long each stage takes: a histogram that is cheap enough to fill at every frame."""
+"""Latency of each stage of the loop, in histograms that are cheap enough to fill at every frame."""
 
 from __future__ import annotations
 
@@ -9,46 +9,46 @@ from livetrack.wire import Latency
 
 __all__ = ["LatencyHistogram", "StageLatency"]
 
-_PRECISION_BITS = 6  # 64 buckets to each doubling: values are kept to 1.6 %
+_PRECISION_BITS = 6  # 64 buckets per octave: a resolution of 1.6 %
 _BUCKETS = 1 << _PRECISION_BITS
 
 
 class LatencyHistogram:
-    """Durations in ns, counted in log-linear buckets (as HdrHistogram's); memory stays the same for ever."""
+    """Histogram of durations in ns, with log-linear buckets like HdrHistogram's and constant memory."""
 
     def __init__(self) -> None:
         self._counts = [0] * (_BUCKETS * (64 - _PRECISION_BITS + 1))
         self.total = 0
-        """How many were recorded."""
+        """Number of recorded durations."""
         self._max = 0
 
     def record(self, duration_ns: int) -> None:
-        """Count one duration; a negative one counts as 0."""
+        """Record a duration; negative ones count as 0."""
         value = max(duration_ns, 0)
         self._counts[_bucket(value)] += 1
         self.total += 1
         self._max = max(self._max, value)
 
-    def quantile_us(self, share: float) -> float:
-        """Return the duration that `share` (0..1) of all stay at or below, µs; NaN when nothing was recorded."""
-        return self._quantiles_us(share)[0] if self.total else float("nan")
+    def quantile_us(self, fraction: float) -> float:
+        """Return the duration that a `fraction` (0..1) of all do not exceed, µs; NaN if none was recorded."""
+        return self._quantiles_us(fraction)[0] if self.total else float("nan")
 
     def latency(self) -> Latency:
-        """Return the quantiles that the heartbeat carries; zeros when nothing was recorded."""
+        """Return the quantiles for the heartbeat; zeros if nothing was recorded."""
         if not self.total:
             return Latency(p50=0.0, p90=0.0, p99=0.0, p999=0.0, max=0.0)
         p50, p90, p99, p999 = (round(quantile, 1) for quantile in self._quantiles_us(0.5, 0.9, 0.99, 0.999))
         return Latency(p50=p50, p90=p90, p99=p99, p999=p999, max=round(self._max / 1e3, 1))
 
-    def _quantiles_us(self, *shares: float) -> list[float]:
-        """Return several quantiles for the price of one pass: the live loop waits for it."""
-        seen = list(accumulate(self._counts[: _bucket(self._max) + 1]))
-        indices = (bisect_left(seen, max(share * self.total, 1)) for share in shares)
+    def _quantiles_us(self, *fractions: float) -> list[float]:
+        """Return several quantiles in one pass: the loop waits for it."""
+        cumulative = list(accumulate(self._counts[: _bucket(self._max) + 1]))
+        indices = (bisect_left(cumulative, max(fraction * self.total, 1)) for fraction in fractions)
         return [min(_upper_edge(index), self._max) / 1e3 for index in indices]
 
 
 class StageLatency:
-    """The stages of one frame, from exposed to published: a histogram each."""
+    """Latency histograms of the stages of a frame, from exposed to published."""
 
     def __init__(self) -> None:
         self.camera, self.wait, self.localize, self.link, self.publish, self.total = (
@@ -59,7 +59,7 @@ class StageLatency:
         self, exposed_ns: int | None, received_ns: int, started_ns: int, localized_ns: int, linked_ns: int,
         published_ns: int,
     ) -> None:  # fmt: skip
-        """Count one frame by its stamps; the first is None where the camera does not say."""
+        """Record the time stamps of a frame; the first is None if the camera does not report it."""
         if exposed_ns is not None:
             self.camera.record(received_ns - exposed_ns)
         self.wait.record(started_ns - received_ns)
@@ -69,7 +69,7 @@ class StageLatency:
         self.total.record(published_ns - received_ns)
 
     def latency(self) -> dict[str, Latency]:
-        """Return the quantiles by stage; `camera` only where exposures are known."""
+        """Return the quantiles by stage; `camera` only if the exposure times are known."""
         known = vars(self).items() if self.camera.total else list(vars(self).items())[1:]
         return {stage: histogram.latency() for stage, histogram in known}
 
@@ -80,6 +80,6 @@ def _bucket(value: int) -> int:
 
 
 def _upper_edge(index: int) -> int:
-    """Largest value that falls into bucket `index`."""
+    """Return the largest value in bucket `index`."""
     shift = max((index >> _PRECISION_BITS) - 1, 0)
     return ((index - (shift << _PRECISION_BITS) + 1) << shift) - 1

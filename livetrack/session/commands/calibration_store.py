@@ -1,4 +1,4 @@
-"""The calibrations of actuators that an engine has: a file beside the settings, one for all sessions."""
+"""Stores the calibrations of actuators in a file that all sessions share."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ __all__ = ["CalibrationStore"]
 
 
 class CalibrationStore:
-    """By the actuator's name; read from `path` at the start, and written there whenever one is stored.
+    """Calibrations by camera driver and actuator, read from `path` and written whenever one is stored.
 
     Parameters
     ----------
     path
-        JSON; empty keeps them in memory only.
+        A JSON file; if empty, calibrations are kept in memory only.
     camera
-        The driver in use: those of others are kept, but not given.
+        The driver in use.
 
     Raises
     ------
@@ -44,13 +44,13 @@ class CalibrationStore:
             ) from None
 
     def for_camera(self) -> dict[str, ActuatorCalibration]:
-        """Return those of this camera."""
-        return {each.actuator: each for each in self._all if each.camera == self._camera}
+        """Return the calibrations made with this camera, by the actuator's name."""
+        return {item.actuator: item for item in self._all if item.camera == self._camera}
 
     def store(self, calibration: ActuatorCalibration) -> None:
-        """Keep one in place of an older one of the same actuator. Raises `CommandError` where it cannot be written."""
-        same = (calibration.camera, calibration.actuator)
-        kept = [each for each in self._all if (each.camera, each.actuator) != same] + [calibration]
+        """Store a calibration in place of an older one. Raises `CommandError` if the file cannot be written."""
+        key = (calibration.camera, calibration.actuator)
+        kept = [item for item in self._all if (item.camera, item.actuator) != key] + [calibration]
         if self._path is not None:
             try:
                 self._path.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=2) + b"\n")

@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 class CommandDispatcher:
-    """Carries out the commands of one session; see `livetrack.session.commands.server.Dispatcher`."""
+    """Handles the requests of one session."""
 
     def __init__(self, context: CommandContext) -> None:
         self._context = context

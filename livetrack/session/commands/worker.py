@@ -1,4 +1,4 @@
-"""Threads in which commands are carried out, so that a slow one keeps only its own kind waiting."""
+"""Worker threads for commands, so that a slow command delays only those of its own kind."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import zmq
 
 __all__ = ["Worker"]
 
-_MOST = 1000  # that may wait
+_MAX_QUEUED = 1000
 
 Work = Callable[[], bytes]
 
 
 class Worker:
-    """One thread with its queue; what each piece of work returns is sent to `address`, behind its envelope.
+    """A thread with a queue of work; each result is sent, behind its envelope, to `address`.
 
     Parameters
     ----------
     name
         Of the thread.
     address
-        Where a PULL socket takes the answers, in this process.
+        In-process address of a PULL socket for the results.
     """
 
     def __init__(self, name: str, address: str) -> None:
@@ -33,21 +33,21 @@ class Worker:
         self._thread.start()
 
     def put(self, envelope: list[bytes], work: Work) -> bool:
-        """Take on a piece of work; False when too much waits already."""
-        if self._waiting.qsize() >= _MOST:
+        """Queue a piece of work; False if the queue is full."""
+        if self._waiting.qsize() >= _MAX_QUEUED:
             return False
         self._waiting.put((envelope, work))
         return True
 
     def close(self, timeout_s: float) -> None:
-        """Finish what waits, for `timeout_s` at most: a device may hang."""
+        """Finish the queued work, for at most `timeout_s`: a device may hang."""
         self._waiting.put(None)
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        answers: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
-        answers.connect(self._address)
+        results: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
+        results.connect(self._address)
         while (item := self._waiting.get()) is not None:
             envelope, work = item
-            answers.send_multipart([*envelope, work()])
-        answers.close()
+            results.send_multipart([*envelope, work()])
+        results.close()
