@@ -176,11 +176,11 @@ def test_what_cannot_be_is_refused_in_a_line() -> None:
         stiffness_from_variance(np.tile(x, (2, 1)), FRAME_S, FRAME_S)
     with pytest.raises(InputError, match=r"exposure_s = 0\.002"):
         stiffness_from_spectrum(x, FRAME_S, 2e-3)
-    with pytest.raises(InputError, match="no more than their error"):
+    with pytest.raises(InputError, match="no more than their localisation error"):
         stiffness_from_variance(x, FRAME_S, FRAME_S, error_um=0.02)
     with pytest.raises(InputError, match="are missing"):
         stiffness_from_spectrum(np.where(x > 0.02, np.nan, x), FRAME_S, FRAME_S)
-    with pytest.raises(InputError, match="no trap's spectrum"):
+    with pytest.raises(InputError, match="not the spectrum of a trap"):
         stiffness_from_spectrum(np.cumsum(x), FRAME_S, 0.0, 0.0)
     with pytest.raises(InputError, match="interval_s"):
         diffusion_constant(x, 0.0, 0.0)

@@ -28,7 +28,7 @@ from livetrack.session.engine import Engine
 from livetrack.session.frame_gaps import FrameGapMonitor
 from livetrack.session.loop_queue import LoopQueue
 from livetrack.wire import HEADER, Status
-from livetrack.wire.exchange import LARGEST_REQUEST, decode_reply
+from livetrack.wire.exchange import MAX_REQUEST_BYTES, decode_reply
 
 ANY_PORT = tuple(f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address"))
 SMALL = (
@@ -136,7 +136,7 @@ def test_the_positions_address_is_enough(session: Session) -> None:
 
 
 def test_where_no_engine_is_a_remote_says_so() -> None:
-    with pytest.raises(CommandError, match=r"no engine has answered for 0.3 s: is an engine running there"):
+    with pytest.raises(CommandError, match=r"no response from an engine for 0.3 s: is an engine running there"):
         Remote("tcp://127.0.0.1:1", timeout_s=0.3)
     for wrong in ("localhost", "tcp://localhost:65537", "tcp://localhost:5x"):
         with pytest.raises(UsageError, match="not an address"):
@@ -188,7 +188,7 @@ def test_the_threshold_takes_effect_at_once(session: Session) -> None:
     few = next_update(session, lambda update: len(update.particles) < many)
     assert (few.particles["score"] >= 0.9999999).all()
     assert session.remote.hello().settings["localizer"]["threshold"] == 0.9999999
-    with pytest.raises(CommandError, match="NaN is no score"):
+    with pytest.raises(CommandError, match="NaN is not a score"):
         session.remote.set_threshold(float("nan"))
     assert session.remote.set_threshold(None) == own
     assert session.remote.hello().settings["localizer"]["threshold"] is None
@@ -359,7 +359,7 @@ def test_what_cannot_be_read_is_refused_with_the_reason(session: Session) -> Non
         b"nonsense": "JSON is malformed",
         b"\xff\xfe\x00": "cannot be read",
         b"[1, 2]": "Expected `object`",
-        b'{"command": "explode", "id": 3}': "there is no command 'explode'; there are hello, state,",
+        b'{"command": "explode", "id": 3}': "unknown command 'explode'; there are hello, state,",
         b'{"command": "pause", "id": 4, "now": true}': "unknown field `now`",
         b'{"command": "set_exposure", "id": 5}': "missing required field `exposure_ms`",
         b'{"command": "set_exposure", "id": 5, "exposure_ms": -1}': "> 0.0",
@@ -367,7 +367,7 @@ def test_what_cannot_be_read_is_refused_with_the_reason(session: Session) -> Non
         b'{"command": "set_roi", "id": 6, "x": 0.5, "y": 0, "width": 9, "height": 9}': "got `float`",
         b'{"command": "choose_target", "id": 7, "x": 3}': "give either",
         b'{"command": "set_property", "id": 8, "name": "a", "value": ' + b"[" * 60_000: "cannot be read",
-        b" " * (LARGEST_REQUEST + 1): f"at most {LARGEST_REQUEST}",
+        b" " * (MAX_REQUEST_BYTES + 1): f"at most {MAX_REQUEST_BYTES}",
     }
     with plain(zmq.DEALER, session) as socket:
         for payload, why in cases.items():
@@ -443,7 +443,7 @@ class Untold:
 def test_a_slow_device_keeps_neither_the_loop_nor_other_commands_waiting() -> None:
     with running(*SMALL, camera=WithSlowStage) as session, Remote(session.engine.command_address) as other:
         session.remote.timeout_s = 0.5
-        with pytest.raises(CommandError, match=r"no answer to move_to within 0.5 s; it may still be done"):
+        with pytest.raises(CommandError, match=r"no reply to move_to within 0.5 s; it may still be executed"):
             session.remote.move_to("slow", 1)
         tracked = other.state().tracked
         assert other.pause() == "paused"
@@ -504,7 +504,7 @@ def test_a_session_that_is_over_refuses() -> None:
         with Remote(engine.command_address) as other, pytest.raises(CommandError, match="the session is over"):
             other.pause()
     remote.timeout_s = 0.2
-    with remote, pytest.raises(CommandError, match="no engine there any more"):
+    with remote, pytest.raises(CommandError, match="the engine is gone"):
         remote.state()
 
 

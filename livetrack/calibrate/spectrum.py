@@ -145,10 +145,8 @@ def _most_likely(
     information = np.eye(len(start))
     for _ in range(_ITERATIONS):
         model = spectrum(logs)
-        small_steps = _DERIVATIVE_STEP * np.eye(len(logs))
-        slopes = np.array(
-            [(np.log(spectrum(logs + small)) - np.log(model)) / _DERIVATIVE_STEP for small in small_steps]
-        )
+        shifted = [spectrum(logs + shift) for shift in _DERIVATIVE_STEP * np.eye(len(logs))]
+        slopes = np.array([(np.log(other) - np.log(model)) / _DERIVATIVE_STEP for other in shifted])
         information = count * slopes @ slopes.T
         step = np.linalg.lstsq(information, count * slopes @ (power / model - 1), rcond=1e-12)[0]
         step *= min(1.0, _MAX_STEP / max(np.abs(step).max(), 1e-300))

@@ -1,6 +1,6 @@
-"""What a feedback program, a window or a logger reads an engine with.
+"""Client of an engine, for feedback programs, viewers and loggers.
 
-Imports NumPy, pyzmq and msgspec, and nothing heavier: a feedback program starts at once. ::
+Imports NumPy, pyzmq and msgspec only, so that a program starts quickly. ::
 
     from livetrack import Subscriber
 

@@ -1,4 +1,4 @@
-"""How an engine is reached from here."""
+"""Addresses of engines, and connections to them."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ __all__ = ["DEFAULT_ADDRESS", "Keys", "connect", "connection_hint", "resolve_add
 DEFAULT_ADDRESS = "tcp://127.0.0.1:5555"
 
 Keys: TypeAlias = str | Path | None
-"""Folder of a client's keys; None takes what the environment variable LIVETRACK_KEYS says, or none."""
+"""Folder of a client's keys; None for the one in the environment variable LIVETRACK_KEYS, or no keys."""
 
 _TCP = re.compile(r"tcp://(?P<host>.+):(?P<port>\d+)$", re.ASCII)
-_PORTS = range(1, 65536)  # ZeroMQ takes 65537 for 1, and any name for a machine that may come
-_EVERYWHERE = ("0.0.0.0", "[::]", "*")
-_HERE = re.compile(r"tcp://(127\.|localhost:|\[::1\])|(ipc|inproc)://")
+_PORTS = range(1, 65536)  # ZeroMQ reads 65537 as 1, and waits for unknown hosts
+_ALL_INTERFACES = ("0.0.0.0", "[::]", "*")
+_LOCAL = re.compile(r"tcp://(127\.|localhost:|\[::1\])|(ipc|inproc)://")
 
 
 def resolve_address(address: str, seen_at: str) -> str:
-    """Return `address`, which an engine that was reached at `seen_at` has given, with a host that can be connected to.
+    """Return `address`, as reported by an engine that was reached at `seen_at`, with a host to connect to.
 
-    An engine that listens on all of its machine's addresses says 0.0.0.0: then the host of `seen_at` is taken.
+    An engine that listens on all interfaces reports 0.0.0.0, which is replaced by the host of `seen_at`.
     """
-    there, here = _TCP.match(address), _TCP.match(seen_at)
-    if there and here and there["host"] in _EVERYWHERE:
-        return f"tcp://{here['host']}:{there['port']}"
+    reported, reached = _TCP.match(address), _TCP.match(seen_at)
+    if reported and reached and reported["host"] in _ALL_INTERFACES:
+        return f"tcp://{reached['host']}:{reported['port']}"
     return address
 
 
 def connection_hint(address: str) -> str:
-    """Say what to look at when nothing comes from `address`."""
-    if _HERE.match(address):
+    """Return what to check if nothing is received from `address`."""
+    if _LOCAL.match(address):
         return "is an engine running there? Start one with `livetrack demo`"
-    return "is an engine running there, open to other machines; are these its keys; does its firewall let the port in?"
+    return "is an engine running there, open to other machines? Are these its keys? Does its firewall open the port?"
 
 
 def connect(socket: zmq.Socket[bytes], address: str, keys: Keys) -> None:
-    """Connect `socket` to an engine; on an error it is closed.
+    """Connect `socket` to an engine, and close it on an error.
 
     Raises
     ------
     UsageError
-        Not an address, no machine of that name, or no keys in the folder.
+        Not an address, an unknown host, or no keys in the folder.
     """
     try:
         secure_client(socket, keys)
@@ -64,18 +64,17 @@ def connect(socket: zmq.Socket[bytes], address: str, keys: Keys) -> None:
 
 
 def _check(address: str) -> None:
-    """Refuse what ZeroMQ would wait for in vain."""
+    """Raise a `UsageError` for an address for which ZeroMQ would wait forever."""
     parts = _TCP.match(address)
     if address.startswith("tcp://") and (parts is None or int(parts["port"]) not in _PORTS):
         raise UsageError(f"{address}: not an address to connect to (no port from 1 to 65535); try {DEFAULT_ADDRESS}")
     if parts is not None:
-        host = parts["host"].rpartition(";")[2].strip("[]")  # before the semicolon: which way to go there
+        host = parts["host"].rpartition(";")[2].strip("[]")  # before the semicolon: the local interface
         try:
             getaddrinfo(host, None)
-        except (OSError, UnicodeError) as error:  # the latter of a name that cannot be one
+        except (OSError, UnicodeError) as error:  # the latter for an invalid name
             if isinstance(error, gaierror) and error.errno == EAI_AGAIN:
-                return  # who could tell is not there now; ZeroMQ goes on asking
+                return  # the name server does not respond now; ZeroMQ tries again
             raise UsageError(
-                f"{address}: there is no machine of the name {host!r} ({error}); its number, as in "
-                "tcp://192.168.1.5:5555, needs no name"
+                f"{address}: unknown host {host!r} ({error}); try its IP address, as in tcp://192.168.1.5:5555"
             ) from None

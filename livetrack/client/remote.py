@@ -17,8 +17,7 @@ from livetrack.client.address import DEFAULT_ADDRESS, Keys, connect, connection_
 from livetrack.client.streams import StatusSubscriber
 from livetrack.devices import ActuatorCalibration, Property, Value
 from livetrack.errors import CommandError
-from livetrack.wire import RecordingStatus, Status, WireError
-from livetrack.wire import commands as ask
+from livetrack.wire import RecordingStatus, Status, WireError, commands
 from livetrack.wire.commands import REQUESTS, Request
 from livetrack.wire.exchange import Reply, decode_reply, encode
 
@@ -26,11 +25,11 @@ __all__ = ["Remote"]
 
 R = TypeVar("R")
 
-_LONG_S = 60.0  # for what opens a camera, loads a model, or writes a recording to its end
+_LONG_S = 60.0  # timeout for opening a camera, loading a model, or finishing a recording
 
 
 class Remote:
-    """Tells a running engine what to do; every method returns what is in force once it is done.
+    """Sends commands to a running engine; each method returns the values in force after the command.
 
     ::
 
@@ -38,192 +37,201 @@ class Remote:
             remote.set_exposure(5)
             remote.choose_target(x=120, y=80)
 
-    Each method waits for the answer. One thread at a time may use it.
+    Each method waits for the reply. Not thread-safe: use a `Remote` per thread.
 
     Parameters
     ----------
     address
-        The engine's `publish.address`, as for `Subscriber`, whose heartbeat says where commands go; this takes a
-        second at most. Or its `publish.command_address`, which takes no time.
+        The engine's `publish.address`, as for `Subscriber`; the command address is then taken from its heartbeat,
+        within about a second. Or its `publish.command_address`, to connect at once.
     timeout_s
-        How long to wait for an engine, and for an answer; those that take long by nature have a minute.
+        Time to wait for the engine, and for a reply; slow commands have a minute.
     keys
         Folder of the client's keys, as for `Subscriber`.
 
     Raises
     ------
     CommandError
-        From every method: the engine refused the command, and why; or nobody answered in time.
+        From every method: the engine rejected the command, with the reason, or did not reply in time.
     UsageError
-        From the constructor: not an address, no machine of that name, or no keys.
+        From the constructor: not an address, an unknown host, or no keys.
     """
 
     def __init__(self, address: str = DEFAULT_ADDRESS, timeout_s: float = 5.0, keys: Keys = None) -> None:
         self.timeout_s = timeout_s
         self.last_reply = Reply()
-        """The answer to the last command: how long it took, and for how long it kept frames from coming."""
+        """The last reply, with the duration of the command and of the stall of the camera that it caused."""
         self.calibrations: dict[str, ActuatorCalibration] = {}
-        self._number = 0
+        self._last_id = 0
         self.address, self._socket = _find(address, timeout_s, keys)
 
-    # who is there
+    # the engine
 
-    def hello(self) -> ask.HelloReply:
-        """Return addresses, schema, geometry, calibration, settings in force, state, and the engine's clock."""
+    def hello(self) -> commands.HelloReply:
+        """Return addresses, schema, geometry, calibrations, current settings, status, and the engine's clock."""
         sent_ns = time.perf_counter_ns()
-        welcome = self._ask(ask.Hello(t_client_ns=sent_ns))
+        reply = self._request(commands.Hello(t_client_ns=sent_ns))
         back_ns = time.perf_counter_ns()
-        offset_ns = (welcome.t_received_ns - sent_ns + welcome.t_sent_ns - back_ns) // 2
-        round_trip_ns = (back_ns - sent_ns) - (welcome.t_sent_ns - welcome.t_received_ns)
-        return structs.replace(welcome, clock_offset_ns=offset_ns, round_trip_ns=round_trip_ns)
+        offset_ns = (reply.t_received_ns - sent_ns + reply.t_sent_ns - back_ns) // 2
+        round_trip_ns = (back_ns - sent_ns) - (reply.t_sent_ns - reply.t_received_ns)
+        return structs.replace(reply, clock_offset_ns=offset_ns, round_trip_ns=round_trip_ns)
 
     def state(self) -> Status:
-        """Return what the next heartbeat would say."""
-        return self._ask(ask.State())
+        """Return the status, as in the heartbeat."""
+        return self._request(commands.State())
 
     # tracking
 
     def stop(self) -> str:
-        """Close the camera: nothing is received, tracked or recorded until `start`. Returns the state."""
-        return self._ask(ask.Stop(), _LONG_S)
+        """Close the camera until `start`: nothing is received, tracked or recorded. Returns the state."""
+        return self._request(commands.Stop(), _LONG_S)
 
     def start(self) -> str:
-        """Open the camera again."""
-        return self._ask(ask.Start(), _LONG_S)
+        """Open the camera again. Returns the state."""
+        return self._request(commands.Start(), _LONG_S)
 
     def pause(self) -> str:
-        """Track no frame until `resume`; they still come, and are shown and recorded. Returns the state."""
-        return self._ask(ask.Pause())
+        """Skip all frames until `resume`; they are still shown and recorded. Returns the state."""
+        return self._request(commands.Pause())
 
     def resume(self) -> str:
-        """Track again. The trajectories are new ones."""
-        return self._ask(ask.Resume())
+        """Track again, with new tracks. Returns the state."""
+        return self._request(commands.Resume())
 
     def set_threshold(self, threshold: float | None) -> float:
-        """Keep the rows of this score or more, 0..1; None takes the model's own."""
-        if threshold is not None and math.isnan(threshold):  # which JSON would take for None
-            raise CommandError("set_threshold: NaN is no score; give 0..1, or None")
-        return self._ask(ask.SetThreshold(threshold=threshold))
+        """Leave out rows with a score below this, 0..1; None for the model's default."""
+        if threshold is not None and math.isnan(threshold):  # JSON would turn it into None
+            raise CommandError("set_threshold: NaN is not a score; give 0..1, or None")
+        return self._request(commands.SetThreshold(threshold=threshold))
 
     def set_search_radius(self, search_radius_px: float) -> float:
-        """Link particles no farther than this from where they are expected."""
-        return self._ask(ask.SetSearchRadius(search_radius_px=search_radius_px))
+        """Set the maximum distance between the expected and the found position of a particle, px."""
+        return self._request(commands.SetSearchRadius(search_radius_px=search_radius_px))
 
     def swap_model(self, model: str | Path) -> str:
-        """Find the particles with another model, once it is loaded and warm; trajectories go on. Returns its name.
+        """Switch to another localizer once it is loaded and warmed up; tracks continue. Returns its name.
 
         Parameters
         ----------
         model
-            A shipped model's name, an ONNX file as the engine's machine sees it, "centroid" or "radial_symmetry".
+            Name of a model or method, as in `hello().models`, or an ONNX file on the engine's machine.
         """
-        return self._ask(ask.SwapModel(model=str(model)), _LONG_S)
+        return self._request(commands.SwapModel(model=str(model)), _LONG_S)
 
     def choose_target(
         self, particle: int | None = None, *, x: float | None = None, y: float | None = None, within_px: float = 20.0
     ) -> int:
-        """Make a trajectory of the newest frame the target, and return its id.
+        """Make a track of the newest frame the target, and return its id.
 
-        The one of id `particle`, or the nearest to `x`, `y`, no farther than `within_px`. `Update.target` and
-        `Status.target` say which it is, and None from when it has ended.
+        It is the track with id `particle`, or the nearest to `x`, `y` within `within_px`. `Update.target` and
+        `Status.target` contain the id, or None once the track has ended.
         """
         try:
-            request = ask.ChooseTarget(particle=particle, x=x, y=y, within_px=within_px)
+            request = commands.ChooseTarget(particle=particle, x=x, y=y, within_px=within_px)
         except ValueError as error:
             raise CommandError(f"choose_target: {error}") from None
-        return self._ask(request)
+        return self._request(request)
 
     def clear_target(self) -> None:
-        """Have no target."""
-        self._ask(ask.ClearTarget())
+        """Clear the target."""
+        self._request(commands.ClearTarget())
 
     # recording
 
     def start_recording(self, folder: str | Path = "", *, frames: bool | None = None) -> RecordingStatus:
-        """Record into a new folder below `folder`, as the engine's machine sees it; empty takes `record.folder`.
+        """Record into a new folder inside `folder` on the engine's machine; empty for the setting `record.folder`.
 
-        `frames`: whether to write the pixels too; None does as the settings say.
+        `frames`: whether to write the images too; None for the setting `record.frames`.
         """
-        return self._ask(ask.StartRecording(folder=str(folder), frames=frames))
+        return self._request(commands.StartRecording(folder=str(folder), frames=frames))
 
     def stop_recording(self) -> RecordingStatus:
-        """Write what waits, close the recording, and return what is in it."""
-        return self._ask(ask.StopRecording(), _LONG_S)
+        """Finish writing, close the recording, and return its contents."""
+        return self._request(commands.StopRecording(), _LONG_S)
 
     # the camera
 
     def properties(self) -> list[Property]:
-        """Return what the camera can be told, with values in force and limits."""
-        return self._ask(ask.Properties(), _LONG_S)
+        """Return the camera's properties, with current values and limits."""
+        return self._request(commands.Properties(), _LONG_S)
 
     def set_property(self, name: str, value: Value) -> Property:
         """Set one of `properties`; through Micro-Manager, any "Device.Property"."""
-        return self._ask(ask.SetProperty(name=name, value=value), _LONG_S)
+        return self._request(commands.SetProperty(name=name, value=value), _LONG_S)
 
     def set_exposure(self, exposure_ms: float) -> float:
-        """Expose each picture for so long, ms."""
-        return float(self._ask(ask.SetExposure(exposure_ms=exposure_ms)).value)
+        """Set the exposure, ms; return the exposure in force."""
+        return float(self._request(commands.SetExposure(exposure_ms=exposure_ms)).value)
 
     def set_roi(self, x: int, y: int, width: int, height: int) -> Geometry:
-        """Have a part of the image only, in px of the whole image as delivered (binned)."""
-        return self._ask(ask.SetRoi(x=x, y=y, width=width, height=height))
+        """Set the region of interest, px of the full frame as delivered (binned)."""
+        return self._request(commands.SetRoi(x=x, y=y, width=width, height=height))
 
     def clear_roi(self) -> Geometry:
-        """Have the whole image again."""
-        return self._ask(ask.ClearRoi())
+        """Deliver full frames again."""
+        return self._request(commands.ClearRoi())
 
-    # what moves
+    # actuators
 
-    def actuators(self) -> list[ask.ActuatorState]:
-        """Return what can be moved, and where it is."""
-        return self._ask(ask.Actuators())
+    def actuators(self) -> list[commands.ActuatorState]:
+        """Return the actuators and their positions."""
+        return self._request(commands.Actuators())
 
-    def move_to(self, actuator: str, *position: float, wait: bool = False) -> ask.MoveResult:
-        """Move an actuator to a position, one number for each axis, in its own unit.
+    def move_to(self, actuator: str, *position: float, wait: bool = False) -> commands.MoveResult:
+        """Move an actuator to a position, one number per axis, in its own unit.
 
-        Returns once it has the order; with `wait`, once it has arrived.
+        Returns once the device has accepted the command; with `wait`, once the move is complete.
         """
-        return self._ask(ask.MoveTo(actuator=actuator, position=_numbers(position), wait=wait), self._patience(wait))
+        return self._request(
+            commands.MoveTo(actuator=actuator, position=_floats(position), wait=wait), _move_timeout(wait)
+        )
 
-    def move_by(self, actuator: str, *step: float, wait: bool = False) -> ask.MoveResult:
+    def move_by(self, actuator: str, *step: float, wait: bool = False) -> commands.MoveResult:
         """Move an actuator by a step; see `move_to`."""
-        return self._ask(ask.MoveBy(actuator=actuator, step=_numbers(step), wait=wait), self._patience(wait))
+        return self._request(commands.MoveBy(actuator=actuator, step=_floats(step), wait=wait), _move_timeout(wait))
 
-    def move_stage(self, dx_um: float, dy_um: float, *, wait: bool = False) -> ask.MoveResult:
+    def move_stage(self, dx_um: float, dy_um: float, *, wait: bool = False) -> commands.MoveResult:
         """Move the stage by a step, µm along its own axes."""
         return self.move_by("stage", dx_um, dy_um, wait=wait)
 
-    def set_galvo(self, x: float, y: float, *, wait: bool = False) -> ask.MoveResult:
-        """Point the galvo, in its own unit."""
+    def set_galvo(self, x: float, y: float, *, wait: bool = False) -> commands.MoveResult:
+        """Set the position of the galvo, in its own unit."""
         return self.move_to("galvo", x, y, wait=wait)
 
-    def move(self, actuator: str, dx_px: float, dy_px: float, *, wait: bool = False) -> ask.MoveResult:
-        """Move an actuator so that the particles move by so many px in the picture; needs `livetrack calibrate`."""
+    def move(self, actuator: str, dx_px: float, dy_px: float, *, wait: bool = False) -> commands.MoveResult:
+        """Move an actuator so that the particles move by this many px in the image; needs `livetrack calibrate`."""
         return self.move_by(actuator, *self.calibration(actuator).move(float(dx_px), float(dy_px)), wait=wait)
 
     def calibration(self, actuator: str) -> ActuatorCalibration:
-        """Return how the picture answers an actuator; one that is not calibrated for this picture is refused.
+        """Return the calibration of an actuator.
 
-        It is asked for once; `calibrations.clear()` has it asked for again.
+        It is fetched once; `calibrations.clear()` causes it to be fetched again.
+
+        Raises
+        ------
+        CommandError
+            The actuator is not calibrated.
+        UsageError
+            It was calibrated for another binning or pixel size.
         """
         if actuator not in self.calibrations:
-            welcome = self.hello()
-            if actuator not in welcome.calibrations:
+            reply = self.hello()
+            if actuator not in reply.calibrations:
                 raise CommandError(
                     f"actuator {actuator!r} is not calibrated: run `livetrack calibrate {actuator}` first"
                 )
-            found = welcome.calibrations[actuator]
-            found.check(found.camera, welcome.geometry)
-            self.calibrations[actuator] = found
+            calibration = reply.calibrations[actuator]
+            calibration.check(calibration.camera, reply.geometry)
+            self.calibrations[actuator] = calibration
         return self.calibrations[actuator]
 
     def store_calibration(self, calibration: ActuatorCalibration) -> None:
-        """Have the engine keep an actuator's calibration, for all clients and for sessions to come."""
-        self._ask(ask.StoreCalibration(calibration=calibration))
+        """Store an actuator's calibration in the engine, for all clients and future sessions."""
+        self._request(commands.StoreCalibration(calibration=calibration))
         self.calibrations[calibration.actuator] = calibration
 
     def close(self) -> None:
-        """Disconnect; harmless when done already."""
+        """Disconnect; may be called twice."""
         self._socket.close()
 
     def __enter__(self) -> Self:
@@ -232,52 +240,53 @@ class Remote:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _patience(self, wait: bool) -> float | None:
-        return _LONG_S if wait else None
-
-    def _ask(self, request: Request[R], timeout_s: float | None = None) -> R:
-        """Send a request, and return the result in its reply; answers that come too late are passed over."""
+    def _request(self, request: Request[R], timeout_s: float | None = None) -> R:
+        """Send a request and return its result; late replies to earlier requests are discarded."""
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
         deadline = time.monotonic() + timeout_s
-        self._number += 1
+        self._last_id += 1
         if not self._socket.poll(round(self.timeout_s * 1000), zmq.POLLOUT):
-            raise CommandError(f"{self.address}: no engine there any more")
-        self._socket.send(encode(structs.replace(request, id=self._number)))
+            raise CommandError(f"{self.address}: the engine is gone")
+        self._socket.send(encode(structs.replace(request, id=self._last_id)))
         while (left_s := deadline - time.monotonic()) > 0:
             if self._socket.poll(math.ceil(left_s * 1000)):
                 reply = decode_reply(self._socket.recv())
-                if reply.id in (self._number, 0):
+                if reply.id in (self._last_id, 0):
                     self.last_reply = reply
                     result: R = _result(reply, REQUESTS[type(request)])
                     return result
         name = request.__struct_config__.tag
-        raise CommandError(f"{self.address}: no answer to {name} within {timeout_s:g} s; it may still be done")
+        raise CommandError(f"{self.address}: no reply to {name} within {timeout_s:g} s; it may still be executed")
 
 
-def _numbers(values: Sequence[float]) -> tuple[float, ...]:
-    """Return them as Python's own: NumPy's are no numbers to JSON."""
+def _move_timeout(wait: bool) -> float | None:
+    return _LONG_S if wait else None
+
+
+def _floats(values: Sequence[float]) -> tuple[float, ...]:
+    """Return Python floats, because NumPy's cannot be encoded as JSON."""
     return tuple(map(float, values))
 
 
-def _result(reply: Reply, kind: Any) -> Any:
+def _result(reply: Reply, result_type: Any) -> Any:
     if reply.error:
         raise CommandError(reply.error)
     try:
-        return msgspec.convert(reply.result, kind)
+        return msgspec.convert(reply.result, result_type)
     except msgspec.ValidationError as error:
-        raise CommandError(f"the answer cannot be read ({error}): is the same livetrack on both sides?") from None
+        raise CommandError(f"the reply cannot be read ({error}): install the same livetrack on both sides") from None
 
 
 def _find(address: str, timeout_s: float, keys: Keys) -> tuple[str, zmq.Socket[bytes]]:
-    """Return where the engine takes commands, and a socket connected there: to `address`, or where its beat says."""
+    """Return the engine's command address, `address` itself or that of its heartbeat, and a socket connected to it."""
     socket = _connect(address, keys)
     try:
-        with StatusSubscriber(address, keys) as beats:
+        with StatusSubscriber(address, keys) as heartbeats:
             deadline = time.monotonic() + timeout_s
             while time.monotonic() < deadline:
-                if socket.poll(1, zmq.POLLOUT):  # only a socket that takes commands lets this one in
+                if socket.poll(1, zmq.POLLOUT):  # only possible when connected to a command socket
                     return address, socket
-                status = _beat(beats)
+                status = _receive(heartbeats)
                 if status is not None and status.command_address:
                     socket.close()
                     address = resolve_address(status.command_address, address)
@@ -287,19 +296,19 @@ def _find(address: str, timeout_s: float, keys: Keys) -> tuple[str, zmq.Socket[b
         socket.close()
         raise
     socket.close()
-    raise CommandError(f"{address}: no engine has answered for {timeout_s:g} s: {connection_hint(address)}")
+    raise CommandError(f"{address}: no response from an engine for {timeout_s:g} s: {connection_hint(address)}")
 
 
-def _beat(beats: StatusSubscriber) -> Status | None:
+def _receive(heartbeats: StatusSubscriber) -> Status | None:
     try:
-        return beats.receive(0.02)
-    except WireError:  # another program's, or another version's: the commands may still be understood
+        return heartbeats.receive(0.02)
+    except WireError:  # of another program or version; commands may still work
         return None
 
 
 def _connect(address: str, keys: Keys) -> zmq.Socket[bytes]:
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     socket.setsockopt(zmq.LINGER, 0)
-    socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing waits for an engine that may come later: a stage would move then
+    socket.setsockopt(zmq.IMMEDIATE, 1)  # or a queued command would move a stage when an engine starts later
     connect(socket, address, keys)
     return socket

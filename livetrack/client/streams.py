@@ -1,4 +1,4 @@
-"""The streams that an engine publishes, read."""
+"""Subscribers to the streams of an engine."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from livetrack.wire import (
 
 __all__ = ["DEFAULT_ADDRESS", "EventSubscriber", "PreviewSubscriber", "StatusSubscriber", "Subscriber", "Update"]
 
-_CTRL_C_MS = 200  # a wait without end is cut into such pieces: on Windows a longer one would not notice Ctrl-C
+_CTRL_C_MS = 200  # longest single wait: on Windows a longer one would not notice Ctrl-C
 
-_SILENCE_S = 3.0  # at the start, after which somebody should know
+_SILENCE_S = 3.0  # without a first message, then a warning is logged
 
 _log = logging.getLogger(__name__)
 
@@ -39,16 +39,16 @@ T = TypeVar("T")
 
 
 class Update(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """The particles of one frame, and when each stage was done with it.
+    """The particles of one frame, and the times at which each stage finished.
 
-    Times `t_..._ns` are on the engine's monotonic clock (`time.perf_counter_ns()`; on the same machine, this
-    program's too); None where unknown.
+    Times `t_..._ns` are on the engine's monotonic clock, `time.perf_counter_ns()`, which is shared by programs on the
+    same machine; None if unknown.
     """
 
     particles: Rows
     """(N,) of `livetrack.particles.ROW`, read-only; x, y in px, integer = pixel centre."""
     gap: int
-    """Messages of this session that went by unread just before this one."""
+    """Number of messages of this session missed just before this one."""
     t_client_ns: int
     """When this program received it."""
     session: int
@@ -64,11 +64,11 @@ class Update(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     t_published_ns: int
     wall_ns: int
     skipped: int
-    """Frames received so far but not tracked."""
+    """Frames received but not tracked so far."""
     lost: int
-    """Frames that the camera took so far but never delivered."""
+    """Frames taken by the camera but never received so far."""
     geometry: int
-    """Rises with every change of what follows."""
+    """Increases with every change of the next six fields."""
     width: int
     height: int
     x_origin: int
@@ -76,18 +76,18 @@ class Update(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     binning: int
     pixel_size_um: float | None
     target: int | None = None
-    """Id of the trajectory that was chosen (`Remote.choose_target`); None where there is none, or it has ended."""
+    """Id of the target's track (`Remote.choose_target`); None if there is none, or it has ended."""
 
 
-class _Topic(Generic[T]):
-    """One SUB socket on one topic: `receive`, iterate, `close`."""
+class _TopicSubscriber(Generic[T]):
+    """A SUB socket for one topic: `receive`, iterate, `close`."""
 
     def __init__(
         self, address: str, topic: bytes, decode: Callable[[bytes], T], keys: Keys, *, newest: bool, queue: int
     ) -> None:
         self.address = address
         self._decode = decode
-        self._quiet = topic == EVENT  # where nothing may happen for long, or once there was something
+        self._silence_expected = topic == EVENT  # also after the first message, or the warning
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.RCVHWM, queue)
@@ -96,25 +96,25 @@ class _Topic(Generic[T]):
         connect(self._socket, address, keys)
 
     def receive(self, timeout_s: float | None = None) -> T | None:
-        """Return the next message, or None when none came within `timeout_s` (None waits for ever).
+        """Return the next message, or None if none arrived within `timeout_s`; None waits forever.
 
-        Waiting for ever for the first one, it is logged as a warning after three seconds, which goes to stderr.
+        When waiting forever for the first message, a warning is logged after three seconds.
 
         Raises
         ------
         WireError
-            The message is not livetrack's, or of another version.
+            The message is not from livetrack, or of another version.
         """
         if timeout_s is not None:
             if not self._socket.poll(max(0, round(timeout_s * 1000))):
                 return None
         else:
             self._wait()
-        self._quiet = True
+        self._silence_expected = True
         return self._decode(self._socket.recv())
 
     def has_message(self) -> bool:
-        """Whether a message has come that was not received yet."""
+        """Return whether a message is waiting to be received."""
         return bool(self._socket.poll(0))
 
     def __iter__(self) -> Iterator[T]:
@@ -122,7 +122,7 @@ class _Topic(Generic[T]):
             yield message
 
     def close(self) -> None:
-        """Disconnect; harmless when done already."""
+        """Disconnect; may be called twice."""
         self._socket.close()
 
     def __enter__(self) -> Self:
@@ -134,24 +134,24 @@ class _Topic(Generic[T]):
     def _wait(self) -> None:
         started_s = time.monotonic()
         while not self._socket.poll(_CTRL_C_MS):
-            if not self._quiet and time.monotonic() - started_s > _SILENCE_S:
-                self._quiet = True
-                _log.warning("%s: nothing has come from there yet: %s", self.address, connection_hint(self.address))
+            if not self._silence_expected and time.monotonic() - started_s > _SILENCE_S:
+                self._silence_expected = True
+                _log.warning("%s: nothing received yet: %s", self.address, connection_hint(self.address))
 
 
-class Subscriber(_Topic[Update]):
-    """The positions of every tracked frame, from an engine at `address`.
+class Subscriber(_TopicSubscriber[Update]):
+    """Positions of every tracked frame, from the engine at `address`.
 
     Parameters
     ----------
     address
         The engine's `publish.address`.
     newest
-        True: only the newest frame waits to be read, older ones go by (for control). False: every message
-        waits its turn (for logging); what could not be kept shows in `Update.gap`.
+        True: only the newest frame is kept for reading, older ones are dropped (for control). False: all messages are
+        queued (for logging); `Update.gap` counts those that did not fit.
     keys
-        Folder of the client's keys, where the engine asks for them; None takes what the environment variable
-        LIVETRACK_KEYS says, or none.
+        Folder of the client's keys, if the engine requires keys; None for the one in the environment variable
+        LIVETRACK_KEYS, or no keys.
     """
 
     def __init__(self, address: str = DEFAULT_ADDRESS, newest: bool = True, keys: Keys = None) -> None:
@@ -163,9 +163,9 @@ class Subscriber(_Topic[Update]):
         fields, rows = decode_positions(message)
         for name in ("version", "header_size", "row_size", "row_count", "reserved", "reserved_2"):
             del fields[name]
-        fields["camera_number"] = _known(fields["camera_number"])
-        fields["t_exposed_ns"] = _known(fields["t_exposed_ns"])
-        fields["target"] = _known(fields["target"])
+        fields["camera_number"] = _none_if_negative(fields["camera_number"])
+        fields["t_exposed_ns"] = _none_if_negative(fields["t_exposed_ns"])
+        fields["target"] = _none_if_negative(fields["target"])
         if fields["pixel_size_um"] != fields["pixel_size_um"]:  # NaN
             fields["pixel_size_um"] = None
         session, seq = fields["session"], fields["seq"]
@@ -174,15 +174,15 @@ class Subscriber(_Topic[Update]):
         return Update(particles=rows, gap=gap, t_client_ns=now, **fields)
 
 
-class PreviewSubscriber(_Topic[Preview]):
-    """Pictures at display rate, newest only, from `Status.preview_address`.
+class PreviewSubscriber(_TopicSubscriber[Preview]):
+    """Previews at display rate, newest only.
 
     Parameters
     ----------
     address
-        Of the pictures.
+        The engine's `Status.preview_address`.
     full_resolution
-        True: every pixel as the camera delivered it; False: thinned out to `publish.preview_max_px`, in 8 bits.
+        True: full resolution and bit depth. False: subsampled to `publish.preview_max_px`, in 8 bits.
     """
 
     def __init__(self, address: str, full_resolution: bool = False, keys: Keys = None) -> None:
@@ -191,8 +191,8 @@ class PreviewSubscriber(_Topic[Preview]):
         )
 
 
-class EventSubscriber(_Topic[EventMessage]):
-    """What happens in the engine at `address`: every event, with those that could not be kept in `gap`."""
+class EventSubscriber(_TopicSubscriber[EventMessage]):
+    """All events of the engine at `address`; `EventMessage.gap` counts those missed."""
 
     def __init__(self, address: str = DEFAULT_ADDRESS, keys: Keys = None) -> None:
         super().__init__(address, EVENT, self._event, keys, newest=False, queue=100_000)
@@ -205,12 +205,12 @@ class EventSubscriber(_Topic[EventMessage]):
         return msgspec.structs.replace(event, gap=gap)
 
 
-class StatusSubscriber(_Topic[Status]):
-    """The engine's state, about once a second, newest only."""
+class StatusSubscriber(_TopicSubscriber[Status]):
+    """Status of the engine at `address`, about once per second, newest only."""
 
     def __init__(self, address: str = DEFAULT_ADDRESS, keys: Keys = None) -> None:
         super().__init__(address, HEARTBEAT, decode_status, keys, newest=True, queue=1)
 
 
-def _known(value: int) -> int | None:
+def _none_if_negative(value: int) -> int | None:
     return None if value < 0 else value

@@ -1,18 +1,18 @@
-"""The layout of messages; no other room knows it. `docs/wire.md` tells it byte by byte.
+"""The message formats, documented byte by byte in `docs/wire.md`.
 
-Every message that is published is one part (so that subscribers may conflate) and starts with an 8-byte topic:
+Each published message is a single part, so that subscribers may conflate, and starts with an 8-byte topic:
 
 - `POSITIONS`: topic, `HEADER`, then the rows (`livetrack.particles.ROW`);
-- `PREVIEW`, a picture for windows: topic, `PREVIEW_HEADER`, then the pixels, row by row; `FULL_PREVIEW`, the same
-  with every pixel as the camera delivered it;
-- `HEARTBEAT`, the state of the engine about once a second: topic, then `Status` as JSON;
-- `EVENT`, what happens: topic, then `EventMessage` as JSON.
+- `PREVIEW`, a reduced image for viewers: topic, `PREVIEW_HEADER`, then the pixels row by row; `FULL_PREVIEW`, the same
+  at full resolution and bit depth;
+- `HEARTBEAT`, the status of the engine, about once per second: topic, then `Status` as JSON;
+- `EVENT`: topic, then `EventMessage` as JSON.
 
-Commands are requests and replies on a socket of their own: `livetrack.wire.commands` is what can be asked,
-`livetrack.wire.exchange` how it travels.
+Commands are requests and replies on a separate socket: see `livetrack.wire.commands` for the commands and
+`livetrack.wire.exchange` for their encoding.
 
-All numbers are little-endian and lie on their natural boundaries. Headers say their own size and that of a
-row, so that fields can be added behind the last one without a new version: a reader skips what it does not know.
+Numbers are little-endian and naturally aligned. Headers contain their own size and that of a row, so that fields can
+be appended without a new version: readers skip fields that they do not know.
 """
 
 from livetrack.wire.common import VERSION, WireError

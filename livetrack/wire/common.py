@@ -1,4 +1,4 @@
-"""What the layouts of all messages share: version, topic, headers, schema."""
+"""Common to all messages: version, topic, header, schema."""
 
 from __future__ import annotations
 
@@ -15,26 +15,24 @@ TOPIC_SIZE = 8
 
 
 class WireError(LivetrackError):
-    """A message that is not livetrack's, is cut short, or is of a version that this client cannot read."""
+    """A message that is not from livetrack, is truncated, or has an unsupported version."""
 
 
 def decode_header(message: bytes, topic: bytes, header: np.dtype[np.void]) -> dict[str, Any]:
-    """Return the fields of the header behind `topic` by name; raises `WireError`."""
+    """Return the fields of the header after `topic` by name; raises `WireError`."""
     if not message.startswith(topic):
         raise WireError(f"not a livetrack message: starts with {message[:TOPIC_SIZE]!r}, expected {topic!r}")
     if len(message) < TOPIC_SIZE + header.itemsize:
-        raise WireError(f"message of {len(message)} bytes is cut short: its header takes {header.itemsize}")
+        raise WireError(f"message of {len(message)} bytes is cut short: its header has {header.itemsize}")
     values = np.frombuffer(message, header, 1, TOPIC_SIZE)[0].item()
     fields = dict(zip(header.names or (), values, strict=True))
     if fields["version"] != VERSION:
         raise WireError(
-            f"the engine speaks version {fields['version']} of the wire format, this client version {VERSION}: "
+            f"the engine uses version {fields['version']} of the wire format, this client version {VERSION}: "
             "install the same livetrack on both sides"
         )
     if fields["header_size"] < header.itemsize:
-        raise WireError(
-            f"message says that its header takes {fields['header_size']} bytes, at least {header.itemsize} do"
-        )
+        raise WireError(f"invalid header size of {fields['header_size']} bytes: it has at least {header.itemsize}")
     return fields
 
 

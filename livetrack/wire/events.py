@@ -1,4 +1,4 @@
-"""Events: topic, then `EventMessage` as JSON. Each has the next `seq`, so that a reader sees what it has missed."""
+"""Events: topic, then `EventMessage` as JSON. `seq` is consecutive, so that a client notices missed events."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ EVENT = b"lt.event"
 
 
 class TracksEvent(Struct, frozen=True, kw_only=True, tag_field="kind", tag="tracks"):
-    """Trajectories began or ended with a frame."""
+    """Tracks started or ended with a frame."""
 
     frame: int
     t_s: float
     born: list[int] = []
-    """Ids, in the order of the frame's rows."""
+    """Ids of the tracks started, in the order of the frame's rows."""
     ended: list[int] = []
-    """Ids, the oldest first."""
+    """Ids of the tracks ended, oldest first."""
     anew: bool = False
-    """All trajectories of the frames before have ended, listed or not: another geometry, or tracking was paused."""
+    """All tracks of earlier frames have ended, listed or not: the geometry changed, or tracking was paused."""
 
 
 class GeometryEvent(Struct, frozen=True, kw_only=True, tag_field="kind", tag="geometry"):
-    """From this frame on the pixels lie elsewhere."""
+    """The geometry of the images changed with this frame."""
 
     frame: int
     number: int
@@ -40,20 +40,20 @@ class GeometryEvent(Struct, frozen=True, kw_only=True, tag_field="kind", tag="ge
 
 
 class TargetEvent(Struct, frozen=True, kw_only=True, tag_field="kind", tag="target"):
-    """Another trajectory is the target, or none any more: it was cleared, or has ended."""
+    """The target changed; None if it was cleared, or its track has ended."""
 
     particle: int | None
 
 
 class CameraEvent(Struct, frozen=True, kw_only=True, tag_field="kind", tag="camera"):
-    """The session's state has changed: see `Status.state`."""
+    """The state of the session changed: see `Status.state`."""
 
     state: str
     message: str
 
 
 class LogEvent(Struct, frozen=True, kw_only=True, tag_field="kind", tag="log"):
-    """A line that livetrack or a driver has logged."""
+    """A line logged by livetrack or a driver."""
 
     level: str
     """DEBUG, INFO, WARNING, ERROR or CRITICAL."""
@@ -65,17 +65,18 @@ Event: TypeAlias = TracksEvent | GeometryEvent | TargetEvent | CameraEvent | Log
 
 
 class EventMessage(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An event, and when it was told."""
+    """An event and the time of its publication."""
 
     session: int
     seq: int
-    """Counts the session's events from 0, without a hole."""
+    """Consecutive number in the session, from 0."""
     t_ns: int
-    """The engine's monotonic clock; `wall_ns` since 1970-01-01 UTC."""
+    """The engine's monotonic clock."""
     wall_ns: int
+    """Since 1970-01-01 UTC."""
     event: Event
     gap: int = 0
-    """Events that went by unread just before this one; the reader's, not on the wire."""
+    """Number of events missed just before this one. Set by the client, not sent."""
 
 
 def encode_event(message: EventMessage) -> bytes:

@@ -1,4 +1,4 @@
-"""How commands travel: a request is one JSON object in one frame, and so is its reply."""
+"""Encoding of commands: a request and its reply are one JSON object each, in one message part."""
 
 from __future__ import annotations
 
@@ -10,51 +10,51 @@ from msgspec import Struct
 from livetrack.errors import CommandError
 from livetrack.wire.commands import REQUESTS, Id, Request
 
-__all__ = ["LARGEST_REQUEST", "Reply", "decode_reply", "decode_request", "encode", "request_id"]
+__all__ = ["MAX_REQUEST_BYTES", "Reply", "decode_reply", "decode_request", "encode", "request_id"]
 
-LARGEST_REQUEST = 65_536
-"""Bytes; what is larger is refused unread."""
+MAX_REQUEST_BYTES = 65_536
+"""Larger requests are rejected without being decoded."""
 
 
 class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to a request."""
+    """The reply to a request."""
 
     id: int = 0
-    """The request's; 0 where it could not be read."""
+    """The request's id; 0 if it could not be decoded."""
     result: Any = None
     error: str = ""
-    """Why it was refused or failed; empty when it was done."""
+    """Why the command was rejected or failed; empty on success."""
     took_ms: float = 0.0
-    """In the engine."""
+    """Time in the engine."""
     stall_ms: float = msgspec.field(default=0.0, name="holdup_ms")
-    """For how long, beyond the usual time between two, no frame came while a device was told."""
+    """Time without frames, beyond the usual interval, while a device was commanded."""
 
 
 def encode(message: Request[Any] | Reply) -> bytes:
-    """Return a request or a reply as it is sent."""
+    """Return the encoded request or reply."""
     return _ENCODER.encode(message)
 
 
 def decode_request(payload: bytes) -> Request[Any]:
-    """Return the request that was sent.
+    """Return the decoded request.
 
     Raises
     ------
     CommandError
-        It is too large, no JSON, no known command, or a field is missing, unknown or out of bounds.
+        Too large, not JSON, an unknown command, or a field that is missing, unknown or out of bounds.
     """
-    if len(payload) > LARGEST_REQUEST:
-        raise CommandError(f"a request of {len(payload)} bytes: at most {LARGEST_REQUEST} are taken")
+    if len(payload) > MAX_REQUEST_BYTES:
+        raise CommandError(f"a request of {len(payload)} bytes: at most {MAX_REQUEST_BYTES} are accepted")
     try:
         request: Request[Any] = _REQUEST.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CommandError(_unknown(payload) or f"request cannot be read: {error}") from None
+        raise CommandError(_unknown_command(payload) or f"request cannot be read: {error}") from None
     return request
 
 
 def request_id(payload: bytes) -> int:
-    """Return the id of a request that cannot be read otherwise, 0 where it has none."""
-    if len(payload) > LARGEST_REQUEST:
+    """Return the id of a request that cannot be decoded otherwise, 0 if it has none."""
+    if len(payload) > MAX_REQUEST_BYTES:
         return 0
     try:
         return msgspec.json.decode(payload, type=_Numbered).id
@@ -63,11 +63,11 @@ def request_id(payload: bytes) -> int:
 
 
 def decode_reply(payload: bytes) -> Reply:
-    """Return the reply that was sent, its result in JSON's own types. Raises `CommandError` where it is none."""
+    """Return the decoded reply, its result as plain JSON types. Raises `CommandError`."""
     try:
         return msgspec.json.decode(payload, type=Reply)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CommandError(f"the engine's answer cannot be read: {error}") from None
+        raise CommandError(f"the engine's reply cannot be read: {error}") from None
 
 
 _REQUEST = msgspec.json.Decoder(Union[tuple(REQUESTS)])  # noqa: UP007  made at run time
@@ -83,10 +83,10 @@ class _Named(Struct):
     command: str
 
 
-def _unknown(payload: bytes) -> str:
-    """Say which commands there are where it is an unknown one that was sent; nothing where something else is wrong."""
+def _unknown_command(payload: bytes) -> str:
+    """Return a message that lists the commands if the request names an unknown one; empty for any other fault."""
     try:
         name = msgspec.json.decode(payload, type=_Named).command
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-    return "" if name in _NAMES else f"there is no command {name[:50]!r}; there are {', '.join(_NAMES)}"
+    return "" if name in _NAMES else f"unknown command {name[:50]!r}; there are {', '.join(_NAMES)}"

@@ -20,11 +20,11 @@ HEADER = np.dtype(
         ("header_size", "<u2"),  # bytes
         ("row_size", "<u2"),  # bytes
         ("reserved", "<u2"),
-        ("session", "<u8"),  # a random number for each start of an engine
-        ("seq", "<u8"),  # counts messages from 0, without a hole
-        ("frame", "<u8"),  # counts received frames from 0
-        ("camera_number", "<i8"),  # the camera's own counter; -1: it has none
-        ("t_s", "<f8"),  # the time that motion is reckoned with, s
+        ("session", "<u8"),  # random number, new at each start of an engine
+        ("seq", "<u8"),  # number of the message, from 0
+        ("frame", "<u8"),  # number of the received frame, from 0
+        ("camera_number", "<i8"),  # the camera's own counter; -1: none
+        ("t_s", "<f8"),  # time of the frame, s, from which velocities are computed
         # this and the next five: the host's monotonic clock
         ("t_exposed_ns", "<i8"),  # middle of the exposure; -1: unknown
         ("t_received_ns", "<i8"),
@@ -33,9 +33,9 @@ HEADER = np.dtype(
         ("t_linked_ns", "<i8"),
         ("t_published_ns", "<i8"),
         ("wall_ns", "<i8"),  # when published, since 1970-01-01 UTC
-        ("skipped", "<u8"),  # frames received so far but not tracked
-        ("lost", "<u8"),  # frames that the camera took so far but never delivered
-        ("geometry", "<u4"),  # rises with every change of the next six
+        ("skipped", "<u8"),  # frames received but not tracked so far
+        ("lost", "<u8"),  # frames taken by the camera but never received so far
+        ("geometry", "<u4"),  # increases with every change of the next six
         ("width", "<u4"),  # px
         ("height", "<u4"),  # px
         ("x_origin", "<i4"),  # sensor pixel of the image's first pixel
@@ -44,18 +44,18 @@ HEADER = np.dtype(
         ("pixel_size_um", "<f8"),  # NaN: unknown
         ("row_count", "<u4"),
         ("reserved_2", "<u4"),
-        ("target", "<i8"),  # id of the trajectory that was chosen; -1: none, or it has ended
+        ("target", "<i8"),  # id of the target's track; -1: none, or it has ended
     ]
 )
 
-# `struct` fills a header several times faster than NumPy's records do: its format is HEADER's, field by field
+# `struct` fills a header several times faster than a NumPy record
 _FORMATS = {"<u2": "H", "<u4": "I", "<i4": "i", "<u8": "Q", "<i8": "q", "<f8": "d"}
 _PACK_HEADER = struct.Struct("<" + "".join(_FORMATS[HEADER[name].str] for name in HEADER.names or ())).pack_into
 _START = TOPIC_SIZE + HEADER.itemsize
 
 
 class PositionsEncoder:
-    """Packs positions into one buffer that is used again for every frame, and grows when it must."""
+    """Encodes positions into one buffer, which is reused for every frame and grows as needed."""
 
     def __init__(self, session: int) -> None:
         self._seq = 0
@@ -64,16 +64,16 @@ class PositionsEncoder:
         self._make_buffer(256)
 
     def encode(self, rows: Rows, **fields: Any) -> memoryview:
-        """Return the message of `rows`; `fields` are those of `HEADER` that describe the frame.
+        """Return the message of `rows`, valid until the next call.
 
-        The bytes are valid until the next call. Sizes, session, seq and row count are filled in here.
+        `fields` are those of `HEADER` that describe the frame; sizes, session, seq and row count are set here.
         """
         if len(rows) > self._capacity:
             self._make_buffer(2 * len(rows))
         self._fields.update(fields, seq=self._seq, row_count=len(rows))
         _PACK_HEADER(self._message, TOPIC_SIZE, *self._fields.values())
         end = _START + rows.nbytes
-        # as bytes: copying padded records takes NumPy field by field
+        # as bytes, because NumPy copies padded records field by field
         self._message[_START:end] = np.ascontiguousarray(rows).view(np.uint8).data
         self._seq += 1
         return self._message[:end]
@@ -91,7 +91,7 @@ def decode_positions(message: bytes) -> tuple[dict[str, Any], Rows]:
     Raises
     ------
     WireError
-        Not a positions message, cut short, or of another version.
+        Not a positions message, truncated, or of another version.
     """
     header = decode_header(message, POSITIONS, HEADER)
     count, row_size, start = header["row_count"], header["row_size"], TOPIC_SIZE + header["header_size"]
@@ -101,7 +101,7 @@ def decode_positions(message: bytes) -> tuple[dict[str, Any], Rows]:
 
 
 def _row_type(row_size: int) -> np.dtype[np.void]:
-    """`ROW`, widened where a later livetrack has added fields behind it."""
+    """Return `ROW`, padded if a later livetrack has appended fields."""
     if row_size == ROW.itemsize:
         return ROW
     names = list(ROW.names or ())

@@ -1,7 +1,7 @@
-"""A picture for windows: topic, `PREVIEW_HEADER`, then the pixels, row by row.
+"""Previews, images for viewers: topic, `PREVIEW_HEADER`, then the pixels row by row.
 
-Topic `PREVIEW` is thinned out and in 8 bits, `FULL_PREVIEW` has every pixel as the camera delivered it; each is made
-only while somebody subscribes to it.
+Topic `PREVIEW` is subsampled and in 8 bits; `FULL_PREVIEW` has full resolution and bit depth. Each is sent only while
+somebody subscribes to it.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ PREVIEW_HEADER = np.dtype(
     [
         ("version", "<u2"),
         ("header_size", "<u2"),
-        ("step", "<u2"),  # every step-th pixel of the frame, along each axis
+        ("step", "<u2"),  # every step-th pixel of the frame along each axis
         ("reserved", "<u2"),
         ("session", "<u8"),
         ("frame", "<u8"),
-        ("width", "<u4"),  # of this picture
+        ("width", "<u4"),  # of the preview
         ("height", "<u4"),
-        ("dtype", "S8"),  # NumPy's name of the pixels' type, as "<u2"
+        ("dtype", "S8"),  # NumPy type of the pixels, such as "<u2"
         ("offset", "<f8"),  # grey level = offset + scale * pixel
         ("scale", "<f8"),
     ]
@@ -41,19 +41,19 @@ _PIXEL_TYPES = {
 
 
 class Preview(NamedTuple):
-    """A picture for a window: every `step`-th pixel of frame `frame`; `pixels` is (H, W), read-only."""
+    """A preview: every `step`-th pixel of frame `frame`; `pixels` is (H, W), read-only."""
 
     session: int
     frame: int
     step: int
     pixels: npt.NDArray[Any]
     offset: float = 0.0
-    """A pixel stands for the grey level `offset + scale * pixel`."""
+    """The grey level of a pixel is `offset + scale * pixel`."""
     scale: float = 1.0
 
 
 def encode_preview(preview: Preview, *, full_resolution: bool = False) -> bytearray:
-    """Return the message of a picture: of topic `FULL_PREVIEW`, or of `PREVIEW`."""
+    """Return the message of a preview, with topic `FULL_PREVIEW` or `PREVIEW`."""
     pixels = preview.pixels
     kind = pixels.dtype.newbyteorder("<")
     height, width = pixels.shape
@@ -74,12 +74,12 @@ def encode_preview(preview: Preview, *, full_resolution: bool = False) -> bytear
     start = TOPIC_SIZE + PREVIEW_HEADER.itemsize
     message = bytearray(start + pixels.size * kind.itemsize)
     message[:start] = (FULL_PREVIEW if full_resolution else PREVIEW) + header.tobytes()
-    np.copyto(np.frombuffer(message, kind, offset=start).reshape(pixels.shape), pixels)  # Python's lock is free here
+    np.copyto(np.frombuffer(message, kind, offset=start).reshape(pixels.shape), pixels)  # releases the GIL
     return message
 
 
 def decode_preview(message: bytes) -> Preview:
-    """Return the picture of a preview message; raises `WireError` as `decode_positions` does."""
+    """Return the preview of a message; raises `WireError` as `decode_positions` does."""
     header = decode_header(message, FULL_PREVIEW if message.startswith(FULL_PREVIEW) else PREVIEW, PREVIEW_HEADER)
     start, shape, step = TOPIC_SIZE + header["header_size"], (header["height"], header["width"]), header["step"]
     kind = _PIXEL_TYPES.get(header["dtype"])
