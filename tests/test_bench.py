@@ -1,4 +1,4 @@
-"""The accuracy bench: its bound against closed forms, its yardsticks against what is known, its verdicts."""
+"""The accuracy bench: its bound against closed forms, its baselines against published values, its verdicts."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ import tifffile
 from scipy.ndimage import distance_transform_edt
 
 from livetrack.bench.accuracy.bound import position_bound
-from livetrack.bench.accuracy.conditions import Fields, scenes
+from livetrack.bench.accuracy.conditions import EqualParticles, scenes
 from livetrack.bench.accuracy.gaussian_fit import fit_gaussians
 from livetrack.bench.accuracy.grids import grids
-from livetrack.bench.accuracy.measure import ConditionResult, Figures, measure
+from livetrack.bench.accuracy.measure import ConditionResult, Figures, measure_condition
 from livetrack.bench.accuracy.methods import Method, peers
 from livetrack.bench.accuracy.recording import degrade, robustness
 from livetrack.bench.accuracy.reference_values import REFERENCE_VALUES, reference_results
-from livetrack.bench.accuracy.report import ConditionReport, Report
 from livetrack.bench.accuracy.run import PARTS
 from livetrack.bench.accuracy.scene import Hints, Particles, Scene
 from livetrack.bench.accuracy.shapes import Floats, airy, bessel, gaussian
+from livetrack.bench.accuracy.tables import ConditionReport
 from livetrack.bench.accuracy.targets import target_results
 from livetrack.bench.accuracy.trained_particle import FAMILIES, trained_particle
-from livetrack.bench.matching import match, nearest_other
+from livetrack.bench.matching import match, nearest_neighbour
+from livetrack.bench.report import Report
 from livetrack.cli import main
 from livetrack.errors import ModelError
 from livetrack.localize import load_localizer
@@ -94,7 +95,7 @@ def test_what_is_not_known_costs_precision() -> None:
     """A tilt in a window 2 L wide costs 1 / (1 - 6 pi (s/L)^4), by the overlap with the derivative; a level nothing."""
     scene = spot(2.0, 50.0, np.ones_like)
     known, level, tilt = (
-        position_bound(scene, 6, nuisances)[4].mean() for nuisances in ((), ("height", "background"), ("tilt",))
+        position_bound(scene, 6, nuisances)[4].mean() for nuisances in ((), ("intensity", "background"), ("tilt",))
     )
     assert level == pytest.approx(known, rel=0.01)
     overlap = 6 * math.pi * ((2.0**2 + 1 / 12) / 6.5**2) ** 2
@@ -105,7 +106,7 @@ def test_what_is_not_known_costs_precision() -> None:
 def test_pixels_outside_or_clipped_say_nothing() -> None:
     scene = spot(1.5, 50.0, np.ones_like)
     half = scene._replace(variance=np.where(np.arange(61) < 30, 1.0, np.inf) * np.ones((61, 1)))
-    cut = scene._replace(variance=np.ones((61, 30)), light=np.ones((61, 30)))
+    cut = scene._replace(variance=np.ones((61, 30)), illumination=np.ones((61, 30)))
     assert position_bound(half, 20, ()) == pytest.approx(position_bound(cut, 20, ()))
     assert (position_bound(half, 20, ()) > 1.2 * position_bound(scene, 20, ())).all()
 
@@ -130,7 +131,7 @@ def test_the_gaussian_fit_reaches_the_bound_where_its_model_is_right(noise: str,
         condition for condition in grids()["spot"] if f"sigma 1.5 px, SNR {snr:g}, {noise}" in condition.name
     )  # fmt: skip
     finder = load_localizer("centroid", diameter_px=9)
-    (figures,) = measure(replace(condition, images=3), {"fit": peers(finder)["Gaussian fit"]}).figures
+    (figures,) = measure_condition(replace(condition, images=3), {"fit": peers(finder)["Gaussian fit"]}).figures
     assert figures.particles == 3 * 16**2
     assert figures.recall == 1
     assert figures.ratio is not None
@@ -157,7 +158,7 @@ def test_weights_are_worth_what_is_known_of_them(snr: float, unweighted: float) 
             scene.image, finder.find(scene.image), sigma_px=1.5, shot=shot, read=1 - shot
         )
 
-    weighted, equal = measure(replace(condition, images=6), {"weighted": fit(1.0), "equal": fit(0.0)}).figures
+    weighted, equal = measure_condition(replace(condition, images=6), {"weighted": fit(1.0), "equal": fit(0.0)}).figures
     assert weighted.ratio == pytest.approx(1, abs=0.05)
     assert equal.ratio == pytest.approx(unweighted, abs=0.06)
 
@@ -171,7 +172,9 @@ def test_the_yardsticks_give_what_is_known_of_them_on_deeptracks_images() -> Non
         for condition in grids()["bead"]
         if (condition.snr, getattr(condition, "gradient", 0)) in REFERENCE_VALUES
     ]
-    lines = list(reference_results([measure(replace(condition, images=400), radial) for condition in conditions]))
+    lines = list(
+        reference_results([measure_condition(replace(condition, images=400), radial) for condition in conditions])
+    )
     assert len(lines) == 2 * len(REFERENCE_VALUES) == 14
     for line in lines:
         assert line.met, f"{line.name}: {line.figures}"
@@ -187,16 +190,16 @@ def test_matching_is_one_to_one_and_the_least_total_distance() -> None:
     assert match(rows_at(np.array([1.0]), np.zeros(1)), x, y).tolist() == [-1, 0]
     assert match(rows_at(np.array([4.5]), np.zeros(1)), x, y).tolist() == [-1, -1]
     assert match(empty_rows(), x, y).tolist() == [-1, -1]
-    assert nearest_other(x, y) == pytest.approx([1.4, 1.4])
+    assert nearest_neighbour(x, y) == pytest.approx([1.4, 1.4])
 
 
-def small(**options: object) -> Fields:
+def small(**options: object) -> EqualParticles:
     common = {
         "name": "test", "grid": "spot", "family": "spot", "definition": "", "generator": "", "snr": 20.0,
-        "height": 400.0, "shape": gaussian, "size_px": 1.5, "sigma_px": 1.5, "background": 1000.0, "read": 20.0,
+        "intensity": 400.0, "shape": gaussian, "size_px": 1.5, "sigma_px": 1.5, "background": 1000.0, "read": 20.0,
         "side_px": 256, "pitch_px": 32, "images": 12,
     }  # fmt: skip
-    return Fields(**(common | options))  # type: ignore[arg-type]
+    return EqualParticles(**(common | options))  # type: ignore[arg-type]
 
 
 def test_figures_are_those_of_a_method_whose_errors_are_known() -> None:
@@ -210,7 +213,7 @@ def test_figures_are_those_of_a_method_whose_errors_are_known() -> None:
         return rows
 
     condition = small()
-    (figures,) = measure(condition, {"ours": method}).figures
+    (figures,) = measure_condition(condition, {"ours": method}).figures
     assert (figures.images, figures.particles) == (12, 12 * 64)
     assert figures.recall == pytest.approx(63 / 64)
     assert figures.f1 == pytest.approx(63 / 64)
@@ -230,7 +233,7 @@ def test_pixel_locking_is_seen() -> None:
         x, y = scene.particles.x, scene.particles.y
         return rows_at(x + 0.05 * np.sin(2 * np.pi * x), y + 0.05 * np.sin(2 * np.pi * y))
 
-    (figures,) = measure(small(), {"locked": locked}).figures
+    (figures,) = measure_condition(small(), {"locked": locked}).figures
     assert figures.bias_px is not None
     assert figures.bias_px < 0.005, "the mean over all phases hides it"
     assert figures.phase_bias == pytest.approx(0.05 / 0.0399, rel=0.15)
@@ -240,10 +243,10 @@ def test_pixel_locking_is_seen() -> None:
 def test_false_rows_and_misses_of_crowds_do_not_count_for_isolated_particles() -> None:
     def half(scene: Scene) -> Rows:
         x, y = scene.particles.x, scene.particles.y
-        alone = nearest_other(x, y) > 4
+        alone = nearest_neighbour(x, y) > 4
         return rows_at(x[alone], y[alone])
 
-    (figures,) = measure(small(pitch_px=None, count=400, images=2), {"half": half}).figures
+    (figures,) = measure_condition(small(pitch_px=None, count=400, images=2), {"half": half}).figures
     assert figures.f1_isolated == 1
     assert figures.f1 is not None
     assert 0.5 < figures.f1 < 0.95
@@ -262,7 +265,7 @@ def test_a_cells_images_are_the_same_in_every_run_and_its_own() -> None:
     [condition for conditions in grids().values() for condition in conditions],
     ids=lambda condition: condition.name,
 )
-def test_the_images_hold_the_noise_that_they_say(condition: Fields) -> None:
+def test_the_images_hold_the_noise_that_they_say(condition: EqualParticles) -> None:
     scene = condition.draw(np.random.default_rng(0))
     assert scene.image.shape == (condition.side_px, condition.side_px)
     assert len(scene.particles.x) * condition.images >= 2000 or condition.grid == "empty"
@@ -398,7 +401,7 @@ def test_a_users_model_is_measured_on_its_own_recipe(monkeypatch: pytest.MonkeyP
     assert line.figures["ratio"] == max(ratios)
     assert 0.4 < min(ratios) < max(ratios) < 5
     mine.card = msgspec.structs.replace(mine.card, recipe={"name": "of old"})
-    with pytest.raises(ModelError, match="recipe is one of another livetrack"):
+    with pytest.raises(ModelError, match="recipe is from another version of livetrack"):
         trained_particle(mine, "mine", 8)
 
 
@@ -408,7 +411,7 @@ def test_the_command_writes_its_report(tmp_path: Path, capfd: pytest.CaptureFixt
     assert main(["bench", "accuracy", *arguments]) == 0
     report = json.loads(figures.read_text())
     assert report["quick"] is True
-    assert {condition["grid"] for condition in report["conditions"]} == {"empty"}
+    assert {condition["grid"] for condition in report["measurements"]["conditions"]} == {"empty"}
     assert [line["n"] for line in report["targets"]] == [7, 7]
     for line in report["targets"]:
         assert line["met"] == (line["figures"]["false_per_frame"] < 0.5)
@@ -426,14 +429,14 @@ def test_a_figure_that_cannot_be_drawn_is_refused_at_once(bench: str, capfd: pyt
 def test_the_help_names_every_part(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["bench", "accuracy", "--help"])
-    assert f"of {', '.join(PARTS)} (all)" in " ".join(capsys.readouterr().out.split())
+    assert f"parts to run: {', '.join(PARTS)} (all)" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
     ("arguments", "missing", "expected"),
     [
-        (["--only", "spots"], None, "--only spots: there is no such part; there are spot, bead"),
-        (["--only", "empty", "--figure", "f.png"], None, "--figure: it shows the parts spot and bead"),
+        (["--only", "spots"], None, "--only spots: no such part; choose from spot, bead"),
+        (["--only", "empty", "--figure", "f.png"], None, "--figure shows the parts spot and bead"),
         (["--model", "nowhere.onnx"], None, "nowhere.onnx: no such file"),
         (["--recording", "nowhere.tif"], None, "nowhere.tif: there is no such file"),
         (["--recording", "DEEP"], None, "the bench needs 8 bits"),
@@ -476,6 +479,6 @@ def test_the_figure_is_drawn_from_a_report(tmp_path: Path) -> None:
         )
         for condition in conditions
     ]
-    report = Report("0", "here", False, {}, {}, [], reached)
+    report = Report(bench="accuracy", machine="here", quick=False, targets=[], measurements={"conditions": reached})
     draw(report, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size > 20_000

@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 
 from livetrack.bench.latency.comparisons import compare_with_trackpy
-from livetrack.bench.latency.end_to_end import Case, _NetworkProbe, cases, end_to_end_result, measure_case
-from livetrack.bench.latency.report import Report, markdown
+from livetrack.bench.latency.end_to_end import (
+    Case,
+    _NetworkProbe,
+    cases,
+    end_to_end_result,
+    end_to_end_table,
+    measure_case,
+)
 from livetrack.bench.latency.run import run_latency
-from livetrack.bench.latency.soak import SAMPLES, SoakSample, soak, soak_result
+from livetrack.bench.latency.soak import SAMPLES, SoakSample, soak, soak_result, soak_table
+from livetrack.bench.report import Report, markdown
 from livetrack.bench.result import TargetResult, format_figure
 from livetrack.errors import UsageError
 from livetrack.linking import Linker
@@ -82,7 +89,7 @@ def test_trackpy_and_livetrack_see_the_same_beads() -> None:
     for line in lines:
         assert float(line.figures["particles_trackpy"] or 0) >= 3
         assert line.figures["particles"] == pytest.approx(3, abs=1)
-        assert float(line.figures["faster"] or 0) > 0
+        assert float(line.figures["speedup"] or 0) > 0
 
 
 def test_the_report_as_markdown(stamps: np.ndarray) -> None:
@@ -90,7 +97,7 @@ def test_the_report_as_markdown(stamps: np.ndarray) -> None:
     other = TargetResult(
         name="following", definition="", n=3, figures={"faster": 9.1234, "full_ms": 1234.5}, target="8 x", met=True
     )
-    report = Report(livetrack="1", machine="m", provider="CPU", quick=False, path=[path], against=[other], soak=[])
+    report = Report(bench="latency", machine="m", quick=False, targets=[path, other], tables=[end_to_end_table([path])])
     text = markdown(report)
     added = format_figure(path.figures["added_p50_us"])
     assert f"| 64x64 px, 1 particle, without profile fit, 200 frames/s | {added} |" in text
@@ -98,22 +105,21 @@ def test_the_report_as_markdown(stamps: np.ndarray) -> None:
 
 
 def test_a_part_that_is_not_there_is_told() -> None:
-    with pytest.raises(UsageError, match="--only speed: there is no such part; there are path, following,"):
+    with pytest.raises(UsageError, match="--only speed: no such part; choose from path, following,"):
         run_latency(only=["speed"])
 
 
 def test_without_the_recording_its_target_is_not_measured() -> None:
     report = run_latency(only=["recording"])
-    assert [line.met for line in report.against] == [None]
+    assert [line.met for line in report.targets] == [None]
     assert "not measured" in markdown(report)
 
 
 @pytest.mark.measured
 def test_a_short_soak_is_listened_to_from_another_process() -> None:
-    shares: list[float] = []
-    line, samples = soak(0.1, shares.append)
-    assert len(samples) == SAMPLES
-    assert shares == sorted(shares)
+    steps: list[None] = []
+    line, samples = soak(0.1, lambda: steps.append(None))
+    assert len(samples) == len(steps) == SAMPLES
     assert samples[-1].minutes == pytest.approx(0.1, rel=0.3)
     assert sum(sample.missed for sample in samples) == 0
     assert line.n == sum(sample.frames for sample in samples) > 50
@@ -140,5 +146,5 @@ def test_a_soak_is_judged_by_its_peak_after_the_warm_up_and_by_its_ends(
     assert line.figures["growth_mb"] == pytest.approx(peak_mb - 200)
     assert line.figures["p99_last_over_first"] == pytest.approx(slower)
     assert line.met is met
-    report = Report(livetrack="1", machine="m", provider="CPU", quick=False, path=[], against=[line], soak=samples)
+    report = Report(bench="latency", machine="m", quick=False, targets=[line], tables=[soak_table(samples)])
     assert "| 30 | 221.0 | 100 | 0 | 0 | 1, 1 | 1, 1, 1 |" in markdown(report).replace(f"{peak_mb:.1f}", "221.0")

@@ -25,14 +25,14 @@ def test_the_scenes_move_as_they_say() -> None:
     straight = steps_of(directed(500, 4, 0.6, seed=1))
     np.testing.assert_allclose(np.hypot(*np.concatenate(straight).T), 0.6)
     lossy = brownian(2000, 5, 0.2, missed=0.1, spurious=0.05, seed=1)
-    assert np.mean([(frame.names >= 0).sum() for frame in lossy]) == pytest.approx(1800, rel=0.03)
-    assert np.mean([(frame.names < 0).sum() for frame in lossy]) == pytest.approx(100, rel=0.2)
+    assert np.mean([(frame.identities >= 0).sum() for frame in lossy]) == pytest.approx(1800, rel=0.03)
+    assert np.mean([(frame.identities < 0).sum() for frame in lossy]) == pytest.approx(100, rel=0.2)
 
 
 def steps_of(scene: list[ObservedFrame]) -> list[np.ndarray]:
     steps = []
     for before, after in pairwise(scene):
-        _, i, j = np.intersect1d(before.names, after.names, return_indices=True)
+        _, i, j = np.intersect1d(before.identities, after.identities, return_indices=True)
         steps.append(after.points[j] - before.points[i])
     return steps
 
@@ -55,7 +55,7 @@ def test_what_a_peer_raises_is_noted_and_the_others_go_on() -> None:
     crowded = Motion(0.5, missed=0.02, spurious=0.02, memory=2)
     measured = measure_speed(crowded, 100, repeats=1, step=lambda: None)
     by_name = {each.method: each for each in measured.times}
-    assert by_name["trackpy"].why == "SubnetOversizeException"
+    assert by_name["trackpy"].error == "SubnetOversizeException"
     assert by_name["trackpy"].p50_us is None
     assert 1 < (measured.p50_us(LIVETRACK) or 0) < 20_000
     assert measured.p50_us("SciPy") is not None
@@ -90,8 +90,8 @@ def test_the_command_writes_report_table_and_figure(
     assert main(["bench", "linking", "--quick", *files]) == 0
     report = json.loads(Path("r.json").read_text())
     assert set(METHODS) <= set(report["methods"])
-    assert [case["count"] for case in report["speed"]] == [10, 100] * len(MOTIONS)
-    (optimal,) = [line for line in report["targets"] if line["name"] == "the least cost"]
+    assert [case["count"] for case in report["measurements"]["speed"]] == [10, 100] * len(MOTIONS)
+    (optimal,) = [line for line in report["targets"] if line["name"] == "optimal total cost"]
     assert optimal["met"]
     text = Path("r.md").read_text(encoding="utf-8")
     assert "A quick run" in text

@@ -6,10 +6,11 @@ import numpy as np
 import pyqtgraph
 import pytest
 
+from livetrack.bench.report import Report, markdown
+from livetrack.bench.result import TargetResult
 from livetrack.bench.viewer import cpu_load, interference, refresh
-from livetrack.bench.viewer.report import Report, markdown
 from livetrack.bench.viewer.run import PARTS, run_window
-from livetrack.bench.viewer.scene import MARKERS, TAIL_POINTS, TAILS, Scene
+from livetrack.bench.viewer.scene import MARKERS, TRAIL_POINTS, TRAILS, Scene
 from livetrack.cli import main
 from livetrack.viewer.data.history import History
 
@@ -20,23 +21,23 @@ def app(qtbot):
 
 
 def test_the_scene_is_what_the_target_says():
-    scene, history = Scene(512), History(TAIL_POINTS)
-    for _ in range(TAIL_POINTS + 2):
+    scene, history = Scene(512), History(TRAIL_POINTS)
+    for _ in range(TRAIL_POINTS + 2):
         frame = scene.next()
         history.add(frame.update)
     assert len(frame.update.particles) == MARKERS
     links = history.segments(frame.update)
-    assert sum(len(each.ids) for each in links) == TAILS * TAIL_POINTS
-    assert frame.tails.shape == (TAILS, TAIL_POINTS, 2)
-    np.testing.assert_allclose(links[-1].segments[:, 1], frame.tails[:, -1], atol=1e-3)
+    assert sum(len(each.ids) for each in links) == TRAILS * TRAIL_POINTS
+    assert frame.trails.shape == (TRAILS, TRAIL_POINTS, 2)
+    np.testing.assert_allclose(links[-1].segments[:, 1], frame.trails[:, -1], atol=1e-3)
     assert Scene(2048).next().preview.pixels.shape == (1024, 1024)
     again = Scene(512)
-    assert (again.next().whole == Scene(512).next().whole).all()
+    assert (again.next().image == Scene(512).next().image).all()
 
 
 def test_a_refresh_is_measured_beside_the_bare_technique(app, monkeypatch):
-    monkeypatch.setattr(refresh, "_WARM", 3)
-    line = refresh.refresh_time(app, 512, 5)
+    monkeypatch.setattr(refresh, "_WARM_UP", 3)
+    (line,) = refresh.refresh_time(app, 512, 5)
     assert line.n == 5
     assert 0.2 < line.figures["ratio"] < 20
     assert line.figures["window_ms"] > 0.1
@@ -47,8 +48,8 @@ def test_a_refresh_is_measured_beside_the_bare_technique(app, monkeypatch):
 def test_a_busy_machine_is_measured(app, monkeypatch):
     monkeypatch.setattr(cpu_load, "_SETTLE_S", 0.5)
     monkeypatch.setattr(cpu_load, "lower_priority", lambda: None)  # the other tests are to be as quick as ever
-    line = cpu_load.refresh_under_load(app, 1.6)
-    assert 1 <= line.figures["least"] <= line.figures["median"] <= 32
+    (line,) = cpu_load.refresh_under_load(app, 1.6)
+    assert 1 <= line.figures["min"] <= line.figures["median"] <= 32
 
 
 def test_an_interval_holds_what_it_was_drawn_from():
@@ -59,10 +60,8 @@ def test_an_interval_holds_what_it_was_drawn_from():
 def test_the_report_reads_as_a_table():
     report = run_window(only=())
     assert isinstance(report, Report)
-    line = interference.TargetResult(
-        name="a", definition="b", n=3, figures={"p50_factor": 1.05}, target="below 1.2", met=True
-    )
-    text = markdown(Report(livetrack="1", machine="m", quick=True, lines=[line]))
+    line = TargetResult(name="a", definition="b", n=3, figures={"p50_factor": 1.05}, target="below 1.2", met=True)
+    text = markdown(Report(bench="window", machine="m", quick=True, targets=[line]))
     assert "| a | p50 factor 1.05 | below 1.2 | yes | 3 |" in text
 
 

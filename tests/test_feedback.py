@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from livetrack.bench.feedback.lockstep import CASES, Case, Point, run_case, stability_result
+from livetrack.bench.feedback.lockstep import CASES, Case, Point, run_case, stability_results
 from livetrack.bench.feedback.run import run_feedback
 from livetrack.bench.feedback.session import closed_loop
 from livetrack.errors import UsageError
@@ -51,12 +51,12 @@ def test_with_a_frame_of_delay_it_agrees_with_that_theory_and_no_other() -> None
 
 @pytest.mark.measured
 def test_the_loop_is_unstable_where_theory_says() -> None:
-    line = stability_result(case("free bead, one frame of delay"))
-    assert line.met, line.figures
+    (result,) = stability_results(case("free bead, one frame of delay"))
+    assert result.met, result.figures
 
 
 def test_a_loop_in_lockstep_does_not_depend_on_the_machines_speed() -> None:
-    """The same to the last bit, with a client that dawdles at random."""
+    """The same to the last bit, with a client that pauses at random."""
     chosen = case("free bead, one frame of delay", 0.4)
     plan = partial(structs.replace, chosen.plan(chosen.gains, 120))
     quick, slow = (closed_loop(chosen.overrides, plan(random_delay_s=each)).records[0] for each in (0.0, 0.01))
@@ -65,5 +65,5 @@ def test_a_loop_in_lockstep_does_not_depend_on_the_machines_speed() -> None:
 
 
 def test_an_unknown_part_of_the_bench_is_refused() -> None:
-    with pytest.raises(UsageError, match="there are theory, edge, live, stiffness"):
+    with pytest.raises(UsageError, match="choose from theory, edge, live, stiffness"):
         run_feedback(only=["all"])

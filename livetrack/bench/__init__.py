@@ -1,1 +1,3 @@
-"""Benchmarks, side by side with peers and with the physical limit (extra: bench)."""
+"""Benchmarks against other software and the physical limit (extra: `bench`). Internal: `livetrack bench` is public."""
+
+__all__: list[str] = []

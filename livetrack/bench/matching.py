@@ -1,4 +1,4 @@
-"""Which row is which particle: one to one, at the least total distance."""
+"""One-to-one assignment of rows to true particles with the smallest total distance."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from scipy.spatial import cKDTree
 
 from livetrack.particles import Rows
 
-__all__ = ["GATE_PX", "match", "nearest_other"]
+__all__ = ["GATE_PX", "match", "nearest_neighbour"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 GATE_PX = 3.0
-"""A row no further than this from a particle may have found it."""
+"""Max distance between a row and the particle assigned to it."""
 
 
 def match(rows: Rows, x: Floats, y: Floats, gate_px: float = GATE_PX) -> npt.NDArray[np.int64]:
-    """Return the row of each particle (N,), -1 where it was not found.
+    """Return the row assigned to each particle (N,), -1 if it was missed.
 
-    The pairs are those whose total distance is least when each particle without a row costs the gate: the optimal
-    assignment of Chenouard et al., Nature Methods 11, 281 (2014).
+    The assignment has the smallest total distance if a missed particle costs the gate: the optimal assignment of
+    Chenouard et al., Nature Methods 11, 281 (2014).
     """
     owner = np.full(x.size, -1)
     if not len(rows) or not x.size:
         return owner
     distance = np.hypot(rows["x"] - x[:, None], rows["y"] - y[:, None])
-    near = (distance <= gate_px).any(axis=0)  # rows far from all particles only make the problem larger
+    near = (distance <= gate_px).any(axis=0)  # rows beyond every gate only enlarge the problem
     cost = np.minimum(distance[:, near], gate_px)
     if not cost.size:
         return owner
@@ -39,8 +39,8 @@ def match(rows: Rows, x: Floats, y: Floats, gate_px: float = GATE_PX) -> npt.NDA
     return owner
 
 
-def nearest_other(x: Floats, y: Floats) -> Floats:
-    """Return each particle's distance to its nearest neighbour, px; infinite where there is none."""
+def nearest_neighbour(x: Floats, y: Floats) -> Floats:
+    """Return the distance of each particle to its nearest neighbour, px; infinite for a single particle."""
     if x.size < 2:
         return np.full(x.size, np.inf)
     points = np.stack([x, y], axis=1)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 
@@ -15,11 +15,12 @@ from livetrack.cli.arguments import add_debug, add_json, new_figure, new_file, p
 from livetrack.cli.terminal import ProgressBars, make_console, write_json
 from livetrack.errors import UsageError, reason
 
+if TYPE_CHECKING:
+    from livetrack.bench.report import Report
+
 __all__ = ["add_arguments", "run"]
 
 _ACCURACY_PARTS = "spot, bead, light, size, detection, empty, density, training, recording, speed"
-
-_Show: TypeAlias = Callable[[float, str], None]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,12 +82,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the chosen benchmark, with progress; print which targets are met."""
-    code: int = args.bench(args)
-    return code
+    _write(args.bench(args), args)
+    return 0
 
 
 def _add(
-    benches: Any, run_bench: Callable[[argparse.Namespace], int], what: str, *, quick: str
+    benches: Any, run_bench: Callable[[argparse.Namespace], Report], what: str, *, quick: str
 ) -> argparse.ArgumentParser:
     """Add a benchmark's parser, with the options that all of them have."""
     name = run_bench.__name__
@@ -99,7 +100,7 @@ def _add(
     return parser
 
 
-def accuracy(args: argparse.Namespace) -> int:
+def accuracy(args: argparse.Namespace) -> Report:
     """Compare the models with other methods."""
     _check_installed(args)
     from livetrack.bench.accuracy.methods import THREADS
@@ -107,66 +108,63 @@ def accuracy(args: argparse.Namespace) -> int:
     from livetrack.localize.models import find_model, shipped_models
     from livetrack.localize.network import NetworkLocalizer
 
-    only = args.only.split(",") if args.only else PARTS
+    only = _parts(args, PARTS)
     if args.figure and not {"spot", "bead"} & set(only):
         raise UsageError("--figure shows the parts spot and bead, and --only excludes both")
     paths = shipped_models() | {file: find_model(file) for file in args.model}
     models = {name: NetworkLocalizer(path, threads=THREADS) for name, path in paths.items()}
-    with _progress("loading") as show:
-        report = run_accuracy(
+    with _progress("loading") as progress:
+        return run_accuracy(
             models,
             only=only,
             with_peers=not args.without_peers,
             quick=args.quick,
             recording=args.recording,
-            progress=show,
+            progress=progress,
         )
-    return _report(report, "accuracy", args)
 
 
-def linking(args: argparse.Namespace) -> int:
+def linking(args: argparse.Namespace) -> Report:
     """Compare the linker with others."""
     _check_installed(args)
     from livetrack.bench.linking.run import run_linking
 
-    with _progress("warming up") as show:
-        report = run_linking(quick=args.quick, progress=show)
-    return _report(report, "linking", args)
+    with _progress() as progress:
+        return run_linking(quick=args.quick, progress=progress)
 
 
-def latency(args: argparse.Namespace) -> int:
+def latency(args: argparse.Namespace) -> Report:
     """Measure latency on this machine."""
     _check_installed(args, "psutil")
     from livetrack.bench.latency.run import PARTS, run_latency
 
-    only = args.only.split(",") if args.only else () if args.soak else PARTS
+    only = _parts(args, () if args.soak else PARTS)
     if args.figure and "path" not in only:
         raise UsageError(f"--figure shows the part path, which {'--only' if args.only else '--soak'} excludes")
-    with _progress("warming up") as show:
-        report = run_latency(
-            only=only, quick=args.quick, recording=args.recording, soak_minutes=args.soak, progress=show
+    with _progress() as progress:
+        return run_latency(
+            only=only, quick=args.quick, recording=args.recording, soak_minutes=args.soak, progress=progress
         )
-    return _report(report, "latency", args)
 
 
-def window(args: argparse.Namespace) -> int:
+def window(args: argparse.Namespace) -> Report:
     """Measure the window on this machine."""
     from livetrack.bench.viewer.run import PARTS, run_window
 
-    only = args.only.split(",") if args.only else PARTS
-    with _progress("warming up") as show:
-        report = run_window(only=only, quick=args.quick, progress=show)
-    return _report(report, "window", args)
+    with _progress() as progress:
+        return run_window(only=_parts(args, PARTS), quick=args.quick, progress=progress)
 
 
-def feedback(args: argparse.Namespace) -> int:
+def feedback(args: argparse.Namespace) -> Report:
     """Compare feedback loops with theory."""
     from livetrack.bench.feedback.run import PARTS, run_feedback
 
-    only = args.only.split(",") if args.only else PARTS
-    with _progress("warming up") as show:
-        report = run_feedback(only=only, quick=args.quick, progress=show)
-    return _report(report, "feedback", args)
+    with _progress() as progress:
+        return run_feedback(only=_parts(args, PARTS), quick=args.quick, progress=progress)
+
+
+def _parts(args: argparse.Namespace, default: Sequence[str]) -> Sequence[str]:
+    return args.only.split(",") if args.only else default
 
 
 def _check_installed(args: argparse.Namespace, *more: str) -> None:
@@ -183,28 +181,25 @@ def _check_installed(args: argparse.Namespace, *more: str) -> None:
 
 
 @contextmanager
-def _progress(first: str) -> Iterator[_Show]:
+def _progress(first: str = "warming up") -> Iterator[Callable[[float, str], None]]:
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with ProgressBars(*columns, console=make_console(), transient=True) as bars:
         task = bars.add_task(first, total=1.0)
-        yield lambda fraction, text: bars.update(task, completed=fraction, description=text)
+        yield lambda fraction, label: bars.update(task, completed=fraction, description=label)
 
 
-def _report(report: Any, bench: str, args: argparse.Namespace) -> int:
-    """Print the report, or write it to the files that were requested."""
+def _write(report: Report, args: argparse.Namespace) -> None:
+    """Write the report as JSON, as Markdown (to the terminal by default) and as a figure, as requested."""
+    from livetrack.bench.report import markdown
+
     write_json(args.json, report)
-    text = import_module(f"livetrack.bench.{bench}.report").markdown(report)
+    text = markdown(report)
     if args.markdown is None:
         make_console(stderr=False).print(text)
     else:
-        _write(args.markdown, text)
+        try:
+            args.markdown.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--markdown {args.markdown}: cannot be written: {reason(error)}") from None
     if getattr(args, "figure", None):
-        import_module(f"livetrack.bench.{bench}.figure").draw(report, args.figure)
-    return 0
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--markdown {path}: cannot be written: {reason(error)}") from None
+        import_module(f"livetrack.bench.{report.bench}.figure").draw(report, args.figure)

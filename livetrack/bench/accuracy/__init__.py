@@ -1,4 +1,6 @@
-"""Errors, detection and uncertainty beside other methods and the Cramér-Rao bound, all on the same images.
+"""Accuracy bench: errors, detection and uncertainty against other methods and the Cramér-Rao bound, on common images.
 
-The images are made here and not by `livetrack.optics`, whose errors a comparison would otherwise share.
+The images are drawn by the bench's own code, so that no error of `livetrack.optics` is hidden in the comparison.
 """
+
+__all__: list[str] = []

@@ -1,4 +1,4 @@
-"""The grids: which images the methods are compared on, by the name that `--only` takes."""
+"""The grids of conditions on which methods are compared, named as in `--only`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from livetrack.bench.accuracy.conditions import Condition, DeepTrackImages, Fields
+from livetrack.bench.accuracy.conditions import Condition, DeepTrackImages, EqualParticles
 from livetrack.bench.accuracy.shapes import Floats, Shape, airy, bessel, gaussian
 
 __all__ = ["SPOT_SIGMAS", "grids"]
@@ -24,20 +24,20 @@ _DETECTION_SNRS = (3, 4, 7)
 
 _BACKGROUND_E = 25.0  # of spots under Poisson noise, photoelectrons
 _BEAD_BACKGROUND_E = 2500.0
-_BACKGROUND, _NOISE = 1000.0, 20.0  # of spots with additive noise, grey levels: rounding them adds nothing
+_BACKGROUND, _NOISE = 1000.0, 20.0  # of spots with additive noise, grey levels: rounding error is negligible
 _GENERATORS: dict[Shape, str] = {
     gaussian: "Gaussian integrated over pixels, by SciPy's error function",
-    airy: "Airy pattern, 16 points a pixel, by SciPy's Bessel function",
+    airy: "Airy pattern, 16 points per pixel, by SciPy's Bessel function",
 }
-_SNR_WORDS: dict[Noise, str] = {
+_SNR_DEFINITIONS: dict[Noise, str] = {
     "additive": "SNR = brightest pixel of a centred particle / standard deviation of the additive white noise",
-    "Poisson": "SNR = brightest pixel of a centred particle, over the background / the noise there, root of both, with "
-    f"a background of {_BACKGROUND_E:g} photoelectrons",
+    "Poisson": "SNR = brightest pixel of a centred particle less background / square root of the whole pixel, "
+    f"with a background of {_BACKGROUND_E:g} photoelectrons",
 }
 
 
 def grids() -> dict[str, list[Condition]]:
-    """Return the conditions of each grid; 2,000 particles a condition at least."""
+    """Return the conditions of each grid, each with at least 2,000 particles."""
     return {
         "spot": [
             _spots("spot", sigma, snr, noise)
@@ -46,22 +46,22 @@ def grids() -> dict[str, list[Condition]]:
             for snr in _SPOT_SNRS
         ],
         "bead": [_deeptrack(snr, 0.0) for snr in _DEEPTRACK_SNRS] + [_deeptrack(50, g) for g in _GRADIENTS],
-        "light": _light_conditions(),
+        "light": _illumination_conditions(),
         "size": [_spots("size", sigma, 10, "additive") for sigma in _SIZES]
         + [_spots("size", sigma, snr, "additive", airy) for sigma in (1.0, 2.0) for snr in (10, 100)],
-        "detection": [_crowd("detection", 100, snr, noise) for noise in _SNR_WORDS for snr in _DETECTION_SNRS],
-        "empty": [_crowd("empty", 0, 0, noise) for noise in _SNR_WORDS],
+        "detection": [_crowd("detection", 100, snr, noise) for noise in _SNR_DEFINITIONS for snr in _DETECTION_SNRS],
+        "empty": [_crowd("empty", 0, 0, noise) for noise in _SNR_DEFINITIONS],
         "density": [_crowd("density", count, 7, "additive") for count in _DENSITIES],
     }
 
 
 def _spots(grid: str, sigma: float, snr: float, noise: Noise, shape: Shape = gaussian) -> Condition:
-    what = "" if shape is gaussian else "Airy, "
-    return Fields(
-        name=f"{grid}: {what}sigma {sigma:g} px, SNR {snr:g}, {noise} noise",
+    pattern = "" if shape is gaussian else "Airy, "
+    return EqualParticles(
+        name=f"{grid}: {pattern}sigma {sigma:g} px, SNR {snr:g}, {noise} noise",
         grid=grid,
         family="spot",
-        definition=f"isolated spots in 512x512 px; {_SNR_WORDS[noise]}",
+        definition=f"isolated spots in 512x512 px; {_SNR_DEFINITIONS[noise]}",
         generator=_GENERATORS[shape],
         snr=snr,
         shape=shape,
@@ -75,10 +75,9 @@ def _spots(grid: str, sigma: float, snr: float, noise: Noise, shape: Shape = gau
 def _crowd(grid: str, count: int, snr: float, noise: Noise) -> Condition:
     what = f"{count} particles of sigma 1.3 px, SNR {snr:g}" if count else "plain noise"
     words = (
-        f", anywhere but for 3 px of margin, however near to each other; {_SNR_WORDS[noise]}; the bound is that of "
-        "particles on their own"
+        f", at random positions, 3 px from the edge; {_SNR_DEFINITIONS[noise]}; the bound is that of isolated particles"
     )
-    return Fields(
+    return EqualParticles(
         name=f"{grid}: {what}, {noise} noise",
         grid=grid,
         family="spot",
@@ -89,7 +88,7 @@ def _crowd(grid: str, count: int, snr: float, noise: Noise) -> Condition:
         size_px=1.3,
         sigma_px=1.3,
         count=count,
-        reach_px=10,
+        half_width_px=10,
         images=math.ceil(2000 / count) if count else 50,
         **_levels(snr, noise),
     )
@@ -97,9 +96,9 @@ def _crowd(grid: str, count: int, snr: float, noise: Noise) -> Condition:
 
 def _levels(snr: float, noise: Noise) -> dict[str, Any]:
     if noise == "additive":
-        return {"height": snr * _NOISE, "background": _BACKGROUND, "read": _NOISE}
-    height = (snr**2 + snr * math.sqrt(snr**2 + 4 * _BACKGROUND_E)) / 2  # so that height / root(height + background)
-    return {"height": height, "background": _BACKGROUND_E}
+        return {"intensity": snr * _NOISE, "background": _BACKGROUND, "read": _NOISE}
+    intensity = (snr**2 + snr * math.sqrt(snr**2 + 4 * _BACKGROUND_E)) / 2  # solves SNR = i / sqrt(i + background)
+    return {"intensity": intensity, "background": _BACKGROUND_E}
 
 
 def _deeptrack(snr: float, gradient: float) -> Condition:
@@ -113,45 +112,45 @@ def _deeptrack(snr: float, gradient: float) -> Condition:
     )
 
 
-def _light_conditions() -> list[Condition]:
-    """Return uneven light on particles of SNR 20, and even light on the same ones."""
+def _illumination_conditions() -> list[Condition]:
+    """Return conditions of uneven illumination on particles of SNR 20, and even ones for comparison."""
     one: dict[str, Any] = {"side_px": 64, "count": 1, "margin_px": 26.0, "images": 2000}
     many: dict[str, dict[str, Any]] = {"spot": {"pitch_px": 32, "images": 9}, "bead": {"pitch_px": 64, "images": 32}}
     conditions: list[Condition] = []
     for family in ("spot", "bead"):
         conditions += [
-            _lit(family, "even, 64x64 px", "even light", **one),
+            _lit(family, "even, 64x64 px", "even illumination", **one),
             _lit(
                 family,
                 "gradient, 64x64 px",
-                "a background that rises from 0 at one side to twice its mean at the other (full contrast)",
+                "a background that rises from 0 at one side to twice its mean at the other",
                 gradient=1.0,
                 **one,
             ),
-            _lit(family, "even, 512x512 px", "even light", **many[family]),
+            _lit(family, "even, 512x512 px", "even illumination", **many[family]),
             _lit(
                 family,
                 "flicker, 512x512 px",
-                "each image's light anywhere between 0.5 and 1.5 of the mean",
-                light=_flicker,
+                "the illumination of each image is random between 0.5 and 1.5 of the mean",
+                illumination=_flicker,
                 **many[family],
             ),
             _lit(
                 family,
                 "vignetting, 512x512 px",
-                "light that falls to one half in the corners",
-                light=_vignetting,
+                "an illumination that falls to one half in the corners",
+                illumination=_vignetting,
                 **many[family],
             ),
         ]
     return conditions
 
 
-def _lit(family: str, name: str, words: str, **options: Any) -> Condition:
+def _lit(family: str, name: str, description: str, **options: Any) -> Condition:
     if family == "spot":
-        what = f"spots of sigma 1.5 px; {_SNR_WORDS['Poisson']}"
+        what = f"spots of sigma 1.5 px; {_SNR_DEFINITIONS['Poisson']}"
         options |= {"shape": gaussian, "size_px": 1.5, "sigma_px": 1.5, **_levels(20, "Poisson")}
-        options |= {"generator": _GENERATORS[gaussian], "reach_px": 15}
+        options |= {"generator": _GENERATORS[gaussian], "half_width_px": 15}
     else:
         what = (
             "dark particles, DeepTrack's of order 1 with R 2 px; Poisson noise, SNR = depth / root of the background "
@@ -159,12 +158,17 @@ def _lit(family: str, name: str, words: str, **options: Any) -> Condition:
         )
         options |= {"shape": bessel(1), "size_px": 2.0, "sigma_px": 2.8, "background": _BEAD_BACKGROUND_E}
         options |= {
-            "height": -20 * math.sqrt(_BEAD_BACKGROUND_E),
+            "intensity": -20 * math.sqrt(_BEAD_BACKGROUND_E),
             "generator": DeepTrackImages.generator,
-            "reach_px": 27,
+            "half_width_px": 27,
         }
-    return Fields(
-        name=f"light: {family}, {name}", grid="light", family=family, definition=f"{what}; {words}", snr=20, **options
+    return EqualParticles(
+        name=f"light: {family}, {name}",
+        grid="light",
+        family=family,
+        definition=f"{what}; {description}",
+        snr=20,
+        **options,
     )
 
 
@@ -173,7 +177,7 @@ def _flicker(side: int, rng: np.random.Generator) -> Floats:
 
 
 def _vignetting(side: int, _: np.random.Generator) -> Floats:
-    """Return light that is 1 in the middle and 1/2 in the corners, as 1 / (1 + c r^2)^2."""
+    """Return an illumination of 1 in the centre and 1/2 in the corners, 1 / (1 + c r^2)^2."""
     square = np.linspace(-1, 1, side) ** 2
-    light: Floats = 1 / (1 + (math.sqrt(2) - 1) * (square + square[:, None]) / 2) ** 2
-    return light
+    illumination: Floats = 1 / (1 + (math.sqrt(2) - 1) * (square + square[:, None]) / 2) ** 2
+    return illumination

@@ -1,4 +1,4 @@
-"""A condition's figures: every method on the same images."""
+"""The figures of each method under one condition, all on the same images."""
 
 from __future__ import annotations
 
@@ -14,71 +14,71 @@ from livetrack.bench.accuracy.conditions import Condition, scenes
 from livetrack.bench.accuracy.methods import Method
 from livetrack.bench.accuracy.scene import Scene
 from livetrack.bench.accuracy.shapes import Floats
-from livetrack.bench.matching import match, nearest_other
+from livetrack.bench.matching import match, nearest_neighbour
 from livetrack.particles import Rows
 
-__all__ = ["ISOLATED_PX", "ConditionResult", "Figures", "measure"]
+__all__ = ["ISOLATED_PX", "ConditionResult", "Figures", "measure_condition"]
 
 ISOLATED_PX = 4.0
-"""A particle whose neighbours are further away than this is isolated."""
+"""A particle is isolated if its neighbours are farther away than this."""
 
 _PHASES = 10
-_LEAST_IN_PHASE = 20
-_NINETY_FIVE = 1.959964  # standard deviations to each side
+_MIN_IN_PHASE = 20
+_95_PERCENT_STD = 1.959964
 
 
 class Figures(Struct, frozen=True):
-    """What one method reaches in one condition; errors are those of the particles that it found, bias included.
+    """Figures of one method under one condition; errors are those of the particles found, bias included.
 
-    None where it cannot be said: nothing was found, or the method does not state its uncertainty.
+    None if undefined: nothing was found, or the method gives no uncertainty.
     """
 
     method: str
     images: int
     particles: int
     recall: float | None
-    """Share of the particles with a row within the gate of 3 px."""
+    """Fraction of the particles with a row within the gate of 3 px."""
     f1: float | None
     """2 TP / (2 TP + FP + FN)."""
     f1_isolated: float | None
-    """The same for the particles without a neighbour within 4 px; a false row counts where its nearest one is such."""
+    """The same for isolated particles; a false row counts if its nearest particle is isolated."""
     false_per_image: float
     rmse_px: float | None
     """Per axis."""
     bias_px: float | None
-    """Mean error, the larger of both axes."""
+    """Mean error; the larger of both axes."""
     crlb_px: float | None
-    """The bound's root mean square for the same particles."""
+    """Root mean square of the bound for the same particles."""
     ratio: float | None
     """RMSE / CRLB."""
     ratio_error: float | None
-    """Its standard error by the number of particles."""
+    """Standard error of `ratio` from the finite number of particles."""
     spread: float | None
-    """Robust standard deviation of error / x_std, 1.4826 x the median of its absolute value."""
+    """Robust standard deviation of error / x_std: 1.4826 x the median of its absolute value."""
     coverage: float | None
-    """Share of the errors within 1.96 x_std."""
+    """Fraction of the errors within 1.96 x_std."""
     phase_bias: float | None
-    """Largest mean error of ten bins of sub-pixel phase / CRLB, either axis."""
+    """Largest mean error of ten bins of sub-pixel phase, over the CRLB."""
 
 
 class ConditionResult(NamedTuple):
-    """A condition and what each method reached in it."""
+    """A condition and the figures of each method."""
 
     condition: Condition
     figures: list[Figures]
 
     def of(self, method: str) -> Figures | None:
-        """Return the figures of one method, None where it was not run."""
-        return next((each for each in self.figures if each.method == method), None)
+        """Return the figures of one method, None if it was not run."""
+        return next((figures for figures in self.figures if figures.method == method), None)
 
 
-def measure(
+def measure_condition(
     condition: Condition, methods: Mapping[str, Method], *, quick: bool = False, step: Callable[[], None] = lambda: None
 ) -> ConditionResult:
-    """Measure each method, all on the same images; `step` is called after each image."""
+    """Run each method on the same images; `step` is called after each image."""
     tallies = {name: _Tally() for name in methods}
     for scene in scenes(condition, quick):
-        bound = position_bound(scene, condition.reach_px)
+        bound = position_bound(scene, condition.half_width_px)
         for name, method in methods.items():
             tallies[name].add(scene, method(scene), bound)
         step()
@@ -86,7 +86,7 @@ def measure(
 
 
 class _Tally:
-    """One method's rows against the truth, image by image."""
+    """Sums one method's rows against the truth, image by image."""
 
     def __init__(self) -> None:
         self._images = self._particles = self._found = self._rows = 0
@@ -97,35 +97,40 @@ class _Tally:
     def add(self, scene: Scene, rows: Rows, bound: Floats) -> None:
         _, x, y, _, _ = scene.particles
         owner = match(rows, x, y)
-        seen = owner >= 0
-        own = rows[owner[seen]]
+        found = owner >= 0
+        matched = rows[owner[found]]
         axes = [
-            np.stack([own[axis] - truth[seen], own[f"{axis}_std"], (truth[seen] + 0.5) % 1, bound[seen, n]], axis=1)
+            np.stack(
+                [matched[axis] - truth[found], matched[f"{axis}_std"], (truth[found] + 0.5) % 1, bound[found, n]],
+                axis=1,
+            )
             for n, (axis, truth) in enumerate((("x", x), ("y", y)))
         ]
         self._errors.append(np.stack(axes, axis=1))
         self._images += 1
         self._particles += x.size
         self._rows += len(rows)
-        self._found += int(seen.sum())
-        alone = nearest_other(x, y) > ISOLATED_PX
+        self._found += int(found.sum())
+        isolated = nearest_neighbour(x, y) > ISOLATED_PX
         false = np.setdiff1d(np.arange(len(rows)), owner)
         if x.size:
             nearest = np.hypot(rows["x"][false, None] - x, rows["y"][false, None] - y).argmin(axis=1)
-            self._isolated_false += int(alone[nearest].sum())
-        self._isolated += int(alone.sum())
-        self._isolated_found += int((alone & seen).sum())
+            self._isolated_false += int(isolated[nearest].sum())
+        self._isolated += int(isolated.sum())
+        self._isolated_found += int((isolated & found).sum())
 
     def figures(self, method: str) -> Figures:
         error, std, phase, bound = np.moveaxis(np.concatenate(self._errors).astype(np.float64), 2, 0)
         false = self._rows - self._found
-        some = error.size > 0
+        any_found = error.size > 0
         rmse, crlb = _root_mean(error**2), _root_mean(bound)
-        ratio = rmse / crlb if some else math.nan
-        # the spread of the squared errors says how sure their mean is, heavy tails included
-        doubt = float(np.std(error**2) / np.mean(error**2) / math.sqrt(error.size)) / 2 if some else math.nan
-        stated = bool(np.isfinite(std).any())
-        pull = error[np.isfinite(std)] / std[np.isfinite(std)]
+        ratio = rmse / crlb if any_found else math.nan
+        # from the spread of the squared errors, which includes heavy tails
+        relative_error = (
+            float(np.std(error**2) / np.mean(error**2) / math.sqrt(error.size)) / 2 if any_found else math.nan
+        )
+        has_std = np.isfinite(std)
+        normalized = error[has_std] / std[has_std]
         return Figures(
             method=method,
             images=self._images,
@@ -134,24 +139,24 @@ class _Tally:
             f1=_f1(self._found, false, self._particles),
             f1_isolated=_f1(self._isolated_found, self._isolated_false, self._isolated),
             false_per_image=false / self._images,
-            rmse_px=_known(rmse),
-            bias_px=_known(float(np.abs(error.mean(axis=0)).max())) if some else None,
-            crlb_px=_known(crlb),
-            ratio=_known(ratio),
-            ratio_error=_known(ratio * doubt),
-            spread=1.4826 * float(np.median(np.abs(pull))) if stated else None,
-            coverage=float((np.abs(pull) < _NINETY_FIVE).mean()) if stated else None,
+            rmse_px=_finite(rmse),
+            bias_px=_finite(float(np.abs(error.mean(axis=0)).max())) if any_found else None,
+            crlb_px=_finite(crlb),
+            ratio=_finite(ratio),
+            ratio_error=_finite(ratio * relative_error),
+            spread=1.4826 * float(np.median(np.abs(normalized))) if has_std.any() else None,
+            coverage=float((np.abs(normalized) < _95_PERCENT_STD).mean()) if has_std.any() else None,
             phase_bias=_phase_bias(error, phase, crlb),
         )
 
 
 def _phase_bias(error: Floats, phase: Floats, crlb: float) -> float | None:
-    """Return the largest mean of the bins, of both axes together: a tenth of 4,000 errors makes it sure to 0.05."""
-    which = (phase * _PHASES).astype(int).clip(0, _PHASES - 1)
-    bins = [error[which == n] for n in range(_PHASES)]
-    if not all(len(each) >= _LEAST_IN_PHASE for each in bins):
+    """Return the largest mean error of the bins, both axes together; 4,000 errors give it to 0.05."""
+    index = (phase * _PHASES).astype(int).clip(0, _PHASES - 1)
+    bins = [error[index == n] for n in range(_PHASES)]
+    if not all(len(errors) >= _MIN_IN_PHASE for errors in bins):
         return None
-    return max(abs(float(each.mean())) for each in bins) / crlb
+    return max(abs(float(errors.mean())) for errors in bins) / crlb
 
 
 def _f1(found: int, false: int, particles: int) -> float | None:
@@ -163,5 +168,5 @@ def _root_mean(values: Floats) -> float:
     return math.sqrt(float(values.mean())) if values.size else math.nan
 
 
-def _known(value: float) -> float | None:
+def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None

@@ -1,8 +1,7 @@
-"""The methods that are compared: each takes a scene and gives rows, from its image and from what it is told."""
+"""The methods that are compared: each returns rows from the image and the hints of a scene."""
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -12,6 +11,7 @@ import numpy as np
 
 from livetrack.bench.accuracy.gaussian_fit import fit_gaussians
 from livetrack.bench.accuracy.scene import Scene
+from livetrack.bench.timing import quiet_trackpy
 from livetrack.localize import load_localizer
 from livetrack.localize.classical import radial_symmetry_centres
 from livetrack.localize.localizer import Localizer
@@ -23,21 +23,21 @@ __all__ = ["PEERS", "THREADS", "Method", "network_methods", "peers"]
 Method: TypeAlias = Callable[[Scene], Rows]
 
 THREADS = 2
-"""Of the networks."""
+"""Threads of the networks."""
 
 PEERS = {
-    "centroid": "livetrack's `centroid`; told diameter and contrast",
-    "radial symmetry": "livetrack's `radial_symmetry`; told diameter and contrast, and in DeepTrack's images, as "
-    "there, taken over the whole image without a search",
-    "trackpy": "trackpy.locate; told diameter, contrast and the number of particles (topn)",
-    "Gaussian fit": "pixel-integrated Gaussian, weighted least squares, sigma free; told the noise law and a sigma to "
-    "start from; starts at what the network found",
+    "centroid": "livetrack's `centroid`; given diameter and contrast",
+    "radial symmetry": "livetrack's `radial_symmetry`; given diameter and contrast; on DeepTrack's images, as in the "
+    "paper, over the whole image without a search",
+    "trackpy": "trackpy.locate; given diameter, contrast and the number of particles (topn)",
+    "Gaussian fit": "pixel-integrated Gaussian, weighted least squares, sigma free; given the noise model and a start "
+    "value of sigma; starts at the network's positions",
 }
-"""What each is, and what it is told."""
+"""Description of each, and the hints that it gets."""
 
 
 def network_methods(localizer: NetworkLocalizer, name: str) -> dict[str, Method]:
-    """Return the model as users call it (`localize`), and its network alone (`find`)."""
+    """Return the whole model (`localize`), and its network without refinement (`find`)."""
     return {
         name: lambda scene: localizer.localize(scene.image),
         f"{name}, network alone": lambda scene: localizer.find(scene.image),
@@ -45,7 +45,7 @@ def network_methods(localizer: NetworkLocalizer, name: str) -> dict[str, Method]
 
 
 def peers(finder: Localizer) -> dict[str, Method]:
-    """Return the methods of `PEERS`; `finder` gives the Gaussian fit its starts."""
+    """Return the methods of `PEERS`; `finder` provides the start values of the Gaussian fit."""
     return {
         "centroid": lambda scene: _classical("centroid", scene).localize(scene.image),
         "radial symmetry": _radial_symmetry,
@@ -72,18 +72,16 @@ def _loaded(method: str, diameter_px: int, bright: bool) -> Localizer:
 def _radial_symmetry(scene: Scene) -> Rows:
     if not scene.hints.centred:
         return _classical("radial_symmetry", scene).localize(scene.image)
-    middle = scene.image.shape[0] // 2
+    centre = scene.image.shape[0] // 2
     rows = empty_rows(1)
     x, y = np.empty((2, 1))
-    radial_symmetry_centres(scene.image, np.array([[middle, middle]]), middle, x, y)
+    radial_symmetry_centres(scene.image, np.array([[centre, centre]]), centre, x, y)
     rows["x"], rows["y"] = x, y
     return rows
 
 
 def _trackpy(scene: Scene) -> Rows:
-    import trackpy
-
-    logging.getLogger("trackpy").setLevel(logging.ERROR)
+    trackpy = quiet_trackpy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         hints = scene.hints

@@ -1,4 +1,7 @@
-"""What is known of others on DeepTrack's images: the yardsticks must give it, or these would be other images."""
+"""Published errors of other methods on DeepTrack's images.
+
+The bench must reproduce those of radial symmetry and the bound: this verifies its images.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ __all__ = ["REFERENCE_VALUES", "Reference", "reference_for", "reference_results"
 
 
 class Reference(NamedTuple):
-    """RMSE per axis, px: of DeepTrack's published network, of radial symmetry, and the bound."""
+    """RMSE per axis, px: DeepTrack's published network, radial symmetry, and the Cramér-Rao bound."""
 
     deeptrack: float
     radial_symmetry: float
@@ -29,31 +32,31 @@ REFERENCE_VALUES = {
     (50.0, 0.5): Reference(0.125, 0.409, 0.026),
     (50.0, 1.0): Reference(0.212, 0.844, 0.026),
 }
-"""By SNR and gradient: DeepTrack's network as published with Helgadottir, Argun, Volpe, Optica 6, 506 (2019)."""
+"""By SNR and gradient; DeepTrack's network as published with Helgadottir, Argun, Volpe, Optica 6, 506 (2019)."""
 
-_WITHIN = 0.15
+_TOLERANCE = 0.15
 
 
 def reference_for(condition: Condition) -> Reference | None:
-    """Return what is known of others on a condition's images, None where nothing is."""
+    """Return the published errors for a condition, None if there are none."""
     return REFERENCE_VALUES.get((condition.snr, condition.gradient)) if isinstance(condition, DeepTrackImages) else None
 
 
 def reference_results(results: Sequence[ConditionResult]) -> Iterator[TargetResult]:
-    """Yield whether radial symmetry and the bound give what is known of them."""
+    """Yield whether radial symmetry and the bound agree with their published values."""
     for result in results:
-        known, figures = reference_for(result.condition), result.of("radial symmetry")
-        if not known or not figures:
+        reference, figures = reference_for(result.condition), result.of("radial symmetry")
+        if not reference or not figures:
             continue
-        for what, value, expected in (
-            ("radial symmetry", figures.rmse_px, known.radial_symmetry),
-            ("bound", figures.crlb_px, known.bound),
+        for name, value, expected in (
+            ("radial symmetry", figures.rmse_px, reference.radial_symmetry),
+            ("bound", figures.crlb_px, reference.bound),
         ):
             yield TargetResult(
-                name=f"yardstick: {what}, {result.condition.name.removeprefix('bead: ')}",
+                name=f"reference: {name}, {result.condition.name.removeprefix('bead: ')}",
                 definition=result.condition.definition,
                 n=figures.particles,
-                figures={"px": value, "known_px": expected},
-                target=f"within {100 * _WITHIN:.0f} % of what is known",
-                met=value is not None and abs(value / expected - 1) <= _WITHIN,
+                figures={"px": value, "published_px": expected},
+                target=f"within {100 * _TOLERANCE:.0f} % of the published value",
+                met=value is not None and abs(value / expected - 1) <= _TOLERANCE,
             )

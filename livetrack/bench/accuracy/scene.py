@@ -1,4 +1,4 @@
-"""An image whose truth is known, and what the methods may be told of it."""
+"""An image with known truth, and the hints that methods get about it."""
 
 from __future__ import annotations
 
@@ -9,53 +9,53 @@ import numpy.typing as npt
 
 from livetrack.bench.accuracy.shapes import Floats, Shape
 
-__all__ = ["Hints", "Particles", "Places", "Scene", "windows"]
+__all__ = ["Hints", "Indices", "Particles", "Scene", "crop_indices"]
 
 
-Places: TypeAlias = npt.NDArray[np.int64]
+Indices: TypeAlias = npt.NDArray[np.int64]
 
 
 class Hints(NamedTuple):
-    """What somebody who knows the sample would set; never where the particles are. Networks are told nothing."""
+    """Settings that a user who knows the sample would make, never positions. Networks get none."""
 
     diameter_px: int
     """Odd: the window of the classical methods."""
     sigma_px: float
-    """Of the Gaussian that is nearest to the particle, to start a fit from."""
+    """Start value of a fit: sigma of the Gaussian nearest to the particle."""
     bright: bool
     particles: int
     shot: float
     read: float
-    """The noise's variance is `shot` * grey level + `read`."""
+    """The noise variance is `shot` * grey level + `read`."""
     centred: bool = False
-    """There is one particle, near the middle: nothing needs to be searched."""
+    """A single particle near the centre: no search is needed."""
 
 
 class Particles(NamedTuple):
-    """The truth: `x`, `y`, `height` and `size`, each (N,), px and grey levels, of one shape."""
+    """The truth: `x`, `y`, `intensity` and `size`, each (N,), in px and grey levels, of one shape."""
 
     shape: Shape
     x: Floats
     y: Floats
-    height: Floats
+    intensity: Floats
     size: Floats
 
 
 class Scene(NamedTuple):
-    """One image and all that is true of it; arrays are (H, W)."""
+    """One image and its truth; arrays are (H, W)."""
 
     image: npt.NDArray[Any]
     variance: Floats
-    """Of each pixel's noise, grey levels squared; infinite where the pixel says nothing, as where it is clipped."""
-    light: Floats
-    """What the particles are multiplied by."""
+    """Noise variance, grey levels squared; infinite at pixels without information, such as clipped ones."""
+    illumination: Floats
+    """Factor on the particles' intensity."""
     particles: Particles
     hints: Hints
 
 
-def windows(x: Floats, y: Floats, reach: int) -> tuple[Places, Places]:
-    """Return the columns and rows, each (N, 2 `reach` + 1), of the windows about `x` and `y`; some may be outside."""
-    steps = np.arange(-reach, reach + 1)
+def crop_indices(x: Floats, y: Floats, half_width: int) -> tuple[Indices, Indices]:
+    """Return the columns and rows, each (N, 2 `half_width` + 1), of crops around `x`, `y`; may exceed the image."""
+    steps = np.arange(-half_width, half_width + 1)
     columns = np.rint(x).astype(np.int64)[:, None] + steps
     rows = np.rint(y).astype(np.int64)[:, None] + steps
     return columns, rows

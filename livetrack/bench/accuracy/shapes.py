@@ -1,7 +1,7 @@
-"""What particles look like, of the bench's own making: nothing is shared with `livetrack.optics`.
+"""Particle shapes, independent of `livetrack.optics`.
 
-A shape gives the grey level of a particle of height 1 at pixels whose centres lie `dx`, `dy` from its own, px.
-`size` scales it; the three arrays broadcast against each other.
+A shape returns the grey levels of a particle of intensity 1 at pixels whose centres are `dx`, `dy` px from its centre.
+`size` scales it; the three arrays broadcast.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(4)
 
 
 def gaussian(dx: Floats, dy: Floats, size: Floats) -> Floats:
-    """Return the integral over each pixel of a Gaussian of sigma `size`, px; 1 at a pixel that it is centred on."""
-    height: Floats = _share(dx, size) * _share(dy, size) / _share(np.zeros(1), size) ** 2
-    return height
+    """Return a Gaussian of sigma `size`, px, integrated over each pixel; 1 at a pixel on which it is centred."""
+    intensity: Floats = _integral(dx, size) * _integral(dy, size) / _integral(np.zeros(1), size) ** 2
+    return intensity
 
 
 def airy(dx: Floats, dy: Floats, size: Floats) -> Floats:
     """Return an Airy pattern, (2 J_1(v) / v)^2, as wide as a Gaussian of sigma `size`, px.
 
-    Each pixel is the mean of 4x4 points, by Gauss and Legendre's rule; 1 at a pixel that it is centred on.
+    Integrated over each pixel by 4x4-point Gauss-Legendre quadrature; 1 at a pixel on which it is centred.
     """
     pattern: Floats = _airy_sum(dx, dy, size) / _airy_sum(np.zeros(1), np.zeros(1), size)
     return pattern
@@ -42,9 +42,9 @@ def airy(dx: Floats, dy: Floats, size: Floats) -> Floats:
 
 @cache
 def bessel(order: Literal[1, 2]) -> Shape:
-    """Return DeepTrack's particle, 4 n^2.5 (J_n(rho) / rho)^2 with n = `order` and rho = r / size, point by point.
+    """Return DeepTrack's particle, 4 n^2.5 (J_n(rho) / rho)^2 with n = `order` and rho = r / size, at pixel centres.
 
-    Helgadottir, Argun, Volpe, Optica 6, 506 (2019). Order 1 is 1 at the centre; order 2, the other one, is a ring.
+    Helgadottir, Argun, Volpe, Optica 6, 506 (2019). Order 1 is 1 at the centre; order 2 is a ring.
     """
     profile = _bessel_profile(order)
 
@@ -57,7 +57,7 @@ def bessel(order: Literal[1, 2]) -> Shape:
 
 @cache
 def _bessel_profile(order: int) -> CubicSpline:
-    """Return the profile by rho as a spline, exact to 1e-8 and several times quicker than the functions."""
+    """Return the profile against rho as a spline, accurate to 1e-8 and faster than the Bessel functions."""
     rho = np.arange(1, 10_000) * 0.01
     wave = j1(rho) if order == 1 else 2 * j1(rho) / rho - j0(rho)
     profile = 4 * order**2.5 * (wave / rho) ** 2
@@ -65,16 +65,16 @@ def _bessel_profile(order: int) -> CubicSpline:
     return CubicSpline(np.append(0.0, rho), np.append(centre, profile), bc_type=((1, 0.0), "not-a-knot"))
 
 
-def _share(d: Floats, sigma: Floats) -> Floats:
+def _integral(d: Floats, sigma: Floats) -> Floats:
     scale = 1 / (np.sqrt(2) * sigma)
-    share: Floats = (erf((d + 0.5) * scale) - erf((d - 0.5) * scale)) / 2
-    return share
+    integral: Floats = (erf((d + 0.5) * scale) - erf((d - 0.5) * scale)) / 2
+    return integral
 
 
 def _airy_sum(dx: Floats, dy: Floats, size: Floats) -> Floats:
     total: Floats = np.zeros(1)
-    for u, of_u in zip(_NODES / 2, _WEIGHTS / 2, strict=True):
-        for v, of_v in zip(_NODES / 2, _WEIGHTS / 2, strict=True):
+    for u, weight_u in zip(_NODES / 2, _WEIGHTS / 2, strict=True):
+        for v, weight_v in zip(_NODES / 2, _WEIGHTS / 2, strict=True):
             rho = np.maximum(_AIRY * np.hypot(dx + u, dy + v) / size, 1e-4)
-            total = total + of_u * of_v * (2 * j1(rho) / rho) ** 2
+            total = total + weight_u * weight_v * (2 * j1(rho) / rho) ** 2
     return total

@@ -1,1 +1,3 @@
-"""Feedback against theory: the whole loop in lock-step and in real time, and the calibration of a trap."""
+"""Feedback bench: closed loops in lock-step and in real time, and trap calibration, against theory."""
+
+__all__: list[str] = []

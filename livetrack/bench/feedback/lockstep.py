@@ -1,4 +1,4 @@
-"""Variance against gain, in lock-step: what the whole loop does beside what theory says it does."""
+"""Variance against gain in lock-step, and the limit of stability, compared with theory."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from livetrack.bench.result import TargetResult
 from livetrack.calibrate import Medium
 from livetrack.control import LoopModel
 
-__all__ = ["CASES", "Case", "Point", "run_case", "stability_result", "variance_error", "variance_result"]
+__all__ = ["CASES", "Case", "Point", "run_case", "stability_results", "variance_error", "variance_results"]
 
 _FPS = 500.0
 _BEAD = Medium()
-_SETTLED = 60  # frames that are not counted, after the start and after each change of the gain
+_SETTLE_FRAMES = 60  # left out at the start and after each change of the gain
 _TOLERANCE = 0.05
-_EDGE = 0.1  # so far from the largest gain, the loop must still hold, or no longer
-_AT_EDGE = 1000  # frames
+_LIMIT_MARGIN = 0.1  # relative distance from the largest stable gain at which the loop must hold or fail
+_LIMIT_FRAMES = 1000
 
 
 class Case(NamedTuple):
-    """A loop, and the gains to close it at."""
+    """A loop, and the gains at which it is closed."""
 
     name: str
     formula: str
@@ -39,15 +39,14 @@ class Case(NamedTuple):
     def overrides(self) -> list[str]:
         """The settings of the session."""
         model = self.model
-        simulated: dict[str, Any] = {
-            "fps": _FPS, "exposure_ms": 1e3 * model.exposure_s, "lockstep": True, "await_orders": True,
-            "diffusion_um2_s": model.diffusion * PIXEL_UM**2, "actuation_delay_frames": int(model.delay_frames),
-            "trap_stiffness_pn_um": _BEAD.stiffness(model.corner_hz),
-        }  # fmt: skip
-        return loop_settings(**simulated)
+        return loop_settings(
+            fps=_FPS, exposure_ms=1e3 * model.exposure_s, lockstep=True, await_orders=True,
+            diffusion_um2_s=model.diffusion * PIXEL_UM**2, actuation_delay_frames=int(model.delay_frames),
+            trap_stiffness_pn_um=_BEAD.stiffness(model.corner_hz),
+        )  # fmt: skip
 
     def plan(self, gains: Sequence[float], frames: int) -> LoopPlan:
-        """Return what the client is to do."""
+        """Return the instructions for the client."""
         action = self.model.action
         return LoopPlan(
             actuator={"push": "flow", "step": "stage", "trap": "trap"}[action],
@@ -59,18 +58,18 @@ class Case(NamedTuple):
 
 
 class Point(NamedTuple):
-    """One gain: variances along one axis, px², the mean of both axes."""
+    """One gain: variances along one axis, px², averaged over both axes."""
 
     gain: float
     frames: int
     measured: float
     expected: float
     standard_error: float
-    """Of the ratio of the two, by chance alone."""
+    """Of `ratio`, from the finite number of frames."""
 
     @property
     def ratio(self) -> float:
-        """Of what was measured to theory."""
+        """Measured over expected variance."""
         return self.measured / self.expected
 
 
@@ -87,58 +86,65 @@ CASES = (
     _case("trapped bead, 25 Hz, no delay", "C", (1.0, 3.0), corner_hz=25.0, action="trap"),
     _case("trapped bead, 25 Hz, one frame of delay", "C", (0.5, 1.0), corner_hz=25.0, delay_frames=1, action="trap"),
 )
-"""All that are measured, raw measurements in the loop."""
+"""All cases; the controller gets the raw measurements."""
 
 
 def run_case(case: Case, frames: int) -> list[Point]:
-    """Close the loop at each gain for so many frames; return variances beside those of theory.
+    """Close the loop at each gain for that many frames.
 
     Raises
     ------
     LivetrackError
-        The client has failed.
+        The client failed.
     """
-    run = closed_loop(case.overrides, case.plan(case.gains, frames + _SETTLED))
-    return [_point(case.model, gain, record[_SETTLED:]) for gain, record in zip(case.gains, run.records, strict=False)]
+    records = closed_loop(case.overrides, case.plan(case.gains, frames + _SETTLE_FRAMES)).records
+    return [
+        _point(case.model, gain, record[_SETTLE_FRAMES:]) for gain, record in zip(case.gains, records, strict=False)
+    ]
 
 
-def variance_result(case: Case, points: list[Point]) -> TargetResult:
-    """Return the line of the table of targets."""
+def variance_results(case: Case, frames: int) -> list[TargetResult]:
+    """Compare the variance with theory at each gain."""
+    points = run_case(case, frames)
     worst = max((abs(point.ratio - 1) for point in points), default=inf)
-    figures: dict[str, float | str | None] = {
-        f"at {point.gain:g}": f"{point.ratio:.3f} ± {point.standard_error:.3f}" for point in points
-    }
-    return TargetResult(
-        name=f"{case.name}: variance / formula {case.formula}",
-        definition="measured variance of the raw positions in the loop over that of theory, by gain; lock-step at "
-        f"{_FPS:g} frames/s, 1 µm bead in water, the localisation error that the rows state",
-        n=sum(point.frames for point in points),
-        figures=figures,
-        target="within 5 %",
-        met=worst < _TOLERANCE and len(points) == len(case.gains),
-    )
+    return [
+        TargetResult(
+            name=f"{case.name}: variance / formula {case.formula}",
+            definition="measured variance of the raw positions in the loop over that of theory, by gain; lock-step at "
+            f"{_FPS:g} frames/s, 1 µm bead in water, localisation error as given by x_std",
+            n=sum(point.frames for point in points),
+            figures={f"at {point.gain:g}": f"{point.ratio:.3f} ± {point.standard_error:.3f}" for point in points},
+            target="within 5 %",
+            met=worst < _TOLERANCE and len(points) == len(case.gains),
+        )
+    ]
 
 
-def stability_result(case: Case) -> TargetResult:
-    """Close the loop below and above the largest gain of theory: the first holds the bead, the second loses it."""
-    edge = case.model.max_gain()
-    below, above = (
-        closed_loop(case.overrides, case.plan([share * edge], _AT_EDGE)) for share in (1 - _EDGE, 1 + _EDGE)
-    )
+def stability_results(case: Case) -> list[TargetResult]:
+    """Close the loop just below and just above the largest stable gain of theory: only the second loses the bead."""
+    limit = case.model.max_gain()
+    gains = (1 - _LIMIT_MARGIN) * limit, (1 + _LIMIT_MARGIN) * limit
+    below, above = (closed_loop(case.overrides, case.plan([gain], _LIMIT_FRAMES)) for gain in gains)
     lost_after = len(above.records[0]) if above.escaped else None
-    return TargetResult(
-        name=f"{case.name}: where it becomes unstable",
-        definition=f"a loop 10 % below the largest stable gain of theory holds the bead for {_AT_EDGE} frames, one "
-        "10 % above it swings until the bead is 10 px from the middle",
-        n=len(below.records[0]) + len(above.records[0]),
-        figures={"largest gain": edge, "lost above it, after frames": lost_after, "lost below it": str(below.escaped)},
-        target="only above",
-        met=above.escaped and not below.escaped,
-    )
+    return [
+        TargetResult(
+            name=f"{case.name}: limit of stability",
+            definition=f"10 % below the largest stable gain of theory the loop holds the bead for {_LIMIT_FRAMES} "
+            "frames; 10 % above it, it oscillates until the bead is 10 px from the centre",
+            n=len(below.records[0]) + len(above.records[0]),
+            figures={
+                "largest gain": limit,
+                "lost above it, after frames": lost_after,
+                "lost below it": "yes" if below.escaped else "no",
+            },
+            target="only above",
+            met=above.escaped and not below.escaped,
+        )
+    ]
 
 
 def variance_error(model: LoopModel, gain: float, frames: int) -> float:
-    """Return the standard error, relative, of a variance from so many frames of both axes of a loop in theory."""
+    """Return the relative standard error, in theory, of a variance estimated from both axes of `frames` frames."""
     covariance = model.autocovariance(gain, min(frames, 2000))
     squares = covariance[0] ** 2 + 2 * (covariance[1:] ** 2).sum()
     return sqrt(2 * squares / (2 * frames)) / float(covariance[0])

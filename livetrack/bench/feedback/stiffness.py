@@ -1,4 +1,4 @@
-"""Trap stiffness by both estimators, on simulated traps whose stiffness is known."""
+"""Trap stiffness by equipartition and by power spectrum, on simulated traps of known stiffness."""
 
 from __future__ import annotations
 
@@ -23,55 +23,50 @@ _FRAMES = 60_000
 def simulate_trajectories(
     corner_hz: float, runs: int, frames: int, *, exposure_s: float, error_um: float, seed: int = 1
 ) -> npt.NDArray[np.float64]:
-    """Return (runs, frames) positions along one axis of a bead in a trap, or a free one where the corner is 0, µm.
+    """Return (runs, frames) positions of a trapped bead along one axis, µm; a free bead if the corner is 0.
 
-    One each ms, as a camera sees them: averaged over the exposure, and with a localisation error.
+    A camera at 1 kHz: positions are averaged over the exposure and have a localisation error.
     """
     rng = np.random.default_rng(seed)
     rate, diffusion = 2 * pi * corner_hz, _BEAD.diffusion_um2_s
     dark, light = (ou_transition(rate, diffusion, time_s) for time_s in (_INTERVAL_S - exposure_s, exposure_s))
     origin = np.zeros(1)
     x = rng.standard_normal((runs, 1)) * sqrt(diffusion / rate) if rate else np.zeros((runs, 1))
-    seen = np.empty((frames, runs))
+    positions = np.empty((frames, runs))
     for n in range(frames):
         deviates = rng.standard_normal((4, runs, 1))
         x, _ = dark.move(x, origin, origin, deviates[:2])
         x, mean = light.move(x, origin, origin, deviates[2:])
-        seen[n] = mean[:, 0]
-    return seen.T + error_um * rng.standard_normal((runs, frames))
+        positions[n] = mean[:, 0]
+    return positions.T + error_um * rng.standard_normal((runs, frames))
 
 
 def stiffness_results(corner_hz: float, runs: int = 100) -> list[TargetResult]:
-    """Return a line of the table of targets for each estimator, from `runs` traps of 60 s at 1 kHz."""
+    """Return the result of each estimator, from `runs` traps observed for 60 s at 1 kHz."""
     positions = simulate_trajectories(corner_hz, runs, _FRAMES, exposure_s=_INTERVAL_S, error_um=_ERROR_UM)
-
-    def by_variance(x: npt.NDArray[np.float64]) -> Estimate:
-        return stiffness_from_variance(x, _INTERVAL_S, _INTERVAL_S, _ERROR_UM, _BEAD)
-
-    def by_spectrum(x: npt.NDArray[np.float64]) -> Estimate:
-        return stiffness_from_spectrum(x, _INTERVAL_S, _INTERVAL_S, _ERROR_UM, _BEAD).stiffness
-
-    return [
-        _line(f"{name}, corner {corner_hz:g} Hz", [estimator(x) for x in positions], _BEAD.stiffness(corner_hz))
-        for name, estimator in (("equipartition", by_variance), ("power spectrum", by_spectrum))
-    ]
+    measurement = _INTERVAL_S, _INTERVAL_S, _ERROR_UM, _BEAD
+    estimates = {
+        "equipartition": [stiffness_from_variance(x, *measurement) for x in positions],
+        "power spectrum": [stiffness_from_spectrum(x, *measurement).stiffness for x in positions],
+    }
+    stiffness = _BEAD.stiffness(corner_hz)
+    return [_result(f"{name}, corner {corner_hz:g} Hz", found, stiffness) for name, found in estimates.items()]
 
 
-def _line(name: str, estimates: list[Estimate], truth: float) -> TargetResult:
-    values = np.array([each.value for each in estimates])
-    covered = sum(each.interval[0] < truth < each.interval[1] for each in estimates)
+def _result(name: str, estimates: list[Estimate], truth: float) -> TargetResult:
+    values = np.array([estimate.value for estimate in estimates])
     bias = float(values.mean() / truth - 1)
-    share = covered / len(estimates)
+    covered = sum(low < truth < high for low, high in (estimate.interval for estimate in estimates)) / len(estimates)
     return TargetResult(
         name=f"trap stiffness: {name}",
-        definition="1 µm bead in water, 60 s at 1 kHz, exposed all the time, localisation error 3 nm, 95 % intervals",
+        definition="1 µm bead in water, 60 s at 1 kHz, full exposure, localisation error 3 nm, 95 % intervals",
         n=len(estimates),
         figures={
             "bias, %": 100 * bias,
             "spread, %": 100 * float(values.std() / truth),
-            "uncertainty stated, %": 100 * float(np.mean([each.std for each in estimates]) / truth),
-            "covered, %": 100 * share,
+            "uncertainty, %": 100 * float(np.mean([estimate.std for estimate in estimates]) / truth),
+            "coverage, %": 100 * covered,
         },
-        target="mean within 3 %, covered in 90 to 99 of 100",
-        met=abs(bias) < 0.03 and 0.9 <= share <= 0.99,
+        target="mean within 3 %, coverage 90-99 %",
+        met=abs(bias) < 0.03 and 0.9 <= covered <= 0.99,
     )

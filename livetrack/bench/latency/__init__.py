@@ -1,1 +1,3 @@
-"""The latency bench: the whole path of a frame beside its floors, following beside full search, and trackpy."""
+"""Latency bench: from receipt of a frame to a client, guided against full search, trackpy, load and long sessions."""
+
+__all__: list[str] = []

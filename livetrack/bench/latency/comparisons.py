@@ -1,11 +1,8 @@
-"""Following beside a full search, and the tracker on a real recording beside trackpy's: frame by frame in turns."""
+"""Track-guided against full search, and the tracker against trackpy, frame by frame in turns."""
 
 from __future__ import annotations
 
-import logging
 import os
-import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -15,145 +12,137 @@ import numpy.typing as npt
 
 from livetrack.bench.matching import GATE_PX
 from livetrack.bench.result import TargetResult
+from livetrack.bench.timing import TRACKPY_LOCATE, locate_beads, quiet_trackpy, time_in_turns, timed
 from livetrack.camera import load_driver
 from livetrack.linking import Linker
 from livetrack.localize import load_localizer
 from livetrack.particles import Rows
 from livetrack.tracker import Tracker
 
-__all__ = ["compare_with_full_search", "compare_with_trackpy"]
+__all__ = ["SEARCH_WARM_UP", "compare_with_full_search", "compare_with_trackpy"]
+
+SEARCH_WARM_UP = 90
+"""Frames after which the guided search knows all particles."""
 
 _SIDE_PX, _COUNT, _FPS = 2048, 200, 100
-_LOOP = 12  # frames that are played to and fro
-_ROUND = 90  # frames, after which all particles must be known
-_SEARCH_EVERY = 4  # frames
+_LOOP_FRAMES = 12
+_FULL_SEARCH_EVERY = 4  # frames
 
 
-def compare_with_full_search(frames: int, step: Callable[[], None]) -> TargetResult:
-    """Return how much quicker following is than a full search of the same frames, and how their places differ."""
-    following, searching = (
-        Tracker(load_localizer(), Linker(5.0, 2, "velocity"), follow=follow) for follow in (True, False)
-    )
-    for tracker in (following, searching):  # as a session does
+def compare_with_full_search(frames: int, step: Callable[[], None]) -> list[TargetResult]:
+    """Compare the speed and the positions of guided and full search; `step` is called after each frame.
+
+    There are `SEARCH_WARM_UP` + `frames` frames.
+    """
+    guided, full = (Tracker(load_localizer(), Linker(5.0, 2, "velocity"), follow=follow) for follow in (True, False))
+    for tracker in (guided, full):  # as a session does
         tracker.warmup((_SIDE_PX, _SIDE_PX), (np.uint16,))
         tracker.choose_threads((_SIDE_PX, _SIDE_PX))
-    quick, slow, differences = [], [], []
+    guided_ms, full_ms, differences = [], [], []
     missed = found = 0
-    for number, frame in enumerate(_scene(_ROUND + frames)):
-        milliseconds, rows = _timed(following.update, frame, number / _FPS)
-        if number >= _ROUND:
-            quick.append(milliseconds)
-            if number % _SEARCH_EVERY == 0:
-                milliseconds, whole = _timed(searching.update, frame, number / _FPS)
-                slow.append(milliseconds)
-                difference = _differences(rows, whole)
+    for number, frame in enumerate(_frames(SEARCH_WARM_UP + frames)):
+        milliseconds, rows = timed(guided.update, frame, number / _FPS)
+        if number >= SEARCH_WARM_UP:
+            guided_ms.append(milliseconds)
+            if number % _FULL_SEARCH_EVERY == 0:
+                milliseconds, reference = timed(full.update, frame, number / _FPS)
+                full_ms.append(milliseconds)
+                difference = _differences(rows, reference)
                 differences.append(difference)
                 found += len(difference)
-                missed += len(whole) - len(difference)
+                missed += len(reference) - len(difference)
         step()
-    ratio = float(np.median(slow) / np.median(quick))
+    speedup = float(np.median(full_ms) / np.median(guided_ms))
     difference = np.concatenate(differences)
-    rms, rate = float(np.sqrt(np.mean(difference**2))), 1e3 / float(np.median(quick))
-    return TargetResult(
-        name=f"following against full search, {_SIDE_PX}x{_SIDE_PX} px, {_COUNT} particles",
-        definition=f"find, fit and link the simulated camera's frames of 16 bits, {os.cpu_count()} cores, threads "
-        f"chosen as in a session ({following.localizer.threads} and {searching.localizer.threads}); ratio of the "
-        f"medians, each {_SEARCH_EVERY}th frame searched as well; differences over the x_std (or y_std) of the full "
-        f"search, of particles within {GATE_PX:g} px of each other: those are all but the share missed",
-        n=len(quick),
-        figures={
-            "faster": ratio,
-            "frames_per_s": rate,
-            "follow_ms": float(np.median(quick)),
-            "follow_p99_ms": float(np.percentile(quick, 99)),
-            "full_ms": float(np.median(slow)),
-            "difference_rms": rms,
-            "difference_p50": float(np.median(difference)),
-            "difference_p99": float(np.percentile(difference, 99)),
-            "share_missed": missed / max(1, missed + found),
-        },
-        target="at least 8 x faster, at least 30 frames/s, positions within 0.1 x_std (RMS)",
-        met=ratio >= 8 and rate >= 30 and rms <= 0.1,
-    )
-
-
-def compare_with_trackpy(frames: Sequence[npt.NDArray[Any]], step: Callable[[], None]) -> list[TargetResult]:
-    """Return how many times trackpy's frame rate the tracker reaches on the recording, with profile fit and without."""
-    import trackpy
-
-    logging.getLogger("trackpy").setLevel(logging.ERROR)
-    trackers = [Tracker(load_localizer("bead", profile_fit=fit), Linker(5.0, 3)) for fit in (True, False)]
-    for tracker in trackers:
-        tracker.warmup(frames[0].shape, (frames[0].dtype,))
-    waiting: list[npt.NDArray[np.float64]] = []
-    linked = trackpy.link_iter((waiting.pop() for _ in frames), search_range=5, memory=3)
-
-    def theirs(frame: npt.NDArray[Any]) -> Any:
-        spots = trackpy.locate(frame, 11, invert=True, minmass=20)
-        waiting.append(spots[["y", "x"]].to_numpy())
-        return next(linked)[1]
-
-    calls: list[Callable[..., Any]] = [*(tracker.update for tracker in trackers), theirs]
-    times, found = np.empty((len(frames), len(calls))), np.zeros(len(calls))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # trackpy 0.7 in its use of pandas 3
-        for n, frame in enumerate(frames):
-            for k, call in enumerate(calls):
-                times[n, k], rows = _timed(call, frame)
-                found[k] += len(rows)
-            step()
+    rms, rate = float(np.sqrt(np.mean(difference**2))), 1e3 / float(np.median(guided_ms))
     return [
-        _against_trackpy(what, times[:, k], times[:, -1], found[[k, -1]] / len(frames))
-        for k, what in enumerate(("", ", without profile fit"))
+        TargetResult(
+            name=f"guided against full search, {_SIDE_PX}x{_SIDE_PX} px, {_COUNT} particles",
+            definition=f"find, refine and link 16-bit frames of the simulated camera, {os.cpu_count()} cores, threads "
+            f"chosen as in a session ({guided.localizer.threads} and {full.localizer.threads}); ratio of the medians, "
+            f"every {_FULL_SEARCH_EVERY}th frame is searched in full as well; differences in units of the full "
+            f"search's x_std (or y_std), of particles within {GATE_PX:g} px of each other",
+            n=len(guided_ms),
+            figures={
+                "speedup": speedup,
+                "frames_per_s": rate,
+                "guided_ms": float(np.median(guided_ms)),
+                "guided_p99_ms": float(np.percentile(guided_ms, 99)),
+                "full_ms": float(np.median(full_ms)),
+                "difference_rms": rms,
+                "difference_p50": float(np.median(difference)),
+                "difference_p99": float(np.percentile(difference, 99)),
+                "fraction_missed": missed / max(1, missed + found),
+            },
+            target="at least 8 x faster, at least 30 frames/s, positions within 0.1 x_std (RMS)",
+            met=speedup >= 8 and rate >= 30 and rms <= 0.1,
+        )
     ]
 
 
-def _against_trackpy(
-    what: str, ours_ms: npt.NDArray[np.float64], theirs_ms: npt.NDArray[np.float64], found: npt.NDArray[np.float64]
+def compare_with_trackpy(frames: Sequence[npt.NDArray[Any]], step: Callable[[], None]) -> list[TargetResult]:
+    """Compare the tracker's frame rate on the recording with trackpy's, with and without profile fit."""
+    trackers = [Tracker(load_localizer("bead", profile_fit=fit), Linker(5.0, 3)) for fit in (True, False)]
+    for tracker in trackers:
+        tracker.warmup(frames[0].shape, (frames[0].dtype,))
+    pending: list[npt.NDArray[np.float64]] = []
+    linked = quiet_trackpy().link_iter((pending.pop() for _ in frames), search_range=5, memory=3)
+
+    def trackpy_update(frame: npt.NDArray[Any]) -> Any:
+        pending.append(locate_beads(frame)[["y", "x"]].to_numpy())
+        return next(linked)[1]
+
+    times_ms, counts = time_in_turns([*(tracker.update for tracker in trackers), trackpy_update], frames, step)
+    particles = counts.mean(axis=0)
+    return [
+        _trackpy_result(name, times_ms[:, k], times_ms[:, -1], particles[[k, -1]])
+        for k, name in enumerate(("", ", without profile fit"))
+    ]
+
+
+def _trackpy_result(
+    name: str,
+    livetrack_ms: npt.NDArray[np.float64],
+    trackpy_ms: npt.NDArray[np.float64],
+    particles: npt.NDArray[np.float64],
 ) -> TargetResult:
-    ratio = float(np.median(theirs_ms / ours_ms))
+    speedup = float(np.median(trackpy_ms / livetrack_ms))
     return TargetResult(
-        name=f"full frame, the recording: find and link against trackpy{what}",
-        definition="model bead, full search, search radius 5 px, memory 3, against trackpy.locate(frame, 11, "
-        "invert=True, minmass=20) and link_iter(search_range=5, memory=3); frame by frame in turns, median of the "
-        "ratios",
-        n=len(ours_ms),
+        name=f"full frame, the recording: find and link against trackpy{name}",
+        definition=f"model bead, full search, search radius 5 px, memory 3, against {TRACKPY_LOCATE} and "
+        "link_iter(search_range=5, memory=3); frame by frame in turns, median of the ratios",
+        n=len(livetrack_ms),
         figures={
-            "faster": ratio,
-            "livetrack_ms": float(np.median(ours_ms)),
-            "trackpy_ms": float(np.median(theirs_ms)),
-            "particles": float(found[0]),
-            "particles_trackpy": float(found[1]),
+            "speedup": speedup,
+            "livetrack_ms": float(np.median(livetrack_ms)),
+            "trackpy_ms": float(np.median(trackpy_ms)),
+            "particles": float(particles[0]),
+            "particles_trackpy": float(particles[1]),
         },
         target="at least 4 x the frame rate",
-        met=ratio >= 4,
+        met=speedup >= 4,
     )
 
 
-def _scene(count: int) -> Iterator[npt.NDArray[Any]]:
+def _frames(count: int) -> Iterator[npt.NDArray[Any]]:
     """Yield frames of the simulated camera."""
-    camera = load_driver("simulated")
-    settings = camera.Settings(
-        width=_SIDE_PX, height=_SIDE_PX, count=_COUNT, fps=_FPS, loop_frames=_LOOP, lockstep=True, min_distance_um=1.5
-    )
-    device = camera(settings)
-    device.open()
-    yield from islice((picture.pixels for picture in device.pictures() if picture is not None), count)
+    driver = load_driver("simulated")
+    settings = driver.Settings(
+        width=_SIDE_PX, height=_SIDE_PX, count=_COUNT, fps=_FPS, loop_frames=_LOOP_FRAMES, lockstep=True,
+        min_distance_um=1.5,
+    )  # fmt: skip
+    camera = driver(settings)
+    camera.open()
+    yield from islice((picture.pixels for picture in camera.pictures() if picture is not None), count)
 
 
-def _differences(rows: Rows, others: Rows) -> npt.NDArray[np.float64]:
-    """Return (N,) the larger of the two axes' differences over the uncertainty, for the `others` that are found."""
-    if not len(rows) or not len(others):
+def _differences(rows: Rows, reference: Rows) -> npt.NDArray[np.float64]:
+    """Return (N,) the larger difference of both axes over the uncertainty, for the reference rows with a row near."""
+    if not len(rows) or not len(reference):
         return np.zeros(0)
-    distance = np.hypot(others["x"][:, None] - rows["x"], others["y"][:, None] - rows["y"])
+    distance = np.hypot(reference["x"][:, None] - rows["x"], reference["y"][:, None] - rows["y"])
     near = distance.min(axis=1) < GATE_PX
-    others, rows = others[near], rows[distance.argmin(axis=1)[near]]
-    x, y = (np.abs(rows[axis] - others[axis]) / others[f"{axis}_std"] for axis in ("x", "y"))
+    reference, rows = reference[near], rows[distance.argmin(axis=1)[near]]
+    x, y = (np.abs(rows[axis] - reference[axis]) / reference[f"{axis}_std"] for axis in ("x", "y"))
     larger: npt.NDArray[np.float64] = np.maximum(x, y).astype(np.float64)
     return larger
-
-
-def _timed(call: Callable[..., Any], *arguments: Any) -> tuple[float, Any]:
-    start_ns = time.perf_counter_ns()
-    result = call(*arguments)
-    return (time.perf_counter_ns() - start_ns) * 1e-6, result

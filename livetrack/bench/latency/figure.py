@@ -1,58 +1,32 @@
-"""Where a frame's time goes: a bar a case, the floors beside what livetrack adds."""
+"""Figure of the latency bench: the time that livetrack adds to inference and socket hop, a bar per case."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from livetrack.bench.latency.report import Report
-from livetrack.errors import UsageError, reason
+from livetrack.bench.plotting import ACCENT, INK, figure, style_axis
+from livetrack.bench.report import Report
 
 __all__ = ["draw"]
 
-_INK, _FAINT = "#1e293b", "#e2e8f0"
-_PARTS = (
+_BARS = (
     ("bare inference", "#94a3b8", "inference_p50_us"),
     ("bare socket hop", "#cbd5e1", "bare_hop_p50_us"),
-    ("livetrack", "#c2410c", "added_p50_us"),
+    ("livetrack", ACCENT, "added_p50_us"),
 )
 
 
 def draw(report: Report, path: Path) -> None:
-    """Draw the medians of the whole path.
-
-    Raises
-    ------
-    UsageError
-        It was not measured, or the file cannot be written.
-    """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    lines = report.path[::-1]
-    if not lines:
-        raise UsageError(f"--figure {path}: it shows the part path, which was not run")
-    with matplotlib.rc_context({"font.family": "DejaVu Sans", "font.size": 10, "axes.linewidth": 0.8}):
-        figure, axis = pyplot.subplots(figsize=(9.0, 1.0 + 0.32 * len(lines)))
-        names = [line.name for line in lines]
-        left = [0.0] * len(lines)
-        for label, colour, key in _PARTS:
-            widths = [max(0.0, float(line.figures[key] or 0) / 1e3) for line in lines]
-            axis.barh(names, widths, left=left, color=colour, height=0.62, label=label)
+    """Draw the medians of the part "path". Raises `UsageError` if the file cannot be written."""
+    results = [result for result in report.targets[::-1] if "bare_hop_p50_us" in result.details]
+    with figure(path, 1, (9.0, 1.0 + 0.32 * len(results))) as (axis,):
+        left = [0.0] * len(results)
+        for label, colour, key in _BARS:
+            figures = [(result.figures | result.details)[key] for result in results]
+            widths = [max(0.0, float(value or 0) / 1e3) for value in figures]
+            names = [result.name for result in results]
+            axis.barh(names, widths, left=left, color=colour, height=0.62, label=label, zorder=2)
             left = [start + width for start, width in zip(left, widths, strict=True)]
-        figure.suptitle("From receipt of a frame to a client in another process: medians", color=_INK, fontsize=12)
-        axis.set_xlabel("ms", color=_INK)
-        axis.tick_params(colors=_INK, length=0)
-        axis.grid(axis="x", color=_FAINT, linewidth=0.7)
-        axis.set_axisbelow(True)
-        for side in ("top", "right", "left"):
-            axis.spines[side].set_visible(False)
-        axis.legend(loc="lower right", frameon=False, fontsize=9, labelcolor=_INK)
-        figure.tight_layout()
-        try:
-            figure.savefig(path, dpi=180)
-        except OSError as error:
-            raise UsageError(f"--figure {path}: cannot be written: {reason(error)}") from None
-        finally:
-            pyplot.close(figure)
+        axis.figure.suptitle("From receipt of a frame to a client in another process: medians", color=INK, fontsize=12)
+        style_axis(axis, xlabel="ms", grid="x")
+        axis.legend(loc="lower right", frameon=False, fontsize=9, labelcolor=INK)

@@ -1,4 +1,4 @@
-"""The other process: a client as any other, which also receives the bare messages that it is compared with."""
+"""The client process of the end-to-end measurement, which also receives bare messages for comparison."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from itertools import pairwise
 from multiprocessing.connection import Connection
 
 import numpy as np
-import numpy.typing as npt
 import zmq
 
 from livetrack.client import Subscriber
@@ -16,30 +15,30 @@ from livetrack.client import Subscriber
 __all__ = ["END", "FIRST", "HOP", "STAMPS", "listen"]
 
 HOP = struct.Struct("<qq")
-"""What a bare message begins with: the frame's index, and when it was sent, ns."""
+"""Start of a bare message: index of the frame, time of sending in ns."""
 
 FIRST = -2
-"""The index of messages that are sent until one has come."""
+"""Index of the messages sent until the client is connected."""
 
 END = -1
-"""The index that says that no more come."""
+"""Index of the last message."""
 
 STAMPS = np.dtype([(name, "<i8") for name in ("frame", "total", "wait", "localize", "link", "publish", "hop", "bare")])
-"""Of one frame, ns: from receipt to the client's receipt, the parts of it, and the bare message's hop."""
+"""One frame, ns: total from receipt to the client's receipt, its stages, and the hop of the bare message."""
 
 _TIMEOUT_S = 0.5
 
 
 def listen(results: Connection, address: str, hops: str) -> None:
-    """Receive both kinds of messages until `END`; send the (N,) stamps of dtype `STAMPS` through `results`."""
+    """Receive both kinds of messages until `END`; send the stamps, (N,) of `STAMPS`, through `results`."""
     bare: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
     bare.setsockopt(zmq.SUBSCRIBE, b"")
     bare.connect(hops)
     stamps: list[tuple[int, ...]] = []
     with Subscriber(address, newest=False) as positions:
         results.send("ready")
-        bare.recv()  # a message of `FIRST`: it is known to be subscribed
-        results.send("heard")
+        bare.recv()  # a `FIRST`: the subscription is active
+        results.send("connected")
         index = 0
         while index != END:
             update = positions.receive(_TIMEOUT_S)
@@ -49,15 +48,11 @@ def listen(results: Connection, address: str, hops: str) -> None:
                 now_ns = time.perf_counter_ns()
                 index, sent_ns = HOP.unpack_from(message)
                 if update is not None and index == update.frame:
-                    stages = (
+                    times = (
                         update.t_received_ns, update.t_started_ns, update.t_localized_ns, update.t_linked_ns,
                         update.t_published_ns, update.t_client_ns,
                     )  # fmt: skip
-                    parts = [later - earlier for earlier, later in pairwise(stages)]
-                    stamps.append((index, update.t_client_ns - update.t_received_ns, *parts, now_ns - sent_ns))
+                    stages = [later - earlier for earlier, later in pairwise(times)]
+                    stamps.append((index, times[-1] - times[0], *stages, now_ns - sent_ns))
     bare.close(linger=0)
-    results.send(_array(stamps))
-
-
-def _array(stamps: list[tuple[int, ...]]) -> npt.NDArray[np.void]:
-    return np.array(stamps, STAMPS)
+    results.send(np.array(stamps, STAMPS))

@@ -1,30 +1,37 @@
-"""The latency bench from its parts to the report."""
+"""The parts of the latency bench."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from livetrack import __version__
-from livetrack.bench.latency.comparisons import compare_with_full_search, compare_with_trackpy
-from livetrack.bench.latency.end_to_end import cases, end_to_end_result, measure_case
-from livetrack.bench.latency.report import Report
-from livetrack.bench.latency.soak import SoakSample, soak
+from livetrack.bench.latency.comparisons import SEARCH_WARM_UP, compare_with_full_search, compare_with_trackpy
+from livetrack.bench.latency.end_to_end import (
+    PATH_WARM_UP,
+    Case,
+    cases,
+    end_to_end_result,
+    end_to_end_table,
+    measure_case,
+)
+from livetrack.bench.latency.soak import SAMPLES, SoakSample, soak, soak_table
 from livetrack.bench.latency.subscriber_load import measure_subscriber_load
-from livetrack.bench.result import TargetResult
-from livetrack.bench.runner import check_parts, machine
+from livetrack.bench.report import Report
+from livetrack.bench.result import TargetResult, not_measured
+from livetrack.bench.runner import Progress, Task, check_parts, machine, no_progress, run_tasks
 from livetrack.localize import load_localizer
 from livetrack.movies import open_movie
 
 __all__ = ["PARTS", "run_latency"]
 
 PARTS = ("path", "following", "recording", "readers")
-"""What there is to run, by name."""
 
-_PATH_FRAMES, _FOLLOWED, _RECORDED = 400, 240, 100
-_PAIRS, _PAIR_FRAMES = 40, 300  # of the part "readers"; what a pair takes, in frames of the others
-_QUICK = 4  # times fewer
+_PATH_FRAMES, _SEARCH_FRAMES, _RECORDING_FRAMES, _PAIRS = 400, 240, 100, 40
+_PAIR_WEIGHT = 300  # a pair takes as long as this many frames of the other parts
+_MINUTE_WEIGHT = 1500
+_QUICK = 4
 
 
 def run_latency(
@@ -33,79 +40,74 @@ def run_latency(
     quick: bool = False,
     recording: Path | None = None,
     soak_minutes: float = 0.0,
-    progress: Callable[[float, str], None] = lambda share, what: None,
+    progress: Progress = no_progress,
 ) -> Report:
-    """Measure on this machine, as it is now: other work on it shows.
+    """Run the parts in `only`, then a soak of `soak_minutes`; other work on the machine affects the figures.
 
     Parameters
     ----------
     only
-        Of `PARTS`.
+        From `PARTS`.
     quick
-        A quarter of the frames.
+        Take a quarter of the frames.
     recording
-        For the part "recording"; without one, its target is said not to be measured.
+        For the part "recording", whose target is otherwise reported as not measured.
     soak_minutes
-        How long to let a session run, after the parts; 0: not at all.
+        0: no soak.
     progress
-        Called with the share done of the parts, or of the soak, and the name of what is next.
+        Called with the progress.
 
     Raises
     ------
     UsageError
-        A part that is not known.
+        Unknown part.
     InputError
         The recording cannot be read.
     """
     check_parts(only, PARTS)
-    share = _QUICK if quick else 1
-    frames = list(islice(open_movie(recording), _RECORDED // share)) if recording and "recording" in only else []
-    some = cases() if "path" in only else []
-    pairs = ("readers" in only) * _PAIRS // share
-    total = len(some) * _PATH_FRAMES // share + ("following" in only) * _FOLLOWED // share + len(frames)
-    bar = _Bar(progress, total + pairs * _PAIR_FRAMES)
-    path = [end_to_end_result(case, measure_case(case, _PATH_FRAMES // share, bar.step_of(case.name))) for case in some]
-    against = []
-    if "following" in only:
-        against.append(compare_with_full_search(_FOLLOWED // share, bar.step_of("following")))
-    if "recording" in only:
-        against += compare_with_trackpy(frames, bar.step_of("the recording")) if frames else [_NOT_RECORDED]
-    if pairs:
-        against.append(measure_subscriber_load(pairs, bar.step_of("readers", _PAIR_FRAMES)))
+    divisor = _QUICK if quick else 1
+    path_frames, search_frames, pairs = (count // divisor for count in (_PATH_FRAMES, _SEARCH_FRAMES, _PAIRS))
+    frames = []
+    if recording and "recording" in only:
+        frames = list(islice(open_movie(recording), _RECORDING_FRAMES // divisor))
+    path: list[TargetResult] = []
     samples: list[SoakSample] = []
+
+    def measure_path(case: Case, step: Callable[[], None]) -> list[TargetResult]:
+        path.append(end_to_end_result(case, measure_case(case, path_frames, step)))
+        return path[-1:]
+
+    def measure_soak(step: Callable[[], None]) -> list[TargetResult]:
+        result, intervals = soak(soak_minutes, step)
+        samples.extend(intervals)
+        return [result]
+
+    path_steps = PATH_WARM_UP + path_frames
+    search_steps = SEARCH_WARM_UP + search_frames
+    compare_search = partial(compare_with_full_search, search_frames)
+    tasks = [
+        *(Task("path", case.name, path_steps, partial(measure_path, case), path_steps) for case in cases()),
+        Task("following", "guided search", search_steps, compare_search, search_steps),
+        Task("recording", "the recording", len(frames), partial(compare_with_trackpy, frames), len(frames))
+        if frames
+        else Task("recording", "the recording", 1, lambda: [_NO_RECORDING]),
+        Task("readers", "client load", pairs * _PAIR_WEIGHT, partial(measure_subscriber_load, pairs), pairs),
+    ]
     if soak_minutes:
-        line, samples = soak(soak_minutes, lambda share: progress(share, f"soak, {soak_minutes:g} minutes"))
-        against.append(line)
+        label = f"soak, {soak_minutes:g} minutes"
+        tasks.append(Task("soak", label, soak_minutes * _MINUTE_WEIGHT, measure_soak, SAMPLES))
     return Report(
-        livetrack=__version__,
-        machine=machine(),
-        provider=load_localizer().provider,
+        bench="latency",
+        machine=machine(f"network on {load_localizer().provider}"),
         quick=quick,
-        path=path,
-        against=against,
-        soak=samples,
+        targets=run_tasks(tasks, only=[*only, "soak"], progress=progress),
+        tables=[*([end_to_end_table(path)] if path else []), *([soak_table(samples)] if samples else [])],
+        measurements={"soak": samples},
     )
 
 
-_NOT_RECORDED = TargetResult(
-    name="full frame, the recording: find and link against trackpy", definition="needs --recording bulk_water.tif",
-    n=0, figures={}, target="at least 4 x the frame rate", met=None,
-)  # fmt: skip
-
-
-class _Bar:
-    """The share done, in frames."""
-
-    def __init__(self, progress: Callable[[float, str], None], total: int) -> None:
-        self._progress = progress
-        self._total = max(1, total)
-        self._done = 0
-
-    def step_of(self, name: str, frames: int = 1) -> Callable[[], None]:
-        self._progress(min(1.0, self._done / self._total), name)
-
-        def step() -> None:
-            self._done += frames
-            self._progress(min(1.0, self._done / self._total), name)
-
-        return step
+_NO_RECORDING = not_measured(
+    "full frame, the recording: find and link against trackpy",
+    "at least 4 x the frame rate",
+    needs="--recording bulk_water.tif",
+)

@@ -1,1 +1,3 @@
-"""The linking bench: time for a frame beside peers, the least cost, and how many links are correct."""
+"""Linking bench: time per frame, total cost and correct links, compared with other linkers."""
+
+__all__: list[str] = []

@@ -1,9 +1,10 @@
-"""The linkers that are compared: each is made for a scene and takes it frame by frame."""
+"""The linkers that are compared: livetrack, trackpy, SciPy's assignment and laptrack."""
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,39 +17,33 @@ __all__ = ["LIVETRACK", "LIVETRACK_VELOCITY", "METHODS", "Ids", "Link", "laptrac
 Points = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
 Link = Callable[[Points], Ids | None]
-"""Takes the points of the next frame; returns their ids, None where a method gives none."""
+"""Links the points (N, 2) of the next frame; returns their ids, or None from a method without ids."""
 
 LIVETRACK, LIVETRACK_VELOCITY = "livetrack", "livetrack, velocity"
 
 
-def _linker(radius: float, memory: int) -> Link:
-    linker = Linker(radius, memory)
-    linker.warmup()
-    return linker.link_points
-
-
-def _velocity(radius: float, memory: int) -> Link:
-    linker = Linker(radius, memory, "velocity")
+def _linker(radius: float, memory: int, motion: str = "brownian") -> Link:
+    linker = Linker(radius, memory, motion)
     linker.warmup()
     return linker.link_points
 
 
 def _trackpy(radius: float, memory: int) -> Link:
-    """Feed trackpy's generator with one frame at a time, as a live session would."""
+    """Feed trackpy's generator one frame at a time, as a live session would."""
     import trackpy
     from trackpy.linking import link_iter
 
     trackpy.quiet()
-    waiting: list[Points] = []
+    pending: list[Points] = []
     linked: Iterator[Any] | None = None
 
     def frames() -> Iterator[Points]:
-        while waiting:
-            yield waiting.pop()
+        while pending:
+            yield pending.pop()
 
     def link(points: Points) -> Ids:
         nonlocal linked
-        waiting.append(points)
+        pending.append(points)
         linked = linked or link_iter(frames(), radius, memory=memory)
         return np.array(next(linked)[1])
 
@@ -56,7 +51,7 @@ def _trackpy(radius: float, memory: int) -> Link:
 
 
 def _scipy(radius: float, memory: int) -> Link:
-    """Solve the dense matrix of squared distances from frame to frame: the floor of an assignment that is not ours."""
+    """Solve the dense matrix of squared distances: a lower bound for an assignment without livetrack's code."""
     from scipy.optimize import linear_sum_assignment
     from scipy.spatial.distance import cdist
 
@@ -72,26 +67,32 @@ def _scipy(radius: float, memory: int) -> Link:
 
 
 METHODS: dict[str, tuple[str, Callable[[float, int], Link]]] = {
-    LIVETRACK: ("Linker(radius, memory), the defaults", _linker),
-    LIVETRACK_VELOCITY: ('Linker(radius, memory, "velocity"), as the settings have it', _velocity),
-    "trackpy": ("trackpy.linking.link_iter with its defaults", _trackpy),
-    "SciPy": ("linear_sum_assignment of all squared distances, cut at the squared radius; no ids, no memory", _scipy),
+    LIVETRACK: ("Linker(radius, memory), default motion", _linker),
+    LIVETRACK_VELOCITY: (
+        'Linker(radius, memory, "velocity"), the default of sessions',
+        partial(_linker, motion="velocity"),
+    ),
+    "trackpy": ("trackpy.linking.link_iter, default settings", _trackpy),
+    "SciPy": (
+        "linear_sum_assignment of squared distances, capped at the squared radius; no ids, no memory",
+        _scipy,
+    ),
 }
-"""Name: what it is, and how it is made."""
+"""Name: (description, constructor from search radius and memory)."""
 
 _LAPTRACK = "laptrack"
 
 
 def method_names() -> dict[str, str]:
-    """Return what is compared here, and what it is."""
-    names = {name: what for name, (what, _) in METHODS.items()}
+    """Return the names and descriptions of the installed methods."""
+    names = {name: description for name, (description, _) in METHODS.items()}
     if importlib.util.find_spec(_LAPTRACK):
-        names[_LAPTRACK] = "LapTrack without splitting and merging, a whole movie at once: mean time of a frame"
+        names[_LAPTRACK] = "LapTrack without splitting and merging, a whole movie at once: mean time per frame"
     return names
 
 
 def laptrack_movie(movie: list[Points], radius: float, memory: int) -> list[Ids]:
-    """Link a whole movie with laptrack, which takes no other; return the ids of each frame."""
+    """Return the ids of each frame of a movie; laptrack links only whole movies."""
     from laptrack import LapTrack
 
     tracker = LapTrack(
@@ -103,12 +104,12 @@ def laptrack_movie(movie: list[Points], radius: float, memory: int) -> list[Ids]
     )
     tree = tracker.predict(movie)
     ids = [np.full(len(points), -1) for points in movie]
-    free = 0
+    next_id = 0
     for frame, points in enumerate(movie):
         for row in range(len(points)):
             before = next(iter(tree.predecessors((frame, row))), None)
             if before is None:
-                ids[frame][row], free = free, free + 1
+                ids[frame][row], next_id = next_id, next_id + 1
             else:
                 ids[frame][row] = ids[before[0]][before[1]]
     return ids

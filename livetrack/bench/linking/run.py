@@ -1,79 +1,60 @@
-"""The whole bench, and what comes of the targets."""
+"""The parts of the linking bench, and its targets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
-from msgspec import Struct
-
-from livetrack import __version__
-from livetrack.bench.linking.link_accuracy import LinkAccuracy, measure_link_accuracy
+from livetrack.bench.linking.link_accuracy import LinkAccuracy, link_table, measure_link_accuracy
 from livetrack.bench.linking.methods import LIVETRACK, LIVETRACK_VELOCITY, method_names
 from livetrack.bench.linking.optimum import PATTERNS, count_optimal
 from livetrack.bench.linking.scenes import brownian, directed
-from livetrack.bench.linking.speed import COUNTS, MOTIONS, RADIUS_STEPS, FrameTimes, measure_speed
-from livetrack.bench.result import TargetResult
-from livetrack.bench.runner import machine
+from livetrack.bench.linking.speed import COUNTS, MOTIONS, RADIUS_STEPS, FrameTimes, Motion, measure_speed, speed_tables
+from livetrack.bench.report import Report
+from livetrack.bench.result import Figure, TargetResult, at_least, at_most
+from livetrack.bench.runner import Progress, Task, machine, no_progress, run_tasks
 
-__all__ = ["LinkingReport", "run_linking"]
+__all__ = ["run_linking"]
 
-_CASES = 1000
+_PACKAGES = ("numpy", "numba", "scipy", "trackpy", "laptrack")
+_REPEATS, _PAIRS = 5, 1000
 _PARTICLES, _FRAMES, _MISSED, _RADIUS, _MEMORY = 500, 100, 0.05, 1.5, 2
+_MIN_CORRECT = {0.3: 0.96, 0.6: 0.85}  # by spacings per frame
 
 
-class LinkingReport(Struct, frozen=True):
-    """All that was measured in one run."""
+def run_linking(*, quick: bool = False, progress: Progress = no_progress) -> Report:
+    """Compare the installed linkers; `quick` takes one scene of each kind instead of five, up to 1,000 particles."""
+    counts, repeats, pairs = (COUNTS[:-1], 1, _PAIRS // 8) if quick else (COUNTS, _REPEATS, _PAIRS)
+    speed: list[FrameTimes] = []
+    links: list[LinkAccuracy] = []
 
-    livetrack: str
-    machine: str
-    versions: dict[str, str]
-    quick: bool
-    methods: dict[str, str]
-    targets: list[TargetResult]
-    speed: list[FrameTimes]
-    links: list[LinkAccuracy]
+    def time_frames(motion: Motion, count: int, step: Callable[[], None]) -> Iterator[TargetResult]:
+        speed.append(measure_speed(motion, count, repeats=repeats, step=step))
+        return _speed_results(speed[-1])
 
+    def count_links() -> Iterator[TargetResult]:
+        links.extend(_link_accuracies())
+        return _link_results(links)
 
-def run_linking(
-    *, quick: bool = False, progress: Callable[[float, str], None] = lambda share, what: None
-) -> LinkingReport:
-    """Measure the linkers that are installed.
-
-    Parameters
-    ----------
-    quick
-        One scene of each kind instead of five, and up to 1,000 particles: a look, no verdict.
-    progress
-        Called with the share done and the name of what is next.
-    """
-    counts, repeats, cases = (COUNTS[:-1], 1, _CASES // 8) if quick else (COUNTS, 5, _CASES)
-    done, total = 0, len(MOTIONS) * len(counts) * repeats + 2
-
-    def step() -> None:
-        nonlocal done
-        done += 1
-        progress(done / total, "time for a frame")
-
-    progress(0.0, "time for a frame")
-    speed = [measure_speed(motion, count, repeats=repeats, step=step) for motion in MOTIONS for count in counts]
-    progress(done / total, "correct links")
-    links = [*_all_links()]
-    progress(1 - 1 / total, "the least cost")
-    optimal = {kind: count_optimal(kind, cases // len(PATTERNS)) for kind in PATTERNS}
-    return LinkingReport(
-        livetrack=__version__,
-        machine=machine(),
-        versions=_versions("numpy", "numba", "scipy", "trackpy", "laptrack"),
+    cases = [(motion, count) for motion in MOTIONS for count in counts]
+    tasks = [Task("speed", "time per frame", repeats, partial(time_frames, *case), repeats) for case in cases]
+    tasks.append(Task("cost", "total cost", 1, partial(_cost_results, pairs // len(PATTERNS))))
+    tasks.append(Task("links", "correct links", 1, count_links))
+    targets = run_tasks(tasks, progress=progress)
+    methods = method_names()
+    return Report(
+        bench="linking",
+        machine=machine(*map(_version, _PACKAGES)),
         quick=quick,
-        methods=method_names(),
-        targets=[*_speed_lines(speed), _optimal_line(optimal, cases // len(PATTERNS)), *_link_lines(links)],
-        speed=speed,
-        links=links,
+        methods=methods,
+        targets=targets,
+        tables=[*speed_tables(speed, list(methods)), link_table(links)],
+        measurements={"speed": speed, "links": links},
     )
 
 
-def _all_links() -> Iterator[LinkAccuracy]:
+def _link_accuracies() -> Iterator[LinkAccuracy]:
     for step in (0.3, 0.6):
         scene = directed(_PARTICLES, _FRAMES, step, missed=_MISSED, seed=1)
         yield measure_link_accuracy("directed", step, scene, _RADIUS, _MEMORY)
@@ -82,68 +63,64 @@ def _all_links() -> Iterator[LinkAccuracy]:
         yield measure_link_accuracy("Brownian, 5 % spurious", step, scene, _RADIUS, _MEMORY)
 
 
-_TURNS = f"search radius {RADIUS_STEPS:g} rms steps, all methods in turns on each scene, median over their frames"
-
-
-def _speed_lines(speed: list[FrameTimes]) -> Iterator[TargetResult]:
-    for case in speed:
-        motion, count = case.motion, case.count
-        ours, settings = case.p50_us(LIVETRACK), case.p50_us(LIVETRACK_VELOCITY)
-        frames = case.times[0].frames
-        if ours is None or count < 100:
-            continue
-        if not motion.memory and count <= 1000:
-            theirs = case.p50_us("trackpy")
-            faster = None if theirs is None else theirs / ours
-            yield TargetResult(
-                name=f"Brownian, step {motion.step:g}, {count:,} particles, against trackpy",
-                definition=_TURNS, n=frames,
-                figures={"faster": faster, "us": ours, "trackpy_us": theirs, "velocity_us": settings},
-                target="at least 40 x faster", met=None if faster is None else faster >= 40,
-            )  # fmt: skip
-            continue
-        most = float(count) if motion.memory else 3000.0
-        lossy = ", 2 % missed, 2 % spurious, memory 2" if motion.memory else ""
-        yield TargetResult(
-            name=f"Brownian, step {motion.step:g}{lossy}, {count:,} particles",
-            definition=_TURNS, n=frames, figures={"us": ours, "velocity_us": settings},
-            target=f"at most {most:,.0f} µs", met=ours <= most,
-        )  # fmt: skip
-
-
-def _optimal_line(optimal: dict[str, int], cases: int) -> TargetResult:
-    return TargetResult(
-        name="the least cost",
-        definition="cost of the links of random pairs of frames against SciPy's optimum of the augmented matrix",
-        n=cases * len(optimal),
-        figures=dict(optimal),
-        target="equal in every case",
-        met=all(good == cases for good in optimal.values()),
+def _speed_results(case: FrameTimes) -> Iterator[TargetResult]:
+    motion, count = case.motion, case.count
+    us = case.p50_us(LIVETRACK)
+    if us is None or count < 100:
+        return
+    name = f"Brownian, {motion.description}, {count:,} particles"
+    figures: dict[str, Figure] = {"us": us, "velocity_us": case.p50_us(LIVETRACK_VELOCITY)}
+    if not motion.memory and count <= 1000:
+        trackpy_us = case.p50_us("trackpy")
+        speedup = None if trackpy_us is None else trackpy_us / us
+        name += ", against trackpy"
+        figures = {"speedup": speedup, "us": us, "trackpy_us": trackpy_us, "velocity_us": figures["velocity_us"]}
+        target, met = "at least 40 x faster", None if speedup is None else speedup >= 40
+    else:
+        limit_us = float(count) if motion.memory else 3000.0
+        target, met = f"at most {limit_us:,.0f} µs", at_most(us, limit_us)
+    yield TargetResult(
+        name=name,
+        definition=f"search radius {RADIUS_STEPS:g} rms steps, all methods in turns on each scene, median over their "
+        "frames",
+        n=case.times[0].frames,
+        figures=figures,
+        target=target,
+        met=met,
     )
 
 
-def _link_lines(links: list[LinkAccuracy]) -> Iterator[TargetResult]:
-    least = {("directed", 0.3): 0.96, ("directed", 0.6): 0.85}
-    for each in links:
-        if (target := least.get((each.scene, each.step))) is None:
+def _cost_results(pairs: int) -> Iterator[TargetResult]:
+    optimal = {pattern: count_optimal(pattern, pairs) for pattern in PATTERNS}
+    yield TargetResult(
+        name="optimal total cost",
+        definition="cost of the links of random pairs of frames against SciPy's optimum of the augmented matrix",
+        n=pairs * len(optimal),
+        figures=dict(optimal),
+        target="equal in every pair",
+        met=all(count == pairs for count in optimal.values()),
+    )
+
+
+def _link_results(links: list[LinkAccuracy]) -> Iterator[TargetResult]:
+    for case in links:
+        if case.scene != "directed":
             continue
-        share = each.fractions[LIVETRACK_VELOCITY]
+        limit, fraction = _MIN_CORRECT[case.step], case.fractions[LIVETRACK_VELOCITY]
         yield TargetResult(
-            name=f"correct links, directed, {each.step:g} spacings a frame",
-            definition=f"{_PARTICLES} particles, {_FRAMES} frames, {_MISSED:.0%} missed, search radius {_RADIUS:g} "
-            f"spacings, memory {_MEMORY}; of particles seen in two frames in succession, the share that kept their id",
-            n=each.pairs,
-            figures={"velocity": share, "Brownian": each.fractions[LIVETRACK]},
-            target=f"at least {target:.2f}",
-            met=share is not None and share >= target,
+            name=f"correct links, directed, {case.step:g} spacings per frame",
+            definition=f"{_PARTICLES} particles, {_FRAMES} frames, {100 * _MISSED:g} % missed, search radius "
+            f"{_RADIUS:g} spacings, memory {_MEMORY}; fraction of the particles seen in two successive frames that "
+            "kept their id",
+            n=case.pairs,
+            figures={"velocity": fraction, "Brownian": case.fractions[LIVETRACK]},
+            target=f"at least {limit:.2f}",
+            met=at_least(fraction, limit),
         )
 
 
-def _versions(*packages: str) -> dict[str, str]:
-    found = {}
-    for name in packages:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+def _version(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return f"{package} not installed"

@@ -1,4 +1,4 @@
-"""The window on a test stand: fed with frames made up, without an engine."""
+"""A window that draws given frames, without an engine."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from livetrack.viewer.window import Window
 __all__ = ["SIDE", "WindowHarness", "window_harness"]
 
 SIDE = 1000
-"""Of the viewport, px."""
+"""Side of the viewport, px."""
 
 
 class WindowHarness:
-    """A window, and what it is fed with."""
+    """A window and the source of its frames."""
 
     def __init__(self, window: Window, feed: _Feed) -> None:
         self.window = window
         self._feed = feed
 
     def feed(self, next_frame: Callable[[], Frame]) -> None:
-        """Have each refresh draw what `next_frame` returns."""
+        """Draw the frame returned by `next_frame` at each refresh."""
         self._feed.next_frame = next_frame
 
 
 @contextmanager
 def window_harness(app: Any, fps: float) -> Iterator[WindowHarness]:
-    """Open a window whose picture is `SIDE` x `SIDE` px, with all its panels; it refreshes `fps` times a second."""
+    """Open a window with all panels and a viewport of `SIDE` x `SIDE` px; it refreshes `fps` times per second."""
     with tempfile.TemporaryDirectory() as folder:
         store = QtCore.QSettings(str(Path(folder) / "store.ini"), QtCore.QSettings.Format.IniFormat)
         store.setValue("tour/seen", True)
         window = Window("tcp://127.0.0.1:9", ViewSettings(fps=fps), folder=Path(folder), store=store)
         feed = _Feed()
         window.frame_presenter.streams.close()
-        window.frame_presenter.streams = feed  # type: ignore[assignment]
+        window.frame_presenter.streams = feed  # type: ignore[assignment]  # a stand-in
         window.show()
-        for _ in range(2):  # what is around the picture keeps its size
+        for _ in range(2):  # the panels around the image keep their size
             view = window.central.view
             window.resize(window.width() + SIDE - view.width(), window.height() + SIDE - view.height())
             app.processEvents()

@@ -1,46 +1,33 @@
-"""The window bench from its parts to the report."""
+"""The parts of the window bench."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from functools import partial
 
-from livetrack import __version__
-from livetrack.bench.result import TargetResult
-from livetrack.bench.runner import check_parts, machine
-from livetrack.bench.viewer.report import Report
+from livetrack.bench.report import Report
+from livetrack.bench.runner import Progress, Task, check_parts, machine, no_progress, run_tasks
 
 __all__ = ["PARTS", "run_window"]
 
 PARTS = ("refresh", "beside", "busy")
-"""What there is to run, by name; the last one leaves this process with less of the processor."""
+"""The last one lowers the priority of this process."""
 
 _SIDES_PX = 512, 2048
-_FRAMES, _BUSY_S, _PAIRS, _PAIR_S = 240, 20.0, 16, 10.0
-_QUICK = 4  # times fewer
+_FRAMES, _LOAD_S, _PAIRS, _PAIR_S = 240, 20.0, 16, 10.0
+_QUICK = 4
 
 
-def run_window(
-    *,
-    only: Collection[str] = PARTS,
-    quick: bool = False,
-    progress: Callable[[float, str], None] = lambda share, what: None,
-) -> Report:
-    """Measure on this machine, as it is now: other work on it shows. On no screen where there is none.
+def run_window(*, only: Collection[str] = PARTS, quick: bool = False, progress: Progress = no_progress) -> Report:
+    """Run the parts in `only`, off screen if there is no display; other work on the machine affects the figures.
 
-    Parameters
-    ----------
-    only
-        Of `PARTS`.
-    quick
-        A quarter of the frames, seconds and pairs.
-    progress
-        Called with the share done and the name of what is next.
+    `quick` takes a quarter of the frames, seconds and pairs.
 
     Raises
     ------
     UsageError
-        A part that is not known.
+        Unknown part.
     """
     check_parts(only, PARTS)
     from livetrack.viewer import display_problem
@@ -55,19 +42,15 @@ def run_window(
 
     app = pyqtgraph.mkQApp("livetrack")
     app.setStyle("Fusion")
-    share = _QUICK if quick else 1
-    lines: list[TargetResult] = []
-    for number, part in enumerate(only):
-        progress(number / len(only), part)
-        if part == "refresh":
-            lines += [refresh_time(app, side, _FRAMES // share) for side in _SIDES_PX]
-        elif part == "busy":
-            lines.append(refresh_under_load(app, _BUSY_S / share))
-        else:
-            lines.append(engine_interference(max(2, _PAIRS // share), _PAIR_S / share))
-    return Report(
-        livetrack=__version__,
-        machine=machine(),
-        quick=quick,
-        lines=lines,
-    )
+    divisor = _QUICK if quick else 1
+    pairs, pair_s, load_s = max(2, _PAIRS // divisor), _PAIR_S / divisor, _LOAD_S / divisor
+    tasks = [
+        *(
+            Task("refresh", f"refresh, {side} px", 20 / divisor, partial(refresh_time, app, side, _FRAMES // divisor))
+            for side in _SIDES_PX
+        ),
+        Task("beside", "engine latency", 2 * pairs * pair_s, partial(engine_interference, pairs, pair_s)),
+        Task("busy", "refresh under load", load_s, partial(refresh_under_load, app, load_s)),
+    ]
+    targets = run_tasks(tasks, only=only, progress=progress)
+    return Report(bench="window", machine=machine(), quick=quick, targets=targets)

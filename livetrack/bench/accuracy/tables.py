@@ -1,0 +1,85 @@
+"""The tables of the accuracy report, for each grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from livetrack.bench.accuracy.bound import NUISANCES
+from livetrack.bench.accuracy.measure import ConditionResult, Figures
+from livetrack.bench.report import Table
+from livetrack.bench.result import format_figure
+
+__all__ = ["ConditionReport", "condition_report", "grid_tables"]
+
+_DETECTION_GRIDS = ("empty", "detection", "density")
+
+
+class ConditionReport(Struct, frozen=True):
+    """A condition in words, and its figures."""
+
+    name: str
+    grid: str
+    family: str
+    definition: str
+    generator: str
+    nuisances: str
+    snr: float
+    figures: list[Figures]
+
+
+def condition_report(result: ConditionResult) -> ConditionReport:
+    """Return a result as it stands in the report."""
+    condition = result.condition
+    names = condition.name, condition.grid, condition.family, condition.definition, condition.generator
+    return ConditionReport(*names, ", ".join(NUISANCES), condition.snr, result.figures)
+
+
+def grid_tables(conditions: Sequence[ConditionReport]) -> Iterator[Table]:
+    """Yield the errors or the detection of each grid, then the reliability of the uncertainties."""
+    for grid, family in dict.fromkeys((condition.grid, condition.family) for condition in conditions):
+        members = [condition for condition in conditions if (condition.grid, condition.family) == (grid, family)]
+        title = f"{grid}, {family}" if grid == "light" else grid
+        methods = [figures.method for figures in members[0].figures]
+        if grid in _DETECTION_GRIDS:
+            cell, note = _detection, "F1; false rows per image"
+        else:
+            cell, note = _error, "RMSE per axis in px (over the bound); recall if below 0.995"
+        rows = []
+        for condition in members:
+            figures = condition.figures
+            rows.append([_images(condition), format_figure(figures[0].crlb_px), *map(cell, figures)])
+        yield Table(title, ("images", "CRLB, px", *methods), rows, note)
+        yield from _uncertainties(title, members)
+
+
+def _uncertainties(title: str, conditions: Sequence[ConditionReport]) -> Iterator[Table]:
+    methods = [figures.method for figures in conditions[0].figures if figures.spread is not None]
+    if methods:
+        note = "Spread of error / x_std; coverage of the 95 % interval; bias against sub-pixel phase over the bound"
+        rows = [
+            [_images(condition), *(_uncertainty(figures) for figures in condition.figures if figures.method in methods)]
+            for condition in conditions
+        ]
+        yield Table(f"{title}: uncertainty", ("images", *methods), rows, note)
+
+
+def _images(condition: ConditionReport) -> str:
+    return condition.name.partition(": ")[2]
+
+
+def _error(figures: Figures) -> str:
+    if figures.rmse_px is None or figures.recall is None or figures.ratio is None:
+        return "none found"
+    recall = f", recall {figures.recall:.2f}" if figures.recall < 0.995 else ""
+    return f"{format_figure(figures.rmse_px)} ({figures.ratio:.2f}){recall}"
+
+
+def _detection(figures: Figures) -> str:
+    f1 = "" if figures.f1 is None else f"{figures.f1:.3f}; "
+    return f"{f1}{figures.false_per_image:.2f}"
+
+
+def _uncertainty(figures: Figures) -> str:
+    return "; ".join(map(format_figure, (figures.spread, figures.coverage, figures.phase_bias)))
