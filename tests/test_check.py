@@ -206,7 +206,7 @@ def test_the_search_radius_is_at_most_half_the_distance_between_neighbours() -> 
 
 def test_a_check_reports_everything_and_draws(tmp_path: Path) -> None:
     movie = write(tmp_path / "my cells.tif", scene(frames=12, noise=4))
-    report = check_movie(movie, tmp_path / "look.png")
+    report = check_movie(movie, tmp_path / "check.png")
     assert report.model == "spot"
     assert report.frames_checked == 12
     assert [trial.model for trial in report.trials] == ["spot", "bead"]
@@ -222,7 +222,7 @@ def test_a_check_reports_everything_and_draws(tmp_path: Path) -> None:
     config = load_config(tmp_path / "config.toml")
     assert (config.localizer.model, config.linker.search_radius_px) == ("spot", report.search_radius_px)
     assert msgspec.json.decode(msgspec.json.encode(report), type=CheckReport) == report
-    with Image.open(tmp_path / "look.png") as picture:
+    with Image.open(tmp_path / "check.png") as picture:
         assert picture.size[0] >= 700
 
 
@@ -246,7 +246,7 @@ def test_the_picture_shows_circles_where_the_particles_are(tmp_path: Path) -> No
     assert low[0] > low[2]  # red for a low score
     assert high[2] > high[0]  # blue for a high score
     bar = np.argwhere((pixels[100 * zoom :] == (225, 230, 235)).all(axis=2).sum(axis=1) >= 190)
-    assert len(bar)  # 2 µm at 0.1 µm per px and 10 picture px per px: 200 px
+    assert len(bar)  # 2 µm at 0.1 µm per px and 10 image px per px: 200 px
     with pytest.raises(UsageError, match="the picture cannot be written"):
         save_annotated_image(tmp_path / "none" / "a.png", frame, x, y, None, 8.0, None, "")
 
@@ -276,10 +276,10 @@ def test_frames_saved_twice_are_reported(tmp_path: Path) -> None:
 
 def test_a_movie_of_nothing_gets_no_suggestion(tmp_path: Path) -> None:
     frames = [np.random.default_rng(n).normal(100, 5, (96, 96)).astype(np.uint8) for n in range(3)]
-    report = check_movie(write(tmp_path / "movie.tif", frames), tmp_path / "look.png")
+    report = check_movie(write(tmp_path / "movie.tif", frames), tmp_path / "check.png")
     assert report.particles is None
     assert report.picture == ""
-    assert not (tmp_path / "look.png").exists()
+    assert not (tmp_path / "check.png").exists()
     assert "no particles stand out from the noise in these frames" in report_text(report)
     assert "track it" not in report_text(report)
     with pytest.raises(InputError):

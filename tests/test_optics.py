@@ -34,7 +34,7 @@ def test_a_spot_is_the_gaussian_integrated_over_each_pixel() -> None:
     assert image.sum() == pytest.approx(1000, rel=1e-5)
 
 
-def test_spots_are_cut_at_the_edge_and_add_up() -> None:
+def test_spots_are_clipped_at_the_edge_and_add_up() -> None:
     image = blank()
     two = np.array([0.0, 60.0]), np.array([5.0, 5.0]), np.array([1.5, 1.5]), np.array([100.0, 100.0])
     add_spots(image, *two)
@@ -80,14 +80,14 @@ def test_an_elongated_bead_is_the_round_one_stretched_along_its_angle() -> None:
     np.testing.assert_allclose(long, long[::-1, ::-1], atol=1e-6)
 
 
-def test_a_bead_without_weights_is_refused() -> None:
+def test_a_bead_without_weights_is_rejected() -> None:
     one = np.ones(1)
     with pytest.raises(ValueError, match="weights"):
         add_beads(blank(), one, one, one, np.zeros((1, 3)), one)
 
 
 @pytest.mark.parametrize(("width", "elongation", "angle"), [(3.0, 2.0, 0.4), (6.0, 1.0, 0.0), (2.0, 5.0, 2.2)])
-def test_a_rod_is_the_thickness_of_a_spherocylinder_blurred(width: float, elongation: float, angle: float) -> None:
+def test_a_rod_is_the_blurred_thickness_of_a_spherocylinder(width: float, elongation: float, angle: float) -> None:
     image, x, y, blur, one = blank(), 19.37, 15.64, 0.9, np.ones(1)
     add_rods(image, x * one, y * one, width * one, elongation * one, angle * one, blur * one, -2 * one)
     fine, margin = 9, 4
@@ -111,7 +111,7 @@ def comma(x: float, y: float, angle: float, scale: float = 1.0) -> np.ndarray:
     return head + 0.6 * np.exp(-((along - 3) ** 2 + (across - 2) ** 2) / (2 * 1.4**2))
 
 
-def test_a_template_shows_its_picture_moved_turned_and_resized() -> None:
+def test_a_template_is_drawn_moved_rotated_and_resized() -> None:
     template = make_template(100 - 40 * comma(15.3, 16.6, 0.3), "picture")
     assert template.sign == -1
     x, y, angle, one = 14.2, 17.7, 1.1, np.ones(1)
@@ -119,46 +119,46 @@ def test_a_template_shows_its_picture_moved_turned_and_resized() -> None:
         image = blank(33, 33)
         add_templates(image, x * one, y * one, template, scale * one, angle * one, one)
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        head_x, head_y = (x, y) + scale * turn @ (15.3 - 16, 16.6 - 16)  # the middle of the picture is at (16, 16)
+        head_x, head_y = (x, y) + scale * turn @ (15.3 - 16, 16.6 - 16)  # the centre of the image is at (16, 16)
         expected = comma(head_x, head_y, 0.3 + angle, scale)
         np.testing.assert_allclose(image, expected / comma(16, 16, 0).max(), atol=0.02)
 
 
-def test_a_noisy_picture_on_a_slope_is_centred_where_the_clean_one_is() -> None:
+def test_noise_and_a_sloping_background_do_not_move_the_centre_of_a_template() -> None:
     rng, slope = np.random.default_rng(1), np.arange(33) * 0.5
     for place in (15.0, 15.4):
         clean = make_template(comma(place, 16, 0.3))
         noisy = make_template(30 * comma(place, 16, 0.3) + slope + rng.standard_normal((33, 33)))
         assert abs(noisy.x - clean.x) / 4 < 0.06
         assert abs(noisy.y - clean.y) / 4 < 0.06
-        # less noise than the picture had
+        # less noise than the image had
         error = (noisy.fine - clean.fine)[16:-16, 16:-16]
         assert np.sqrt((error**2).mean()) < 0.7 / 30
     symmetric = make_template(comma(15.2, 17.4, 0) + comma(15.2, 17.4, np.pi))
     assert (symmetric.x / 4, symmetric.y / 4) == pytest.approx((15.2, 17.4), abs=0.01)
 
 
-@pytest.mark.parametrize("picture", [np.zeros((20, 20)), np.random.default_rng(0).normal(size=(20, 20))])
-def test_a_picture_without_a_particle_is_refused(picture: np.ndarray) -> None:
+@pytest.mark.parametrize("image", [np.zeros((20, 20)), np.random.default_rng(0).normal(size=(20, 20))])
+def test_a_template_without_a_particle_is_rejected(image: np.ndarray) -> None:
     with pytest.raises(ValueError, match="no particle stands out"):
-        make_template(picture)
+        make_template(image)
 
 
-def test_the_camera_follows_its_mean_variance_law() -> None:
-    camera = Sensor(gain=2.0, offset=100, read_noise=3.0)
-    grey = camera.expose(np.full((400, 400), 50, np.float32), np.random.default_rng(1))
+def test_the_sensor_follows_its_noise_model() -> None:
+    sensor = Sensor(gain=2.0, offset=100, read_noise=3.0)
+    grey = sensor.expose(np.full((400, 400), 50, np.float32), np.random.default_rng(1))
     assert grey.dtype == np.uint16
     assert grey.mean() == pytest.approx(100 + 2 * 50, abs=0.2)
     assert grey.var() == pytest.approx(2**2 * (50 + 3**2) + 1 / 12, rel=0.02)
 
 
-def test_the_camera_saturates_rounds_and_repeats() -> None:
+def test_the_sensor_saturates_rounds_and_repeats() -> None:
     photons = np.full((16, 16), 300, np.float32)
-    camera = Sensor(gain=1.0, offset=0, read_noise=0.0, bit_depth=8)
-    grey = camera.expose(photons, np.random.default_rng(1))
+    sensor = Sensor(gain=1.0, offset=0, read_noise=0.0, bit_depth=8)
+    grey = sensor.expose(photons, np.random.default_rng(1))
     assert grey.dtype == np.uint8
     assert grey.max() == 255
-    np.testing.assert_array_equal(grey, camera.expose(photons, np.random.default_rng(1)))
+    np.testing.assert_array_equal(grey, sensor.expose(photons, np.random.default_rng(1)))
     with pytest.raises(ValueError, match="bit_depth"):
         Sensor(bit_depth=17)
 

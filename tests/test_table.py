@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.ipc
 import pytest
 
+import livetrack.table
 from livetrack.errors import LivetrackError, UsageError
 from livetrack.particles import Flag, Rows, empty_rows
 from livetrack.table import COLUMNS, TrackTable
@@ -95,6 +97,15 @@ def test_a_movie_without_particles_gives_an_empty_table(tmp_path: Path, name: st
         table.append(0, empty_rows())
     assert list(read(tmp_path / name).columns) == HEADER
     assert len(read(tmp_path / name)) == 0
+
+
+def test_an_output_format_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(livetrack.table._FORMATS, ".feather", livetrack.table._Format(pyarrow.ipc.new_file))
+    with TrackTable(tmp_path / "out.feather") as table:
+        table.append(1, rows_of(1))
+    found = pd.read_feather(tmp_path / "out.feather")
+    assert list(found.columns) == HEADER
+    assert found["particle"].tolist() == [7, 8, 9]
 
 
 @pytest.mark.parametrize(

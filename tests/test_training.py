@@ -29,10 +29,12 @@ from livetrack.localize.models import models_folder
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.optics.spot import add_spots
 from livetrack.training import Progress, load_recipe, train
+from livetrack.training.families import FAMILIES, Appearance, Family
 from livetrack.training.network import Network
 from livetrack.training.prefetch import prefetch_batches
 from livetrack.training.recipe import Recipe
 from livetrack.training.scenes import draw_scene
+from livetrack.training.sections import Particles
 from livetrack.training.targets import compute_loss, draw_batch
 
 RECIPES = {path.stem: path for path in models_folder().glob("*.toml")}
@@ -280,7 +282,7 @@ def test_spot_scenes_are_empty_sparse_or_crowded() -> None:
 
 def test_airy_spots_have_the_core_of_the_gaussians_they_replace() -> None:
     recipe = load_recipe(RECIPES["spot"])
-    gauss, airy = (msgspec.structs.replace(recipe.particles, airy=share) for share in (0.0, 1.0))
+    gauss, airy = (msgspec.structs.replace(recipe.particles, airy=fraction) for fraction in (0.0, 1.0))
     for sigma in (0.8, 3.0):
         images = []
         for particles in (gauss, airy):
@@ -300,9 +302,9 @@ def test_saturation_clips_bright_pixels_and_limits_the_true_intensity(tiny: Path
     full = msgspec.structs.replace(recipe, scenes=msgspec.structs.replace(recipe.scenes, saturated=1.0))
     lower = flat = 0
     for seed in range(20):
-        whole, cut = (draw_scene(each, np.random.default_rng(seed), 64, 64) for each in (recipe, full))
-        lower += cut.intensity.max(initial=0) < whole.intensity.max(initial=0)
-        flat += (cut.image == cut.image.max()).sum() > 3
+        unclipped, clipped = (draw_scene(variant, np.random.default_rng(seed), 64, 64) for variant in (recipe, full))
+        lower += clipped.intensity.max(initial=0) < unclipped.intensity.max(initial=0)
+        flat += (clipped.image == clipped.image.max()).sum() > 3
     assert lower > 15  # in the others the brightest is outside the image
     assert flat > 10
 
@@ -322,6 +324,31 @@ def test_example_recipes_make_scenes(tmp_path: Path) -> None:
     assert recipe.particles.picture.sha256 == hashlib.sha256(crop.read_bytes()).hexdigest()
     assert recipe.particles.contrast == "dark"
     assert msgspec.convert(json.loads(msgspec.json.encode(recipe)), type(recipe)) == recipe
+
+
+def test_a_family_is_one_entry(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Discs: a function that draws them, and its entry in `FAMILIES`."""
+
+    def draw_discs(particles: Particles, rng: np.random.Generator, size: np.ndarray) -> Appearance:
+        def render(photons: np.ndarray, x: np.ndarray, y: np.ndarray, amplitude: np.ndarray) -> None:
+            rows, columns = np.indices(photons.shape)
+            for n in range(x.size):
+                photons += amplitude[n] * (np.hypot(columns - x[n], rows - y[n]) < size[n])
+
+        return Appearance(render, np.full(size.size, np.nan))
+
+    monkeypatch.setitem(FAMILIES, "disc", Family(draw_discs, ("contrast",), "round"))
+    tiny.write_text(TINY.replace('family = "spot"', 'family = "disc"'), encoding="utf-8")
+    recipe = load_recipe(tiny)
+    assert recipe.symmetry == "round"
+    scene = draw_scene(recipe, np.random.default_rng(0), 64, 64)
+    inside = scene.image[np.rint(scene.y).astype(int).clip(0, 63), np.rint(scene.x).astype(int).clip(0, 63)]
+    assert np.all(inside > np.median(scene.image) + 5 * scene.noise)
+    tiny.write_text(
+        TINY.replace('family = "spot"', 'family = "disc"\n').replace("[particles]", "[particles]\nairy = 1.0")
+    )
+    with pytest.raises(ConfigError, match=r"\[particles.airy\] is a key of spot; this recipe is of family disc"):
+        load_recipe(tiny)
 
 
 def test_a_template_scene_holds_the_image_at_the_stated_position(tmp_path: Path) -> None:
@@ -454,18 +481,18 @@ def test_a_training_reports_its_accuracy_on_the_way_and_that_it_continues(
 ) -> None:
     tiny.write_text(TINY.replace("steps = 120", "steps = 3"), encoding="utf-8")
     monkeypatch.setattr("livetrack.training.run._EVALUATIONS", 3)
-    output = tmp_path / "told.onnx"
+    output = tmp_path / "model.onnx"
 
     def stop(progress: Progress) -> None:
         if progress.step == 1:
             raise KeyboardInterrupt
 
     train(tiny, output, progress=stop)
-    assert main(["train", str(tiny), "-o", str(output), "--json", str(tmp_path / "told.json")]) == 0
-    told = " ".join(capsys.readouterr().err.split())
-    assert "continuing the interrupted training after step 1" in told
-    assert "step 2: Found none" in told
-    report = json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))
+    assert main(["train", str(tiny), "-o", str(output), "--json", str(tmp_path / "report.json")]) == 0
+    output_text = " ".join(capsys.readouterr().err.split())
+    assert "continuing the interrupted training after step 1" in output_text
+    assert "step 2: Found none" in output_text
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     assert (report["steps"], report["interrupted"], len(report["isolated"])) == (3, False, 6)
 
 

@@ -54,5 +54,5 @@ def try_model(model: str, frames: Sequence[npt.NDArray[Any]]) -> tuple[ModelTria
 
 
 def _median(values: npt.NDArray[np.float32]) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if known.size else None
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else None

@@ -38,20 +38,20 @@ def open_movie(path: str | PathLike[str], channel: int | None = None) -> Movie:
     InputError
         The file is missing, is not a movie, or has several axes or channels of images to choose from.
     """
-    place = Path(path).expanduser()
+    file = Path(path).expanduser()
     # import only the reader needed: each loads a library of its own
-    if place.is_dir():
+    if file.is_dir():
         from livetrack.movies.folder import open_folder
 
-        return open_folder(place, channel)
-    if not place.is_file():
-        raise InputError(f"{place}: there is no such file or folder")
-    if place.stat().st_size == 0:
-        raise InputError(f"{place}: the file is empty")
-    if place.suffix.lower() in _TIFF:
+        return open_folder(file, channel)
+    if not file.is_file():
+        raise InputError(f"{file}: there is no such file or folder")
+    if file.stat().st_size == 0:
+        raise InputError(f"{file}: the file is empty")
+    if file.suffix.lower() in _TIFF:
         from livetrack.movies.tiff import open_tiff
 
-        return open_tiff(place, channel)
+        return open_tiff(file, channel)
     from livetrack.movies.video import open_video
 
-    return open_video(place, channel)
+    return open_video(file, channel)

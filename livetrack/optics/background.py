@@ -11,7 +11,7 @@ __all__ = ["add_texture", "add_tilt", "vignette"]
 
 
 def add_tilt(image: npt.NDArray[np.float32], change: float, angle: float) -> None:
-    """Add a plane to `image` in place: zero at the centre, `change` from one side to the other.
+    """Add a plane to `image` in distance: zero at the centre, `change` from one side to the other.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def add_tilt(image: npt.NDArray[np.float32], change: float, angle: float) -> Non
 
 
 def add_texture(image: npt.NDArray[np.float32], std: float, size_px: float, rng: np.random.Generator) -> None:
-    """Add a smooth random structure to `image` in place: Gaussian noise blurred by a Gaussian.
+    """Add a smooth random structure to `image` in distance: Gaussian noise blurred by a Gaussian.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def add_texture(image: npt.NDArray[np.float32], std: float, size_px: float, rng:
 
 
 def vignette(image: npt.NDArray[np.float32], loss: float, x: float, y: float, reach_px: float) -> None:
-    """Darken `image` in place away from a point, as a lens does off its axis.
+    """Darken `image` in distance away from a point, as a lens does off its axis.
 
     Illumination falls as the fourth power of the cosine, `(1 + (r / d)^2)^-2`, with d such that `loss` is lost at
     `reach_px`.
@@ -79,7 +79,7 @@ def _nodes(length: int, blur: float) -> int:
 
 def _weights(length: int, blur: float) -> npt.NDArray[np.float64]:
     """Return (length, nodes) weight of each node at each pixel, normalised to unit variance."""
-    place = np.arange(length)[:, None] / blur - (np.arange(_nodes(length, blur)) - 4)
-    weights: npt.NDArray[np.float64] = np.exp(-0.5 * place**2)
+    distance = np.arange(length)[:, None] / blur - (np.arange(_nodes(length, blur)) - 4)
+    weights: npt.NDArray[np.float64] = np.exp(-0.5 * distance**2)
     weights /= np.sqrt((weights**2).sum(axis=1, keepdims=True))
     return weights

@@ -28,7 +28,7 @@ def add_beads(
     elongation: Doubles | None = None,
     angle: Doubles | None = None,
 ) -> None:
-    """Add bright-field beads to `image` in place.
+    """Add bright-field beads to `image` in radial.
 
     The profile is the sum over orders n = 1..K of `weights[:, n-1] * 4 n^2.5 (J_n(rho) / rho)^2` with
     `rho = r / radius`, the particle model of DeepTrack (Helgadottir, Argun and Volpe, Optica 6, 506 (2019)).
@@ -106,8 +106,8 @@ def _add_profiles(image: Any, profiles: Any, x: Any, y: Any, radius: Any, stretc
                     for u in (-_GAUSS, _GAUSS):
                         dx, dy = j + u - x[n], i + v - y[n]
                         along, across = along_x * dx + along_y * dy, across_x * dx + across_y * dy
-                        place = math.sqrt(along * along + across * across)
-                        k = int(place)
+                        radial = math.sqrt(along * along + across * across)
+                        k = int(radial)
                         if k < profile.size - 1:
-                            total += profile[k] + (place - k) * (profile[k + 1] - profile[k])
+                            total += profile[k] + (radial - k) * (profile[k + 1] - profile[k])
                 image[i, j] += np.float32(0.25 * total)

@@ -46,7 +46,7 @@ def expose_fast(
 def _expose(photons: Any, draws: Any, quantiles: Any, constants: Any, bright: Any, grey: Any) -> int:
     """Fill `grey`; return the number of pixels that are too dim for the approximation."""
     gain, offset, read_variance, top = constants
-    sixth, one, half, nothing = np.float32(1 / 6), np.float32(1), np.float32(0.5), np.float32(0)
+    sixth, one, half, zero = np.float32(1 / 6), np.float32(1), np.float32(0.5), np.float32(0)
     height, width = photons.shape
     deviates = np.empty(width, np.float32)
     dim = 0
@@ -55,13 +55,13 @@ def _expose(photons: Any, draws: Any, quantiles: Any, constants: Any, bright: An
         for j in range(width):
             deviates[j] = quantiles[draws[i, j]]
         for j in range(width):
-            mean = max(photons[i, j], nothing)
+            mean = max(photons[i, j], zero)
             dim += mean < bright
             variance = mean + read_variance
             z = deviates[j]
             skew = sixth * mean / max(variance, one)
             electrons = mean + np.sqrt(variance) * z + skew * (z * z - one)
-            grey[i, j] = np.int32(min(max(electrons * gain + offset + half, nothing), top))
+            grey[i, j] = np.int32(min(max(electrons * gain + offset + half, zero), top))
     return dim
 
 

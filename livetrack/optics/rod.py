@@ -27,7 +27,7 @@ def add_rods(
     blur: Doubles,
     amplitude: Doubles,
 ) -> None:
-    """Add rods to `image` in place.
+    """Add rods to `image` in distance.
 
     A rod is a cylinder with hemispherical ends. At a distance d from its axis, a segment of length
     `width * (elongation - 1)`, it is `2 sqrt((width / 2)^2 - d^2)` thick. The thickness is blurred by a Gaussian,
@@ -74,7 +74,7 @@ def _add_rods(image: Any, x: Any, y: Any, width: Any, elongation: Any, angle: An
                 dx = left + (j - margin + 0.5) / _FINE - 0.5 - x[n]
                 fine[i, j] = _thickness(dx, dy, along_x, along_y, half, radius)
         scale = amplitude[n] / _centre_thickness(half, radius, blur[n])
-        # of each _FINE samples, the middle one is at the pixel's centre
+        # of each _FINE samples, the second is at the pixel's centre
         narrow = np.empty((fine.shape[0], right - left))
         for i in range(fine.shape[0]):
             for j in range(right - left):
@@ -103,9 +103,9 @@ def _thickness(dx: float, dy: float, along_x: float, along_y: float, half: float
 
 
 @njit
-def _half_disc(place: float, edge: float) -> float:
-    """Return the integral of 2 sqrt(edge^2 - v^2) up to v = `place`, up to a constant."""
-    return place * math.sqrt(max(0.0, edge * edge - place * place)) + edge * edge * math.asin(place / edge)
+def _half_disc(v: float, edge: float) -> float:
+    """Return the integral of 2 sqrt(edge^2 - v^2) up to `v`, without the constant."""
+    return v * math.sqrt(max(0.0, edge * edge - v * v)) + edge * edge * math.asin(v / edge)
 
 
 @njit
@@ -115,8 +115,8 @@ def _blur_and_average(blur: float) -> Any:
     weights = np.empty(2 * margin + 1)
     scale = 1.0 / (math.sqrt(2.0) * blur)
     for k in range(weights.size):
-        place = (k - margin) / _FINE
-        weights[k] = math.erf((place + 0.5) * scale) - math.erf((place - 0.5) * scale)
+        distance = (k - margin) / _FINE
+        weights[k] = math.erf((distance + 0.5) * scale) - math.erf((distance - 0.5) * scale)
     return weights / weights.sum()
 
 

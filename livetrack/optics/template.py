@@ -36,7 +36,7 @@ class Template:
     sign: float
 
 
-def make_template(picture: npt.NDArray[Any], centre: Literal["light", "picture"] = "light") -> Template:
+def make_template(image: npt.NDArray[Any], centre: Literal["light", "picture"] = "light") -> Template:
     """Prepare an image of one particle.
 
     The background is a plane fitted to the border, which is an eighth of the shorter side wide; over the border the
@@ -49,7 +49,7 @@ def make_template(picture: npt.NDArray[Any], centre: Literal["light", "picture"]
 
     Parameters
     ----------
-    picture
+    image
         (H, W) grey levels; the particle must not reach the border.
     centre
         The point that a position refers to. "light": the centroid of the samples above the noise and a tenth of the
@@ -60,7 +60,7 @@ def make_template(picture: npt.NDArray[Any], centre: Literal["light", "picture"]
     ValueError
         No particle stands out from the border.
     """
-    grey = np.asarray(picture, np.float64)
+    grey = np.asarray(image, np.float64)
     height, width = grey.shape
     border = max(1, round(_BORDER * min(height, width)))
     outside = np.ones(grey.shape, bool)

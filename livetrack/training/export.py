@@ -29,7 +29,7 @@ def export(network: Network, path: Path, metadata: dict[str, Any]) -> None:
     fine = graph.conv("stem", network.stem, "image", relu=False)
     fine = graph.mix("fine_in", network.fine_in, fine)
     coarse = graph.mix("coarse", network.coarse, graph.conv("downsample", network.downsample, fine))
-    fine = graph.add_doubled("project", graph.conv("project", network.project, coarse, relu=False), fine)
+    fine = graph.add_upsampled("project", graph.conv("project", network.project, coarse, relu=False), fine)
     fine = graph.mix("fine_out", network.fine_out, fine)
     graph.conv("head", network.head, fine, relu=False, out="maps")
     depth = network.head.out_channels
@@ -88,18 +88,18 @@ class _Graph:
             image = self.conv(f"{name}.{n}.pointwise", mixer.pointwise, spatial, add=image)
         return image
 
-    def add_doubled(self, name: str, image: str, other: str) -> str:
-        """Append the sum of `image`, doubled along both axes, and `other`, and a ReLU."""
+    def add_upsampled(self, name: str, coarse: str, fine: str) -> str:
+        """Append the sum of `coarse`, doubled along both axes, and `fine`, and a ReLU."""
         self.weights.append(numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), f"{name}.scales"))
         doubled = self._node(
             "Resize",
-            [image, "", f"{name}.scales"],
+            [coarse, "", f"{name}.scales"],
             f"{name}.doubled",
             mode="nearest",
             coordinate_transformation_mode="asymmetric",
             nearest_mode="floor",
         )
-        return self._node("Relu", [self._node("Add", [doubled, other], f"{name}.added")], f"{name}.out")
+        return self._node("Relu", [self._node("Add", [doubled, fine], f"{name}.added")], f"{name}.out")
 
     def _node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))

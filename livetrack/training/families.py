@@ -18,7 +18,7 @@ from livetrack.optics.spot import add_spots, unit_spot_peak
 from livetrack.optics.template import add_templates
 from livetrack.training.sections import Particles, Symmetry, log_uniform
 
-__all__ = ["FAMILIES", "Appearance", "Doubles", "Family"]
+__all__ = ["FAMILIES", "Appearance", "Family"]
 
 
 class Appearance(NamedTuple):

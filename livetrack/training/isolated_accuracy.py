@@ -57,14 +57,14 @@ def _measure(localizer: Localizer, recipe: Recipe, snr: float, count: int) -> Is
         rng = np.random.default_rng([recipe.seed + _SEED, n])
         appearance = recipe.draw_appearance(rng, np.array([log_uniform(rng, particles.size_px)]))
         dark = particles.contrast == "dark" or (particles.contrast == "either" and n % 2)
-        place = side / 2 + rng.uniform(-0.5, 0.5, 2)
-        image = (-snr if dark else snr) * _render(appearance, *place) + rng.standard_normal((side, side), np.float32)
+        centre = side / 2 + rng.uniform(-0.5, 0.5, 2)
+        image = (-snr if dark else snr) * _render(appearance, *centre) + rng.standard_normal((side, side), np.float32)
         rows = localizer.localize(1000 + _NOISE_GREY * image)
-        distance = np.hypot(rows["x"] - place[0], rows["y"] - place[1])
+        distance = np.hypot(rows["x"] - centre[0], rows["y"] - centre[1])
         if distance.size and distance.min() < _MATCH_RADIUS_PX:
             nearest = rows[distance.argmin()]
-            errors[n] = nearest["x"] - place[0], nearest["y"] - place[1]
-        bounds[n] = _bound(appearance, *place) / snr
+            errors[n] = nearest["x"] - centre[0], nearest["y"] - centre[1]
+        bounds[n] = _bound(appearance, *centre) / snr
     found = ~np.isnan(errors[:, 0])
     errors, bounds = errors[found], bounds[found]
     return IsolatedAccuracy(

@@ -10,8 +10,9 @@ import numpy as np
 from msgspec import Meta, structs
 
 from livetrack.errors import ConfigError, InputError
+from livetrack.optics.drawing import Doubles
 from livetrack.toml_file import TomlDocument
-from livetrack.training.families import FAMILIES, Appearance, Doubles
+from livetrack.training.families import FAMILIES, Appearance
 from livetrack.training.sections import Network, Particles, Scenes, Section, Symmetry, Training
 from livetrack.training.template_picture import read_template_picture
 

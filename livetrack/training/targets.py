@@ -116,14 +116,14 @@ def _fill_targets(x: Any, y: Any, intensity: Any, angle: Any, targets: Any) -> N
 
 
 @njit
-def _cells_along(place: float, cells: int) -> tuple[int, int, float]:
-    """Return the cell at `place` along one axis, the neighbour across the nearer border, and the neighbour's part.
+def _cells_along(coordinate: float, cells: int) -> tuple[int, int, float]:
+    """Return the cell at `coordinate` along one axis, the neighbour across the nearer border, and the neighbour's part.
 
     That part rises from 0 at `_SHARED_PX` before the border to 1/2 on it, so that the target is continuous and a
     particle on a corner scores no less than another.
     """
-    cell = int((place + 0.5) / CELL)
-    within = place + 0.5 - CELL * cell
+    cell = int((coordinate + 0.5) / CELL)
+    within = coordinate + 0.5 - CELL * cell
     if within < _SHARED_PX and cell > 0:
         return cell, cell - 1, 0.5 * (1 - within / _SHARED_PX)
     if within > CELL - _SHARED_PX and cell < cells - 1:
