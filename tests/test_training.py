@@ -344,9 +344,8 @@ def test_a_family_is_one_entry(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> N
     scene = draw_scene(recipe, np.random.default_rng(0), 64, 64)
     inside = scene.image[np.rint(scene.y).astype(int).clip(0, 63), np.rint(scene.x).astype(int).clip(0, 63)]
     assert np.all(inside > np.median(scene.image) + 5 * scene.noise)
-    tiny.write_text(
-        TINY.replace('family = "spot"', 'family = "disc"\n').replace("[particles]", "[particles]\nairy = 1.0")
-    )
+    wrong = TINY.replace('family = "spot"', 'family = "disc"').replace("[particles]", "[particles]\nairy = 1.0")
+    tiny.write_text(wrong, encoding="utf-8")
     with pytest.raises(ConfigError, match=r"\[particles.airy\] is a key of spot; this recipe is of family disc"):
         load_recipe(tiny)
 
