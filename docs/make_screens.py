@@ -56,8 +56,6 @@ def main() -> None:
         window.select(longest_track(window))
         zoom_in(window)
         zoomed = screenshot_of(window)
-        if window.central.banner.isVisible():
-            raise SystemExit(f"nothing is saved, because a banner is shown: {window.central.banner.text()}")
     save(zoomed, folder / "window-zoom.png")
     save(frames[0], folder / "demo.webp", save_all=True, append_images=frames[1:], duration=1000 // MOVIE_FPS, loop=0)
 
@@ -94,7 +92,9 @@ def save(image: Image.Image, path: Path, **options: Any) -> None:
 
 
 def screenshot_of(window: Window) -> Image.Image:
-    """Return a screenshot of the window."""
+    """Return a screenshot of the window, which must show no banner."""
+    if text := window.central.banner.text():
+        raise SystemExit(f"nothing is saved, because a banner is shown: {text}")
     image = window.grab().toImage().convertToFormat(QtGui.QImage.Format.Format_RGBX8888)
     return Image.frombuffer("RGBX", (image.width(), image.height()), bytes(image.constBits())).convert("RGB")
 

@@ -11,6 +11,7 @@ from fake_engine import rows_of, update_of
 from livetrack.calibrate import Medium
 from livetrack.particles import Flag
 from livetrack.viewer.analysis import (
+    PLOTS,
     PhaseCounts,
     Trace,
     binned_spectrum,
@@ -202,3 +203,11 @@ def test_no_physics_without_a_pixel_size_or_enough_positions():
     assert physics_text(points[:100], 0.1, 0.0, Medium()) == ""
     points["t_s"] = 0
     assert physics_text(points, 0.1, 0.0, Medium()) == ""
+
+
+@pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
+@pytest.mark.parametrize("count", [1, 500])
+def test_every_plot_computes_a_curve_for_each_of_its_styles(plot, count):
+    curves = plot.compute(points_of(*RNG.normal(20, 1, (2, count)), std=0.02), 0.1)
+    assert len(curves) == len(plot.styles)
+    assert all(len(x) == len(y) + plot.histogram for x, y in curves)
