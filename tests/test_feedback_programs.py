@@ -53,9 +53,9 @@ DEMO = (
 
 @contextmanager
 def running(folder: Path, *overrides: str) -> Iterator[tuple[Engine, Remote]]:
-    """Yield an engine that runs in a thread, and a remote; what is calibrated is kept in `folder`."""
-    kept = f"calibration.file={str(folder / 'calibration.json')!r}"
-    with Engine(load_config(None, [*PORTS, kept, *overrides])) as engine:
+    """Yield an engine that runs in a thread, and a remote; calibrations are stored in `folder`."""
+    stored = f"calibration.file={str(folder / 'calibration.json')!r}"
+    with Engine(load_config(None, [*PORTS, stored, *overrides])) as engine:
         stop = threading.Event()
         thread = threading.Thread(target=engine.run, kwargs={"stop": stop}, daemon=True)
         thread.start()
@@ -79,7 +79,7 @@ def test_an_affine_is_found_with_its_sign_rotation_and_uncertainty() -> None:
     truth = np.array([[-9.0, 2.0], [1.5, 8.0]])
     steps = 0.8 * np.array([(1, 0), (-1, 0), (0, 1), (0, -1)] * 50)
     fitted = [fit_affine(steps, steps @ truth.T + rng.normal(0, (0.5, 0.2), steps.shape)) for _ in range(200)]
-    found = np.array([each.matrix for each in fitted])
+    found = np.array([fit.matrix for fit in fitted])
     assert found.mean(axis=0) == pytest.approx(truth, abs=0.02)
     assert fitted[0].std == pytest.approx(found.std(axis=0), rel=0.25)
     assert fitted[0].mirrored
@@ -90,8 +90,8 @@ def test_an_affine_is_found_with_its_sign_rotation_and_uncertainty() -> None:
 
 
 @pytest.mark.parametrize("motion", [(7.995, 0.0), (-3.3, 11.7), (0.5, -0.5), (0.0, 0.0)])
-def test_a_common_motion_needs_no_names(motion: tuple[float, float]) -> None:
-    """Of 30 points in another order, a tenth of them gone, others come, all of them shaking."""
+def test_a_common_motion_is_found_without_ids(motion: tuple[float, float]) -> None:
+    """30 points in another order: a tenth of them replaced, all of them with noise."""
     rng = np.random.default_rng(2)
     before = rng.uniform(0, 200, (30, 2))
     after = np.concatenate([before[3:] + motion, rng.uniform(0, 200, (3, 2))]) + rng.normal(0, 0.1, (30, 2))
@@ -100,7 +100,7 @@ def test_a_common_motion_needs_no_names(motion: tuple[float, float]) -> None:
     assert common_motion(before[:1], before[:1] + 100, 40.0) is None
 
 
-def test_a_calibration_turns_pixels_into_moves_and_is_good_for_its_own_picture_only() -> None:
+def test_a_calibration_turns_pixels_into_moves_and_is_valid_for_its_own_image_only() -> None:
     from livetrack.camera import Geometry
 
     calibration = made(matrix=((-9.0, 2.0), (1.5, 8.0)))
@@ -126,7 +126,7 @@ def made(**fields: Any) -> ActuatorCalibration:
     )  # fmt: skip
 
 
-def test_a_calibration_that_is_not_precise_says_what_makes_it_so() -> None:
+def test_an_imprecise_calibration_comes_with_advice() -> None:
     unsure = Affine(10 * np.eye(2), np.full((2, 2), 1.0))
     text = advice(made(delay_frames=2.5), unsure, settle_s=0.5, rounds=4)
     assert "precise to 10% only" in text
@@ -136,30 +136,28 @@ def test_a_calibration_that_is_not_precise_says_what_makes_it_so() -> None:
     assert "try --settle 0.5 --rounds 9 " in advice(made(delay_frames=50), little, settle_s=0.5, rounds=4)
 
 
-def followed(error_px: float, order_px: float, every: int, *, most_px: float = 9.0, std_px: float = 0.05) -> LoopLog:
-    """LoopLog a particle that strays by `error_px`, with a move of about `order_px` every so many frames."""
+def followed(error_px: float, move_px: float, every: int, *, max_px: float = 9.0, std_px: float = 0.05) -> LoopLog:
+    """Return the log of a particle with an error of `error_px`, moved by about `move_px` every `every` frames."""
     record, rng = LoopLog(), np.random.default_rng(3)
     for frame in range(500):
-        order = min(order_px * rng.uniform(0.5, 1.5), most_px) if frame % every == 0 else 0.0
-        record.add(frame, frame / 100, tuple(rng.normal(0, error_px, 2)), std_px, (order, 0.0))
+        move = min(move_px * rng.uniform(0.5, 1.5), max_px) if frame % every == 0 else 0.0
+        record.add(frame, frame / 100, tuple(rng.normal(0, error_px, 2)), std_px, (move, 0.0))
     return record
 
 
-def test_a_particle_that_was_not_followed_closely_has_a_reason() -> None:
+def test_a_particle_that_was_not_followed_closely_gives_a_hint() -> None:
     assert hint(followed(0.1, 0.1, every=6), 0.25, 2.5) == ""
     assert "a smaller --deadband" in hint(followed(0.3, 0.3, every=6), 0.25, 2.5)
-    assert "a larger search radius" in hint(followed(9.0, 5.0, every=6, most_px=2.5), 0.25, 2.5)
-    assert "6 frames (60 ms) from move to move" in hint(followed(2.0, 1.5, every=6), 0.25, 2.5)
-    assert "200 frames (2000 ms) from move to move" in hint(
-        followed(2.0, 1.5, every=200), 0.25, 2.5
-    )  # two moves, none cut
-    assert hint(followed(2.0, 1.5, every=6, std_px=math.nan), 0.25, 2.5) == ""  # to what is it known?
+    assert "a larger search radius" in hint(followed(9.0, 5.0, every=6, max_px=2.5), 0.25, 2.5)
+    assert "6 frames (60 ms) apart" in hint(followed(2.0, 1.5, every=6), 0.25, 2.5)
+    assert "200 frames (2000 ms) apart" in hint(followed(2.0, 1.5, every=200), 0.25, 2.5)  # two moves, none cut
+    assert hint(followed(2.0, 1.5, every=6, std_px=math.nan), 0.25, 2.5) == ""  # uncertainty unknown
 
 
 # the simulated microscope
 
 
-def test_the_stage_is_calibrated_kept_and_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_calibration_of_the_stage_is_stored_and_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with running(tmp_path, *STILL, "camera.simulated.actuation_delay_frames=6") as (engine, remote):
         with pytest.raises(CommandError, match="run `livetrack calibrate stage` first"):
             remote.move("stage", 3, 0)
@@ -178,7 +176,7 @@ def test_the_stage_is_calibrated_kept_and_used(tmp_path: Path, capsys: pytest.Ca
         assert np.array(stored.matrix) == pytest.approx(10 * np.eye(2), abs=0.1)
         assert (
             5.5 < stored.delay_frames < 12
-        )  # 6, and 1 because a frame is begun when the last one ends; more when busy
+        )  # 6, and 1 because a frame starts when the last one ends; more on a busy machine
         before = remote.actuators()[0].position
         assert before == pytest.approx((0, 0), abs=1e-9)
         remote.move("stage", 3.0, -2.0)
@@ -220,7 +218,7 @@ def test_a_particle_is_followed_and_steered_by_the_stage(tmp_path: Path) -> None
 
 
 @pytest.mark.measured
-def test_a_trap_is_calibrated_gauged_and_made_stiffer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_trap_is_calibrated_monitored_and_stiffened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with running(tmp_path, *TRAPPED) as (engine, remote):
         address = engine.publisher.address
         calibration, _ = calibrate_actuator(remote, "trap", rounds=2, settle_s=0.25)
@@ -228,10 +226,10 @@ def test_a_trap_is_calibrated_gauged_and_made_stiffer(tmp_path: Path, capsys: py
         remote.store_calibration(calibration)
         figures = tmp_path / "figures.json"
         assert main(["listen", address, "--trap", "--seconds", "4", "--json", str(figures)]) == 0
-        assert "stiffness from equipartition" in capsys.readouterr().out
+        assert "equipartition" in capsys.readouterr().out
         reading = json.loads(figures.read_text(encoding="utf-8"))["trap"]
-        for each in (*reading["equipartition"], *(axis["stiffness"] for axis in reading["spectrum"] if axis)):
-            assert each["value"] == pytest.approx(3.0, abs=5 * each["std"])
+        for value in (*reading["equipartition"], *(axis["stiffness"] for axis in reading["spectrum"] if axis)):
+            assert value["value"] == pytest.approx(3.0, abs=5 * value["std"])
         where = ["--actuator", "trap", "--address", address]
         assert main(["trap", *where, "--gain", "50"]) == 2
         assert "the loop is stable only below" in capsys.readouterr().err
@@ -240,16 +238,16 @@ def test_a_trap_is_calibrated_gauged_and_made_stiffer(tmp_path: Path, capsys: py
         assert np.mean(held["held"]["std_px"]) == pytest.approx(held["expected_std_px"], rel=0.25)
 
 
-def test_a_gauge_reads_what_comes_and_says_what_is_missing() -> None:
+def test_a_trap_monitor_reports_stiffness_and_missing_frames() -> None:
     from livetrack.bench.feedback.stiffness import simulate_trajectories
 
     bead = Medium()
     x, y = simulate_trajectories(50, 2, 10_000, exposure_s=1e-3, error_um=0.003)
-    gauge = TrapMonitor(1e-3, 1e-3, bead, seconds=8)
+    monitor = TrapMonitor(1e-3, 1e-3, bead, seconds=8)
     for frame in range(10_000):
         if frame % 100:
-            gauge.add(frame, x[frame], y[frame], 0.003, 0.003)
-    reading = gauge.reading()
+            monitor.add(frame, x[frame], y[frame], 0.003, 0.003)
+    reading = monitor.reading()
     assert (reading.frames, reading.missing) == (8000, pytest.approx(0.01, abs=1e-3))
     for fit, stiffness in zip(reading.spectrum, reading.equipartition, strict=True):
         assert fit is not None
@@ -263,7 +261,7 @@ def test_a_gauge_reads_what_comes_and_says_what_is_missing() -> None:
 
 
 @pytest.mark.measured
-def test_democameras_affine_and_a_bead_that_is_followed_through_its_drift(tmp_path: Path) -> None:
+def test_the_demo_camera_is_calibrated_and_a_drifting_bead_is_followed(tmp_path: Path) -> None:
     """1 µm of the stage is -1 px, along both axes; then the stage is moved under the program, at 2 px/s."""
     with running(tmp_path, *DEMO) as (engine, remote):
         calibration, _ = calibrate_actuator(remote, "stage", rounds=2)
@@ -291,7 +289,7 @@ def test_democameras_affine_and_a_bead_that_is_followed_through_its_drift(tmp_pa
         assert record.summary().moves > 10
 
 
-def test_the_loop_of_the_documentation_holds_a_particle(tmp_path: Path) -> None:
+def test_the_loop_in_the_documentation_holds_a_particle(tmp_path: Path) -> None:
     text = (Path(__file__).parents[1] / "docs" / "feedback.md").read_text(encoding="utf-8")
     program = text.split("## A control loop in twenty lines")[1].split("```python\n")[1].split("```")[0]
     assert program.count("\n") <= 20

@@ -29,12 +29,12 @@ def test_window():
 """
 
 
-def wait_for(look: Callable[[], T], seconds: float = 30.0) -> T:
+def wait_for(condition: Callable[[], T], seconds: float = 30.0) -> T:
     end = time.monotonic() + seconds
-    while not (found := look()):
+    while not (result := condition()):
         assert time.monotonic() < end
         time.sleep(0.05)
-    return found
+    return result
 
 
 def has_ended(process: psutil.Process) -> bool:

@@ -38,7 +38,7 @@ COMMANDS = {
     "models": "list the available models",
     "cameras": "list the camera drivers and their settings",
 }
-"""The commands, in the order of `livetrack --help`, and what each does."""
+"""The commands, in the order of `livetrack --help`, with their help."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

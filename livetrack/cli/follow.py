@@ -83,7 +83,6 @@ def hint(log: LoopLog, deadband_px: float, limit_px: float) -> str:
         )
     frames, interval_s = np.diff(rows["frame"][moves]), np.diff(rows["t_s"][moves])
     return (
-        f"there were {np.median(frames):.0f} frames ({1e3 * np.median(interval_s):.0f} ms) from move to move, as each "
-        "must first show in the image; `livetrack trap` corrects in every frame, and a faster stage or camera has less "
-        "delay"
+        f"moves were {np.median(frames):.0f} frames ({1e3 * np.median(interval_s):.0f} ms) apart, as each must show "
+        "in the image first; `livetrack trap` corrects in every frame, and a faster stage or camera has less delay"
     )

@@ -35,7 +35,7 @@ def load_command_config(path: Path | None, overrides: Iterable[str]) -> tuple[Co
 
 @contextmanager
 def recording_hints(path: Path) -> Iterator[None]:
-    """Where `path` cannot be read as a movie but is, or contains, a recorded session, raise an error that says so.
+    """Replace the error of a movie that cannot be read by a hint, if `path` is a recorded session or contains some.
 
     Raises
     ------

@@ -84,15 +84,12 @@ class TrapReadout:
 
 def _line(particle: int | None, reading: TrapReading, medium: Medium) -> str:
     x, y = reading.spectrum
-    parts = [
-        f"#{particle}  {reading.seconds:.0f} s",
-        f"stiffness from equipartition {_pair(reading.equipartition)} pN/µm",
-        f"from the power spectrum {_pair((x.stiffness if x else None, y.stiffness if y else None))} pN/µm",
-        f"D {_pair((x.diffusion if x else None, y.diffusion if y else None))} µm²/s "
-        f"(free particle: {medium.diffusion_um2_s:.3g})",
-    ]
-    return "  ".join(parts)
+    return (
+        f"#{particle}  {reading.seconds:.0f} s  stiffness (x, y), pN/µm: equipartition {_pair(reading.equipartition)}, "
+        f"power spectrum {_pair((x.stiffness if x else None, y.stiffness if y else None))}; D (x, y), µm²/s: "
+        f"{_pair((x.diffusion if x else None, y.diffusion if y else None))}, free particle {medium.diffusion_um2_s:.3g}"
+    )
 
 
 def _pair(values: tuple[Estimate | None, Estimate | None]) -> str:
-    return ", ".join("-" if value is None else f"{value.value:.3g} ± {value.std:.1g}" for value in values)
+    return "(" + ", ".join("-" if value is None else f"{value.value:.3g} ± {value.std:.1g}" for value in values) + ")"
