@@ -67,8 +67,8 @@ def network(name: str) -> NetworkLocalizer:
 
 
 @pytest.mark.parametrize("sigma", [1.0, 1.5, 2.5])
-def test_the_bound_in_additive_noise_is_that_of_the_closed_form_whatever_the_width(sigma: float) -> None:
-    """sqrt(2 / pi) noise / amplitude, of the Gaussian that the pixels' own width has broadened."""
+def test_the_bound_in_additive_noise_is_the_closed_form_at_any_width(sigma: float) -> None:
+    """sqrt(2 / pi) noise / amplitude, of the Gaussian broadened by the pixel width."""
     scene = spot(sigma, 50.0, lambda image: np.full_like(image, 4.0))
     broad = sigma**2 + 1 / 12
     amplitude = scene.image.sum() / (2 * math.pi * broad)
@@ -76,7 +76,7 @@ def test_the_bound_in_additive_noise_is_that_of_the_closed_form_whatever_the_wid
 
 
 @pytest.mark.parametrize(("background", "read"), [(2.0, 0.0), (30.0, 0.0), (10.0, 16.0)])
-def test_the_bound_in_poisson_noise_is_that_of_rieger_and_stallinga(background: float, read: float) -> None:
+def test_the_bound_in_poisson_noise_agrees_with_rieger_and_stallinga(background: float, read: float) -> None:
     """(s^2 / N)(1 + 4 t + sqrt(2 t / (1 + 4 t))), t = 2 pi s^2 (b + g) / N: ChemPhysChem 15, 664 (2014)."""
     sigma, broad = 1.3, 1.3**2 + 1 / 12
     centred = spot(sigma, 80.0, np.ones_like)  # the noise follows each spot's own image: one at a time
@@ -91,7 +91,7 @@ def test_the_bound_in_poisson_noise_is_that_of_rieger_and_stallinga(background: 
         assert position_bound(scene, 25, ()) == pytest.approx(expected, rel=0.05)
 
 
-def test_what_is_not_known_costs_precision() -> None:
+def test_unknown_parameters_cost_precision() -> None:
     """A tilt in a window 2 L wide costs 1 / (1 - 6 pi (s/L)^4), by the overlap with the derivative; a level nothing."""
     scene = spot(2.0, 50.0, np.ones_like)
     known, level, tilt = (
@@ -103,7 +103,7 @@ def test_what_is_not_known_costs_precision() -> None:
     assert (position_bound(scene, 20)[:, 0] < 1.03 * known).all(), "in a wide window nothing costs much"
 
 
-def test_pixels_outside_or_clipped_say_nothing() -> None:
+def test_pixels_outside_or_clipped_carry_no_information() -> None:
     scene = spot(1.5, 50.0, np.ones_like)
     half = scene._replace(variance=np.where(np.arange(61) < 30, 1.0, np.inf) * np.ones((61, 1)))
     cut = scene._replace(variance=np.ones((61, 30)), illumination=np.ones((61, 30)))
@@ -144,8 +144,8 @@ def test_the_gaussian_fit_reaches_the_bound_where_its_model_is_right(noise: str,
 
 @pytest.mark.measured
 @pytest.mark.parametrize(("snr", "unweighted"), [(20, 1.16), (100, 1.30)])
-def test_weights_are_worth_what_is_known_of_them(snr: float, unweighted: float) -> None:
-    """Least squares without weights, under Poisson noise: it says that SNR means here what it means elsewhere."""
+def test_weights_improve_the_fit_by_the_published_factor(snr: float, unweighted: float) -> None:
+    """Least squares without weights, under Poisson noise: this verifies the definition of SNR."""
     (condition,) = (
         condition
         for condition in grids()["spot"]
@@ -164,8 +164,8 @@ def test_weights_are_worth_what_is_known_of_them(snr: float, unweighted: float) 
 
 
 @pytest.mark.measured
-def test_the_yardsticks_give_what_is_known_of_them_on_deeptracks_images() -> None:
-    """The columns of radial symmetry and of the bound; 400 images a row, a fifth of the full run."""
+def test_the_baselines_reproduce_published_values_on_deeptracks_images() -> None:
+    """Radial symmetry and the bound; 400 images per condition, a fifth of the full run."""
     radial = {"radial symmetry": peers(load_localizer("centroid"))["radial symmetry"]}
     conditions = [
         condition
@@ -180,11 +180,11 @@ def test_the_yardsticks_give_what_is_known_of_them_on_deeptracks_images() -> Non
         assert line.met, f"{line.name}: {line.figures}"
 
 
-# the figures
+# figures of merit
 
 
-def test_matching_is_one_to_one_and_the_least_total_distance() -> None:
-    """Nearest first would pair the row at 1 with the particle at 1.4, and leave the other one without."""
+def test_matching_is_one_to_one_with_the_smallest_total_distance() -> None:
+    """Greedy matching would pair the row at 1 with the particle at 1.4, and leave the other particle unmatched."""
     x, y = np.array([0.0, 1.4]), np.zeros(2)
     assert match(rows_at(np.array([1.0, 3.5]), np.zeros(2)), x, y).tolist() == [0, 1]
     assert match(rows_at(np.array([1.0]), np.zeros(1)), x, y).tolist() == [-1, 0]
@@ -203,13 +203,13 @@ def small(**options: object) -> EqualParticles:
 
 
 def test_figures_are_those_of_a_method_whose_errors_are_known() -> None:
-    """Errors of N(0.02, 0.05) px that claim 0.1 px; one particle in 64 is missed, and one row is false."""
+    """Errors of N(0.02, 0.05) px stated as 0.1 px; one particle in 64 is missed, and one row is false."""
     rng = np.random.default_rng(1)
 
     def method(scene: Scene) -> Rows:
         x, y = scene.particles.x, scene.particles.y
         rows = rows_at(x + rng.normal(0.02, 0.05, x.size), y + rng.normal(0.02, 0.05, y.size), 0.1)
-        rows["x"][0] += 10  # of 32 to the next: found no more, and false
+        rows["x"][0] += 10  # the next is 32 px away: a miss and a false row
         return rows
 
     condition = small()
@@ -228,7 +228,7 @@ def test_figures_are_those_of_a_method_whose_errors_are_known() -> None:
     assert figures.phase_bias == pytest.approx(0.02 / 0.0399, abs=0.25)
 
 
-def test_pixel_locking_is_seen() -> None:
+def test_pixel_locking_is_detected() -> None:
     def locked(scene: Scene) -> Rows:
         x, y = scene.particles.x, scene.particles.y
         return rows_at(x + 0.05 * np.sin(2 * np.pi * x), y + 0.05 * np.sin(2 * np.pi * y))
@@ -252,7 +252,7 @@ def test_false_rows_and_misses_of_crowds_do_not_count_for_isolated_particles() -
     assert 0.5 < figures.f1 < 0.95
 
 
-def test_a_cells_images_are_the_same_in_every_run_and_its_own() -> None:
+def test_a_conditions_images_are_its_own_and_the_same_in_every_run() -> None:
     first, again = (next(scenes(small(images=1))) for _ in range(2))
     other = next(scenes(small(images=1, name="another")))
     assert np.array_equal(first.image, again.image)
@@ -265,7 +265,7 @@ def test_a_cells_images_are_the_same_in_every_run_and_its_own() -> None:
     [condition for conditions in grids().values() for condition in conditions],
     ids=lambda condition: condition.name,
 )
-def test_the_images_hold_the_noise_that_they_say(condition: EqualParticles) -> None:
+def test_the_images_have_the_stated_noise(condition: EqualParticles) -> None:
     scene = condition.draw(np.random.default_rng(0))
     assert scene.image.shape == (condition.side_px, condition.side_px)
     assert len(scene.particles.x) * condition.images >= 2000 or condition.grid == "empty"
@@ -298,7 +298,7 @@ def verdicts(family: str, **values: float) -> dict[str, bool | None]:
     return {line.name: line.met for line in lines}
 
 
-def test_every_target_has_its_line_and_is_met_by_what_is_perfect() -> None:
+def test_every_target_is_listed_and_met_by_perfect_figures() -> None:
     spots, beads = verdicts("spot"), verdicts("bead", rmse_px=0.0095, ratio=1.0)
     assert all(spots.values())
     assert all(beads.values())
@@ -334,7 +334,7 @@ def test_a_target_is_missed_beyond_its_limit(values: dict[str, float], missed: s
     assert not any(found.values())
 
 
-def test_cells_in_which_hardly_anything_is_found_are_said_to_be_left_out() -> None:
+def test_conditions_with_too_few_particles_found_are_left_out_and_counted() -> None:
     conditions = [condition for condition in grids()["spot"] if condition.snr <= 3]
     results = [
         ConditionResult(condition, [figures_of("mine", recall=0.05 if condition.snr == 2 else 1.0, spread=1.0)])
@@ -354,7 +354,7 @@ def test_bead_must_be_below_deeptrack_and_near_the_bound() -> None:
 # the recording, and the command
 
 
-def test_a_recording_is_made_worse_as_stated() -> None:
+def test_a_recording_is_degraded_as_stated() -> None:
     frame = np.full((200, 400), 128, np.uint8)
     worse = [degrade(frame, np.random.default_rng(seed)).astype(float) for seed in range(20)]
     light = np.array([each.mean() for each in worse]) / (128 * 30_000 / 255)
@@ -365,7 +365,7 @@ def test_a_recording_is_made_worse_as_stated() -> None:
 
 
 class FakeLocalizer:
-    """Sees 100 particles to 0.05 px in clean frames, and all but every 25th with 0.12 px more of noise in others."""
+    """Finds 100 particles to 0.05 px in clean frames, and all but every 25th with 0.12 px of added noise in others."""
 
     def __init__(self) -> None:
         self._rng = np.random.default_rng(2)
@@ -380,7 +380,7 @@ class FakeLocalizer:
         return rows_at(x[keep], y[keep], 0.13)
 
 
-def test_differences_are_compared_with_what_is_stated() -> None:
+def test_differences_are_compared_with_the_stated_uncertainty() -> None:
     frames = [np.zeros((64, 64), np.uint8)] * 20
     kept, differences = robustness(FakeLocalizer(), "known", frames)  # type: ignore[arg-type]
     assert kept.figures["recall"] == pytest.approx(0.96)
@@ -420,7 +420,7 @@ def test_the_command_writes_its_report(tmp_path: Path, capfd: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("bench", ["accuracy", "linking", "latency"])
-def test_a_figure_that_cannot_be_drawn_is_refused_at_once(bench: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_unsupported_figure_format_is_rejected_at_once(bench: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["bench", bench, "--figure", "f.docx"])
     assert "must end in .png, .svg or .pdf" in capfd.readouterr().err

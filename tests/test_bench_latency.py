@@ -1,4 +1,4 @@
-"""The latency bench: what it measures adds up, and its tables say it."""
+"""The latency bench: its stages, comparisons, soak and tables."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def stamps() -> np.ndarray:
     return stamps
 
 
-def test_the_stages_of_each_frame_add_up_to_the_whole(stamps: np.ndarray) -> None:
+def test_the_stages_of_each_frame_add_up_to_the_total(stamps: np.ndarray) -> None:
     assert 20 <= len(stamps) <= 31
     assert (np.diff(stamps["frame"]) > 0).all()
     total = sum(stamps[stage] for stage in ("wait", "localize", "link", "publish", "hop"))
@@ -42,7 +42,7 @@ def test_the_stages_of_each_frame_add_up_to_the_whole(stamps: np.ndarray) -> Non
     assert np.median(stamps["localize"]) > 0.5 * np.median(stamps["inference"])
 
 
-def test_what_is_added_is_the_whole_less_the_floors(stamps: np.ndarray) -> None:
+def test_the_added_latency_is_the_total_less_the_lower_bounds(stamps: np.ndarray) -> None:
     line = end_to_end_result(Case(64, 1, profile_fit=False), stamps)
     added = np.median(stamps["total"] - stamps["inference"] - stamps["bare"]) / 1e3
     assert line.figures["added_p50_us"] == pytest.approx(added, abs=0.1)
@@ -50,7 +50,7 @@ def test_what_is_added_is_the_whole_less_the_floors(stamps: np.ndarray) -> None:
     assert line.n == len(stamps)
 
 
-def test_the_floor_is_rehearsed_where_the_frame_was() -> None:
+def test_caches_are_warmed_for_the_lower_bound_if_they_were_for_the_frame() -> None:
     tracker = Tracker(load_localizer("spot"), Linker(5.0))
     runs: list[object] = []
     run = tracker.localizer.inference.run
@@ -69,12 +69,12 @@ def test_the_floor_is_rehearsed_where_the_frame_was() -> None:
     assert len(set(runs)) == 1
 
 
-def test_every_case_of_the_target_is_there() -> None:
+def test_every_case_of_the_target_is_measured() -> None:
     assert {(case.side_px, case.particles) for case in cases()} == {(s, n) for s in (64, 128, 512) for n in (1, 5, 100)}
 
 
 @pytest.mark.measured
-def test_trackpy_and_livetrack_see_the_same_beads() -> None:
+def test_trackpy_and_livetrack_find_the_same_beads() -> None:
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:128, :128]
     frames = []
@@ -104,7 +104,7 @@ def test_the_report_as_markdown(stamps: np.ndarray) -> None:
     assert "| following | faster 9.12, full ms 1,234 | 8 x | yes | 3 |" in text
 
 
-def test_a_part_that_is_not_there_is_told() -> None:
+def test_an_unknown_part_is_rejected() -> None:
     with pytest.raises(UsageError, match="--only speed: no such part; choose from path, following,"):
         run_latency(only=["speed"])
 
@@ -116,7 +116,7 @@ def test_without_the_recording_its_target_is_not_measured() -> None:
 
 
 @pytest.mark.measured
-def test_a_short_soak_is_listened_to_from_another_process() -> None:
+def test_a_short_soak_is_received_from_another_process() -> None:
     steps: list[None] = []
     line, samples = soak(0.1, lambda: steps.append(None))
     assert len(samples) == len(steps) == SAMPLES

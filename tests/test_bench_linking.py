@@ -18,7 +18,7 @@ from livetrack.bench.linking.speed import MOTIONS, Motion, measure_speed
 from livetrack.cli import main
 
 
-def test_the_scenes_move_as_they_say() -> None:
+def test_the_scenes_move_as_stated() -> None:
     scene = brownian(2000, 5, 0.2, seed=1)
     moved = np.concatenate(steps_of(scene))
     assert np.sqrt((moved**2).sum(axis=1).mean()) == pytest.approx(0.2, rel=0.05)
@@ -37,24 +37,24 @@ def steps_of(scene: list[ObservedFrame]) -> list[np.ndarray]:
     return steps
 
 
-def test_correct_links_are_counted_between_frames_in_succession() -> None:
+def test_correct_links_are_counted_between_successive_frames() -> None:
     names = [[0, 1, 2], [2, 0, -1], [0, 1, 2]]
     scene = [ObservedFrame(np.zeros((3, 2)), np.array(of_frame)) for of_frame in names]
     ids = [np.array(of_frame) for of_frame in ([5, 6, 7], [7, 9, 5], [9, 6, 8])]
     assert correct_fraction(scene, ids) == (0.5, 4)  # 2 kept, 0 lost; then 0 kept, 2 lost
 
 
-def test_every_method_takes_an_easy_scene_and_links_it_alike() -> None:
+def test_every_method_links_an_easy_scene() -> None:
     scene = brownian(60, 12, 0.05, seed=2)
     links = measure_link_accuracy("easy", 0.05, scene, 0.2, 2)
     assert {LIVETRACK, LIVETRACK_VELOCITY, "trackpy"} <= set(links.fractions)
     assert all(share is not None and share > 0.99 for share in links.fractions.values())
 
 
-def test_what_a_peer_raises_is_noted_and_the_others_go_on() -> None:
+def test_a_peers_exception_is_recorded_and_the_others_continue() -> None:
     crowded = Motion(0.5, missed=0.02, spurious=0.02, memory=2)
     measured = measure_speed(crowded, 100, repeats=1, step=lambda: None)
-    by_name = {each.method: each for each in measured.times}
+    by_name = {time.method: time for time in measured.times}
     assert by_name["trackpy"].error == "SubnetOversizeException"
     assert by_name["trackpy"].p50_us is None
     assert 1 < (measured.p50_us(LIVETRACK) or 0) < 20_000
@@ -62,7 +62,7 @@ def test_what_a_peer_raises_is_noted_and_the_others_go_on() -> None:
 
 
 @pytest.mark.parametrize("kind", PATTERNS)
-def test_our_links_cost_the_least(kind: str) -> None:
+def test_livetracks_links_have_the_optimal_cost(kind: str) -> None:
     assert count_optimal(kind, 10) == 10
 
 

@@ -1,4 +1,4 @@
-"""The window bench: its scene, its peer, and a run of each part that is short."""
+"""The window bench: its scene, its baseline, and a short run of each part."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def app(qtbot):
     return pyqtgraph.mkQApp()
 
 
-def test_the_scene_is_what_the_target_says():
+def test_the_scene_is_that_of_the_target():
     scene, history = Scene(512), History(TRAIL_POINTS)
     for _ in range(TRAIL_POINTS + 2):
         frame = scene.next()
@@ -35,7 +35,7 @@ def test_the_scene_is_what_the_target_says():
     assert (again.next().image == Scene(512).next().image).all()
 
 
-def test_a_refresh_is_measured_beside_the_bare_technique(app, monkeypatch):
+def test_a_refresh_is_compared_with_the_baseline(app, monkeypatch):
     monkeypatch.setattr(refresh, "_WARM_UP", 3)
     (line,) = refresh.refresh_time(app, 512, 5)
     assert line.n == 5
@@ -45,19 +45,19 @@ def test_a_refresh_is_measured_beside_the_bare_technique(app, monkeypatch):
 
 
 @pytest.mark.measured
-def test_a_busy_machine_is_measured(app, monkeypatch):
+def test_the_refresh_rate_is_measured_under_load(app, monkeypatch):
     monkeypatch.setattr(cpu_load, "_SETTLE_S", 0.5)
-    monkeypatch.setattr(cpu_load, "lower_priority", lambda: None)  # the other tests are to be as quick as ever
+    monkeypatch.setattr(cpu_load, "lower_priority", lambda: None)  # do not slow down the other tests
     (line,) = cpu_load.refresh_under_load(app, 1.6)
     assert 1 <= line.figures["min"] <= line.figures["median"] <= 32
 
 
-def test_an_interval_holds_what_it_was_drawn_from():
+def test_the_bootstrap_interval_contains_the_median():
     low, high = interference._interval(np.array([0.9, 1.0, 1.1, 1.05, 0.95, 1.0, 1.02, 0.98]))
     assert 0.94 < low < 1.0 < high < 1.06
 
 
-def test_the_report_reads_as_a_table():
+def test_the_report_as_markdown():
     report = run_window(only=())
     assert isinstance(report, Report)
     line = TargetResult(name="a", definition="b", n=3, figures={"p50_factor": 1.05}, target="below 1.2", met=True)
@@ -65,6 +65,6 @@ def test_the_report_reads_as_a_table():
     assert "| a | p50 factor 1.05 | below 1.2 | yes | 3 |" in text
 
 
-def test_a_part_that_is_not_there_is_told(capsys):
+def test_an_unknown_part_is_rejected(capsys):
     assert main(["bench", "window", "--only", "nothing"]) == 2
     assert ", ".join(PARTS) in capsys.readouterr().err

@@ -22,7 +22,7 @@ def case(name: str, *gains: float) -> Case:
 
 
 def agrees(point: Point) -> bool:
-    """Within 5 % and what chance allows: four standard errors, which for so few frames is 15 to 25 % in all."""
+    """Within 5 % and four standard errors, which for so few frames is 15 to 25 % in total."""
     return abs(point.ratio - 1) < 0.05 + 4 * point.standard_error < 0.3
 
 
@@ -41,7 +41,7 @@ def test_variance_against_gain_agrees_with_theory(name: str, gain: float) -> Non
 
 
 @pytest.mark.measured
-def test_with_a_frame_of_delay_it_agrees_with_that_theory_and_no_other() -> None:
+def test_with_a_frame_of_delay_it_agrees_with_the_theory_of_that_delay_only() -> None:
     chosen = case("free bead, one frame of delay", 0.7)
     (point,) = run_case(chosen, FRAMES)
     assert agrees(point), point
@@ -50,7 +50,7 @@ def test_with_a_frame_of_delay_it_agrees_with_that_theory_and_no_other() -> None
 
 
 @pytest.mark.measured
-def test_the_loop_is_unstable_where_theory_says() -> None:
+def test_the_loop_becomes_unstable_at_the_gain_of_theory() -> None:
     (result,) = stability_results(case("free bead, one frame of delay"))
     assert result.met, result.figures
 
@@ -64,6 +64,6 @@ def test_a_loop_in_lockstep_does_not_depend_on_the_machines_speed() -> None:
     assert len(quick) == 120
 
 
-def test_an_unknown_part_of_the_bench_is_refused() -> None:
+def test_an_unknown_part_of_the_bench_is_rejected() -> None:
     with pytest.raises(UsageError, match="choose from theory, edge, live, stiffness"):
         run_feedback(only=["all"])

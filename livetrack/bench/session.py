@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+from livetrack.client import Subscriber, Update
 from livetrack.config import load_config
 from livetrack.errors import LivetrackError
 from livetrack.session.engine import Engine
 
-__all__ = ["child_process", "run_session", "simulated_session"]
+__all__ = ["child_process", "receive", "run_session", "simulated_session"]
 
 _START_S = 120.0
+_SILENCE_S = 10.0
 
 
 def simulated_session(*overrides: str, **scene: object) -> list[str]:
@@ -34,6 +36,14 @@ def run_session(pipe: Connection, *overrides: str) -> None:
     with Engine(load_config(None, list(overrides))) as engine:
         pipe.send(engine.publisher.address)
         engine.run()
+
+
+def receive(positions: Subscriber) -> Update:
+    """Return the next message; raise `LivetrackError` if there is none for 10 s."""
+    update = positions.receive(_SILENCE_S)
+    if update is None:
+        raise LivetrackError(f"the session of the bench sent nothing for {_SILENCE_S:g} s")
+    return update
 
 
 @contextmanager

@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["TRACKPY_LOCATE", "locate_beads", "percentile_us", "quiet_trackpy", "time_in_turns", "timed"]
+from livetrack.bench.result import Figure
+
+__all__ = [
+    "TRACKPY_LOCATE",
+    "locate_beads",
+    "percentile_us",
+    "quiet_trackpy",
+    "speedup_figures",
+    "time_in_turns",
+    "timed",
+]
 
 TRACKPY_LOCATE = "trackpy.locate(frame, 11, invert=True, minmass=20)"
 """What `locate_beads` calls; the settings suit bulk_water.tif."""
@@ -47,6 +57,14 @@ def time_in_turns(
                 counts[n, k] = len(rows)
             step()
     return times, counts
+
+
+def speedup_figures(times_ms: npt.NDArray[np.float64], particles: npt.NDArray[Any]) -> tuple[float, dict[str, Figure]]:
+    """Return the median ratio of the times of trackpy to livetrack, and all figures; arrays of (livetrack, trackpy)."""
+    speedup = float(np.median(times_ms[:, 1] / times_ms[:, 0]))
+    livetrack_ms, trackpy_ms = np.median(times_ms, axis=0).tolist()
+    figures: dict[str, Figure] = {"speedup": speedup, "livetrack_ms": livetrack_ms, "trackpy_ms": trackpy_ms}
+    return speedup, figures | {"particles": float(particles[0]), "particles_trackpy": float(particles[1])}
 
 
 def percentile_us(durations_ns: npt.NDArray[np.int64], percent: float) -> float:

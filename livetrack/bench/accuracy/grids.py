@@ -57,41 +57,35 @@ def grids() -> dict[str, list[Condition]]:
 
 def _spots(grid: str, sigma: float, snr: float, noise: Noise, shape: Shape = gaussian) -> Condition:
     pattern = "" if shape is gaussian else "Airy, "
-    return EqualParticles(
-        name=f"{grid}: {pattern}sigma {sigma:g} px, SNR {snr:g}, {noise} noise",
-        grid=grid,
-        family="spot",
-        definition=f"isolated spots in 512x512 px; {_SNR_DEFINITIONS[noise]}",
-        generator=_GENERATORS[shape],
-        snr=snr,
-        shape=shape,
-        size_px=sigma,
-        sigma_px=sigma,
-        pitch_px=32,
-        **_levels(snr, noise),
-    )
+    name = f"{grid}: {pattern}sigma {sigma:g} px, SNR {snr:g}, {noise} noise"
+    definition = f"isolated spots in 512x512 px; {_SNR_DEFINITIONS[noise]}"
+    return _spot_condition(grid, name, definition, sigma, snr, noise, shape, pitch_px=32)
 
 
 def _crowd(grid: str, count: int, snr: float, noise: Noise) -> Condition:
     what = f"{count} particles of sigma 1.3 px, SNR {snr:g}" if count else "plain noise"
-    words = (
-        f", at random positions, 3 px from the edge; {_SNR_DEFINITIONS[noise]}; the bound is that of isolated particles"
-    )
+    definition = f"{what} in 512x512 px"
+    if count:
+        definition += f", at random positions, 3 px from the edge; {_SNR_DEFINITIONS[noise]}; bound as if isolated"
+    images = math.ceil(2000 / count) if count else 50
+    options: dict[str, Any] = {"count": count, "half_width_px": 10, "images": images}
+    return _spot_condition(grid, f"{grid}: {what}, {noise} noise", definition, 1.3, snr, noise, **options)
+
+
+def _spot_condition(
+    grid: str,
+    name: str,
+    definition: str,
+    sigma: float,
+    snr: float,
+    noise: Noise,
+    shape: Shape = gaussian,
+    **more: Any,
+) -> Condition:
     return EqualParticles(
-        name=f"{grid}: {what}, {noise} noise",
-        grid=grid,
-        family="spot",
-        definition=f"{what} in 512x512 px{words if count else ''}",
-        generator=_GENERATORS[gaussian],
-        snr=snr,
-        shape=gaussian,
-        size_px=1.3,
-        sigma_px=1.3,
-        count=count,
-        half_width_px=10,
-        images=math.ceil(2000 / count) if count else 50,
-        **_levels(snr, noise),
-    )
+        name=name, grid=grid, family="spot", definition=definition, generator=_GENERATORS[shape], snr=snr, shape=shape,
+        size_px=sigma, sigma_px=sigma, **_levels(snr, noise), **more,
+    )  # fmt: skip
 
 
 def _levels(snr: float, noise: Noise) -> dict[str, Any]:
@@ -114,60 +108,42 @@ def _deeptrack(snr: float, gradient: float) -> Condition:
 
 def _illumination_conditions() -> list[Condition]:
     """Return conditions of uneven illumination on particles of SNR 20, and even ones for comparison."""
-    one: dict[str, Any] = {"side_px": 64, "count": 1, "margin_px": 26.0, "images": 2000}
-    many: dict[str, dict[str, Any]] = {"spot": {"pitch_px": 32, "images": 9}, "bead": {"pitch_px": 64, "images": 32}}
+    gradient = "a background that rises from 0 at one side to twice its mean at the other"
+    flicker = "the illumination of each image is random between 0.5 and 1.5 of the mean"
+    vignetting = "an illumination that falls to one half in the corners"
+    single: dict[str, Any] = {"side_px": 64, "count": 1, "margin_px": 26.0, "images": 2000}
     conditions: list[Condition] = []
-    for family in ("spot", "bead"):
+    for family, pitch_px, images in (("spot", 32, 9), ("bead", 64, 32)):
+        many: dict[str, Any] = {"pitch_px": pitch_px, "images": images}
         conditions += [
-            _lit(family, "even, 64x64 px", "even illumination", **one),
-            _lit(
-                family,
-                "gradient, 64x64 px",
-                "a background that rises from 0 at one side to twice its mean at the other",
-                gradient=1.0,
-                **one,
-            ),
-            _lit(family, "even, 512x512 px", "even illumination", **many[family]),
-            _lit(
-                family,
-                "flicker, 512x512 px",
-                "the illumination of each image is random between 0.5 and 1.5 of the mean",
-                illumination=_flicker,
-                **many[family],
-            ),
-            _lit(
-                family,
-                "vignetting, 512x512 px",
-                "an illumination that falls to one half in the corners",
-                illumination=_vignetting,
-                **many[family],
-            ),
+            _lit(family, "even, 64x64 px", "even illumination", **single),
+            _lit(family, "gradient, 64x64 px", gradient, gradient=1.0, **single),
+            _lit(family, "even, 512x512 px", "even illumination", **many),
+            _lit(family, "flicker, 512x512 px", flicker, illumination=_flicker, **many),
+            _lit(family, "vignetting, 512x512 px", vignetting, illumination=_vignetting, **many),
         ]
     return conditions
 
 
 def _lit(family: str, name: str, description: str, **options: Any) -> Condition:
+    name = f"light: {family}, {name}"
     if family == "spot":
-        what = f"spots of sigma 1.5 px; {_SNR_DEFINITIONS['Poisson']}"
-        options |= {"shape": gaussian, "size_px": 1.5, "sigma_px": 1.5, **_levels(20, "Poisson")}
-        options |= {"generator": _GENERATORS[gaussian], "half_width_px": 15}
-    else:
-        what = (
-            "dark particles, DeepTrack's of order 1 with R 2 px; Poisson noise, SNR = depth / root of the background "
-            f"of {_BEAD_BACKGROUND_E:g} photoelectrons"
-        )
-        options |= {"shape": bessel(1), "size_px": 2.0, "sigma_px": 2.8, "background": _BEAD_BACKGROUND_E}
-        options |= {
-            "intensity": -20 * math.sqrt(_BEAD_BACKGROUND_E),
-            "generator": DeepTrackImages.generator,
-            "half_width_px": 27,
-        }
+        definition = f"spots of sigma 1.5 px; {_SNR_DEFINITIONS['Poisson']}; {description}"
+        return _spot_condition("light", name, definition, 1.5, 20, "Poisson", **options)
     return EqualParticles(
-        name=f"light: {family}, {name}",
+        name=name,
         grid="light",
         family=family,
-        definition=f"{what}; {description}",
+        definition="dark particles, DeepTrack's of order 1 with R 2 px; Poisson noise, SNR = depth / root of the "
+        f"background of {_BEAD_BACKGROUND_E:g} photoelectrons; {description}",
+        generator=DeepTrackImages.generator,
         snr=20,
+        half_width_px=27,
+        shape=bessel(1),
+        size_px=2.0,
+        sigma_px=2.8,
+        intensity=-20 * math.sqrt(_BEAD_BACKGROUND_E),
+        background=_BEAD_BACKGROUND_E,
         **options,
     )
 

@@ -48,23 +48,10 @@ def run_accuracy(
     recording: Path | None = None,
     progress: Progress = no_progress,
 ) -> Report:
-    """Measure `models`, by name, on the images of their families.
+    """Measure `models`, by name, on the images of their families, and users' models on particles of their recipes.
 
-    Parameters
-    ----------
-    models
-        Those of the families "spot" and "bead" are compared with the other methods; users' models are measured on
-        particles of their own recipes.
-    only
-        From `PARTS`.
-    with_peers
-        Run the other methods on the same images.
-    quick
-        Take an eighth of the images.
-    recording
-        For the parts "recording" and "speed", whose targets are otherwise reported as not measured.
-    progress
-        Called with the progress.
+    `only` names parts; `with_peers` runs the other methods too; `quick` takes an eighth of the images. Without a
+    `recording`, the targets that need it are reported as not measured.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from livetrack.bench.accuracy.conditions import EqualParticles
 from livetrack.bench.accuracy.methods import THREADS
 from livetrack.bench.accuracy.shapes import gaussian
 from livetrack.bench.result import TargetResult
-from livetrack.bench.timing import TRACKPY_LOCATE, locate_beads, time_in_turns
+from livetrack.bench.timing import TRACKPY_LOCATE, locate_beads, speedup_figures, time_in_turns
 from livetrack.localize.localizer import Localizer
 
 __all__ = ["small_image_speed", "speed_against_trackpy"]
@@ -50,19 +50,13 @@ def speed_against_trackpy(localizer: Localizer, name: str, frames: list[npt.NDAr
     localizer.warmup(frames[0].shape, frames[0].dtype)
     _, warmup_counts = time_in_turns(calls, frames[:1])
     times_ms, _ = time_in_turns(calls, frames)
-    speedup = float(np.median(times_ms[:, 1] / times_ms[:, 0]))
+    speedup, figures = speedup_figures(times_ms, warmup_counts[0])
     return TargetResult(
         name=f"{name}: speed on the recording against trackpy",
         definition=f"whole `localize`, {THREADS} threads, against {TRACKPY_LOCATE}, frame by frame in turns; median of "
         "the ratios",
         n=len(frames),
-        figures={
-            "speedup": speedup,
-            "localize_ms": float(np.median(times_ms[:, 0])),
-            "trackpy_ms": float(np.median(times_ms[:, 1])),
-            "particles": int(warmup_counts[0, 0]),
-            "particles_trackpy": int(warmup_counts[0, 1]),
-        },
+        figures=figures,
         target="at least 3.5 x faster",
         met=speedup >= 3.5,
     )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from livetrack.bench.matching import GATE_PX
 from livetrack.bench.result import TargetResult
-from livetrack.bench.timing import TRACKPY_LOCATE, locate_beads, quiet_trackpy, time_in_turns, timed
+from livetrack.bench.timing import TRACKPY_LOCATE, locate_beads, quiet_trackpy, speedup_figures, time_in_turns, timed
 from livetrack.camera import load_driver
 from livetrack.linking import Linker
 from livetrack.localize import load_localizer
@@ -93,35 +93,21 @@ def compare_with_trackpy(frames: Sequence[npt.NDArray[Any]], step: Callable[[], 
         return next(linked)[1]
 
     times_ms, counts = time_in_turns([*(tracker.update for tracker in trackers), trackpy_update], frames, step)
-    particles = counts.mean(axis=0)
-    return [
-        _trackpy_result(name, times_ms[:, k], times_ms[:, -1], particles[[k, -1]])
-        for k, name in enumerate(("", ", without profile fit"))
-    ]
-
-
-def _trackpy_result(
-    name: str,
-    livetrack_ms: npt.NDArray[np.float64],
-    trackpy_ms: npt.NDArray[np.float64],
-    particles: npt.NDArray[np.float64],
-) -> TargetResult:
-    speedup = float(np.median(trackpy_ms / livetrack_ms))
-    return TargetResult(
-        name=f"full frame, the recording: find and link against trackpy{name}",
-        definition=f"model bead, full search, search radius 5 px, memory 3, against {TRACKPY_LOCATE} and "
-        "link_iter(search_range=5, memory=3); frame by frame in turns, median of the ratios",
-        n=len(livetrack_ms),
-        figures={
-            "speedup": speedup,
-            "livetrack_ms": float(np.median(livetrack_ms)),
-            "trackpy_ms": float(np.median(trackpy_ms)),
-            "particles": float(particles[0]),
-            "particles_trackpy": float(particles[1]),
-        },
-        target="at least 4 x the frame rate",
-        met=speedup >= 4,
-    )
+    results = []
+    for column, name in enumerate(("", ", without profile fit")):
+        speedup, figures = speedup_figures(times_ms[:, [column, -1]], counts.mean(axis=0)[[column, -1]])
+        results.append(
+            TargetResult(
+                name=f"full frame, the recording: find and link against trackpy{name}",
+                definition=f"model bead, full search, search radius 5 px, memory 3, against {TRACKPY_LOCATE} and "
+                "link_iter(search_range=5, memory=3); frame by frame in turns, median of the ratios",
+                n=len(frames),
+                figures=figures,
+                target="at least 4 x the frame rate",
+                met=speedup >= 4,
+            )
+        )
+    return results
 
 
 def _frames(count: int) -> Iterator[npt.NDArray[Any]]:

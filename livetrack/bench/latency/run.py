@@ -42,20 +42,9 @@ def run_latency(
     soak_minutes: float = 0.0,
     progress: Progress = no_progress,
 ) -> Report:
-    """Run the parts in `only`, then a soak of `soak_minutes`; other work on the machine affects the figures.
+    """Run the parts in `only`, then a soak of `soak_minutes`, if any; other work on the machine affects the figures.
 
-    Parameters
-    ----------
-    only
-        From `PARTS`.
-    quick
-        Take a quarter of the frames.
-    recording
-        For the part "recording", whose target is otherwise reported as not measured.
-    soak_minutes
-        0: no soak.
-    progress
-        Called with the progress.
+    `quick` takes a quarter of the frames. Without a `recording`, the target of that part is reported as not measured.
 
     Raises
     ------

@@ -11,10 +11,9 @@ from msgspec import Struct
 
 from livetrack.bench.report import Table
 from livetrack.bench.result import TargetResult, format_figure
-from livetrack.bench.session import child_process, run_session, simulated_session
+from livetrack.bench.session import child_process, receive, run_session, simulated_session
 from livetrack.bench.timing import percentile_us
-from livetrack.client import Subscriber, Update
-from livetrack.errors import LivetrackError
+from livetrack.client import Subscriber
 
 __all__ = ["SAMPLES", "SoakSample", "soak", "soak_result", "soak_table"]
 
@@ -25,7 +24,6 @@ _ENDS = 5  # intervals at either end that are compared
 _FPS, _PARTICLES, _SIDE_PX = 500, 100, 512
 _LOOP_FRAMES = 100
 _MAX_GROWTH_MB, _MAX_P99_RATIO = 20.0, 1.3
-_TIMEOUT_S = 10.0
 
 
 class SoakSample(Struct, frozen=True, kw_only=True):
@@ -72,13 +70,13 @@ def soak(minutes: float, step: Callable[[], None]) -> tuple[TargetResult, list[S
         Subscriber(address, newest=False) as positions,
     ):
         memory = psutil.Process(process.pid).memory_info
-        update, start_s = _receive(positions), time.monotonic()
+        update, start_s = receive(positions), time.monotonic()
         for number in range(1, SAMPLES + 1):
             end_s = start_s + number / SAMPLES * 60 * minutes
             skipped = update.skipped
             frames: list[tuple[int, int, int, int]] = []
             while time.monotonic() < end_s or not frames:
-                update = _receive(positions)
+                update = receive(positions)
                 total_ns = update.t_client_ns - update.t_received_ns
                 localize_ns = update.t_localized_ns - update.t_started_ns
                 frames.append((total_ns, localize_ns, len(update.particles), update.gap))
@@ -143,10 +141,3 @@ def soak_table(samples: Sequence[SoakSample]) -> Table:
         "to the client p50, p99, max, ms",
     ]  # fmt: skip
     return Table("The soak by intervals", columns, rows)
-
-
-def _receive(positions: Subscriber) -> Update:
-    update = positions.receive(_TIMEOUT_S)
-    if update is None:
-        raise LivetrackError(f"the session of the soak sent nothing for {_TIMEOUT_S:g} s")
-    return update

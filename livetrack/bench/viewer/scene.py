@@ -65,28 +65,12 @@ class Scene:
         return Frame(preview, self._update(rows), image, x, y, self._trails)
 
     def _update(self, rows: Rows) -> Update:
-        now_ns = self._number * 33_000_000
+        now_ns, side = self._number * 33_000_000, self._side_px
         return Update(
-            particles=rows,
-            gap=0,
-            session=_SESSION,
-            seq=self._number,
-            frame=self._number,
-            camera_number=None,
-            t_s=now_ns * 1e-9,
-            t_exposed_ns=None,
-            geometry=1,
-            width=self._side_px,
-            height=self._side_px,
-            x_origin=0,
-            y_origin=0,
-            binning=1,
-            pixel_size_um=0.1,
-            skipped=0,
-            lost=0,
-            wall_ns=now_ns,
-            **dict.fromkeys(_TIMES, now_ns),
-        )
+            particles=rows, gap=0, session=_SESSION, seq=self._number, frame=self._number, camera_number=None,
+            t_s=now_ns * 1e-9, t_exposed_ns=None, geometry=1, width=side, height=side, x_origin=0, y_origin=0,
+            binning=1, pixel_size_um=0.1, skipped=0, lost=0, wall_ns=now_ns, **dict.fromkeys(_TIMES, now_ns),
+        )  # fmt: skip
 
     def _draw_image(self) -> npt.NDArray[np.uint16]:
         return self._rng.normal(200, 12, (self._side_px, self._side_px)).astype(np.uint16)
