@@ -357,7 +357,7 @@ def test_a_movie_without_a_rate_is_unpaced_with_a_warning(tmp_path: Path, caplog
     camera = MovieCamera(MovieSettings(path=str(write(tmp_path, None))))
     camera.open()
     assert camera.waits
-    assert "does not say its frame rate" in caplog.text
+    assert "has no frame rate" in caplog.text
     pictures = [picture for picture in camera.pictures() if picture is not None]
     assert pictures[-1].t_s == 11.0
 

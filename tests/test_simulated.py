@@ -335,9 +335,9 @@ def test_settings_out_of_bounds_are_refused(wrong: dict[str, object]) -> None:
     ("settings", "says"),
     [
         ({"fps": 200}, r"exposure_ms = 8.0 is longer than the 5 ms between frames at fps = 200"),
-        ({"contrast": "dark", "background": 10.0}, r"signal = 150.0 of dark particles is more than the light"),
-        ({"count": 1000, "min_distance_um": 5.0}, r"1000 particles at least 5.0 µm apart do not fit; make count"),
-        ({"min_distance_um": 60.0}, r"min_distance_um = 60.0 is more than the image's width"),
+        ({"contrast": "dark", "background": 10.0}, r"signal = 150.0 of dark particles exceeds background"),
+        ({"count": 1000, "min_distance_um": 5.0}, r"1000 particles at least 5.0 µm apart do not fit; reduce count"),
+        ({"min_distance_um": 60.0}, r"min_distance_um = 60.0 exceeds the image's width"),
         ({"loop_frames": 100_000}, r"loop_frames = 100000 needs 48.8 GiB; at most 4 GiB"),
     ],
 )

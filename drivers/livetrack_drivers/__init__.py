@@ -1,1 +1,1 @@
-"""Camera drivers, registered as entry points `livetrack.cameras`, as anybody's driver would be."""
+"""The camera drivers of livetrack, registered as entry points `livetrack.cameras` like those of other packages."""

@@ -1,4 +1,4 @@
-"""What Micro-Manager moves beside the camera: its default XY stage, focus drive and galvo."""
+"""Actuators of Micro-Manager: the default XY stage, focus drive and galvo."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ __all__ = ["find_actuators"]
 
 
 def find_actuators(core: Any) -> Mapping[str, Actuator]:
-    """Return those that `core` has, by the part they play: "stage", "focus", "galvo"."""
-    parts: dict[str, tuple[Callable[[Any, str], Actuator], str]] = {
+    """Return the actuators of `core` by their role: "stage", "focus", "galvo"."""
+    roles: dict[str, tuple[Callable[[Any, str], Actuator], str]] = {
         "stage": (_Stage, core.get_xy_stage_device()),
         "focus": (_Focus, core.get_focus_device()),
         "galvo": (_Galvo, core.get_galvo_device()),
     }
-    return {name: kind(core, label) for name, (kind, label) in parts.items() if label}
+    return {name: kind(core, label) for name, (kind, label) in roles.items() if label}
 
 
 class _Device:
-    """What the three share. `core` has a device of this kind called `label`."""
+    """Base of the three; `label` names the device in `core`."""
 
     def __init__(self, core: Any, label: str) -> None:
         self._core = core
         self._label = label
 
     def wait(self) -> None:
-        """Return when it is no longer busy."""
-        with self._refusals("wait"):
+        """Return when the device is no longer busy."""
+        with self._device_errors("wait"):
             self._core.wait_for_device(self._label)
 
     @contextmanager
-    def _refusals(self, what: str) -> Iterator[None]:
+    def _device_errors(self, what: str) -> Iterator[None]:
         try:
             yield
         except CORE_ERRORS as error:
@@ -48,15 +48,15 @@ class _Stage(_Device):
     unit = "um"
 
     def position(self) -> tuple[float, ...]:
-        with self._refusals("position"):
+        with self._device_errors("position"):
             return self._core.get_x_position(self._label), self._core.get_y_position(self._label)
 
     def move_to(self, position: Sequence[float]) -> None:
-        with self._refusals(f"move to {position}"):
+        with self._device_errors(f"move to {position}"):
             self._core.set_xy_position(self._label, *position)
 
     def move_by(self, step: Sequence[float]) -> None:
-        with self._refusals(f"move by {step}"):
+        with self._device_errors(f"move by {step}"):
             self._core.set_relative_xy_position(self._label, *step)
 
 
@@ -65,38 +65,40 @@ class _Focus(_Device):
     unit = "um"
 
     def position(self) -> tuple[float, ...]:
-        with self._refusals("position"):
+        with self._device_errors("position"):
             return (self._core.get_position(self._label),)
 
     def move_to(self, position: Sequence[float]) -> None:
-        with self._refusals(f"move to {position}"):
+        with self._device_errors(f"move to {position}"):
             self._core.set_position(self._label, *position)
 
     def move_by(self, step: Sequence[float]) -> None:
-        with self._refusals(f"move by {step}"):
+        with self._device_errors(f"move by {step}"):
             self._core.set_relative_position(self._label, *step)
 
 
 class _Galvo(_Device):
     axes: Sequence[str] = ("x", "y")
-    unit = ""  # the device's own: Micro-Manager does not say
+    unit = ""  # the device's own, which Micro-Manager does not report
 
     def position(self) -> tuple[float, ...]:
-        with self._refusals("position"):
+        with self._device_errors("position"):
             return tuple(self._core.get_galvo_position(self._label))
 
     def move_to(self, position: Sequence[float]) -> None:
-        with self._refusals(f"move to {position}"):
+        with self._device_errors(f"move to {position}"):
             self._check(position)
             self._core.set_galvo_position(self._label, *position)
 
     def move_by(self, step: Sequence[float]) -> None:
-        self.move_to([start + way for start, way in zip(self.position(), step, strict=True)])
+        self.move_to([start + change for start, change in zip(self.position(), step, strict=True)])
 
     def _check(self, position: Sequence[float]) -> None:
         core, label = self._core, self._label
         lows = core.get_galvo_x_minimum(label), core.get_galvo_y_minimum(label)
         ranges = core.get_galvo_x_range(label), core.get_galvo_y_range(label)
-        for axis, at, low, span in zip(self.axes, position, lows, ranges, strict=True):
-            if span > 0 and not low <= at <= low + span:
-                raise CameraError(f"galvo {label!r} cannot go to {axis} = {at:g}: it takes {low:g} to {low + span:g}")
+        for axis, value, low, span in zip(self.axes, position, lows, ranges, strict=True):
+            if span > 0 and not low <= value <= low + span:
+                raise CameraError(
+                    f"galvo {label!r} cannot go to {axis} = {value:g}: its range is {low:g} to {low + span:g}"
+                )

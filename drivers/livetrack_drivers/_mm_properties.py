@@ -1,4 +1,4 @@
-"""Device properties of an MMCore, checked before they reach it: MMCore's own answers seldom say what would be right."""
+"""Device properties of MMCore, checked before they are set: its own errors rarely say which values are valid."""
 
 from __future__ import annotations
 
@@ -12,13 +12,21 @@ from livetrack.devices import Property, Value
 from livetrack.errors import CameraError
 
 __all__ = [
-    "CORE_ERRORS", "Scalar", "check_limits", "check_value", "describe", "find_property", "one_line", "read_binning",
-]  # fmt: skip
+    "CORE_ERRORS",
+    "Scalar",
+    "check_limits",
+    "check_value",
+    "describe",
+    "find_property",
+    "leading_int",
+    "one_line",
+    "read_binning",
+]
 
 Scalar = str | int | float | bool
 
 CORE_ERRORS = (RuntimeError, OSError, ValueError, MemoryError, IndexError)
-"""All that MMCore's Python bindings raise."""
+"""Exceptions that MMCore's Python bindings raise."""
 
 
 def find_property(core: Any, name: str) -> tuple[str, str]:
@@ -27,7 +35,7 @@ def find_property(core: Any, name: str) -> tuple[str, str]:
     Raises
     ------
     CameraError
-        There is no such device or property; the text names the nearest ones.
+        There is no such device or property; the message names similar ones.
     """
     devices = list(core.get_loaded_devices())
     parts = name.split(".")
@@ -42,40 +50,42 @@ def find_property(core: Any, name: str) -> tuple[str, str]:
 
 
 def check_value(core: Any, device: str, key: str, value: Scalar) -> str:
-    """Return `value` as the core writes it.
+    """Return `value` as the text that the core uses for it.
 
     Raises
     ------
     CameraError
-        The property cannot be set, or not to this value; the text says which values it takes.
+        The property cannot be set, or not to this value; the message lists the valid ones.
     """
     name = f"{device}.{key}"
     if core.is_property_read_only(device, key):
-        raise CameraError(f"property {name!r} can only be read")
+        raise CameraError(f"property {name!r} is read-only")
     if core.is_property_pre_init(device, key):
-        raise CameraError(f"property {name!r} is set before the device starts: set it in the configuration file")
+        raise CameraError(
+            f"property {name!r} can be set only before the device starts: set it in the configuration file"
+        )
     text = str(int(value)) if isinstance(value, bool) else str(value)
     allowed: list[str] = list(core.get_allowed_property_values(device, key))
     if allowed:
         same = [choice for choice in allowed if choice == text or _number(choice) == _number(text)]
         if not same:
-            raise CameraError(f"property {name!r} cannot be {text!r}: it takes {_listed(allowed)}")
+            raise CameraError(f"property {name!r} cannot be {text!r}: valid values are {_listed(allowed)}")
         return same[0]
     check_limits(core, device, key, text, f"property {name!r}")
     return text
 
 
-def check_limits(core: Any, device: str, key: str, value: Scalar, called: str) -> None:
-    """Raise `CameraError` where `value` is out of the property's bounds."""
+def check_limits(core: Any, device: str, key: str, value: Scalar, name: str) -> None:
+    """Raise `CameraError` if `value` is out of the property's bounds; `name` is used in the message."""
     if not core.has_property_limits(device, key):
         return
     low, high = core.get_property_lower_limit(device, key), core.get_property_upper_limit(device, key)
     if not low <= _number(value) <= high:
-        raise CameraError(f"{called} cannot be {value}: it takes {low:g} to {high:g}")
+        raise CameraError(f"{name} cannot be {value}: its range is {low:g} to {high:g}")
 
 
 def describe(core: Any, device: str, key: str, name: str = "") -> Property:
-    """Return the property as it is now, called `name` or else "Device.Property"."""
+    """Return the property with its current value, called `name` or else "Device.Property"."""
     limits = core.has_property_limits(device, key)
     kind = core.get_property_type(device, key)
     return Property(
@@ -89,18 +99,18 @@ def describe(core: Any, device: str, key: str, name: str = "") -> Property:
 
 
 def read_binning(core: Any, camera: str) -> int:
-    """Return the binning of `camera`, which writes it as 2 or 2x2; 1 where it has none."""
+    """Return the binning of `camera`, which writes it as 2 or 2x2; 1 if it has no binning."""
     return leading_int(core.get_property(camera, "Binning")) if core.has_property(camera, "Binning") else 1
 
 
 def leading_int(text: str) -> int:
-    """Return the number that `text` begins with, 1 where there is none."""
+    """Return the number at the start of `text`, 1 if there is none."""
     match = re.match(r"\d+", text)
     return int(match[0]) if match else 1
 
 
 def one_line(error: Exception) -> str:
-    """Return what the core says, which comes on several lines."""
+    """Return the message of an error of the core in one line."""
     return " ".join(str(error).split())
 
 
@@ -108,7 +118,7 @@ _FLOAT, _INTEGER = 2, 3  # MMCore's property types
 
 
 def _typed(text: str, kind: int) -> Value:
-    """Return what `text` says, as a number where the property is one."""
+    """Return the value of a property of type `kind`, as a number if it is one."""
     try:
         return float(text) if kind == _FLOAT else int(text) if kind == _INTEGER else text
     except ValueError:
@@ -116,7 +126,7 @@ def _typed(text: str, kind: int) -> Value:
 
 
 def _number(value: Scalar) -> float:
-    """NaN, which equals nothing, for what is no number."""
+    """Return NaN, which equals nothing, for text that is not a number."""
     try:
         return float(value)
     except ValueError:

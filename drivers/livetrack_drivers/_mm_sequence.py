@@ -1,4 +1,4 @@
-"""MMCore's continuous sequence acquisition as pictures: none invented, none lost unnoticed, and a dead camera told."""
+"""Pictures from MMCore's continuous sequence acquisition; detects lost pictures and a camera that has stopped."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from livetrack_drivers._mm_properties import CORE_ERRORS, one_line, read_binning
 
 __all__ = ["PictureSequence"]
 
-POLL_S = 50e-6  # MMCore has no wait; with this sleep pictures are 0.09 ms old (Windows' own sleep makes it 0.5 ms)
-IDLE_S = 0.05  # so long without a picture: look after the camera, and yield None
+_POLL_S = 50e-6  # MMCore cannot wait for a picture; polling adds 0.09 ms (0.5 ms on Windows, whose sleep is coarser)
+_IDLE_S = 0.05  # time without a picture after which the camera is checked, and None yielded
 
 
-class State(Enum):
-    """Of a sequence; a camera that died leaves it `RUNNING`, and MMCore knows better."""
+class _State(Enum):
+    """State of a sequence. After a failure of the camera it is still `RUNNING`: ask MMCore."""
 
     STOPPED = 0
     RUNNING = 1
@@ -31,54 +31,54 @@ class State(Enum):
 
 
 class PictureSequence:
-    """The pictures of the core's current camera; one thread takes them while others make changes.
+    """The pictures of the core's current camera; one thread reads them while others may change the camera.
 
     Parameters
     ----------
     core
-        A `pymmcore.CMMCore`, as pycromanager makes it.
+        A `pymmcore.CMMCore`, as pycromanager creates it.
     label
         The camera's label.
     metadata
-        An empty `pymmcore.Metadata`, filled anew by each picture.
+        An empty `pymmcore.Metadata`, overwritten with each picture.
     """
 
     def __init__(self, core: Any, label: str, metadata: Any) -> None:
         self._core = core
         self._label = label
         self._metadata = metadata
-        self._lock = threading.Lock()  # the sequence and its buffer: one thread at a time
-        self._state = State.STOPPED
+        self._lock = threading.Lock()  # of the sequence and its buffer
+        self._state = _State.STOPPED
         self._geometry: Geometry | None = None
-        self._changed: Geometry | None = None  # to be carried by the next picture
-        self._held: deque[Picture] = deque()  # taken before a change, not yet yielded
+        self._changed: Geometry | None = None  # for the next picture
+        self._held: deque[Picture] = deque()  # taken before a change, and not yet yielded
         self._numbers = _RisingNumbers()
 
     @property
     def geometry(self) -> Geometry:
-        """Of the pictures to come, once it was started."""
+        """Geometry of the next pictures, after `start`."""
         return self._geometry or _read_geometry(self._core, self._label)
 
     def start(self) -> Geometry:
-        """Start, and return the geometry of the pictures to come."""
+        """Start, and return the geometry of the next pictures."""
         geometry = _read_geometry(self._core, self._label)
         if self._geometry not in (None, geometry):
             self._changed = geometry
         self._geometry = geometry
         self._core.start_continuous_sequence_acquisition(0)
         self._numbers.restart()
-        self._state = State.RUNNING
+        self._state = _State.RUNNING
         return geometry
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Let the caller change the camera: stop, keep what is taken already, and start again if it was running."""
+        """Pause the sequence while the caller changes the camera; pictures taken before are kept."""
         with self._lock:
-            running = self._state is State.RUNNING
+            running = self._state is _State.RUNNING
             if running:
                 self._core.stop_sequence_acquisition(self._label)
                 self._held.extend(self._pop() for _ in range(self._core.get_remaining_image_count()))
-                self._state = State.STOPPED
+                self._state = _State.STOPPED
             try:
                 yield
             finally:
@@ -86,48 +86,48 @@ class PictureSequence:
                     self.start()
 
     def pictures(self) -> Iterator[Picture | None]:
-        """Yield pictures, and None while there is none, until `close`; raise `CameraLostError` for a dead camera.
+        """Yield pictures, and None while there is none, until `close`; raise `CameraLostError` if the camera stops.
 
-        Those that MMCore has kept since `start`, while the reader made ready, are old news and thrown away.
+        Pictures that were taken between `start` and this call are discarded: they are too old.
         """
         with self._lock:
-            if self._state is State.RUNNING:
+            if self._state is _State.RUNNING:
                 self._core.clear_circular_buffer()
-        deadline = time.perf_counter() + IDLE_S
-        while self._state is not State.CLOSED:
+        deadline = time.perf_counter() + _IDLE_S
+        while self._state is not _State.CLOSED:
             picture = self._take()
             if picture is not None:
                 yield picture
             elif time.perf_counter() < deadline:
-                time.sleep(POLL_S)
+                time.sleep(_POLL_S)
                 continue
             else:
                 self._require_alive()
                 yield None
-            deadline = time.perf_counter() + IDLE_S
+            deadline = time.perf_counter() + _IDLE_S
 
     def close(self) -> None:
-        """Stop for good; never raises for a camera already gone."""
+        """Stop; never raises if the camera is gone."""
         with self._lock:
-            if self._state is State.RUNNING:
+            if self._state is _State.RUNNING:
                 with suppress(*CORE_ERRORS):
                     self._core.stop_sequence_acquisition(self._label)
-            self._state = State.CLOSED
+            self._state = _State.CLOSED
 
     def _take(self) -> Picture | None:
-        """Return the oldest picture, None where there is none or a change is being made."""
-        if not self._lock.acquire(timeout=IDLE_S):
+        """Return the oldest picture; None if there is none, or the camera is being changed."""
+        if not self._lock.acquire(timeout=_IDLE_S):
             return None
         try:
             if self._held:
                 return self._held.popleft()
-            if self._state is not State.RUNNING or not self._core.get_remaining_image_count():
+            if self._state is not _State.RUNNING or not self._core.get_remaining_image_count():
                 return None
             return self._pop()
-        except IndexError:  # the buffer overflowed since it was counted, and is empty
+        except IndexError:  # the buffer has overflowed since the check, and is empty
             return None
         except CORE_ERRORS as error:
-            raise CameraLostError(f"camera {self._label!r} delivers no more: {one_line(error)}") from error
+            raise CameraLostError(f"camera {self._label!r} stopped delivering: {one_line(error)}") from error
         finally:
             self._lock.release()
 
@@ -139,15 +139,15 @@ class PictureSequence:
         return Picture(pixels, number=self._numbers.next(_image_number(self._metadata)), geometry=geometry)
 
     def _require_alive(self) -> None:
-        """Raise `CameraLostError` where the sequence ended by itself: MMCore never says so."""
-        if not self._lock.acquire(timeout=IDLE_S):
-            return  # a change is being made
+        """Raise `CameraLostError` if the sequence has ended by itself, which MMCore does not report."""
+        if not self._lock.acquire(timeout=_IDLE_S):
+            return  # the camera is being changed
         try:
-            if self._state is State.CLOSED or self._core.is_sequence_running(self._label):
+            if self._state is _State.CLOSED or self._core.is_sequence_running(self._label):
                 return
             if self._core.get_remaining_image_count():
                 return  # its last pictures
-            reason = "its sequence ended by itself; look after power and cable, and for another user of the camera"
+            reason = "its sequence ended by itself; check power and cable, and whether another program uses the camera"
         except CORE_ERRORS as error:
             reason = one_line(error)
         finally:
@@ -156,10 +156,10 @@ class PictureSequence:
 
 
 class _RisingNumbers:
-    """Picture numbers that rise for ever.
+    """Picture numbers that never restart.
 
-    MMCore counts from 0 in each sequence, and older versions (11.10 for one) also after they emptied a full buffer.
-    Then nobody knows how many pictures are gone: one, the least that it can be, is left out of the count.
+    MMCore counts from 0 in each sequence, and older versions (such as 11.10) also after discarding a full buffer. How
+    many pictures are lost then is unknown; the gap is one, the minimum.
     """
 
     def __init__(self) -> None:
@@ -194,10 +194,10 @@ def _read_geometry(core: Any, label: str) -> Geometry:
 
 
 def _image_number(metadata: Any) -> int | None:
-    """Return the tag ImageNumber, which some cameras write as LABEL-ImageNumber; None where there is none."""
+    """Return the tag ImageNumber, which some cameras call LABEL-ImageNumber; None if there is none."""
     try:
         return int(metadata.GetSingleTag("ImageNumber").GetValue())
-    except ValueError:  # no such tag, or no number
+    except ValueError:  # no such tag, or not a number
         pass
     for key in metadata.GetKeys():
         if key.endswith("-ImageNumber"):

@@ -1,4 +1,4 @@
-"""Any camera that Micro-Manager drives, through pycromanager's Python backend: MMCore in this process, without Java."""
+"""Driver for all cameras of Micro-Manager, by pycromanager's Python backend: MMCore in this process, without Java."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from livetrack_drivers._mm_sequence import PictureSequence
 
 __all__ = ["MicroManagerCamera", "MicroManagerSettings"]
 
-_LEAST_BUFFER_MB = 1
+_MIN_BUFFER_MB = 1
 
 Offset = Annotated[int, Meta(ge=0)]
 Size = Annotated[int, Meta(ge=1)]
@@ -40,33 +40,32 @@ class MicroManagerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """`[camera.micromanager]`."""
 
     mm_dir: str = ""
-    """Micro-Manager's folder (the one with mmgr_dal_* files); empty looks for it: the environment variable
-    MICROMANAGER_PATH, the usual places, then the Python package mm_test_adapters with its demo camera."""
+    """Micro-Manager's folder, with its mmgr_dal_* files. If empty: the environment variable MICROMANAGER_PATH, the
+    usual installation folders, or the Python package mm_test_adapters with its demo camera."""
     config_file: str = "MMConfig_demo.cfg"
-    """Hardware configuration, as Micro-Manager's wizard saves it: a path, or a name in `mm_dir`."""
+    """Hardware configuration, as saved by Micro-Manager's wizard: a path, or a name in `mm_dir`."""
     camera: str = ""
-    """Label of the camera in that file; empty takes the file's own default."""
+    """Label of the camera in that file; if empty, the file's default camera."""
     properties: dict[str, Scalar | dict[str, Scalar]] = {}
-    """Device properties to set once the file is loaded, in this order: `"Camera.PixelType" = "16bit"`."""
+    """Device properties to set after loading the file, in this order: `"Camera.PixelType" = "16bit"`."""
     exposure_ms: Annotated[float, Meta(gt=0)] = 10.0
-    """Exposure of each picture, ms."""
+    """Exposure, ms."""
     binning: Size | None = None
-    """Sensor pixels per picture pixel, along each axis; left out, as the configuration file has it."""
+    """Sensor pixels per image pixel, along each axis; if left out, as in the configuration file."""
     roi: tuple[Offset, Offset, Size, Size] | None = None
-    """Part of the sensor to read: x, y, width, height, in px of the binned picture; left out, the whole sensor."""
+    """Region of interest: x, y, width, height, px of the binned image; if left out, the full frame."""
     buffer_mb: Annotated[int, Meta(ge=1, le=1_000_000)] = 256
-    """MMCore's buffer of pictures not yet taken, MB; when it is full MMCore throws all of them away."""
+    """MMCore's buffer for pictures that wait, MB; if it is full, MMCore discards all of them."""
 
 
 class MicroManagerCamera:
-    """A camera of Micro-Manager, in continuous sequence acquisition; see `livetrack.camera.Camera`.
+    """A camera of Micro-Manager in continuous sequence acquisition: a `Camera` that is `Adjustable` and `Actuated`.
 
-    It is `Adjustable` and `Actuated`. The `set_` methods may be called from any thread while another takes the
-    pictures: the sequence stops, what it had taken already is kept, the change is made, and it starts again; the
-    first picture of a new geometry carries it. They raise `CameraError` for what the camera does not offer, before
-    the core hears of it.
+    The `set_` methods may be called from any thread while another reads the pictures. They stop the sequence, keep the
+    pictures taken so far, make the change, and start again; the first picture of a new geometry carries it. Invalid
+    values raise `CameraError` before they reach the core.
 
-    One such camera can be open in a process, for pycromanager has one core.
+    Only one such camera can be open in a process, since pycromanager has only one core.
     """
 
     Settings: ClassVar[type[Any]] = MicroManagerSettings
@@ -76,12 +75,12 @@ class MicroManagerCamera:
         self._settings = settings
         self._core: Any = None
         self._label = ""
-        self._sensor = (0, 0)  # width, height of the whole sensor, in px of the binned picture
+        self._sensor = (0, 0)  # width, height of the full frame, px of the binned image
         self._sequence: PictureSequence | None = None
 
     @property
     def core(self) -> Any:
-        """The open `pymmcore.CMMCore`, for stages and all that is not the camera; raises `CameraError` when closed."""
+        """The open `pymmcore.CMMCore`, for everything that is not the camera. Raises `CameraError` if it is closed."""
         if self._core is None:
             raise CameraError("the Micro-Manager camera is not open")
         return self._core
@@ -91,7 +90,7 @@ class MicroManagerCamera:
         self.close()
         try:
             self._core, metadata = _start_core(self._settings)
-            atexit.register(self.close)  # runs before pycromanager's own end, which fails while a sequence runs
+            atexit.register(self.close)  # runs before pycromanager's exit handler, which fails while a sequence runs
             self._label = _choose_camera(self._core, self._settings.camera)
             self._sequence = PictureSequence(self._core, self._label, metadata)
             self._apply(self._settings)
@@ -104,10 +103,10 @@ class MicroManagerCamera:
             raise
 
     def pictures(self) -> Iterator[Picture | None]:
-        """Yield the pictures as MMCore gets them, until `close`.
+        """Yield the pictures as MMCore receives them, until `close`.
 
-        `number` is MMCore's ImageNumber, made to rise through restarts: a gap is what a full buffer lost.
-        `t_exposed_ns` is None, for MMCore does not know it.
+        `number` is MMCore's ImageNumber, continued when the sequence restarts: a gap is what a full buffer lost.
+        `t_exposed_ns` is None: MMCore does not report it.
         """
         if self._sequence is None:
             raise CameraError("the Micro-Manager camera is not open")
@@ -125,17 +124,17 @@ class MicroManagerCamera:
 
     @property
     def settings(self) -> MicroManagerSettings:
-        """What was set last, at the start or since."""
+        """The current settings."""
         return self._settings
 
     def properties(self) -> list[Property]:
-        """Return the exposure and all that the camera's adapter declares, as "Device.Property"."""
+        """Return the exposure and all properties of the camera's adapter, as "Device.Property"."""
         core, label = self.core, self._label
-        with _refusals(f"camera {label!r}: reading its properties"):
+        with _core_errors(f"camera {label!r}: reading its properties"):
             return [self._exposure(), *(describe(core, label, key) for key in core.get_device_property_names(label))]
 
     def set_exposure(self, exposure_ms: float) -> Property:
-        """Expose each picture for `exposure_ms` from now on."""
+        """Set the exposure, ms."""
         if not exposure_ms > 0:
             raise CameraError(f"exposure_ms cannot be {exposure_ms}: it must be above 0")
         if self.core.has_property(self._label, "Exposure"):
@@ -146,7 +145,7 @@ class MicroManagerCamera:
         return self._exposure()
 
     def set_roi(self, x: int, y: int, width: int, height: int) -> Geometry:
-        """Read this part of the sensor, in px of the binned picture; a camera may round it to its own steps."""
+        """Set the ROI, px of the binned image; a camera may round it to its own steps."""
         core, (sensor_width, sensor_height) = self.core, self._sensor
         if min(x, y) < 0 or min(width, height) < 1 or x + width > sensor_width or y + height > sensor_height:
             raise CameraError(
@@ -159,14 +158,14 @@ class MicroManagerCamera:
         return sequence.geometry
 
     def clear_roi(self) -> Geometry:
-        """Read the whole sensor."""
+        """Read the full frame."""
         with self._change("clearing the roi") as sequence:
             self.core.clear_roi()
         self._settings = structs.replace(self._settings, roi=None)
         return sequence.geometry
 
     def set_binning(self, binning: int) -> None:
-        """Join `binning` x `binning` sensor pixels into one; where that is a change, read the whole sensor again."""
+        """Bin `binning` x `binning` sensor pixels into one; a change clears the ROI."""
         binnable = self.core.has_property(self._label, "Binning")
         texts = list(self.core.get_allowed_property_values(self._label, "Binning")) if binnable else ["1"]
         offered = {leading_int(text): text for text in texts}
@@ -177,27 +176,27 @@ class MicroManagerCamera:
             self.set_property(f"{self._label}.Binning", offered[binning])
 
     def set_property(self, name: str, value: Scalar) -> Property:
-        """Set a property by its name, "Device.Property"; only the camera's own stop the sequence."""
+        """Set a property by its name, "Device.Property"; only those of the camera stop the sequence."""
         if name == EXPOSURE:
             return self.set_exposure(_milliseconds(value))
         core = self.core
         device, key = find_property(core, name)
         text = check_value(core, device, key, value)
         if device == self._label:
-            self._set_own(key, text)
+            self._set_camera_property(key, text)
         else:
-            with _refusals(f"{name} = {text!r}"):
+            with _core_errors(f"{name} = {text!r}"):
                 core.set_property(device, key, text)
         kept = dict(_flat(self._settings.properties)) | {name: value}
         self._settings = structs.replace(self._settings, properties=kept)
         return describe(core, device, key)
 
     def actuators(self) -> Mapping[str, Actuator]:
-        """Return the core's default XY stage, focus drive and galvo, those that there are."""
+        """Return the core's default XY stage, focus drive and galvo, if it has them."""
         return find_actuators(self.core)
 
-    def _set_own(self, key: str, text: str) -> None:
-        """Set a property of the camera itself; a change of the picture's size has the whole sensor read again."""
+    def _set_camera_property(self, key: str, text: str) -> None:
+        """Set a property of the camera itself; a change of the image size clears the ROI."""
         core, label = self.core, self._label
         change = f"{label}.{key} = {text!r}"
         with self._change(change):
@@ -206,9 +205,9 @@ class MicroManagerCamera:
             core.set_property(label, key, text)
             if core.get_number_of_components() > components:
                 core.set_property(label, key, before)
-                raise CameraError(_say_colour(core, label, change))
+                raise CameraError(_colour_error(core, label, change))
             if _size(core) != size:
-                self._sensor = _whole_sensor(core)
+                self._sensor = _full_frame_size(core)
                 self._settings = structs.replace(self._settings, roi=None)
         if key == "Binning":
             self._settings = structs.replace(self._settings, binning=leading_int(text))
@@ -228,8 +227,8 @@ class MicroManagerCamera:
         for name, value in _flat(settings.properties):
             self.set_property(name, value)
         if self.core.get_number_of_components() != 1:
-            raise CameraError(_say_colour(self.core, self._label, f"camera {self._label!r}"))
-        self._sensor = _whole_sensor(self.core)
+            raise CameraError(_colour_error(self.core, self._label, f"camera {self._label!r}"))
+        self._sensor = _full_frame_size(self.core)
         if settings.binning is not None:
             self.set_binning(settings.binning)
         if settings.roi is not None:
@@ -240,7 +239,7 @@ class MicroManagerCamera:
     def _change(self, change: str) -> Iterator[PictureSequence]:
         if self._sequence is None:
             raise CameraError("the Micro-Manager camera is not open")
-        with _refusals(f"camera {self._label!r}: {change}"), self._sequence.paused():
+        with _core_errors(f"camera {self._label!r}: {change}"), self._sequence.paused():
             yield self._sequence
 
 
@@ -257,7 +256,7 @@ def _start_core(settings: MicroManagerSettings) -> tuple[Any, Any]:
     if is_pymmcore_active():
         raise CameraError("this process has a Micro-Manager core already: close it first (pycromanager.stop_headless)")
     if sys.platform == "win32" and str(folder) not in os.environ["PATH"]:
-        os.environ["PATH"] += os.pathsep + str(folder)  # where adapters look for their makers' libraries
+        os.environ["PATH"] += os.pathsep + str(folder)  # where adapters search for the manufacturers' libraries
     try:
         start_headless(str(folder), str(config), python_backend=True, buffer_size_mb=settings.buffer_mb)
     except CORE_ERRORS as error:
@@ -269,16 +268,18 @@ def _stop_core(core: Any) -> None:
     from pycromanager import stop_headless
 
     with suppress(*CORE_ERRORS):
-        core.unload_all_devices()  # twice, here and below: a device that is gone makes the first attempt fail
+        core.unload_all_devices()  # here and below: the first attempt fails if a device is gone
     with suppress(*CORE_ERRORS):
-        core.set_circular_buffer_memory_footprint(_LEAST_BUFFER_MB)  # pycromanager's core is never freed, its memory is
+        core.set_circular_buffer_memory_footprint(
+            _MIN_BUFFER_MB
+        )  # pycromanager never frees its core; this frees the memory
     with suppress(*CORE_ERRORS):
         stop_headless()
 
 
-def _choose_camera(core: Any, wanted: str) -> str:
-    """Make `wanted` the core's camera, or take the one it has; return its label."""
-    label = wanted or str(core.get_camera_device())
+def _choose_camera(core: Any, requested: str) -> str:
+    """Make `requested` the core's camera, or keep its default; return the label."""
+    label = requested or str(core.get_camera_device())
     cameras = list(core.get_loaded_devices_of_type(2))  # pymmcore.CameraDevice
     if not cameras:
         raise CameraError("config_file: it has no camera")
@@ -288,7 +289,7 @@ def _choose_camera(core: Any, wanted: str) -> str:
     return label
 
 
-def _whole_sensor(core: Any) -> tuple[int, int]:
+def _full_frame_size(core: Any) -> tuple[int, int]:
     core.clear_roi()
     return _size(core)
 
@@ -304,8 +305,8 @@ def _size(core: Any) -> tuple[int, int]:
     return core.get_image_width(), core.get_image_height()
 
 
-def _say_colour(core: Any, label: str, subject: str) -> str:
-    text = f"{subject} gives colour, and particles are tracked in grey pictures"
+def _colour_error(core: Any, label: str, subject: str) -> str:
+    text = f"{subject} delivers colour, and particles are tracked in grey images"
     if not core.has_property(label, "PixelType"):
         return f"{text}: set the camera to a grey pixel type"
     grey = [repr(kind) for kind in core.get_allowed_property_values(label, "PixelType") if "RGB" not in kind.upper()]
@@ -313,7 +314,7 @@ def _say_colour(core: Any, label: str, subject: str) -> str:
 
 
 def _flat(properties: dict[str, Scalar | dict[str, Scalar]]) -> Iterator[tuple[str, Scalar]]:
-    """Yield "Device.Property" and value, from either way of writing it."""
+    """Yield "Device.Property" and value, from either notation."""
     for name, value in properties.items():
         if isinstance(value, dict):
             yield from ((f"{name}.{key}", inner) for key, inner in value.items())
@@ -322,9 +323,9 @@ def _flat(properties: dict[str, Scalar | dict[str, Scalar]]) -> Iterator[tuple[s
 
 
 @contextmanager
-def _refusals(what: str) -> Iterator[None]:
-    """Turn what the core raises into `CameraError`."""
+def _core_errors(what: str) -> Iterator[None]:
+    """Turn exceptions of the core into `CameraError`."""
     try:
         yield
     except CORE_ERRORS as error:
-        raise CameraError(f"{what} was refused: {one_line(error)}") from error
+        raise CameraError(f"{what} failed: {one_line(error)}") from error

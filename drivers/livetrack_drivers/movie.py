@@ -1,4 +1,4 @@
-"""A recorded movie as a camera: at its own rate, or as fast as it is taken."""
+"""Driver that plays a movie like a camera: at its frame rate, or as fast as its frames are tracked."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ __all__ = ["MovieCamera", "MovieSettings"]
 
 _log = logging.getLogger(__name__)
 
-_PACE, _MOST_FPS = "pace_fps", 1e6
-_PATIENCE_S = 0.05  # between two signs of life while there is no picture
+_PACE, _MAX_FPS = "pace_fps", 1e6
+_MAX_SLEEP_S = 0.05  # between two checks by the caller, while there is no picture
 
 
 class MovieSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[camera.movie]`: which movie, and how it is played."""
+    """`[camera.movie]`: the movie, and how it is played."""
 
     path: str = ""
     """A TIFF stack, a folder of images, or a video."""
     fps: Annotated[float, Meta(ge=0, le=1_000_000)] = 0.0
-    """Frames a second; 0 takes the movie's own word."""
+    """Frames per second; 0: the movie's own rate."""
     paced: bool = True
-    """Play at that rate; false reads as fast as the tracker takes the frames, and skips none."""
+    """Play at that rate; false plays as fast as the frames are tracked, and skips none."""
     channel: Annotated[int, Meta(ge=0)] | None = None
-    """Which channel to read, from 0; left out, the only one, or colours turned to grey."""
+    """Channel, from 0; if left out, the only one, or colours converted to grey."""
 
 
 class MovieCamera:
-    """A movie in a camera's place. `Picture.number` is the frame's place in it, `t_s` that over the frame rate.
+    """A movie as a camera; `Picture.number` is the index of the frame, `t_s` the index divided by the frame rate.
 
-    A movie that does not say its rate, with none set, is read as fast as it is taken, and its times are those of
-    1 frame/s; a warning says so. No frame is ever left out: a reader who is late gets those due one after the other.
+    A movie without a frame rate, if none is set, is played as fast as its frames are tracked, with the times of
+    1 frame/s and a warning. The driver never leaves out a frame: late frames follow each other immediately.
 
-    It is `Adjustable`: a region of interest is cut out, and the pace can be changed.
+    It is `Adjustable`: it has a software ROI, and the playback rate can be changed.
     """
 
     Settings = MovieSettings
@@ -58,7 +58,7 @@ class MovieCamera:
 
     @property
     def problem(self) -> str | None:
-        """Why the movie ended early, in one line; None when all is well."""
+        """Why the movie ended early, in one line; None if it did not."""
         return self._movie.problem if self._movie else None
 
     def open(self) -> Geometry:
@@ -67,9 +67,9 @@ class MovieCamera:
         Raises
         ------
         CameraError
-            No path is set, or what is there cannot be read as a movie.
+            No path is set, or the movie cannot be read.
         """
-        from livetrack.movies import open_movie  # its libraries: not for reading the settings
+        from livetrack.movies import open_movie  # slow to import, and not needed for the settings
 
         if not self._settings.path:
             raise CameraError("camera.movie: path is empty; set it to a TIFF stack, a folder of images or a video")
@@ -81,8 +81,8 @@ class MovieCamera:
             self.waits = True
             if self._settings.paced:
                 _log.warning(
-                    "%s: does not say its frame rate; its frames come as fast as they are taken, and their times are "
-                    "those of 1 frame/s; set camera.movie.fps",
+                    "%s: has no frame rate; it is played as fast as its frames are tracked, with the times of "
+                    "1 frame/s; set camera.movie.fps",
                     movie.path,
                 )
         self._movie = movie
@@ -91,7 +91,7 @@ class MovieCamera:
         return self._roi.open(Geometry(width, height, pixel_size_um=movie.pixel_size_um))
 
     def pictures(self) -> Iterator[Picture | None]:
-        """Yield the frames in order, and None while the next is not yet due; return at the end.
+        """Yield the frames in order, and None while the next one is not yet due; return at the end.
 
         Raises
         ------
@@ -110,41 +110,47 @@ class MovieCamera:
                 left_s = start_s + (number - first) / pace_fps - now_s
                 if left_s <= 0:
                     break
-                time.sleep(min(left_s, _PATIENCE_S))
-                if left_s > _PATIENCE_S:
+                time.sleep(min(left_s, _MAX_SLEEP_S))
+                if left_s > _MAX_SLEEP_S:
                     yield None
             part, geometry = self._roi.crop(pixels)
             yield Picture(part, number, t_s=number / fps, geometry=geometry)
 
     @property
     def settings(self) -> MovieSettings:
-        """What was set last, at the start or since."""
+        """The settings; changes of ROI and playback rate are not part of them."""
         return self._settings
 
     def properties(self) -> list[Property]:
-        """Return the pace: frames a second that it is played at, whatever their own times are."""
-        return [Property(name=_PACE, value=self._pace_fps, unit="1/s", low=0.0, high=_MOST_FPS, read_only=self.waits)]
+        """Return the playback rate, frames per second; the times of the frames do not depend on it."""
+        return [Property(name=_PACE, value=self._pace_fps, unit="1/s", low=0.0, high=_MAX_FPS, read_only=self.waits)]
 
     def set_property(self, name: str, value: Value) -> Property:
-        """Set the pace. Raises `CameraError`: another name, a value out of bounds, a movie that waits."""
+        """Set the playback rate.
+
+        Raises
+        ------
+        CameraError
+            Another name, a value out of bounds, or a movie that is played as fast as its frames are tracked.
+        """
         if name != _PACE:
             raise CameraError(f"property {name!r}: a movie has only {_PACE!r}")
         if self.waits:
-            raise CameraError("this movie is read as fast as its frames are taken: it has no pace")
-        if isinstance(value, str) or not 0 < value <= _MOST_FPS:
+            raise CameraError("this movie is played as fast as its frames are tracked: it has no playback rate")
+        if isinstance(value, str) or not 0 < value <= _MAX_FPS:
             raise CameraError(
-                f"property {name!r} cannot be {value!r}: it takes numbers above 0 and up to {_MOST_FPS:g}"
+                f"property {name!r} cannot be {value!r}: valid are numbers above 0 and up to {_MAX_FPS:g}"
             )
         self._pace_fps = float(value)
         return self.properties()[0]
 
     def set_roi(self, x: int, y: int, width: int, height: int) -> Geometry:
-        """Deliver a part of each picture, px."""
+        """Crop the frames, px."""
         return self._roi.set(x, y, width, height)
 
     def clear_roi(self) -> Geometry:
-        """Deliver whole pictures."""
+        """Deliver full frames."""
         return self._roi.clear()
 
     def close(self) -> None:
-        """Nothing is held open between pictures; `problem` stays readable."""
+        """Do nothing: no file is held open between pictures. `problem` can still be read."""

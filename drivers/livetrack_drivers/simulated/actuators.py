@@ -1,4 +1,4 @@
-"""What moves in the simulated microscope: stage, trap and flow."""
+"""Actuators of the simulated microscope: stage, trap and flow."""
 
 from __future__ import annotations
 
@@ -8,51 +8,53 @@ from livetrack.errors import CameraError
 
 __all__ = ["SimulatedActuator", "simulated_actuators"]
 
-_FARTHEST = 1e6
+_MAX_POSITION = 1e6
 
-Act = Callable[[float, float], None]
+Command = Callable[[float, float], None]
 
 
 class SimulatedActuator:
-    """Two axes, x to the right and y down; `order` is called with each new position, and where it was before."""
+    """Two axes, x to the right and y down; `on_move` is called with each new position and the one before."""
 
     axes = ("x", "y")
 
-    def __init__(self, unit: str, order: Callable[[tuple[float, float], tuple[float, float]], None]) -> None:
+    def __init__(self, unit: str, on_move: Callable[[tuple[float, float], tuple[float, float]], None]) -> None:
         self.unit = unit
-        self._order = order
+        self._on_move = on_move
         self._position = (0.0, 0.0)
 
     def position(self) -> tuple[float, ...]:
-        """Return where it was last told to be; 0, 0 at the start."""
+        """Return the last commanded position; 0, 0 at the start."""
         return self._position
 
     def move_to(self, position: Sequence[float]) -> None:
-        """Take the order to move there. Raises `CameraError` where that is too far."""
+        """Command a move to `position`. Raises `CameraError` if that is out of range."""
         x, y = position
-        if not max(abs(x), abs(y)) <= _FARTHEST:
-            raise CameraError(f"cannot go to {x:g}, {y:g} {self.unit}: it takes -{_FARTHEST:g} to {_FARTHEST:g}")
-        self._order((x, y), self._position)
+        if not max(abs(x), abs(y)) <= _MAX_POSITION:
+            raise CameraError(
+                f"cannot go to {x:g}, {y:g} {self.unit}: the range is -{_MAX_POSITION:g} to {_MAX_POSITION:g}"
+            )
+        self._on_move((x, y), self._position)
         self._position = (x, y)
 
     def move_by(self, step: Sequence[float]) -> None:
-        """Take the order to move by a step."""
+        """Command a move by `step`."""
         x, y = self._position
         self.move_to((x + step[0], y + step[1]))
 
     def wait(self) -> None:
-        """Return: what takes effect takes it with the next exposure, or after the delay of the settings."""
+        """Return at once: a move takes effect with the next exposure, or after `actuation_delay_frames`."""
 
 
-def simulated_actuators(shift: Act, trap: Act, flow: Act) -> dict[str, SimulatedActuator]:
+def simulated_actuators(shift: Command, trap: Command, flow: Command) -> dict[str, SimulatedActuator]:
     """Return the actuators by name.
 
-    - "stage" carries the sample, µm: a stage that moves to the right moves all particles so, by `shift(dx, dy)`;
-    - "trap" is where the trap is, µm from the middle of the image: `trap(x, y)`;
-    - "flow" carries all particles along, µm/s, besides the drift: `flow(vx, vy)`.
+    - "stage" carries the sample, µm: moving it to the right moves all particles to the right, by `shift(dx, dy)`;
+    - "trap" is the position of the trap, µm from the centre of the image: `trap(x, y)`;
+    - "flow" carries all particles, µm/s, in addition to the drift: `flow(vx, vy)`.
     """
     return {
-        "stage": SimulatedActuator("um", lambda to, was: shift(to[0] - was[0], to[1] - was[1])),
+        "stage": SimulatedActuator("um", lambda to, last: shift(to[0] - last[0], to[1] - last[1])),
         "trap": SimulatedActuator("um", lambda to, _: trap(*to)),
         "flow": SimulatedActuator("um/s", lambda to, _: flow(*to)),
     }

@@ -1,4 +1,4 @@
-"""What can be changed of the simulated microscope while it runs."""
+"""Properties of the simulated microscope that can change while it runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from livetrack.devices import EXPOSURE, Property, Value
 from livetrack.errors import CameraError
 from livetrack_drivers.simulated.settings import SimulatedSettings
 
-__all__ = ["STIFFNESS", "adjusted", "declared"]
+__all__ = ["STIFFNESS", "change_property", "list_properties"]
 
 STIFFNESS = "trap_stiffness_pn_um"
 
@@ -29,29 +29,29 @@ _UNITS = {
 }
 
 
-def declared(settings: SimulatedSettings) -> list[Property]:
-    """Return the properties as they are in `settings`."""
+def list_properties(settings: SimulatedSettings) -> list[Property]:
+    """Return the properties with their values in `settings`."""
     return [_property(settings, name) for name in _UNITS]
 
 
-def adjusted(settings: SimulatedSettings, name: str, value: Value) -> SimulatedSettings:
-    """Return `settings` with a property set anew; a longer exposure gathers more light.
+def change_property(settings: SimulatedSettings, name: str, value: Value) -> SimulatedSettings:
+    """Return `settings` with another value of a property; a longer exposure also collects more light.
 
     Raises
     ------
     CameraError
-        There is no such property, or it does not take this value.
+        There is no such property, or it does not accept this value.
     """
     if name not in _UNITS:
-        raise CameraError(f"property {name!r}: the simulated camera has none of this name; it has {', '.join(_UNITS)}")
+        raise CameraError(f"property {name!r}: the simulated camera does not have it; it has {', '.join(_UNITS)}")
     property_ = _property(settings, name)
     changed = _changed(settings, name, value)
     if property_.high is not None and getattr(changed, name) > property_.high * (1 + 1e-9):
         raise CameraError(f"property {name!r} cannot be {value!r}: at most {property_.high:g} {property_.unit}".strip())
     if name == EXPOSURE and settings.exposure_ms and changed.exposure_ms:
         light = changed.exposure_ms / settings.exposure_ms
-        for each in ("signal", "background"):
-            changed = _changed(changed, each, light * getattr(settings, each))
+        for field in ("signal", "background"):
+            changed = _changed(changed, field, light * getattr(settings, field))
     return changed
 
 
@@ -72,7 +72,7 @@ def _property(settings: SimulatedSettings, name: str) -> Property:
 
 
 def _bounds(name: str) -> tuple[float | None, float | None]:
-    """Return what the setting's own type allows."""
+    """Return the bounds in the type of the setting."""
     fields: Any = inspect.type_info(SimulatedSettings)
     kind = next(field.type for field in fields.fields if field.name == name)
     return kind.ge if kind.ge is not None else kind.gt, kind.le if kind.le is not None else kind.lt

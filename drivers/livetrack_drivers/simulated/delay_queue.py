@@ -1,4 +1,4 @@
-"""What the simulated actuators were told, until it takes effect."""
+"""Delays the commands to the simulated actuators until they take effect."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ __all__ = ["DelayQueue"]
 
 
 class DelayQueue:
-    """A queue in the order of the frames in which each takes effect, `delay_frames` after it could at the earliest."""
+    """A queue of actions; each takes effect `delay_frames` after the next exposure could show it."""
 
     def __init__(self, delay_frames: int) -> None:
         self._delay_frames = delay_frames
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
 
-    def give(self, act: Callable[[], None], next_frame: int) -> None:
-        """Have `act` called before exposure `next_frame` or the delay later."""
-        self._waiting.append((next_frame + self._delay_frames, act))
+    def put(self, action: Callable[[], None], next_frame: int) -> None:
+        """Queue an action; `next_frame` is the next exposure."""
+        self._waiting.append((next_frame + self._delay_frames, action))
 
-    def carry_out(self, frame: int) -> None:
-        """Do what takes effect before exposure `frame`."""
+    def run_due(self, frame: int) -> None:
+        """Run the actions that take effect before exposure `frame`."""
         while self._waiting and self._waiting[0][0] <= frame:
             self._waiting.popleft()[1]()
