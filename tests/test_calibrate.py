@@ -1,4 +1,4 @@
-"""Trap stiffness and diffusion: against simulated particles whose truth is known."""
+"""Trap stiffness and diffusion, on simulated particles with known parameters."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def covers(estimates: list[Estimate], truth: float) -> int:
 # how a particle moves
 
 
-def test_a_passage_in_two_halves_is_the_whole_passage() -> None:
-    """End and mean over the whole follow from those over the halves, in their moments."""
+def test_two_half_transitions_make_a_full_one() -> None:
+    """The moments of end and mean follow from those of the halves."""
     rate, diffusion, time_s = 130.0, 0.4, 0.01
     whole, half = ou_transition(rate, diffusion, time_s), ou_transition(rate, diffusion, time_s / 2)
     assert whole.decay == pytest.approx(half.decay**2)
@@ -57,8 +57,8 @@ def test_a_passage_in_two_halves_is_the_whole_passage() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.0, 1e-6, 0.9, 1.1, 3000.0])
-def test_a_passage_has_the_limits_of_theory(rate: float) -> None:
-    """Free: 2 D t, 2 D t / 3 and D t; trapped: in the steady state the blurred variance of Wong and Halvorsen."""
+def test_the_limits_of_a_transition_agree_with_theory(rate: float) -> None:
+    """Free: 2 D t, 2 D t / 3 and D t; trapped: the stationary variance with motion blur of Wong and Halvorsen."""
     diffusion, time_s = 0.4, 0.01
     one = ou_transition(rate, diffusion, time_s)
     if rate * time_s < 1e-6:
@@ -71,7 +71,7 @@ def test_a_passage_has_the_limits_of_theory(rate: float) -> None:
     assert one.mean_decay**2 * steady + one.mean_var == pytest.approx(steady * blurred, rel=1e-9)
 
 
-def test_positions_move_as_their_passage_says() -> None:
+def test_moved_positions_have_the_moments_of_the_transition() -> None:
     rng = np.random.default_rng(3)
     one = ou_transition(np.repeat([[0.0], [90.0]], 20_000, axis=0), 0.4, 0.01)
     start = np.tile([[1.0, -2.0]], (40_000, 1))
@@ -94,8 +94,8 @@ def test_positions_move_as_their_passage_says() -> None:
 @pytest.mark.parametrize(
     "corner_hz", [pytest.param(10, marks=pytest.mark.measured), 50, pytest.param(200, marks=pytest.mark.measured)]
 )
-def test_both_stiffnesses_are_right_and_know_how_right_they_are(corner_hz: int) -> None:
-    """100 runs of 60 s at 1 kHz: the mean within 3 % of the truth, 95 % intervals that cover it in 90 to 99."""
+def test_both_stiffnesses_and_their_uncertainties_are_right(corner_hz: int) -> None:
+    """100 runs of 60 s at 1 kHz: the mean within 3 % of the true value, which 90 to 99 of the 95 % intervals cover."""
     truth = BEAD.stiffness(corner_hz)
     runs = trajectories(corner_hz, 100, 60_000)
     by_variance = [stiffness_from_variance(x, FRAME_S, FRAME_S, 0.003, BEAD) for x in runs]
@@ -107,13 +107,13 @@ def test_both_stiffnesses_are_right_and_know_how_right_they_are(corner_hz: int) 
     assert 90 <= covers([fit.diffusion for fit in fits], BEAD.diffusion_um2_s) <= 99
 
 
-def test_without_its_corrections_the_variance_would_mislead() -> None:
-    """At 200 Hz a camera of 1 kHz sees but two thirds of the variance: a stiffness half as large again."""
+def test_the_variance_without_corrections_is_biased() -> None:
+    """At 200 Hz, a 1 kHz camera measures two thirds of the variance, hence 1.5 times the stiffness."""
     x = trajectories(200, 20, 10_000)
     assert BEAD.thermal_energy / x.var() > 1.4 * BEAD.stiffness(200)
 
 
-def test_the_spectrum_finds_the_localisation_error_by_itself() -> None:
+def test_the_spectrum_yields_the_localisation_error() -> None:
     fits = [
         stiffness_from_spectrum(x, FRAME_S, 0.5e-3)
         for x in trajectories(50, 30, 30_000, exposure_s=0.5e-3, error_um=0.02)
@@ -124,8 +124,8 @@ def test_the_spectrum_finds_the_localisation_error_by_itself() -> None:
     assert covers([fit.stiffness for fit in fits], BEAD.stiffness(50)) >= 24
 
 
-def test_the_viscosity_enters_as_it_should() -> None:
-    """By the spectrum the stiffness is in proportion to the drag, by the variance it hardly depends on it."""
+def test_the_effect_of_the_viscosity() -> None:
+    """The stiffness from the spectrum is proportional to the drag; that from the variance hardly depends on it."""
     (x,) = trajectories(10, 1, 20_000)
     thick = Medium(viscosity_pa_s=2 * BEAD.viscosity_pa_s)
     thin, double = (stiffness_from_spectrum(x, FRAME_S, FRAME_S, 0.003, each).stiffness for each in (BEAD, thick))
@@ -139,7 +139,7 @@ def test_the_viscosity_enters_as_it_should() -> None:
 
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("error_um", [0.005, 0.05])
-def test_the_diffusion_constant_is_right_and_knows_how_right_it_is(known: bool, error_um: float) -> None:
+def test_the_diffusion_constant_and_its_uncertainty_are_right(known: bool, error_um: float) -> None:
     truth = BEAD.diffusion_um2_s
     runs = trajectories(0, 300, 1000, error_um=error_um)
     fits = [diffusion_constant(x, FRAME_S, FRAME_S, error_um if known else None) for x in runs]
@@ -151,7 +151,7 @@ def test_the_diffusion_constant_is_right_and_knows_how_right_it_is(known: bool, 
         assert np.nanmean([fit.error_um for fit in fits]) == pytest.approx(error_um, rel=0.05)
 
 
-def test_gaps_bias_nothing() -> None:
+def test_gaps_cause_no_bias() -> None:
     x = trajectories(0, 40, 4000)
     x[:, np.random.default_rng(0).random(4000) < 0.2] = np.nan
     values = [diffusion_constant(each, FRAME_S, FRAME_S).diffusion.value for each in x]
@@ -161,14 +161,14 @@ def test_gaps_bias_nothing() -> None:
 # the medium, and what is refused
 
 
-def test_the_medium_is_water_and_its_bead_diffuses_as_books_say() -> None:
+def test_the_default_medium_is_water() -> None:
     assert BEAD.thermal_energy == pytest.approx(4.075e-3, rel=1e-3)  # pN µm
     assert BEAD.diffusion_um2_s == pytest.approx(0.455, rel=2e-3)
     assert BEAD.corner_hz(BEAD.stiffness(77)) == pytest.approx(77)
     assert Medium(particle_radius_um=1.0).diffusion_um2_s == pytest.approx(BEAD.diffusion_um2_s / 2)
 
 
-def test_what_cannot_be_is_refused_in_a_line() -> None:
+def test_invalid_input_raises_one_line() -> None:
     x = np.random.default_rng(0).normal(0, 0.01, 1000)
     with pytest.raises(InputError, match="are too few"):
         stiffness_from_variance(x[:10], FRAME_S, FRAME_S)

@@ -1,4 +1,4 @@
-"""The control library: the particle, the controller, the predictor, and the theory of the loop."""
+"""The control library: target, controller, predictor, and the theory of the loop."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from livetrack.particles import Flag
 
 
 def unit(**fields: Any) -> LoopModel:
-    """Return a loop in units of the frame time, and of 2 D times it."""
+    """Return a loop in units of the frame time t and the variance 2 D t."""
     return LoopModel(**{"interval_s": 1.0, "diffusion": 0.5} | fields)
 
 
 @pytest.mark.parametrize("gain", [0.1, 0.4, 0.8])
 def test_free_particle_without_and_with_a_frame_of_delay(gain: float) -> None:
-    """Formula A: g (2 D t + gain² error²), and the measured one has the error's variance besides."""
+    """Formula A: g (2 D t + gain² error²); the measured variance includes that of the error."""
     factors = {0: 1 / (gain * (2 - gain)), 1: (1 + gain) / (gain * (1 - gain) * (2 + gain))}
     for action in ("step", "push"):
         for delay, factor in factors.items():
@@ -38,7 +38,7 @@ def test_free_particle_without_and_with_a_frame_of_delay(gain: float) -> None:
 @pytest.mark.parametrize(
     ("delay", "gain", "variance"), [(0, 1.0, 1.0), (1, 0.4656, 2.389), (2, 0.2895, 3.885), (3, 0.2089, 5.401)]
 )
-def test_the_best_gain_and_the_largest(delay: int, gain: float, variance: float) -> None:
+def test_the_best_and_the_maximum_gain(delay: int, gain: float, variance: float) -> None:
     loop = unit(delay_frames=delay)
     assert loop.best_gain() == pytest.approx(gain, abs=1e-4)
     assert loop.variances(loop.best_gain()).position == pytest.approx(variance, abs=1e-3)
@@ -51,8 +51,8 @@ def test_the_best_gain_and_the_largest(delay: int, gain: float, variance: float)
 
 @pytest.mark.parametrize("f", [0.25, 1.0])
 @pytest.mark.parametrize("a", [0.2, 0.7, 1.1])
-def test_a_finite_exposure_hides_some_of_the_motion(a: float, f: float) -> None:
-    """Formula B: the loop sees less variance than there is."""
+def test_motion_blur_hides_some_of_the_motion(a: float, f: float) -> None:
+    """Formula B: the measured variance is below the true one."""
     found = unit(exposure_s=f).variances(a)
     below = (2 - a * f) * (2 - a + a * f)
     assert found.position == pytest.approx((2 + a * f) * (12 + 4 * a * a * f - 3 * a * a * f * f) / (12 * a * below))
@@ -62,7 +62,7 @@ def test_a_finite_exposure_hides_some_of_the_motion(a: float, f: float) -> None:
 
 
 @pytest.mark.parametrize("gain", [0.5, 1.0, 4.0])
-def test_feedback_on_the_place_of_a_trap(gain: float) -> None:
+def test_feedback_on_the_position_of_a_trap(gain: float) -> None:
     """Formula C, in units of kT / stiffness."""
     corner_hz, interval_s = 100.0, 1e-4
     a = exp(-2 * pi * corner_hz * interval_s)
@@ -83,7 +83,7 @@ def test_how_much_stiffer_feedback_makes_a_trap(ratio: int, stiffer: tuple[float
         assert 1 / loop.variances(loop.best_gain()).position == pytest.approx(stiffer[delay], abs=6e-3)
 
 
-def test_feedback_on_a_trap_that_is_too_quick_is_worse_than_none() -> None:
+def test_feedback_on_a_fast_trap_is_worse_than_none() -> None:
     assert trap(100, 1e-3, 1).variances(1.0).position == pytest.approx(1.054, abs=5e-4)
 
 
@@ -94,8 +94,8 @@ def trap(corner_hz: float, interval_s: float, delay: int) -> LoopModel:
     )  # kT / stiffness is 1
 
 
-def test_a_fractional_delay_lies_between() -> None:
-    """With three quarters of the actions one frame late and a quarter two, against the loop itself, step by step."""
+def test_a_fractional_delay_lies_between_integer_delays() -> None:
+    """Compare with a simulated loop: three quarters of the actions one frame late and a quarter two."""
     loop = unit(delay_frames=1.25, error=0.3)
     gain, rng = 0.4, np.random.default_rng(5)
     x, seen, squares = np.zeros(4000), np.zeros((3, 4000)), []
@@ -111,8 +111,8 @@ def test_a_fractional_delay_lies_between() -> None:
 
 @pytest.mark.parametrize("late", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("skipped", [0.0, 0.1])
-def test_a_loop_finds_its_own_delay(late: float, skipped: float) -> None:
-    """One frame, or for a share of the actions two; with frames that go unanswered, and a localisation error."""
+def test_effective_delay_recovers_the_delay(late: float, skipped: float) -> None:
+    """One frame, or two for a fraction of the actions; with skipped frames and a localisation error."""
     rng, count, gain, error = np.random.default_rng(4), 20_000, 0.35, 0.2
     x, coming = np.zeros(2), [np.zeros(2)] * 3
     frames, places, orders = [], [], []
@@ -134,7 +134,7 @@ def test_a_loop_finds_its_own_delay(late: float, skipped: float) -> None:
         effective_delay(np.array(frames)[:20], np.array(places)[:20], np.array(orders)[:20])
 
 
-def test_the_covariance_of_a_loop_falls_as_theory_says() -> None:
+def test_the_autocovariance_of_a_loop_agrees_with_theory() -> None:
     """Free, without delay: (1 - gain) to the power of the lag."""
     covariance = unit().autocovariance(0.4, 6)
     assert covariance == pytest.approx(covariance[0] * 0.6 ** np.arange(6))
@@ -144,13 +144,13 @@ def test_the_covariance_of_a_loop_falls_as_theory_says() -> None:
 # the controller
 
 
-def test_a_controller_takes_its_share_of_the_error() -> None:
+def test_the_output_is_proportional_to_the_error() -> None:
     controller = Controller(gain=0.25)
     assert controller.update((4, -8), 0) == pytest.approx([-1, 2])
     assert not controller.limited
 
 
-def test_an_integral_does_away_with_the_offset_that_a_drift_leaves() -> None:
+def test_the_integral_removes_the_offset_of_a_drift() -> None:
     offsets = {}
     for integral in (0.0, 5.0):
         controller, x = Controller(gain=0.3, integral_gain_per_s=integral), np.zeros(2)
@@ -169,7 +169,7 @@ def test_a_limit_shortens_and_keeps_the_direction() -> None:
     assert not controller.limited
 
 
-def test_the_output_changes_no_faster_than_its_rate() -> None:
+def test_the_rate_of_the_output_is_limited() -> None:
     controller = Controller(gain=1, rate_limit_per_s=10)
     outputs = [controller.update((1, 0), 0.02)[0] for _ in range(7)]
     assert outputs == pytest.approx([-0.2, -0.4, -0.6, -0.8, -1, -1, -1])
@@ -178,7 +178,7 @@ def test_the_output_changes_no_faster_than_its_rate() -> None:
 
 
 def test_the_integral_does_not_wind_up_while_the_output_is_limited() -> None:
-    """After a long time at the limit the output leaves it as soon as the error changes its sign."""
+    """After a long time at the limit, the output leaves it as soon as the error changes sign."""
     controller = Controller(gain=1, integral_gain_per_s=10, limit=1)
     for _ in range(1000):
         controller.update((5, 0), 0.01)
@@ -188,7 +188,7 @@ def test_the_integral_does_not_wind_up_while_the_output_is_limited() -> None:
 @pytest.mark.parametrize(
     "bad", [{"gain": 0}, {"gain": nan}, {"gain": 1, "integral_gain_per_s": -1}, {"gain": 1, "limit": 0}]
 )
-def test_a_controller_that_cannot_be_is_refused(bad: dict[str, float]) -> None:
+def test_invalid_controllers_are_rejected(bad: dict[str, float]) -> None:
     with pytest.raises(InputError, match="must be"):
         Controller(**bad)
 
@@ -201,8 +201,8 @@ def seen_at(x: float, y: float, t_s: float, vx: float = nan, vy: float = nan) ->
     return Observation(x=x, y=y, x_std=0.1, y_std=nan, vx=vx, vy=vy, t_s=t_s, dt_s=0.01, frame=0, update=update)
 
 
-def test_prediction_takes_the_lag_out_of_a_steady_motion() -> None:
-    """A target of 0.45 px a frame, read one frame late: off by so much raw, by far less with the linker's velocity."""
+def test_prediction_removes_the_lag_of_a_steady_motion() -> None:
+    """A target at 0.45 px per frame, one frame late: the error is much smaller with the linker's velocity."""
     linker, predictor = Linker(search_radius_px=5, motion="velocity"), Predictor(0.01, "velocity")
     rng, raw, predicted = np.random.default_rng(2), [], []
     for n in range(400):
@@ -218,7 +218,7 @@ def test_prediction_takes_the_lag_out_of_a_steady_motion() -> None:
     assert sqrt(np.mean(np.square(predicted))) < 0.067
 
 
-def test_free_brownian_motion_gains_uncertainty_and_no_more() -> None:
+def test_brownian_prediction_only_grows_the_uncertainty() -> None:
     ahead = Predictor(0.02, diffusion_px2_s=4).predict(seen_at(3, 5, 1.0, vx=100, vy=100))
     assert (ahead.x, ahead.y) == (3, 5)
     assert ahead.x_std == pytest.approx(sqrt(0.01 + 2 * 4 * 0.02))
@@ -232,7 +232,7 @@ def test_a_trapped_particle_relaxes_to_the_centre() -> None:
     assert ahead.x_std**2 == pytest.approx(0.01 * exp(-4) + 4 * 0.01 * (1 - exp(-4)))
 
 
-def test_who_counts_what_is_under_way_strays_less() -> None:
+def test_allowing_for_pending_actions_lowers_the_variance() -> None:
     """One frame of delay, free diffusion: at best 2 instead of 2.389, in units of 2 D t."""
     rng, frame_s = np.random.default_rng(1), 0.01
     predictor, x, underway, squares = Predictor(frame_s), np.zeros(2), np.zeros(2), []
@@ -246,7 +246,7 @@ def test_who_counts_what_is_under_way_strays_less() -> None:
     assert np.mean(squares[10:]) == pytest.approx(2.0, rel=0.04)
 
 
-def test_a_predictor_that_cannot_be_is_refused() -> None:
+def test_invalid_predictors_are_rejected() -> None:
     with pytest.raises(InputError, match="delay_s"):
         Predictor(-1)
     with pytest.raises(InputError, match="relaxation_s"):
@@ -264,7 +264,7 @@ def send(engine: FakeEngine, frame: int, rows: Any, age_s: float = 0.0, **fields
 
 
 def following(engine: FakeEngine, **options: Any) -> Target:
-    """Return a target whose subscription the engine has seen."""
+    """Return a target that is subscribed at the engine."""
     target = Target(engine.address, **options)
     assert engine._positions.poll(5000)
     assert engine._positions.recv().startswith(b"\1")
@@ -321,7 +321,7 @@ def test_a_particle_that_is_missing_is_waited_for_and_then_lost(engine: FakeEngi
     assert stops == ["stop"]
 
 
-def test_silence_stops_the_loop(engine: FakeEngine) -> None:
+def test_missing_frames_stop_the_loop(engine: FakeEngine) -> None:
     stops: list[int] = []
     target = following(engine, stale_after_s=0.2, on_stop=lambda: stops.append(1))
     with pytest.raises(TargetLostError, match=r"no frame received for 0\.2 s$"):
@@ -338,7 +338,7 @@ def test_old_frames_stop_the_loop(engine: FakeEngine) -> None:
     assert stops == [1]
 
 
-def test_an_engine_that_was_started_anew_stops_the_loop(engine: FakeEngine) -> None:
+def test_a_restarted_engine_stops_the_loop(engine: FakeEngine) -> None:
     stops: list[int] = []
     frames = iter(following(engine, on_stop=lambda: stops.append(1)))
     send(engine, 0, rows_of((8, 20, 15)))
@@ -350,7 +350,7 @@ def test_an_engine_that_was_started_anew_stops_the_loop(engine: FakeEngine) -> N
     assert stops == [1]
 
 
-def test_whatever_ends_the_loop_stops_what_moves(engine: FakeEngine) -> None:
+def test_every_end_of_the_loop_calls_on_stop(engine: FakeEngine) -> None:
     stops: list[int] = []
 
     def program() -> None:

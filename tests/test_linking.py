@@ -1,4 +1,4 @@
-"""Linking against SciPy's optimum, against trackpy, and against what a live session does to it."""
+"""Linking compared with SciPy's optimum and with trackpy, and under the conditions of a live session."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def squared_distances(before: Points, after: Points) -> Points:
 
 
 def cost_of(before: Points, after: Points, links: dict[int, int], radius: float) -> float:
-    """Sum what is linked, and the squared radius for what is not; each link must be allowed."""
+    """Return the cost of the links, plus the squared radius for each unlinked row; check that links are allowed."""
     costs = squared_distances(before, after)
     assert len(set(links.values())) == len(links)
     assert all(costs[i, j] <= radius**2 for i, j in links.items())
@@ -53,7 +53,7 @@ def cost_of(before: Points, after: Points, links: dict[int, int], radius: float)
 
 
 def scipy_cost(before: Points, after: Points, radius: float) -> float:
-    """Solve the augmented matrix: each row has a column of its own in which it stays unlinked."""
+    """Solve the augmented matrix, in which each row has a column of its own for being unlinked."""
     costs = squared_distances(before, after)
     forbidden = 1e6
     links = np.where(costs <= radius**2, costs, forbidden)
@@ -64,7 +64,7 @@ def scipy_cost(before: Points, after: Points, radius: float) -> float:
 
 
 def linked(before: Points, after: Points, radius: float) -> dict[int, int]:
-    """Link two frames; return the row before of each row after."""
+    """Link two frames; return the links from rows before to rows after."""
     linker = Linker(radius)
     linker.link_points(before)
     return {int(i): j for j, i in enumerate(linker.link_points(after)) if i < len(before)}
@@ -106,7 +106,7 @@ def crowded(rng: np.random.Generator) -> tuple[Points, Points]:
 
 
 @pytest.mark.parametrize("scene", [scattered, jittered, contracting, drifting, crowded])
-def test_every_frame_is_as_cheap_as_scipys_optimum(scene: Any) -> None:
+def test_total_cost_equals_scipys_optimum(scene: Any) -> None:
     rng = np.random.default_rng(7)
     for case in range(200):
         before, after = scene(rng)
@@ -116,7 +116,7 @@ def test_every_frame_is_as_cheap_as_scipys_optimum(scene: Any) -> None:
         assert ours == pytest.approx(best, rel=1e-8, abs=1e-8), (case, len(before), len(after), radius)
 
 
-def test_remembered_trajectories_compete_at_the_same_price() -> None:
+def test_missed_tracks_compete_at_the_same_cost() -> None:
     rng = np.random.default_rng(3)
     for _ in range(50):
         first, second, third = (rng.random((20, 2)) * 6 for _ in range(3))
@@ -149,8 +149,8 @@ def test_the_candidates_are_exactly_those_within_the_radius() -> None:
             np.testing.assert_array_equal(found.cost[of_row], costs[i, found.column[of_row]])
 
 
-def trajectories(ids: list[npt.NDArray[np.int64]]) -> set[frozenset[tuple[int, int]]]:
-    """Forget the names: a trajectory is the set of its (frame, row)."""
+def tracks_of(ids: list[npt.NDArray[np.int64]]) -> set[frozenset[tuple[int, int]]]:
+    """Return tracks without ids, as sets of (frame, row)."""
     of: dict[int, set[tuple[int, int]]] = {}
     for frame, of_frame in enumerate(ids):
         for row, i in enumerate(of_frame):
@@ -159,17 +159,17 @@ def trajectories(ids: list[npt.NDArray[np.int64]]) -> set[frozenset[tuple[int, i
 
 
 @pytest.mark.parametrize("memory", [0, 1, 3])
-def test_trajectories_are_those_of_trackpy(memory: int) -> None:
+def test_tracks_equal_trackpys(memory: int) -> None:
     rng = np.random.default_rng(memory)
     frames = [f[rng.random(len(f)) > 0.15] for f in brownian(60, 40, 0.4, seed=memory, size=100)]
     frames[10] = frames[20] = frames[21] = np.zeros((0, 2))
     theirs = [np.array(ids) for _, ids in link_iter(iter(frames), 4.0, memory=memory)]
     linker = Linker(4.0, memory=memory)
-    assert trajectories([linker.link_points(f) for f in frames]) == trajectories(theirs)
+    assert tracks_of([linker.link_points(f) for f in frames]) == tracks_of(theirs)
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # trackpy 0.7 with pandas 3.1
-def test_trajectories_of_a_table_are_those_of_trackpy() -> None:
+def test_tracks_of_a_table_equal_trackpys() -> None:
     frames = brownian(200, 20, 0.5, seed=1, size=200)
     table = pd.concat(
         pd.DataFrame({"x": f[:, 0], "y": f[:, 1], "frame": number}) for number, f in enumerate(frames)
@@ -177,12 +177,12 @@ def test_trajectories_of_a_table_are_those_of_trackpy() -> None:
     theirs = trackpy.link_df(table, 4.0)
     linker = Linker(4.0)
     ours = [linker.link_points(table.loc[table.frame == n, ["x", "y"]]) for n in range(len(frames))]
-    assert trajectories(ours) == trajectories([theirs.loc[theirs.frame == n, "particle"].to_numpy() for n in range(20)])
+    assert tracks_of(ours) == tracks_of([theirs.loc[theirs.frame == n, "particle"].to_numpy() for n in range(20)])
 
 
 @pytest.mark.parametrize("memory", [0, 1, 2, 5])
 @pytest.mark.parametrize("empty", [True, False])
-def test_memory_bridges_just_so_many_missed_frames(memory: int, empty: bool) -> None:
+def test_memory_bridges_exactly_that_many_missed_frames(memory: int, empty: bool) -> None:
     elsewhere = [] if empty else [[500.0, 500.0]]
     for missed in range(8):
         linker = Linker(2.0, memory=memory)
@@ -193,7 +193,7 @@ def test_memory_bridges_just_so_many_missed_frames(memory: int, empty: bool) -> 
         assert (again == first) == (missed <= memory)
 
 
-def test_memory_counts_anew_after_each_sighting() -> None:
+def test_memory_starts_again_after_each_measurement() -> None:
     linker = Linker(2.0, memory=1)
     for seen in [1, 0, 1, 0, 1, 1, 0, 1]:
         ids = linker.link_points([[1, 1]] * seen)
@@ -220,7 +220,7 @@ def test_ids_count_from_zero_in_the_order_of_the_rows_and_are_never_used_again()
             alive = set()
 
 
-def test_reset_ends_trajectories_and_forgets_the_time() -> None:
+def test_reset_ends_tracks_and_clears_the_time() -> None:
     linker = Linker(5.0, memory=9)
     linker.link_points([[1, 1], [9, 9]], t_s=7.0)
     linker.reset()
@@ -244,7 +244,7 @@ def test_two_links_are_preferred_to_one_of_the_same_cost() -> None:
     assert linked(before, after, 5.0) == {0: 0, 1: 1}
 
 
-def test_equal_choices_fall_the_same_way_in_every_run_and_whatever_came_before() -> None:
+def test_ties_are_broken_the_same_way_in_every_run() -> None:
     rng = np.random.default_rng(11)
     frames = [rng.integers(0, 6, (40, 2)).astype(float) for _ in range(20)]
     used = Linker(3.0)
@@ -258,7 +258,7 @@ def test_equal_choices_fall_the_same_way_in_every_run_and_whatever_came_before()
         np.testing.assert_array_equal(used.link_points(frame) - offset, fresh.link_points(frame))
 
 
-def test_three_hundred_all_within_reach_of_each_other() -> None:
+def test_three_hundred_particles_within_one_search_radius() -> None:
     rng = np.random.default_rng(4)
     before, after = rng.random((300, 2)), rng.random((300, 2))
     ours = cost_of(before, after, linked(before, after, 10.0), 10.0)
@@ -280,7 +280,7 @@ def test_ten_thousand_particles_keep_their_ids() -> None:
         assert wrong < 20  # two neighbours may come closer to each other's old places
 
 
-def test_a_lone_particle_far_away_does_not_harm() -> None:
+def test_a_distant_single_particle_does_no_harm() -> None:
     points = np.vstack([grid(20), [[1e12, -1e12]], [[-1e90, 1e90]]])
     assert linked(points, points + 0.1, 0.4) == {i: i for i in range(len(points))}
 
@@ -316,7 +316,7 @@ def test_velocity_is_over_the_time_since_last_seen() -> None:
     assert np.isnan(rows["vx"][0])  # no time has passed
 
 
-def test_a_trajectory_is_tentative_until_seen_often_enough_not_until_old_enough() -> None:
+def test_a_track_is_tentative_until_seen_often_enough_not_until_old_enough() -> None:
     linker = Linker(5.0, memory=3, confirm_after=2)
     rows = rows_at((0, 0))
     linker.update(rows)
@@ -349,7 +349,7 @@ def test_points_and_rows_are_linked_alike() -> None:
         np.testing.assert_array_equal(by_points.link_points(as_float32), rows["id"])
 
 
-def test_memory_use_does_not_grow_with_the_number_of_trajectories() -> None:
+def test_memory_use_does_not_grow_with_the_number_of_tracks() -> None:
     rng = np.random.default_rng(8)
     linker = Linker(1.0, memory=2)
     sizes = []
@@ -428,7 +428,7 @@ def test_bad_input_is_named_and_changes_nothing(wrong: Any, word: str) -> None:
     assert list(linker.link_points([[50, 50], [90, 90], [1, 2]], t_s=5.0)) == [1, 2, 0]
 
 
-def test_warmup_compiles_for_all_that_can_come_and_leaves_the_state_alone() -> None:
+def test_warmup_compiles_all_kernels_and_leaves_the_state_unchanged() -> None:
     mine = Linker(5.0, memory=np.int64(1))
     mine.link_points([[1, 1]], t_s=3.0)
     mine.warmup()
@@ -449,7 +449,7 @@ def test_warmup_compiles_for_all_that_can_come_and_leaves_the_state_alone() -> N
 
 
 @pytest.mark.measured
-def test_links_where_no_cache_folder_can_be_written(tmp_path: Path) -> None:
+def test_linking_works_without_a_writable_cache_folder(tmp_path: Path) -> None:
     program = """
 import numba
 from livetrack.linking import Linker, candidates
@@ -476,7 +476,7 @@ print(linker.link_points([[1, 1], [9, 9]]), linker.link_points([[9, 9], [1, 1]])
     assert done.stdout.splitlines()[-1] == "[0 1] [1 0] None"
 
 
-def test_a_thousand_particles_are_linked_far_within_a_frame() -> None:
+def test_a_thousand_particles_are_linked_in_a_fraction_of_a_frame() -> None:
     frames = brownian(1000, 30, 2.0, seed=3, size=600)
     linker = Linker(12.0)
     linker.warmup()

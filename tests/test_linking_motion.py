@@ -1,4 +1,4 @@
-"""Motion models, learnt gates, prediction, events, saved state and crowds, on particles whose motion is known."""
+"""Motion models, learnt gates, prediction, saved state and crowds, on particles with known motion."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def rows_of(points: npt.ArrayLike, std_px: float = np.nan, score: float = np.nan
 
 
 def directed(count: int, frames: int, step: float, missed: float, seed: int) -> list[tuple[Points, npt.NDArray[Any]]]:
-    """Particles at unit density, each with a velocity of its own: positions and true names, in random order.
+    """Return particles at unit density, each with its own velocity: positions and true ids, in random order.
 
     One that leaves comes in again at the other side, under a new name.
     """
@@ -56,7 +56,7 @@ def directed(count: int, frames: int, step: float, missed: float, seed: int) -> 
 
 
 def correct_links(linker: Linker, scene: list[tuple[Points, npt.NDArray[Any]]]) -> float:
-    """Return the share of particles, seen in two frames in succession, that kept their id."""
+    """Return the fraction of particles seen in two successive frames that kept their id."""
     before: dict[int, int] = {}
     kept = total = 0
     for number, (points, names) in enumerate(scene):
@@ -86,7 +86,7 @@ def test_without_directed_motion_velocity_is_as_good_as_brownian() -> None:
     assert ours > theirs - 0.01
 
 
-def test_a_drift_of_all_is_learnt_so_that_newcomers_are_expected_to_share_it() -> None:
+def test_a_common_drift_is_estimated_and_applied_to_new_tracks() -> None:
     rng = np.random.default_rng(3)
     linker = Linker(6.0, 0, "velocity")
     place = rng.random((100, 2)) * 200
@@ -113,7 +113,7 @@ def test_the_filtered_velocity_is_closer_than_the_displacement() -> None:
     assert errors[0] < errors[1] / 2
 
 
-def test_times_count_not_frames() -> None:
+def test_motion_is_scaled_by_time_not_frames() -> None:
     linker = Linker(3.0, 0, "velocity")
     times = np.cumsum([0.0] + [0.01, 0.01, 0.02, 0.01, 0.03] * 8)
     for t_s in times:  # 10 px/s and 100 px/s
@@ -148,7 +148,7 @@ def test_the_uncertainty_of_predictions_is_that_of_their_errors(motion: str) -> 
 
 
 @pytest.mark.parametrize("given", [True, False])
-def test_a_missed_particle_is_expected_nearer_to_the_centre_of_its_trap(given: bool) -> None:
+def test_a_missed_particle_is_predicted_nearer_to_the_centre_of_its_trap(given: bool) -> None:
     rng = np.random.default_rng(6)
     centre = np.array([[20.0, 20.0], [60.0, 25.0], [25.0, 60.0], [60.0, 60.0]])
     linker = Linker(8.0, 5, "trap", trap_centres_px=centre if given else ())
@@ -163,7 +163,7 @@ def test_a_missed_particle_is_expected_nearer_to_the_centre_of_its_trap(given: b
 
 
 @pytest.mark.parametrize("motion", MOTIONS)
-def test_alone_a_particle_may_jump_as_far_as_the_search_radius(motion: str) -> None:
+def test_an_isolated_particle_may_jump_up_to_the_search_radius(motion: str) -> None:
     rng = np.random.default_rng(7)
     linker = Linker(5.0, 2, motion, gate="learnt")
     for frame in range(400):
@@ -172,7 +172,7 @@ def test_alone_a_particle_may_jump_as_far_as_the_search_radius(motion: str) -> N
         assert rows["id"][0] == 0
 
 
-def test_a_crowd_narrows_the_gate_of_those_that_are_well_known() -> None:
+def test_crowding_narrows_the_gate_of_well_predicted_tracks() -> None:
     rng = np.random.default_rng(8)
     still = np.stack(np.meshgrid(np.arange(20) * 3.0, np.arange(20) * 3.0), -1).reshape(-1, 2)
     by_radius, learnt = Linker(4.0, 0, gate="radius"), Linker(4.0, 0, gate="learnt")
@@ -185,7 +185,7 @@ def test_a_crowd_narrows_the_gate_of_those_that_are_well_known() -> None:
     assert learnt.link_points(away, 0.3)[210] > 210
 
 
-def test_a_sure_particle_is_preferred_to_a_doubtful_one() -> None:
+def test_a_high_score_is_preferred_to_a_low_one() -> None:
     for doubtful in (0, 1):
         linker = Linker(5.0, gate="learnt")
         linker.update(rows_of([[10, 10]], 0.1, 0.9))
@@ -195,7 +195,7 @@ def test_a_sure_particle_is_preferred_to_a_doubtful_one() -> None:
         assert rows["id"][1 - doubtful] == 0
 
 
-def test_a_position_counts_by_its_uncertainty() -> None:
+def test_positions_are_weighted_by_their_uncertainty() -> None:
     linker = Linker(5.0, 0, "brownian", gate="learnt")
     rng = np.random.default_rng(9)
     for frame in range(200):
@@ -209,7 +209,7 @@ def test_a_position_counts_by_its_uncertainty() -> None:
 
 
 @pytest.mark.parametrize("claimed", [0.02, 0.5])
-def test_a_localizer_that_misstates_its_noise_does_not_lead_the_prediction_astray(claimed: float) -> None:
+def test_wrong_uncertainties_of_a_localizer_do_not_spoil_the_prediction(claimed: float) -> None:
     rng = np.random.default_rng(16)
     linker = Linker(5.0, 0, "velocity")
     place = np.stack(np.meshgrid(np.arange(6) * 300.0, np.arange(6) * 300.0), -1).reshape(-1, 2)
@@ -225,8 +225,8 @@ def test_a_localizer_that_misstates_its_noise_does_not_lead_the_prediction_astra
     assert best * 0.95 < np.std(errors) < best * 1.5
 
 
-def prices(linker: Linker) -> tuple[Points, float, list[float]]:
-    """Note the prices of each frame: a full matrix, inf where there is no link; the price of none; what was paid."""
+def costs(linker: Linker) -> tuple[Points, float, list[float]]:
+    """Record the costs of a frame: full matrix, inf without a link; cost of an unlinked track; cost of the solution."""
     seen: dict[str, Any] = {"frames": []}
     solve = linker._assignment.solve
 
@@ -243,12 +243,12 @@ def prices(linker: Linker) -> tuple[Points, float, list[float]]:
 
 
 @pytest.mark.parametrize("motion", MOTIONS)
-def test_links_by_likelihood_are_as_cheap_as_scipys_optimum(motion: str) -> None:
+def test_total_cost_by_likelihood_equals_scipys_optimum(motion: str) -> None:
     rng = np.random.default_rng(10)
     cases = 0
     for _ in range(12):
         linker = Linker(float(rng.choice([1.0, 2.0, 4.0])), 2, motion, gate="learnt")
-        frames = prices(linker)
+        frames = costs(linker)
         place, velocity = rng.random((40, 2)) * 8, rng.normal(0, 0.4, (40, 2))
         for frame in range(12):
             place = place + velocity + rng.normal(0, 0.2, place.shape)
@@ -267,7 +267,7 @@ def test_links_by_likelihood_are_as_cheap_as_scipys_optimum(motion: str) -> None
     assert cases > 50  # prices below 0 among them
 
 
-def test_births_and_deaths_are_told() -> None:
+def test_started_and_ended_tracks_are_reported() -> None:
     linker = Linker(2.0, memory=1)
     history = []
     for points in ([[0, 0], [9, 9]], [[0, 0]], [[0, 0], [50, 50]], [], [], [[0, 0]]):
@@ -278,7 +278,7 @@ def test_births_and_deaths_are_told() -> None:
     assert (linker.started.tolist(), linker.ended.tolist()) == ([], [3])
 
 
-def test_predictions_are_rows_of_all_that_live() -> None:
+def test_predictions_are_rows_of_all_active_tracks() -> None:
     linker = Linker(3.0, 2, "velocity", confirm_after=2)
     assert len(linker.predict(5.0)) == 0
     linker.link_points([[1, 1], [30, 30]], 0.0)
@@ -308,7 +308,7 @@ def test_the_settings_reach_the_linker() -> None:
     assert (defaults["motion"], defaults["gate"], defaults["memory"]) == ("velocity", "learnt", 2)
 
 
-def test_as_in_trackpy_a_particle_is_expected_where_it_was_last_seen_whatever_its_uncertainty() -> None:
+def test_brownian_prediction_is_the_last_position_as_in_trackpy() -> None:
     linker = Linker(3.0, 1)
     for x, std in ((10.0, 0.01), (12.5, 5.0)):
         rows = rows_of([[x, 20.0]], std)
@@ -318,7 +318,7 @@ def test_as_in_trackpy_a_particle_is_expected_where_it_was_last_seen_whatever_it
     assert np.isnan(expected["x_std"][0])  # nothing is learnt
 
 
-def test_predictions_without_times_are_one_frame_on() -> None:
+def test_predictions_without_times_are_one_frame_ahead() -> None:
     linker = Linker(3.0, 0, "velocity")
     for frame in range(30):
         linker.link_points([[frame, 0.0], [40, 40 - frame]])
@@ -327,7 +327,7 @@ def test_predictions_without_times_are_one_frame_on() -> None:
     assert np.isnan(rows["vx"]).all()
 
 
-def test_the_clock_takes_pauses_and_coarse_ticks_for_what_they_are() -> None:
+def test_the_clock_tolerates_pauses_and_coarse_ticks() -> None:
     clock = FrameClock()
     assert [clock.advance(clock.check(t)) for t in (None, None)] == [1.0, 1.0]
     clock.reset()
@@ -340,7 +340,7 @@ def test_the_clock_takes_pauses_and_coarse_ticks_for_what_they_are() -> None:
     assert clock.advance(clock.check(17.3)) == pytest.approx(0.09)
 
 
-def test_the_moments_are_those_of_the_motion() -> None:
+def test_the_motion_statistics_match_the_motion() -> None:
     rng = np.random.default_rng(11)
     linker = Linker(10.0, gate="learnt")
     velocity = np.zeros((50, 2))
@@ -359,7 +359,7 @@ def test_the_moments_are_those_of_the_motion() -> None:
 
 
 @pytest.mark.parametrize("motion", MOTIONS)
-def test_a_saved_linker_goes_on_as_if_nothing_had_been(motion: str, tmp_path: Path) -> None:
+def test_a_loaded_linker_continues_identically(motion: str, tmp_path: Path) -> None:
     scene = directed(80, 40, 0.3, 0.1, seed=12)
     centres = [[1.0, 1.0]] if motion == "trap" else []
     whole = Linker(1.5, 2, motion, confirm_after=4, trap_centres_px=centres)
@@ -376,7 +376,7 @@ def test_a_saved_linker_goes_on_as_if_nothing_had_been(motion: str, tmp_path: Pa
         np.testing.assert_array_equal(second.predict(1.0)[name], whole.predict(1.0)[name])
 
 
-def test_what_is_not_a_linkers_state_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_no_linker_state_raises_one_line(tmp_path: Path) -> None:
     path = tmp_path / "state.npz"
     with pytest.raises(InputError, match=r"state\.npz: cannot be read: No such file"):
         Linker.load(path)
@@ -404,9 +404,7 @@ def test_what_is_not_a_linkers_state_is_told_in_one_line(tmp_path: Path) -> None
         ({"next_id": "many"}, "not the state of a linker"),
     ],
 )
-def test_a_state_that_was_changed_or_is_of_another_version_is_refused(
-    wrong: dict[str, Any], word: str, tmp_path: Path
-) -> None:
+def test_a_modified_or_incompatible_state_is_rejected(wrong: dict[str, Any], word: str, tmp_path: Path) -> None:
     path = tmp_path / "state.npz"
     Linker(1.0).save(path)
     with np.load(path) as archive:
@@ -418,7 +416,7 @@ def test_a_state_that_was_changed_or_is_of_another_version_is_refused(
 
 
 @pytest.mark.parametrize("gate", ["radius", "learnt"])
-def test_a_crowd_beyond_all_bounds_is_flagged_and_linked_the_same_in_every_run(gate: str) -> None:
+def test_an_extreme_crowd_is_flagged_and_linked_the_same_in_every_run(gate: str) -> None:
     rng = np.random.default_rng(13)
     frames = [rng.random((3000, 2)) for _ in range(3)]
     runs = []
@@ -438,7 +436,7 @@ def test_a_crowd_beyond_all_bounds_is_flagged_and_linked_the_same_in_every_run(g
     assert ((after["flags"] & Flag.APPROXIMATE) == 0).all()
 
 
-def test_thousands_at_one_place_are_linked_too() -> None:
+def test_thousands_at_one_position_are_linked() -> None:
     linker = Linker(1.0)
     for _ in range(2):
         ids = linker.link_points(np.ones((3000, 2)))
@@ -446,7 +444,7 @@ def test_thousands_at_one_place_are_linked_too() -> None:
     assert linker.approximate_frames == 1
 
 
-def test_a_solution_in_a_hurry_is_still_a_set_of_links() -> None:
+def test_an_approximate_solution_is_still_a_valid_set_of_links() -> None:
     rng = np.random.default_rng(14)
     count = 600
     cost = rng.random(count * count)

@@ -1,4 +1,4 @@
-"""The wire format as `docs/wire.md` tells it: test vectors, and clients that use no line of livetrack's."""
+"""The wire format as documented in `docs/wire.md`: test vectors, and clients that do not import livetrack."""
 
 from __future__ import annotations
 
@@ -46,18 +46,19 @@ def load(path: Path) -> ModuleType:
 
 
 def expected() -> dict[str, Any]:
-    says: dict[str, Any] = json.loads((VECTORS / "expected.json").read_text(encoding="utf-8"))
-    return says
+    contents: dict[str, Any] = json.loads((VECTORS / "expected.json").read_text(encoding="utf-8"))
+    return contents
 
 
-def same(value: Any, wanted: Any) -> bool:
-    if isinstance(wanted, float) and math.isnan(wanted):
+def matches(value: Any, expected: Any) -> bool:
+    """Compare, with NaN equal to NaN and additional fields allowed."""
+    if isinstance(expected, float) and math.isnan(expected):
         return isinstance(value, float) and math.isnan(value)
-    if isinstance(wanted, dict):
-        return all(name in value and same(value[name], each) for name, each in wanted.items())
-    if isinstance(wanted, list):
-        return len(value) == len(wanted) and all(map(same, value, wanted))
-    return bool(value == wanted)
+    if isinstance(expected, dict):
+        return all(name in value and matches(value[name], field) for name, field in expected.items())
+    if isinstance(expected, list):
+        return len(value) == len(expected) and all(map(matches, value, expected))
+    return bool(value == expected)
 
 
 def by_livetrack(name: str) -> Any:
@@ -67,13 +68,13 @@ def by_livetrack(name: str) -> Any:
         return {"header": header, "rows": [dict(zip(ROW.names, row.item(), strict=True)) for row in rows]}
     if name in ("preview.bin", "whole.bin"):
         preview = decode_preview(message)
-        picture = (preview.offset + preview.scale * preview.pixels).tolist()
-        return {"frame": preview.frame, "step": preview.step, "picture": picture}
+        image = (preview.offset + preview.scale * preview.pixels).tolist()
+        return {"frame": preview.frame, "step": preview.step, "image": image}
     return to_builtins(decode_status(message) if name == "heartbeat.bin" else decode_event(message))
 
 
 def by_plain_python(name: str) -> Any:
-    """Another Python that cannot import livetrack."""
+    """Decode in another Python process that cannot import livetrack."""
     program = (
         "import runpy, sys; sys.modules['livetrack'] = None; sys.argv = sys.argv[1:]; "
         "runpy.run_path(sys.argv[0], run_name='__main__')"
@@ -84,19 +85,19 @@ def by_plain_python(name: str) -> Any:
 
 @pytest.mark.parametrize("name", sorted(expected()))
 @pytest.mark.parametrize("decode", [by_livetrack, by_plain_python])
-def test_vectors_say_what_they_should(decode: Any, name: str) -> None:
-    got, wanted = decode(name), expected()[name]
-    assert same(got, wanted), (got, wanted)
+def test_vectors_decode_to_the_expected_values(decode: Any, name: str) -> None:
+    decoded, contents = decode(name), expected()[name]
+    assert matches(decoded, contents), (decoded, contents)
 
 
-def test_what_is_sent_today_is_the_vectors() -> None:
+def test_encoders_produce_the_vectors() -> None:
     made = load(VECTORS / "make.py").messages()
     for name in BINARY:
         assert made[name] == (VECTORS / name).read_bytes(), f"{name}: a change of the format; see docs/wire.md"
     assert sorted(made) == sorted(expected())
 
 
-def test_requests_are_the_vectors() -> None:
+def test_requests_produce_the_vectors() -> None:
     make = load(VECTORS / "make.py")
     lines = (VECTORS / "requests.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == [fields for _, fields in make.REQUESTS]
@@ -108,12 +109,12 @@ def test_requests_are_the_vectors() -> None:
 # the document
 
 
-def test_the_document_tells_every_field_where_it_is() -> None:
+def test_the_document_lists_every_field_and_offset() -> None:
     text = (DOCS / "wire.md").read_text(encoding="utf-8")
     positions, previews = text.split("## Positions")[1].split("## Previews")
     header, rows = positions.split("rows follow at")
     for part, kind, start in ((header, HEADER, 8), (rows, ROW, 0), (previews.split("## Heart")[0], PREVIEW_HEADER, 8)):
-        told = {
+        documented = {
             name: (int(offset), code)
             for offset, code, name in re.findall(r"^\| (\d+) \| ([a-z]\d+|8 bytes) \| (\w+) \|", part, re.MULTILINE)
             if name != "topic"
@@ -121,13 +122,13 @@ def test_the_document_tells_every_field_where_it_is() -> None:
         codes = {"S": lambda field: "8 bytes", "f": "f{}", "u": "u{}", "i": "i{}"}
         for name, (field, offset, *_) in kind.fields.items():
             code = "8 bytes" if field.kind == "S" else str(codes[field.kind]).format(8 * field.itemsize)
-            assert told.pop(name) == (start + offset, code), name
-        assert not told
+            assert documented.pop(name) == (start + offset, code), name
+        assert not documented
     for flag in Flag:
         assert re.search(rf"\b{flag.value} [a-z]", rows), flag
 
 
-def test_the_bridge_sends_the_lines_that_the_document_tells() -> None:
+def test_the_bridge_sends_the_documented_lines() -> None:
     header, rows = decode_positions((VECTORS / "positions.bin").read_bytes())
     many = np.tile(rows, 300)
     with Subscriber("tcp://127.0.0.1:1") as positions:  # never connects: what makes an update of a message
@@ -148,7 +149,7 @@ def test_the_bridge_sends_the_lines_that_the_document_tells() -> None:
     assert header["row_count"] == 2
 
 
-def test_the_bridge_is_a_process_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_bridge_runs_as_a_process(capfd: pytest.CaptureFixture[str]) -> None:
     with running(SMALL) as engine, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as port:
         port.bind(("127.0.0.1", 0))
         port.settimeout(20)
@@ -173,7 +174,7 @@ def test_the_bridge_is_a_process_of_its_own(capfd: pytest.CaptureFixture[str]) -
     assert "unknown host 'no..host'" in capfd.readouterr().err
 
 
-def test_the_document_tells_every_command() -> None:
+def test_the_document_lists_every_command() -> None:
     text = (DOCS / "wire.md").read_text(encoding="utf-8")
     table = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", text.split("| command | fields |")[1], re.MULTILINE))
     for request in REQUESTS:
@@ -189,8 +190,8 @@ def test_the_document_tells_every_command() -> None:
 def test_plain_python_reads_and_commands_a_live_engine() -> None:
     with running(SMALL) as engine:
         command = [sys.executable, str(DOCS / "clients" / "plain.py"), engine.publisher.address, "5"]
-        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-        *frames, status, reply = map(json.loads, told.splitlines())
+        documented = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        *frames, status, reply = map(json.loads, documented.splitlines())
         assert len(frames) == 5
         assert {frame["header"]["session"] for frame in frames} == {status["session"]} == {engine.session}
         assert all(np.isfinite(row["x"]) for frame in frames for row in frame["rows"])
@@ -202,7 +203,7 @@ def test_plain_python_reads_and_commands_a_live_engine() -> None:
 
 @pytest.fixture(scope="module")
 def c_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Compile the C client against the libzmq that pyzmq brings, or the system's."""
+    """Compile the C client against the libzmq of pyzmq, or that of the system."""
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.skip("no C compiler here")
@@ -217,10 +218,10 @@ def c_client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return program
 
 
-def by_c(told: str) -> list[dict[str, Any]]:
+def by_c(output: str) -> list[dict[str, Any]]:
     """Return the frames that the C client printed."""
     frames: list[dict[str, Any]] = []
-    for line in told.splitlines():
+    for line in output.splitlines():
         words = line.split()
         if words[0] == "frame":
             frames.append(dict(zip(words[::2], map(float, words[1::2]), strict=True)) | {"rows_": []})
@@ -231,17 +232,17 @@ def by_c(told: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", ["positions.bin", "positions-none.bin", "positions-later.bin"])
 def test_plain_c_decodes_the_vectors(c_client: Path, name: str) -> None:
-    told = subprocess.run([c_client, VECTORS / name], capture_output=True, text=True, check=True).stdout
-    (frame,) = by_c(told)
-    wanted = expected()[name]
+    output = subprocess.run([c_client, VECTORS / name], capture_output=True, text=True, check=True).stdout
+    (frame,) = by_c(output)
+    contents = expected()[name]
     assert [frame[key] for key in ("frame", "seq", "t_s", "target")] == [
-        wanted["header"][key] for key in ("frame", "seq", "t_s", "target")
+        contents["header"][key] for key in ("frame", "seq", "t_s", "target")
     ]
-    assert frame["rows"] == len(wanted["rows"])
-    assert frame["rows_"] == [[row[key] for key in ("id", "x", "y", "vx", "vy", "flags")] for row in wanted["rows"]]
+    assert frame["rows"] == len(contents["rows"])
+    assert frame["rows_"] == [[row[key] for key in ("id", "x", "y", "vx", "vy", "flags")] for row in contents["rows"]]
 
 
-def test_plain_c_refuses_what_it_cannot_read(c_client: Path, tmp_path: Path) -> None:
+def test_plain_c_rejects_invalid_messages(c_client: Path, tmp_path: Path) -> None:
     message = (VECTORS / "positions.bin").read_bytes()
     for damaged in (b"", message[:100], message[:-1], b"lt.xyz\0\0" + message[8:], message[:8] + b"\x09" + message[9:]):
         (tmp_path / "damaged.bin").write_bytes(damaged)
@@ -251,12 +252,12 @@ def test_plain_c_refuses_what_it_cannot_read(c_client: Path, tmp_path: Path) -> 
 def test_plain_c_reads_and_commands_a_live_engine(c_client: Path) -> None:
     with running(SMALL) as engine:
         command = [c_client, engine.publisher.address, "5"]
-        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-        frames = by_c(told)
+        output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        frames = by_c(output)
         assert len(frames) == 5
         assert sum(len(frame["rows_"]) for frame in frames) > 5
         assert all(0 <= row[1] < 128 for frame in frames for row in frame["rows_"])
         request = '{"command": "set_search_radius", "id": 7, "search_radius_px": 3.5}'
         command = [c_client, "ask", engine.command_address, request]
-        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-        assert json.loads(told)["result"] == 3.5
+        output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        assert json.loads(output)["result"] == 3.5

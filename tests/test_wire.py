@@ -1,4 +1,4 @@
-"""The layout of messages: what is sent is what is read, and what cannot be read is told."""
+"""Messages: what is encoded is decoded, and invalid messages raise."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def make_rows(count: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", [HEADER, PREVIEW_HEADER, ROW])
-def test_every_number_lies_on_its_natural_boundary(kind: np.dtype) -> None:
+def test_every_field_is_naturally_aligned(kind: np.dtype) -> None:
     for name in kind.names:
         field, offset = kind.fields[name]
         assert field.str[0] in "<|"
@@ -88,7 +88,7 @@ def test_every_number_lies_on_its_natural_boundary(kind: np.dtype) -> None:
     assert kind.itemsize % 8 == 0
 
 
-def test_positions_survive_the_way() -> None:
+def test_positions_round_trip() -> None:
     encoder = PositionsEncoder(session=77)
     for seq, count in enumerate([0, 3, 5000, 1]):  # the buffer grows, and shrinks in use
         rows = make_rows(count)
@@ -99,7 +99,7 @@ def test_positions_survive_the_way() -> None:
 
 
 def test_a_plain_struct_reads_the_header() -> None:
-    """A client in another language sees these bytes at these offsets."""
+    """Clients in other languages rely on these offsets."""
     message = bytes(PositionsEncoder(5).encode(make_rows(2), **FIELDS))
     assert message[:8] == POSITIONS
     version, header_size, row_size, _ = struct.unpack_from("<4H", message, 8)
@@ -109,7 +109,7 @@ def test_a_plain_struct_reads_the_header() -> None:
     assert (particle, x) == (2**40 + 1, 500.0)
 
 
-def test_fields_added_behind_the_last_one_are_passed_over() -> None:
+def test_appended_fields_are_ignored() -> None:
     message = bytes(PositionsEncoder(5).encode(make_rows(2), **FIELDS))
     start = 8 + HEADER.itemsize
     rows = [message[start + k * 56 : start + (k + 1) * 56] + b"new!" * 2 for k in range(2)]
@@ -130,27 +130,27 @@ def test_fields_added_behind_the_last_one_are_passed_over() -> None:
         (lambda message: message[:8] + b"\x09\0" + message[10:], "version 9"),
     ],
 )
-def test_a_message_that_cannot_be_read_is_told(damage, expected: str) -> None:
+def test_an_unreadable_message_raises(damage, expected: str) -> None:
     message = bytes(PositionsEncoder(5).encode(make_rows(2), **FIELDS))
     with pytest.raises(WireError, match=expected):
         decode_positions(damage(message))
 
 
 @pytest.mark.parametrize("kind", ["u1", "<u2", ">u2", "<f4"])
-def test_a_picture_survives_the_way(kind: str) -> None:
+def test_previews_round_trip(kind: str) -> None:
     pixels = np.arange(35).reshape(5, 7).astype(kind)[::2, ::3]
     picture = decode_preview(encode_preview(Preview(3, 4, 2, pixels)))
     assert (picture.session, picture.frame, picture.step) == (3, 4, 2)
     np.testing.assert_array_equal(picture.pixels, pixels)
 
 
-def test_a_picture_cut_short_is_told() -> None:
+def test_a_truncated_preview_raises() -> None:
     message = encode_preview(Preview(3, 4, 2, np.zeros((5, 7), np.uint8)))
     with pytest.raises(WireError, match="cannot be read"):
         decode_preview(message[:-1])
 
 
-def test_the_heartbeat_carries_state_and_schema() -> None:
+def test_the_heartbeat_contains_status_and_schema() -> None:
     status = decode_status(encode_status(STATUS))
     assert msgspec.structs.replace(status, header=[], rows=[]) == STATUS
     assert ("x", "<f4", 8) in status.rows
@@ -197,14 +197,14 @@ def test_subscribers_get_newest_or_all_and_report_gaps() -> None:
     publisher.close(linger=0)
 
 
-def test_a_wrong_address_is_told() -> None:
+def test_a_wrong_address_raises() -> None:
     with pytest.raises(UsageError, match="not an address to connect to"):
         Subscriber("localhost:5555")
     with pytest.raises(UsageError, match=r"no\.\.where:5555: unknown host 'no\.\.where'"):
         Subscriber("tcp://no..where:5555")
 
 
-def test_a_name_that_nobody_can_look_up_now_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_name_that_cannot_be_resolved_yet_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     def nobody_knows_yet(*_: object) -> None:
         raise gaierror(EAI_AGAIN, "try again")
 
@@ -213,7 +213,7 @@ def test_a_name_that_nobody_can_look_up_now_is_waited_for(monkeypatch: pytest.Mo
         assert positions.receive(0.01) is None
 
 
-def test_who_waits_where_nothing_comes_is_told_once(
+def test_waiting_without_messages_logs_one_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("livetrack.client.streams._SILENCE_S", 0.1)

@@ -1,11 +1,11 @@
-/* Reads livetrack with libzmq alone, by what docs/wire.md says: a start for a client of your own, in C or C++.
+/* A client with libzmq only, after docs/wire.md: a start for your own, in C or C++.
 
        cc plain.c -o plain -lzmq
        ./plain tcp://127.0.0.1:5555 10                               ten frames
-       ./plain ask tcp://127.0.0.1:5557 '{"command": "state"}'       a command, and what the engine answers
-       ./plain FILE                                                  one message, as tests/vectors/positions.bin
+       ./plain ask tcp://127.0.0.1:5557 '{"command": "state"}'       a command and its reply
+       ./plain FILE                                                  one message, such as tests/vectors/positions.bin
 
-   The machine must be little-endian, as all are that cameras are connected to. */
+   The machine must be little-endian, as x86 and ARM are. */
 
 #include <stdint.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 
 #if defined(__has_include) && __has_include(<zmq.h>)
 #include <zmq.h>
-#else /* no header at hand: what is used of it */
+#else /* without the header: the declarations used here */
 extern void *zmq_ctx_new(void);
 extern int zmq_ctx_term(void *context);
 extern void *zmq_socket(void *context, int type);
@@ -49,7 +49,7 @@ struct row {
 
 static unsigned char message[1 << 24];
 
-/* Print a positions message of `size` bytes; return 0, or 1 where it cannot be read. */
+/* Print a positions message of `size` bytes; return 0, or 1 if it is invalid. */
 static int print_positions(long size) {
     struct header header;
     if (size < (long)(8 + sizeof header) || memcmp(message, "lt.pos\0\0", 8) != 0) {
@@ -59,7 +59,7 @@ static int print_positions(long size) {
     memcpy(&header, message + 8, sizeof header);
     if (header.version != 1 || header.header_size < sizeof header || header.row_size < sizeof(struct row) - 4 ||
         size < 8 + header.header_size + (long)header.row_count * header.row_size) {
-        fprintf(stderr, "a message of another version, or cut short\n");
+        fprintf(stderr, "a truncated message, or one of another version\n");
         return 1;
     }
     printf("frame %llu seq %llu t_s %.6f target %lld rows %u\n", (unsigned long long)header.frame,
@@ -73,12 +73,12 @@ static int print_positions(long size) {
 }
 
 static int listen_to(const char *address, int count) {
-    const int on = 1, patience_ms = 10000;
+    const int on = 1, timeout_ms = 10000;
     int failed = 0;
     void *context = zmq_ctx_new();
     void *positions = zmq_socket(context, ZMQ_SUB);
-    zmq_setsockopt(positions, ZMQ_CONFLATE, &on, sizeof on); /* only the newest waits: for control */
-    zmq_setsockopt(positions, ZMQ_RCVTIMEO, &patience_ms, sizeof patience_ms);
+    zmq_setsockopt(positions, ZMQ_CONFLATE, &on, sizeof on); /* keep only the newest message, for control */
+    zmq_setsockopt(positions, ZMQ_RCVTIMEO, &timeout_ms, sizeof timeout_ms);
     zmq_setsockopt(positions, ZMQ_SUBSCRIBE, "lt.pos\0\0", 8);
     failed = zmq_connect(positions, address);
     for (int i = 0; i < count && !failed; i++) {
@@ -91,11 +91,11 @@ static int listen_to(const char *address, int count) {
 }
 
 static int ask(const char *address, const char *request) {
-    const int patience_ms = 10000, at_once = 0;
+    const int timeout_ms = 10000, linger_ms = 0;
     void *context = zmq_ctx_new();
     void *commands = zmq_socket(context, ZMQ_REQ);
-    zmq_setsockopt(commands, ZMQ_RCVTIMEO, &patience_ms, sizeof patience_ms);
-    zmq_setsockopt(commands, ZMQ_LINGER, &at_once, sizeof at_once);
+    zmq_setsockopt(commands, ZMQ_RCVTIMEO, &timeout_ms, sizeof timeout_ms);
+    zmq_setsockopt(commands, ZMQ_LINGER, &linger_ms, sizeof linger_ms);
     int size = -1;
     if (zmq_connect(commands, address) == 0 && zmq_send(commands, request, strlen(request), 0) >= 0)
         size = zmq_recv(commands, message, sizeof message, 0);
@@ -106,19 +106,19 @@ static int ask(const char *address, const char *request) {
     return size < 0;
 }
 
-int main(int count, char **words) {
-    if (count == 4 && strcmp(words[1], "ask") == 0)
-        return ask(words[2], words[3]);
-    if (count == 3)
-        return listen_to(words[1], atoi(words[2]));
-    if (count == 2) {
-        FILE *file = fopen(words[1], "rb");
+int main(int argc, char **argv) {
+    if (argc == 4 && strcmp(argv[1], "ask") == 0)
+        return ask(argv[2], argv[3]);
+    if (argc == 3)
+        return listen_to(argv[1], atoi(argv[2]));
+    if (argc == 2) {
+        FILE *file = fopen(argv[1], "rb");
         if (!file)
             return 2;
         long size = (long)fread(message, 1, sizeof message, file);
         fclose(file);
         return print_positions(size);
     }
-    fprintf(stderr, "plain ADDRESS COUNT, plain ask ADDRESS REQUEST, or plain FILE\n");
+    fprintf(stderr, "usage: plain ADDRESS COUNT, plain ask ADDRESS REQUEST, or plain FILE\n");
     return 2;
 }

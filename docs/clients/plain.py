@@ -1,7 +1,7 @@
-"""Reads livetrack with pyzmq and NumPy alone, by what docs/wire.md says: a start for a client of your own.
+"""A client with pyzmq and NumPy only, after docs/wire.md: a start for your own.
 
-python plain.py tcp://127.0.0.1:5555 10     ten frames, then a heartbeat and the engine's answer to a command
-python plain.py FILE                        one message, as those in tests/vectors/
+python plain.py tcp://127.0.0.1:5555 10     ten frames, then a heartbeat and the reply to a command
+python plain.py FILE                        one message, such as those in tests/vectors/
 """
 
 import json
@@ -31,13 +31,13 @@ def decode_positions(message):
     """Return the header as a dictionary, and the rows as a structured array."""
     header = dict(zip(HEADER.names, np.frombuffer(message, HEADER, 1, 8)[0].item(), strict=True))
     if header["version"] != 1:
-        raise ValueError(f"version {header['version']} of the wire format is not known here")
-    row = np.dtype({**ROW, "itemsize": header["row_size"]})  # fields that come later are passed over
+        raise ValueError(f"version {header['version']} of the wire format is not supported")
+    row = np.dtype({**ROW, "itemsize": header["row_size"]})  # ignores fields appended by later versions
     return header, np.frombuffer(message, row, header["row_count"], 8 + header["header_size"])
 
 
-def decode_picture(message):
-    """Return frame number, step, and the picture in grey levels, (H, W)."""
+def decode_preview(message):
+    """Return frame number, step, and the image in grey levels, (H, W)."""
     _, header_size, step, _, _, frame, width, height, kind, offset, scale = struct.unpack_from(
         "<4H2Q2I8s2d", message, 8
     )
@@ -47,39 +47,39 @@ def decode_picture(message):
 
 
 def decode(message):
-    """Return what any message says, as what JSON can hold."""
+    """Return the content of any message, in JSON types."""
     topic = bytes(message[:8])
     if topic == b"lt.pos\0\0":
         header, rows = decode_positions(message)
         return {"header": header, "rows": [dict(zip(rows.dtype.names, row.item(), strict=True)) for row in rows]}
     if topic in (b"lt.img\0\0", b"lt.whole"):
-        frame, step, picture = decode_picture(message)
-        return {"frame": frame, "step": step, "picture": picture.tolist()}
+        frame, step, image = decode_preview(message)
+        return {"frame": frame, "step": step, "image": image.tolist()}
     if topic in (b"lt.beat\0", b"lt.event"):
         return json.loads(message[8:])
-    raise ValueError(f"not livetrack's: {topic!r}")
+    raise ValueError(f"not a livetrack message: {topic!r}")
 
 
 def listen(address, count):
-    """Print the newest frames as they come, then the state, then what the engine answers to a command."""
+    """Print the newest frames, then a heartbeat, then the reply to a command."""
     context = zmq.Context()
     positions = context.socket(zmq.SUB)
-    positions.setsockopt(zmq.CONFLATE, 1)  # only the newest waits: for control
+    positions.setsockopt(zmq.CONFLATE, 1)  # keep only the newest message, for control
     positions.setsockopt(zmq.RCVTIMEO, 10_000)
     positions.setsockopt(zmq.SUBSCRIBE, b"lt.pos\0\0")
     positions.connect(address)
     for _ in range(count):
         print(json.dumps(decode(positions.recv())))
-    beats = context.socket(zmq.SUB)
-    beats.setsockopt(zmq.RCVTIMEO, 10_000)
-    beats.setsockopt(zmq.SUBSCRIBE, b"lt.beat\0")
-    beats.connect(address)
-    status = decode(beats.recv())
+    heartbeats = context.socket(zmq.SUB)
+    heartbeats.setsockopt(zmq.RCVTIMEO, 10_000)
+    heartbeats.setsockopt(zmq.SUBSCRIBE, b"lt.beat\0")
+    heartbeats.connect(address)
+    status = decode(heartbeats.recv())
     print(json.dumps(status))
     commands = context.socket(zmq.REQ)
     commands.setsockopt(zmq.RCVTIMEO, 10_000)
     commands.connect(status["command_address"])
-    # as an example: from now on particles are joined no farther than 4.5 px from where they are expected (default: 5)
+    # for example, set the search radius to 4.5 px (default: 5)
     commands.send_json({"command": "set_search_radius", "id": 1, "search_radius_px": 4.5})
     print(json.dumps(commands.recv_json()))
     context.destroy(linger=0)

@@ -13,7 +13,7 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 def ensure_capacity(array: npt.NDArray[_Scalar], length: int) -> npt.NDArray[_Scalar]:
-    """Return `array` if it holds `length` items, else a copy of it with room for twice that many."""
+    """Return `array` if it holds `length` items, else a copy of it twice as long as needed."""
     if len(array) >= length:
         return array
     larger = np.zeros((2 * length, *array.shape[1:]), array.dtype)

@@ -1,6 +1,6 @@
-"""Makes the messages of this folder, and what they say: `python tests/vectors/make.py`, after a change of the format.
+"""Writes the messages of this folder and their contents: `python tests/vectors/make.py`, after a change of the format.
 
-`docs/wire.md` tells what each is. `expected.json` was written from the values below, not from what a decoder said.
+`docs/wire.md` describes the files. `expected.json` is written from the values below, not from the output of a decoder.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from livetrack.wire import (
     Preview,
     RecordingStatus,
     Status,
+    commands,
     encode_event,
     encode_preview,
     encode_status,
 )
-from livetrack.wire import commands as ask
 from livetrack.wire.events import CameraEvent, Event, GeometryEvent, LogEvent, TargetEvent, TracksEvent
 
 FOLDER = Path(__file__).parent
@@ -60,12 +60,12 @@ STATUS = Status(
     recording=RecordingStatus(folder="2026-01-31_12-00-00", seconds=1.0, frames=100, dropped=0, bytes=12345),
 )  # fmt: skip
 REQUESTS = [
-    (ask.Hello(id=1, t_client_ns=77), {"command": "hello", "id": 1, "t_client_ns": 77}),
-    (ask.SetThreshold(id=2, threshold=0.75), {"command": "set_threshold", "id": 2, "threshold": 0.75}),
-    (ask.SetRoi(id=3, x=8, y=16, width=64, height=32),
+    (commands.Hello(id=1, t_client_ns=77), {"command": "hello", "id": 1, "t_client_ns": 77}),
+    (commands.SetThreshold(id=2, threshold=0.75), {"command": "set_threshold", "id": 2, "threshold": 0.75}),
+    (commands.SetRoi(id=3, x=8, y=16, width=64, height=32),
      {"command": "set_roi", "id": 3, "x": 8, "y": 16, "width": 64, "height": 32}),
-    (ask.ChooseTarget(id=4, x=10.5, y=20.25), {"command": "choose_target", "id": 4, "x": 10.5, "y": 20.25}),
-    (ask.MoveTo(id=5, actuator="stage", position=(1.5, -2.0)),
+    (commands.ChooseTarget(id=4, x=10.5, y=20.25), {"command": "choose_target", "id": 4, "x": 10.5, "y": 20.25}),
+    (commands.MoveTo(id=5, actuator="stage", position=(1.5, -2.0)),
      {"command": "move_to", "id": 5, "actuator": "stage", "position": [1.5, -2.0]}),
 ]  # fmt: skip
 
@@ -76,27 +76,27 @@ def messages() -> dict[str, bytes]:
     encoder = PositionsEncoder(session=77)
     made["positions.bin"] = bytes(encoder.encode(_rows(ROWS), **FRAME))
     made["positions-none.bin"] = bytes(encoder.encode(empty_rows(), **FRAME | UNKNOWN))
-    made["positions-later.bin"] = _later(made["positions.bin"])
-    picture = (PIXELS >> 8).astype(np.uint8)
-    made["preview.bin"] = bytes(encode_preview(Preview(77, 12, 2, picture, offset=100.0, scale=0.5)))
+    made["positions-later.bin"] = _from_later_version(made["positions.bin"])
+    small = (PIXELS >> 8).astype(np.uint8)
+    made["preview.bin"] = bytes(encode_preview(Preview(77, 12, 2, small, offset=100.0, scale=0.5)))
     made["whole.bin"] = bytes(encode_preview(Preview(77, 12, 1, PIXELS), full_resolution=True))
     made["heartbeat.bin"] = encode_status(STATUS)
     return made
 
 
 def expected() -> dict[str, Any]:
-    """Return what they say, by file name."""
+    """Return their contents by file name."""
     header = {"version": 1, "header_size": HEADER.itemsize, "row_size": 56, "session": 77, "reserved": 0}
     header |= {"reserved_2": 0}
-    says = {
+    contents = {
         "positions.bin": {"header": header | FRAME | {"seq": 0, "row_count": 2}, "rows": ROWS},
         "positions-none.bin": {"header": header | FRAME | UNKNOWN | {"seq": 1, "row_count": 0}, "rows": []},
         "positions-later.bin": {
             "header": header | FRAME | {"seq": 0, "row_count": 2, "row_size": 64, "header_size": HEADER.itemsize + 16},
             "rows": ROWS,
         },
-        "preview.bin": {"frame": 12, "step": 2, "picture": (100 + 0.5 * (PIXELS >> 8)).tolist()},
-        "whole.bin": {"frame": 12, "step": 1, "picture": PIXELS.astype(float).tolist()},
+        "preview.bin": {"frame": 12, "step": 2, "image": (100 + 0.5 * (PIXELS >> 8)).tolist()},
+        "whole.bin": {"frame": 12, "step": 1, "image": PIXELS.astype(float).tolist()},
         "heartbeat.bin": {
             "session": 2**53 - 1, "state": "running", "particles": 2, "target": 3, "received": 150,
             "command_address": "tcp://127.0.0.1:5557", "wire_version": 1,
@@ -112,8 +112,8 @@ def expected() -> dict[str, Any]:
     }  # fmt: skip
     for seq, (name, fields) in enumerate(kinds.items()):
         event = {"kind": name, **fields}
-        says[f"event-{name}.bin"] = {"session": 77, "seq": seq, "t_ns": 5000, "wall_ns": 6000, "event": event}
-    return says
+        contents[f"event-{name}.bin"] = {"session": 77, "seq": seq, "t_ns": 5000, "wall_ns": 6000, "event": event}
+    return contents
 
 
 def _rows(values: list[dict[str, Any]]) -> Any:
@@ -128,8 +128,8 @@ def _event(seq: int, event: Event) -> bytes:
     return encode_event(EventMessage(session=77, seq=seq, t_ns=5000, wall_ns=6000, event=event))
 
 
-def _later(message: bytes) -> bytes:
-    """Return the message as a later livetrack might send it: with fields behind the last ones."""
+def _from_later_version(message: bytes) -> bytes:
+    """Return the message as a later version might send it, with fields appended."""
     start = 8 + HEADER.itemsize
     rows = [message[start + 56 * k : start + 56 * (k + 1)] + b"\1" * 8 for k in range(2)]
     header = bytearray(message[8:start]) + b"\2" * 16
