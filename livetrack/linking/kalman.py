@@ -124,13 +124,8 @@ def _corrected(
         position = measured
     else:
         position += gain * innovation
-    return (
-        position,
-        hidden + hidden_gain * innovation,
-        noise * gain,
-        noise * hidden_gain,
-        hidden_var - hidden_gain * cov,
-    )
+    hidden, hidden_var = hidden + hidden_gain * innovation, hidden_var - hidden_gain * cov
+    return position, hidden, noise * gain, noise * hidden_gain, hidden_var
 
 
 _COASTED, _TENTATIVE = int(Flag.COASTED), int(Flag.COASTED | Flag.TENTATIVE)
