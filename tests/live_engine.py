@@ -1,4 +1,4 @@
-"""A small engine that runs while a test looks at it."""
+"""An engine that runs in a thread during a test."""
 
 from __future__ import annotations
 

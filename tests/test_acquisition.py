@@ -1,4 +1,4 @@
-"""The camera thread: what is newest, what is skipped, lost or repeated, and what happens when a camera goes."""
+"""Acquisition: the newest frame, skipped, lost and repeated frames, and a camera that is lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from livetrack.session.acquisition import Acquisition, CameraState
 
 
 class ScriptedCamera:
-    """A camera that yields what each of its scripts yields, one script for each time it is opened."""
+    """A camera that yields what its scripts yield, one script each time it is opened."""
 
     def __init__(self, *scripts: Callable[[], Iterator[Picture | None]], waits: bool = False) -> None:
         self.waits = waits
@@ -65,7 +65,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def test_the_newest_frame_waits_and_older_ones_are_counted() -> None:
+def test_the_newest_frame_is_kept_and_older_ones_are_counted() -> None:
     acquisition = run(ScriptedCamera(pictures(0, 1, 2, 3)))
     wait_for(lambda: acquisition.ended)
     frames = take_all(acquisition)
@@ -74,7 +74,7 @@ def test_the_newest_frame_waits_and_older_ones_are_counted() -> None:
     acquisition.close()
 
 
-def test_frames_that_nobody_took_after_the_stop_are_skipped() -> None:
+def test_frames_not_consumed_after_the_stop_are_skipped() -> None:
     acquisition = run(ScriptedCamera(pictures(*range(6))), every_frame=True)
     wait_for(lambda: acquisition.received == 6)
     assert acquisition.next_frame(1) is not None
@@ -111,7 +111,7 @@ def test_gaps_are_lost_and_repeats_are_dropped() -> None:
     acquisition.close()
 
 
-def test_a_counter_that_begins_anew_loses_and_drops_nothing() -> None:
+def test_a_counter_that_restarts_loses_and_drops_nothing() -> None:
     acquisition = run(ScriptedCamera(pictures(65534, 65535, 0, 1), waits=True))
     assert [frame.number for frame in take_all(acquisition)] == [65534, 65535, 0, 1]
     assert (acquisition.lost, acquisition.repeated) == (0, 0)
@@ -161,7 +161,7 @@ def test_a_lost_camera_is_opened_again() -> None:
     acquisition.close()
 
 
-def test_while_a_camera_is_gone_the_state_says_so() -> None:
+def test_while_a_camera_is_lost_the_state_is_retrying() -> None:
     def dies() -> Iterator[Picture]:
         raise CameraLostError("the cable was pulled")
         yield
@@ -173,7 +173,7 @@ def test_while_a_camera_is_gone_the_state_says_so() -> None:
     acquisition.close()
 
 
-def test_a_silent_camera_counts_as_stalled_until_it_speaks() -> None:
+def test_a_silent_camera_counts_as_stalled_until_its_next_frame() -> None:
     speak = threading.Event()
 
     def script() -> Iterator[Picture | None]:
@@ -192,7 +192,7 @@ def test_a_silent_camera_counts_as_stalled_until_it_speaks() -> None:
     acquisition.close()
 
 
-def test_what_a_driver_should_not_raise_is_kept_for_the_user() -> None:
+def test_an_unexpected_exception_of_a_driver_is_kept_for_the_user() -> None:
     def script() -> Iterator[Picture]:
         yield picture(0)
         raise ZeroDivisionError("bug in the driver")
@@ -204,7 +204,7 @@ def test_what_a_driver_should_not_raise_is_kept_for_the_user() -> None:
     acquisition.close()
 
 
-def test_a_picture_in_colour_is_refused() -> None:
+def test_a_colour_image_is_rejected() -> None:
     acquisition = run(ScriptedCamera(lambda: iter([picture(0), Picture(np.zeros((3, 4, 3), np.uint8), 1)])))
     wait_for(lambda: acquisition.ended)
     acquisition.close()

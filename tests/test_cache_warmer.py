@@ -1,4 +1,4 @@
-"""When the last frame is gone through once more, and that this changes nothing."""
+"""Cache warming: when it is due, and that it changes nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MS = 1_000_000
 
 
 class Clock:
-    """Stands in for the module `time`."""
+    """Replaces the module `time`."""
 
     now_ns = 10**15
 
@@ -30,7 +30,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def after(clock: Clock, intervals_ms: np.ndarray, work_ms: float) -> CacheWarmer:
-    """Return what has seen such frames, the last of them just now."""
+    """Return a warmer after frames with these intervals, the last one just now."""
     warmer = CacheWarmer()
     for interval_ms in intervals_ms:
         clock.now_ns += int(interval_ms * MS)
@@ -38,7 +38,7 @@ def after(clock: Clock, intervals_ms: np.ndarray, work_ms: float) -> CacheWarmer
     return warmer
 
 
-def test_even_frames_are_rehearsed_shortly_before_the_next_is_due(clock: Clock) -> None:
+def test_warming_is_due_shortly_before_the_next_frame_if_frames_come_evenly(clock: Clock) -> None:
     warmer = after(clock, np.full(200, 40.0), work_ms=2.0)
     wait_s = warmer.wait_s(10.0)
     assert 0.0375 < wait_s < 0.038  # 2 ms of work, and over 0.2 ms before the frame
@@ -47,11 +47,11 @@ def test_even_frames_are_rehearsed_shortly_before_the_next_is_due(clock: Clock) 
     clock.now_ns += MS + 1000
     assert warmer.wait_s(10.0) == 0
     assert warmer.is_due()
-    assert not warmer.is_due()  # once a frame
+    assert not warmer.is_due()  # once per frame
     assert warmer.wait_s(10.0) == 10.0
 
 
-def test_one_that_would_keep_the_next_frame_waiting_is_left_out(clock: Clock) -> None:
+def test_warming_that_would_delay_the_next_frame_is_left_out(clock: Clock) -> None:
     warmer = after(clock, np.full(200, 40.0), work_ms=2.0)
     clock.now_ns += 39 * MS
     assert not warmer.is_due()
@@ -65,9 +65,9 @@ def test_one_that_would_keep_the_next_frame_waiting_is_left_out(clock: Clock) ->
         (np.random.default_rng(0).exponential(10.0, 200), 0.1),
         (np.full(10, 10.0), 0.1),
     ],
-    ids=["no time for it", "nobody knows when the next comes", "too few were seen"],
+    ids=["no time", "unpredictable", "too few frames"],
 )
-def test_others_are_not(clock: Clock, intervals_ms: np.ndarray, work_ms: float) -> None:
+def test_otherwise_it_is_never_due(clock: Clock, intervals_ms: np.ndarray, work_ms: float) -> None:
     warmer = after(clock, intervals_ms, work_ms)
     for _ in range(100):
         assert warmer.wait_s(1.0) == 1.0
@@ -76,19 +76,19 @@ def test_others_are_not(clock: Clock, intervals_ms: np.ndarray, work_ms: float) 
 
 
 @pytest.mark.parametrize("search", ["full", "follow"])
-def test_a_rehearsal_changes_nothing(search: str) -> None:
+def test_rerunning_a_frame_changes_nothing(search: str) -> None:
     simulated = load_driver("simulated")
     settings = simulated.Settings(width=256, height=256, count=10, lockstep=True, diffusion_um2_s=2.0)
 
-    def session(rehearsed: bool) -> list[bytes]:
+    def session(warmed: bool) -> list[bytes]:
         tracker = Tracker.from_config(load_config(None, [f"localizer.search={search}"]))
         camera = simulated(settings)
         camera.open()
         rows = []
         for number, picture in zip(range(30), camera.pictures(), strict=False):
             rows.append(tracker.update(picture.pixels, 0.01 * number).tobytes())
-            if rehearsed:
+            if warmed:
                 tracker.rerun_last_frame(picture.pixels)
         return rows
 
-    assert session(rehearsed=True) == session(rehearsed=False)
+    assert session(warmed=True) == session(warmed=False)

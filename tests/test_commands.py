@@ -1,4 +1,4 @@
-"""Commands: what each does to a running engine, what is refused, and that nobody waits for anybody else."""
+"""Commands: the effect of each on a running engine, errors, and that a slow one does not delay others."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def running(*overrides: str, camera: type[Camera] | None = None) -> Iterator[Ses
 
 @pytest.fixture(scope="module")
 def session() -> Iterator[Session]:
-    """One session for all tests that leave it as they found it."""
+    """One session for all tests that restore its state."""
     with running(*SMALL) as session:
         yield session
 
@@ -104,10 +104,10 @@ def next_update(session: Session, reached: Callable[[Update], bool]) -> Update:
     raise AssertionError("never came")
 
 
-# who is there
+# connecting
 
 
-def test_hello_tells_all_that_a_late_joiner_has_to_know(session: Session) -> None:
+def test_hello_returns_everything_that_a_client_needs(session: Session) -> None:
     welcome = session.remote.hello()
     engine = session.engine
     assert welcome.session == engine.session
@@ -122,7 +122,7 @@ def test_hello_tells_all_that_a_late_joiner_has_to_know(session: Session) -> Non
     assert welcome.status.state == "running"
 
 
-def test_the_engines_clock_is_read_to_half_the_round_trip(session: Session) -> None:
+def test_the_clock_offset_is_known_to_half_the_round_trip(session: Session) -> None:
     """Engine and client are one process here: their clocks are the same."""
     welcomes = [session.remote.hello() for _ in range(20)]
     assert all(abs(each.clock_offset_ns) <= each.round_trip_ns / 2 + 1000 for each in welcomes)
@@ -135,7 +135,7 @@ def test_the_positions_address_is_enough(session: Session) -> None:
         assert remote.state().session == session.engine.session
 
 
-def test_where_no_engine_is_a_remote_says_so() -> None:
+def test_without_an_engine_a_remote_raises() -> None:
     with pytest.raises(CommandError, match=r"no response from an engine for 0.3 s: is an engine running there"):
         Remote("tcp://127.0.0.1:1", timeout_s=0.3)
     for wrong in ("localhost", "tcp://localhost:65537", "tcp://localhost:5x"):
@@ -143,7 +143,7 @@ def test_where_no_engine_is_a_remote_says_so() -> None:
             Remote(wrong)
 
 
-def test_an_engine_that_listens_everywhere_is_reached_where_it_was_found() -> None:
+def test_an_engine_that_listens_on_all_interfaces_is_reached_where_it_was_found() -> None:
     assert resolve_address("tcp://0.0.0.0:5557", "tcp://scope.lab:5555") == "tcp://scope.lab:5557"
     assert resolve_address("tcp://[::]:5557", "tcp://[fe80::1]:5555") == "tcp://[fe80::1]:5557"
     assert resolve_address("tcp://10.0.0.3:5557", "tcp://scope.lab:5555") == "tcp://10.0.0.3:5557"
@@ -152,7 +152,7 @@ def test_an_engine_that_listens_everywhere_is_reached_where_it_was_found() -> No
 # tracking
 
 
-def test_pause_holds_the_tracking_and_lets_frames_come(session: Session) -> None:
+def test_pause_stops_the_tracking_but_not_the_frames(session: Session) -> None:
     assert session.remote.pause() == "paused"
     before = session.remote.state()
     after = session.until(lambda status: status.received > before.received + 20)
@@ -196,7 +196,7 @@ def test_the_threshold_takes_effect_at_once(session: Session) -> None:
 
 
 def test_the_search_radius_takes_effect_at_once(session: Session) -> None:
-    """With a radius far below their steps no particle keeps its id; with the old one again they do."""
+    """With a radius far below their steps no particle keeps its id; with the old radius they do."""
     assert session.remote.set_search_radius(1e-6) == 1e-6
     born = session.remote.state().born
     status = session.until(lambda status: status.born > born + 50)
@@ -206,7 +206,7 @@ def test_the_search_radius_takes_effect_at_once(session: Session) -> None:
     assert later.born - status.born < 40
 
 
-def test_a_model_is_swapped_while_trajectories_go_on(session: Session) -> None:
+def test_a_model_is_swapped_while_tracks_continue(session: Session) -> None:
     before = next_update(session, lambda update: len(update.particles) > 3)
     assert session.remote.swap_model("bead") == "bead"
     assert session.remote.state().model == "bead"
@@ -217,7 +217,7 @@ def test_a_model_is_swapped_while_trajectories_go_on(session: Session) -> None:
     assert after.geometry == before.geometry
 
 
-def test_a_model_that_cannot_be_had_leaves_the_old_one(session: Session, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_loaded_leaves_the_old_one(session: Session, tmp_path: Path) -> None:
     (tmp_path / "no.onnx").write_bytes(b"nonsense")
     tracked = session.remote.state().tracked
     for model, why in (("spto", "did you mean spot"), (tmp_path / "no.onnx", "cannot open it")):
@@ -228,7 +228,7 @@ def test_a_model_that_cannot_be_had_leaves_the_old_one(session: Session, tmp_pat
     session.until(lambda status: status.tracked > tracked + 5)
 
 
-def test_a_target_is_chosen_by_place_and_by_id_and_stands_in_every_message(session: Session) -> None:
+def test_a_target_is_chosen_by_position_or_id_and_is_part_of_every_message(session: Session) -> None:
     row = next_update(session, lambda update: len(update.particles) > 3).particles[2]
     chosen = session.remote.choose_target(x=float(row["x"]), y=float(row["y"]), within_px=3)
     assert chosen == row["id"]
@@ -246,7 +246,7 @@ def test_a_target_is_chosen_by_place_and_by_id_and_stands_in_every_message(sessi
     assert next_update(session, lambda update: True).target is None
 
 
-def test_a_target_whose_trajectory_ends_is_no_target_any_more(session: Session) -> None:
+def test_a_target_whose_track_ends_is_cleared(session: Session) -> None:
     row = next_update(session, lambda update: len(update.particles) > 3).particles[0]
     session.remote.choose_target(x=float(row["x"]), y=float(row["y"]))
     session.remote.set_property("signal", 0.0)
@@ -313,7 +313,7 @@ def test_exposure_and_properties_of_the_simulated_camera(session: Session) -> No
     session.until(lambda status: status.particles > 3)
 
 
-def test_a_region_of_interest_is_a_new_geometry(session: Session) -> None:
+def test_a_region_of_interest_gives_a_new_geometry(session: Session) -> None:
     geometry = session.remote.hello().geometry_number
     wanted = Geometry(64, 48, x_origin=32, y_origin=16, pixel_size_um=0.1)
     assert session.remote.set_roi(32, 16, 64, 48) == wanted
@@ -353,7 +353,7 @@ def test_the_simulated_stage_carries_the_sample(session: Session) -> None:
 # the socket
 
 
-def test_what_cannot_be_read_is_refused_with_the_reason(session: Session) -> None:
+def test_invalid_requests_are_rejected_with_the_reason(session: Session) -> None:
     cases: dict[bytes, str] = {
         b"": "cannot be read",
         b"nonsense": "JSON is malformed",
@@ -380,7 +380,7 @@ def test_what_cannot_be_read_is_refused_with_the_reason(session: Session) -> Non
     assert session.remote.state().state == "running"
 
 
-def test_req_sockets_are_answered_too(session: Session) -> None:
+def test_req_sockets_get_replies_too(session: Session) -> None:
     """The simplest client in any language: send, receive."""
     with plain(zmq.REQ, session) as socket:
         for number in (1, 2):
@@ -399,7 +399,7 @@ def plain(kind: int, session: Session) -> Iterator[zmq.Socket[bytes]]:
         yield socket
 
 
-# who waits for whom
+# slow devices
 
 
 class SlowStage:
@@ -429,8 +429,8 @@ class WithSlowStage(SimulatedCamera):
         return {"slow": self.slow}
 
 
-class Untold:
-    """A driver as it was before there were commands."""
+class WithoutControls:
+    """A driver without any controls."""
 
     Settings = SimulatedCamera.Settings
 
@@ -440,7 +440,7 @@ class Untold:
         self.open, self.pictures, self.close = self._camera.open, self._camera.pictures, self._camera.close
 
 
-def test_a_slow_device_keeps_neither_the_loop_nor_other_commands_waiting() -> None:
+def test_a_slow_device_delays_neither_the_loop_nor_other_commands() -> None:
     with running(*SMALL, camera=WithSlowStage) as session, Remote(session.engine.command_address) as other:
         session.remote.timeout_s = 0.5
         with pytest.raises(CommandError, match=r"no reply to move_to within 0.5 s; it may still be executed"):
@@ -453,17 +453,17 @@ def test_a_slow_device_keeps_neither_the_loop_nor_other_commands_waiting() -> No
         assert other.state().tracked > tracked
         WithSlowStage.slow.held.set()
         session.remote.timeout_s = 5
-        assert session.remote.state().state == "running"  # the late answer is passed over
+        assert session.remote.state().state == "running"  # the late reply is ignored
         with pytest.raises(CommandError, match="failed: bug in the driver"):
             session.remote.move_by("slow", 1)
         session.until(lambda status: status.tracked > tracked + 10)
 
 
 class FreezingStage(SlowStage):
-    """As a device that shares the camera's adapter library: Python's lock is held, and all of Python stands still."""
+    """Like a device that shares the camera's adapter library: it holds the GIL, and all of Python stands still."""
 
     def move_to(self, position: Any) -> None:
-        sum(range(20_000_000))  # one call of C, which lets nobody in between
+        sum(range(20_000_000))  # a single call of C, which does not release the GIL
 
 
 class WithFreezingStage(SimulatedCamera):
@@ -478,14 +478,14 @@ def test_a_device_that_freezes_the_process_is_measured_and_counted() -> None:
         sum(range(20_000_000))
         frozen_ms = 1e3 * (time.perf_counter() - begun)
         session.remote.move_to("freezing", 1)
-        held_up_ms = session.remote.last_reply.stall_ms
-        assert held_up_ms > 0.3 * frozen_ms
+        stall_ms = session.remote.last_reply.stall_ms
+        assert stall_ms > 0.3 * frozen_ms
         status = session.remote.state()
-        assert (status.stalls, status.stall_ms) == (1, held_up_ms)
+        assert (status.stalls, status.stall_ms) == (1, stall_ms)
 
 
-def test_a_driver_that_takes_no_commands_says_so() -> None:
-    with running(*SMALL, camera=Untold) as session:  # type: ignore[arg-type]
+def test_commands_to_a_driver_without_controls_are_rejected() -> None:
+    with running(*SMALL, camera=WithoutControls) as session:  # type: ignore[arg-type]
         assert session.remote.properties() == []
         assert session.remote.actuators() == []
         with pytest.raises(CommandError, match="'simulated' has no properties that can be set"):
@@ -496,7 +496,7 @@ def test_a_driver_that_takes_no_commands_says_so() -> None:
             session.remote.move_stage(1, 1)
 
 
-def test_a_session_that_is_over_refuses() -> None:
+def test_a_session_that_is_over_rejects_commands() -> None:
     with running(*SMALL) as session:
         remote = Remote(session.engine.command_address)
     with Engine(config(*SMALL)) as engine:
@@ -508,7 +508,7 @@ def test_a_session_that_is_over_refuses() -> None:
         remote.state()
 
 
-def test_orders_are_carried_out_once_and_their_errors_come_back() -> None:
+def test_queued_work_runs_once_and_its_exceptions_are_raised_in_the_caller() -> None:
     queue = LoopQueue()
     results: list[Any] = []
 
@@ -531,7 +531,7 @@ def test_orders_are_carried_out_once_and_their_errors_come_back() -> None:
     assert results == [3, "done"]
 
 
-def test_a_holdup_is_what_frames_come_later_than_usual() -> None:
+def test_a_stall_is_the_time_beyond_the_typical_interval() -> None:
     gaps = FrameGapMonitor()
     now_ns = time.perf_counter_ns()
     for frame in range(100):
@@ -542,7 +542,7 @@ def test_a_holdup_is_what_frames_come_later_than_usual() -> None:
         time.sleep(0.05)
         gaps.record(time.perf_counter_ns())
     time.sleep(0.05)
-    with gaps.probe() as excused:  # nothing had come before it began
+    with gaps.probe() as excused:  # the delay was before the command
         pass
     gaps.reset()
     with gaps.probe() as closed:
@@ -556,7 +556,7 @@ def test_a_holdup_is_what_frames_come_later_than_usual() -> None:
 # Micro-Manager
 
 
-def test_a_real_core_is_told_and_moved() -> None:
+def test_a_real_core_is_configured_and_moved() -> None:
     with running(*DEMO) as session:
         remote = session.remote
         known = {each.name: each for each in remote.properties()}
@@ -579,7 +579,7 @@ def test_a_real_core_is_told_and_moved() -> None:
         with pytest.raises(CommandError, match="not open"):
             remote.move_stage(1, 1)
         remote.start()
-        assert remote.hello().geometry.width == 64  # what was set holds
+        assert remote.hello().geometry.width == 64  # settings are kept
         assert {each.name: each.value for each in remote.properties()}["Camera.Gain"] == 4
 
 
@@ -596,7 +596,7 @@ class WithGalvo(MicroManagerCamera):
         return geometry
 
 
-def test_a_real_galvo_is_pointed_within_its_range() -> None:
+def test_a_real_galvo_moves_within_its_range() -> None:
     with running(*DEMO, camera=WithGalvo) as session:
         assert session.remote.set_galvo(1.5, 2.0, wait=True).position == (1.5, 2.0)
         assert session.remote.move_by("galvo", 0.5, -1.0, wait=True).position == (2.0, 1.0)
@@ -604,7 +604,7 @@ def test_a_real_galvo_is_pointed_within_its_range() -> None:
             session.remote.set_galvo(1.0, -2.0)
 
 
-def test_an_engine_that_was_started_anew_is_told_by_the_same_remote() -> None:
+def test_the_same_remote_reaches_an_engine_that_was_restarted() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"publish.command_address=tcp://127.0.0.1:{free.getsockname()[1]}"
@@ -615,16 +615,16 @@ def test_an_engine_that_was_started_anew_is_told_by_the_same_remote() -> None:
         assert remote.state().session == session.engine.session != first
 
 
-def test_a_command_that_keeps_frames_from_coming_is_measured_and_counted() -> None:
-    """The camera's own properties are set between two sequences; MMCore's DemoCamera takes 10 ms and more for it."""
+def test_a_command_that_stalls_the_camera_is_measured_and_counted() -> None:
+    """The camera's own properties are set between two sequences; MMCore's DemoCamera takes at least 10 ms for it."""
     with running(*DEMO) as session:
         session.until(lambda status: status.received > 100)
         before = session.remote.state()
         session.remote.set_property("Camera.Binning", 2)
-        held_up_ms = session.remote.last_reply.stall_ms
-        assert 5 < held_up_ms < session.remote.last_reply.took_ms + 100
+        stall_ms = session.remote.last_reply.stall_ms
+        assert 5 < stall_ms < session.remote.last_reply.took_ms + 100
         after = session.remote.state()
         assert after.stalls == before.stalls + 1
-        assert after.stall_ms == pytest.approx(before.stall_ms + held_up_ms)
+        assert after.stall_ms == pytest.approx(before.stall_ms + stall_ms)
         session.remote.move_to("focus", 1.0)
         assert session.remote.last_reply.stall_ms < 1000

@@ -1,4 +1,4 @@
-"""Settings: config.toml equals the defaults, and each mistake gives its one clear line."""
+"""Settings: config.toml equals the defaults, and each mistake gives one clear line."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_documented_file_equals_the_defaults() -> None:
         ("[linker]\nmemory = 1\nmemory = 2", ":3: not TOML: "),
     ],
 )
-def test_a_mistake_is_told_with_file_line_and_key(tmp_path: Path, text: str, expected: str) -> None:
+def test_a_mistake_is_reported_with_file_line_and_key(tmp_path: Path, text: str, expected: str) -> None:
     path = tmp_path / "config.toml"
     path.write_text(text)
     with pytest.raises(ConfigError) as caught:
@@ -96,7 +96,7 @@ def test_an_assignment_takes_numbers_and_switches_too() -> None:
 
 
 @pytest.mark.parametrize("where", ["livetrack.nowhere:Camera", "livetrack.camera:NoSuchCamera"])
-def test_a_driver_that_cannot_be_loaded_is_told(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+def test_a_driver_that_cannot_be_loaded_is_reported(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     point = EntryPoint("mine", where, "livetrack.cameras")
     monkeypatch.setattr("livetrack.camera.camera_drivers", lambda: {"mine": point})
     with pytest.raises(ConfigError, match=r"config\.toml:2: camera driver 'mine' cannot be imported: "):
@@ -122,7 +122,7 @@ def test_overrides_lie_over_the_file(tmp_path: Path) -> None:
         ("linker.memory.x=2", "--set linker.memory.x: [linker.memory] = ...: expected a whole number, got a section"),
     ],
 )
-def test_a_wrong_override_is_told_as_such(assignment: str, expected: str) -> None:
+def test_a_wrong_override_is_reported(assignment: str, expected: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_config(None, [assignment])
     assert expected in str(caught.value)

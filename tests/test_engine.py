@@ -1,4 +1,4 @@
-"""The whole tracker: simulated camera, trained network, linker, ZeroMQ, other processes."""
+"""Whole sessions: simulated camera, trained network, linker, ZeroMQ, other processes."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def simulated(**settings: Any) -> list[str]:
     return [f"camera.simulated.{key}={json.dumps(value)}" for key, value in settings.items()]
 
 
-def told_when_ready(engine: subprocess.Popen[str]) -> str:
-    """Return what an engine's process says until it is ready; the last word is its address."""
+def read_until_ready(engine: subprocess.Popen[str]) -> str:
+    """Return the output of an engine's process until it is ready; the last word is its address."""
     assert engine.stderr is not None
     told = ""
     while "ready" not in told:
@@ -55,7 +55,7 @@ def told_when_ready(engine: subprocess.Popen[str]) -> str:
 
 @pytest.mark.measured
 def test_at_peak_snr_10_particles_are_found_precisely_and_keep_their_ids() -> None:
-    """50 particles, 1,000 frames; peak SNR: the signal over the noise's standard deviation, sqrt(100 + 1.5²) = 10.1."""
+    """50 particles, 1,000 frames; peak SNR: signal over the noise, sqrt(100 + 1.5²) electrons = 10.1."""
     scene = simulated(
         seed=3,
         lockstep=True,
@@ -105,12 +105,12 @@ def test_at_peak_snr_10_particles_are_found_precisely_and_keep_their_ids() -> No
 
 
 def test_another_process_is_read_without_a_gap(tmp_path: Path) -> None:
-    """Every message of a live session arrives, from the first that the subscription caught to the last."""
+    """Every message of a live session arrives, from the first one after the subscription to the last one."""
     figures = tmp_path / "figures.json"
     settings = [f"--set={each}" for each in (*SMALL, *ANY_PORT, "camera.simulated.fps=200")]
     command = [sys.executable, "-m", "livetrack", "demo", "--headless", "--seconds=4", f"--json={figures}", *settings]
     engine = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    address = told_when_ready(engine).split()[-1]
+    address = read_until_ready(engine).split()[-1]
     with Subscriber(address, newest=False) as positions:
         first = positions.receive(60)
         assert first is not None
@@ -142,7 +142,7 @@ def test_a_session_ends_cleanly_on_ctrl_c() -> None:
     engine = subprocess.Popen(
         [sys.executable, "-m", "livetrack", "demo", "--headless", *settings], stderr=subprocess.PIPE, text=True
     )
-    told = told_when_ready(engine)
+    told = read_until_ready(engine)
     engine.send_signal(signal.SIGINT if sys.platform != "win32" else signal.CTRL_BREAK_EVENT)
     _, rest = engine.communicate(timeout=30)
     assert engine.returncode == 0
@@ -150,7 +150,7 @@ def test_a_session_ends_cleanly_on_ctrl_c() -> None:
     assert "Traceback" not in told + rest
 
 
-def test_an_address_in_use_is_told() -> None:
+def test_an_address_in_use_is_reported() -> None:
     with Engine(config(*SMALL)) as engine:
         taken = engine.publisher.address
         with pytest.raises(UsageError, match="is another livetrack running") as caught:
@@ -161,7 +161,7 @@ def test_an_address_in_use_is_told() -> None:
     assert "another livetrack" not in str(caught.value)
 
 
-def test_pictures_and_the_heartbeat_reach_a_window() -> None:
+def test_previews_and_heartbeat_reach_a_viewer() -> None:
     seen: dict[str, Any] = {}
 
     with Engine(config(*SMALL, "publish.preview_max_px=64")) as engine:
@@ -182,7 +182,7 @@ def test_pictures_and_the_heartbeat_reach_a_window() -> None:
     assert seen["preview"].pixels.shape == (48, 64)
 
 
-def test_a_window_opened_while_the_camera_stalls_gets_the_last_picture() -> None:
+def test_a_viewer_that_connects_while_the_camera_stalls_gets_the_last_frame() -> None:
     faults = simulated(stall_at_s=0.5, stall_s=60.0)
     seen: list[Any] = []
     with Engine(config(*SMALL, *faults)) as engine:
@@ -196,7 +196,7 @@ def test_a_window_opened_while_the_camera_stalls_gets_the_last_picture() -> None
     assert seen[0].pixels.shape == (96, 128)
 
 
-def test_a_camera_that_vanishes_comes_back_and_says_so_meanwhile() -> None:
+def test_a_camera_that_disconnects_is_reopened_and_reported() -> None:
     faults = simulated(disconnect_at_s=0.5)
     seen: list[Status] = []
     with Engine(config(*SMALL, *faults, "camera.retry_s=1.2")) as engine:
@@ -205,7 +205,7 @@ def test_a_camera_that_vanishes_comes_back_and_says_so_meanwhile() -> None:
     assert seen[-1].state == "running"
     assert status.received > 20
     assert status.outages == 1
-    assert status.born > status.ended > 0  # the sample went on meanwhile, and so did the ids
+    assert status.born > status.ended > 0  # the sample moved on meanwhile, and ids are never reused
 
 
 def test_dropped_frames_are_counted_as_lost() -> None:
@@ -221,7 +221,7 @@ def test_dropped_frames_are_counted_as_lost() -> None:
     assert status.skipped == 0
 
 
-def test_with_every_frame_those_that_wait_at_the_end_are_tracked_too() -> None:
+def test_with_every_frame_those_queued_at_the_end_are_tracked_too() -> None:
     seen: list[int] = []
 
     def look(frame: Frame, _rows: Rows) -> None:
@@ -249,7 +249,7 @@ def test_a_recording_holds_every_delivered_frame(tmp_path: Path) -> None:
 
 
 class ChangingCamera(SimulatedCamera):
-    """The simulated camera in lock-step; its frame 20 is changed by `change`, those behind it follow suit."""
+    """The simulated camera in lock-step; its frames from number 20 on are changed by `change`."""
 
     def pictures(self) -> Iterator[Picture | None]:
         for picture in super().pictures():
@@ -267,7 +267,7 @@ class MovedRoi(ChangingCamera):
         return picture._replace(pixels=picture.pixels[:, 16:].copy(), geometry=geometry)
 
 
-class TimeAnew(ChangingCamera):
+class TimeRestarts(ChangingCamera):
     def change(self, picture: Picture) -> Picture:
         return picture._replace(t_s=picture.t_s - 0.19)
 
@@ -291,15 +291,15 @@ def ids_before_and_after_frame_20(camera: type[ChangingCamera]) -> tuple[set[int
     return before, after
 
 
-@pytest.mark.parametrize("camera", [MovedRoi, TimeAnew])
-def test_where_roi_or_time_begin_anew_so_do_the_trajectories(camera: type[ChangingCamera]) -> None:
+@pytest.mark.parametrize("camera", [MovedRoi, TimeRestarts])
+def test_tracks_end_when_the_roi_changes_or_the_time_restarts(camera: type[ChangingCamera]) -> None:
     before, after = ids_before_and_after_frame_20(camera)
     assert len(before) >= 5
     assert len(after) >= 5
     assert not before & after
 
 
-def test_a_driver_that_fails_is_told_to_the_user_and_to_the_window() -> None:
+def test_a_driver_that_fails_is_reported_to_the_user_and_to_clients() -> None:
     settings = config(*SMALL, *simulated(lockstep=True))
     with (
         Engine(settings, Broken(settings.driver_settings)) as engine,
@@ -313,7 +313,7 @@ def test_a_driver_that_fails_is_told_to_the_user_and_to_the_window() -> None:
     assert "bug in the driver" in last.message
 
 
-def test_a_session_that_cannot_begin_leaves_no_recording(tmp_path: Path) -> None:
+def test_a_session_that_cannot_start_leaves_no_recording(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="path is empty"):
         Engine(config("camera.driver=movie", f"record.folder={str(tmp_path)!r}"))
     assert not list(tmp_path.iterdir())
@@ -348,13 +348,13 @@ def test_the_same_seed_gives_the_same_rows() -> None:
 
 
 class Unreadable(ChangingCamera):
-    """From frame 20 on the pixels are no numbers."""
+    """From frame 20 on the pixels are NaN."""
 
     def change(self, picture: Picture) -> Picture:
         return picture._replace(pixels=np.full((96, 128), np.nan, np.float32))
 
 
-def test_frames_that_cannot_be_tracked_are_skipped_and_told() -> None:
+def test_frames_that_cannot_be_tracked_are_skipped_and_reported() -> None:
     settings = config(*SMALL, *simulated(lockstep=True))
     with Engine(settings, Unreadable(settings.driver_settings)) as engine:
         status = engine.run(seconds=3)

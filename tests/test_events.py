@@ -1,4 +1,4 @@
-"""What an engine tells of what happens: nothing is missed, and what went by unread is reported."""
+"""Events: none is missing, and missed ones are reported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def rows(*x: float) -> Rows:
     return some
 
 
-def test_births_deaths_geometry_and_target_are_told_once() -> None:
+def test_tracks_geometry_and_target_are_published_once() -> None:
     sent: list[bytes] = []
     publisher = EventPublisher(7, sent.append)
     linker = Linker(3.0)
@@ -58,13 +58,13 @@ def test_births_deaths_geometry_and_target_are_told_once() -> None:
     ]
 
 
-def test_log_lines_are_told_and_still_shown(capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_lines_are_published_and_still_shown(capsys: pytest.CaptureFixture[str]) -> None:
     sent: list[bytes] = []
     log = logging.getLogger("livetrack_drivers.something")
     publisher = EventPublisher(7, sent.append)
     log.info("camera %s", "warm")
     log.warning("camera hot")
-    log.debug("not told")
+    log.debug("not published")
     publisher.poll("running", "")
     publisher.poll("running", "")
     publisher.close()
@@ -78,7 +78,7 @@ def test_log_lines_are_told_and_still_shown(capsys: pytest.CaptureFixture[str]) 
     assert logging.getLogger("livetrack").level == logging.NOTSET
 
 
-def test_a_line_that_cannot_be_told_as_it_is_harms_nobody(
+def test_a_log_line_that_cannot_be_encoded_does_no_harm(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging.getLogger("livetrack_drivers"), "propagate", False)  # pytest's own handler raises
@@ -86,7 +86,7 @@ def test_a_line_that_cannot_be_told_as_it_is_harms_nobody(
     log = logging.getLogger("livetrack_drivers.something")
     publisher = EventPublisher(7, sent.append)
     log.info("%d frames", "no number")
-    log.info("folder %s", "\udcff")  # how Python reads a file's name that is no UTF-8
+    log.info("folder %s", "\udcff")  # how Python reads a file name that is not UTF-8
     publisher.poll("", "")
     publisher.close()
     assert "Logging error" in capsys.readouterr().err
@@ -95,8 +95,8 @@ def test_a_line_that_cannot_be_told_as_it_is_harms_nobody(
     ]
 
 
-def test_a_whole_session_is_told() -> None:
-    """Who was born and has not died is who is there."""
+def test_the_events_of_a_session_are_complete() -> None:
+    """The tracks started and not ended are those of the last frame."""
     settings = ["width=128", "height=96", "count=8", "exposure_ms=2", "stall_at_s=1.0", "stall_s=0.5"]
     settings = [f"camera.simulated.{each}" for each in settings]
     alive: set[int] = set()
@@ -119,7 +119,7 @@ def test_a_whole_session_is_told() -> None:
     assert any(isinstance(each, LogEvent) and "stalled" in each.text for each in kinds)
 
 
-def test_events_that_went_by_are_reported() -> None:
+def test_missed_events_are_reported() -> None:
     with zmq.Context.instance().socket(zmq.PUB) as publisher:
         port = publisher.bind_to_random_port("tcp://127.0.0.1")
         with EventSubscriber(f"tcp://127.0.0.1:{port}") as events:
@@ -135,7 +135,7 @@ def test_events_that_went_by_are_reported() -> None:
     assert got.gap == 4
 
 
-def test_an_event_that_cannot_be_read_is_told() -> None:
+def test_an_event_that_cannot_be_read_raises() -> None:
     for damaged in (b"lt.pos\0\0{}", b"lt.event{", b'lt.event{"session": 1}', b"lt.event\xff"):
         with pytest.raises(WireError, match="event"):
             decode_event(damaged)

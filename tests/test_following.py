@@ -1,4 +1,4 @@
-"""Following against a full search: the same particles, whatever is new or lost, at places that hardly differ."""
+"""Track-guided against full search: the same particles, also new and lost ones, at almost the same positions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def localizer() -> NetworkLocalizer:
 
 
 class Spots:
-    """Bright spots at places of one's own choice, on the noise of a camera."""
+    """Bright spots at given positions, with camera noise."""
 
     def __init__(self, seed: int = 0) -> None:
         self._rng = np.random.default_rng(seed)
@@ -102,7 +102,7 @@ def test_a_newcomer_is_found_within_one_round_wherever_it_appears(localizer: Net
     assert max(nearest(rows, x, y) for x, y in places) < 0.5
 
 
-def test_the_first_frame_is_searched_as_a_whole_and_so_is_that_after_a_reset(localizer: NetworkLocalizer) -> None:
+def test_the_first_frame_and_that_after_a_reset_are_searched_in_full(localizer: NetworkLocalizer) -> None:
     spots, tracker = Spots(), follower(localizer)
     places = [(100.0, 100.0), (300.3, 200.7), (480.0, 30.0)]
     first, second = follow(tracker, spots, places, 2)
@@ -115,7 +115,7 @@ def test_the_first_frame_is_searched_as_a_whole_and_so_is_that_after_a_reset(loc
     assert set(third["id"].tolist()).isdisjoint(second["id"].tolist())
 
 
-def test_every_place_of_the_frame_lies_well_within_some_tile(localizer: NetworkLocalizer) -> None:
+def test_every_position_of_the_frame_is_well_within_a_tile(localizer: NetworkLocalizer) -> None:
     for shape in ((512, 512), (300, 1000), (2048, 2044), (160, 161)):
         tracker = follower(localizer)
         assert tracker._guided_search is not None
@@ -146,7 +146,7 @@ def test_a_particle_that_jumps_farther_than_its_crop_reaches_is_found_by_the_wid
 
 
 def test_neighbours_are_not_taken_for_one_another(localizer: NetworkLocalizer) -> None:
-    """Two particles nearer than half a crop: each is seen in both crops, and there once."""
+    """Two particles closer than half a crop: each is in both crops, and found once."""
     spots, tracker = Spots(), follower(localizer)
     places = [(250.0, 250.0), (256.0, 250.0)]
     runs = follow(tracker, spots, places, ROUND + 20)[ROUND:]
@@ -154,12 +154,12 @@ def test_neighbours_are_not_taken_for_one_another(localizer: NetworkLocalizer) -
     assert len({tuple(sorted(rows["id"].tolist())) for rows in runs}) == 1
 
 
-def test_a_frame_without_pixels_is_refused(localizer: NetworkLocalizer) -> None:
+def test_a_frame_without_pixels_is_rejected(localizer: NetworkLocalizer) -> None:
     with pytest.raises(InputError, match="64x0 px is too small"):
         Tracker(localizer, Linker(5.0), follow=True).update(np.zeros((0, 64), np.uint16))
 
 
-def test_a_small_frame_full_of_particles_is_searched_as_a_whole(localizer: NetworkLocalizer) -> None:
+def test_a_small_frame_full_of_particles_is_searched_in_full(localizer: NetworkLocalizer) -> None:
     tracker = follower(localizer)
     crowd = np.array([(x, y) for x in range(8, 128, 12) for y in range(8, 128, 12)]) + 0.3
     image = Spots().frame(crowd)[:128, :128].copy()

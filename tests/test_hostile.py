@@ -1,4 +1,4 @@
-"""The command socket against whatever is thrown at it: nothing falls, nothing stalls, all is refused."""
+"""The command socket with hostile messages: nothing fails, nothing stalls, all are rejected."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ VALID = [
     {"command": "choose_target", "id": 6, "x": 3.0, "y": 4.0},
     {"command": "hello", "id": 7, "t_client_ns": 12345},
 ]
-REFUSED_LATER = [  # by the loop, the camera, the disk: these can be read
+REJECTED_BY_HANDLER = [  # valid requests: rejected by the loop, the camera, the disk
     {"command": "set_roi", "x": 1, "y": 1, "width": 10**6, "height": 10**6},
     {"command": "set_roi", "x": 0, "y": 0, "width": 1, "height": 1},
     {"command": "set_exposure", "exposure_ms": 1e300},
@@ -56,7 +56,7 @@ ODD = [None, True, -1, 0, 2**63, 2**64, 1e308, "", "\x00", "x" * 5000, [], {}, [
 
 
 def hostile(rng: random.Random) -> bytes:
-    """Return a message that cannot be taken for a request."""
+    """Return a message that is not a valid request."""
     while True:
         kind = rng.randrange(6)
         if kind == 0:
@@ -66,10 +66,10 @@ def hostile(rng: random.Random) -> bytes:
             for _ in range(rng.randrange(1, 6)):
                 damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
             message = bytes(damaged)
-        elif kind == 2:  # cut short, or with something behind it
+        elif kind == 2:  # truncated, or with something appended
             whole = json.dumps(rng.choice(VALID)).encode()
             message = whole[: rng.randrange(len(whole))] if rng.random() < 0.5 else whole + rng.randbytes(5)
-        elif kind == 3:  # a field of another kind
+        elif kind == 3:  # a field of another type
             fields = dict(rng.choice(VALID))
             fields[rng.choice([*fields, "more"])] = rng.choice(ODD)
             message = json.dumps(fields).encode()
@@ -107,13 +107,13 @@ def engine() -> Iterator[Engine]:
         yield engine
 
 
-def test_a_hundred_thousand_hostile_messages_are_refused(engine: Engine) -> None:
+def test_a_hundred_thousand_hostile_messages_are_rejected(engine: Engine) -> None:
     rng = random.Random(1)
-    some = [hostile(rng) for _ in range(MESSAGES // 10)]  # each ten times, in another order
+    messages = [hostile(rng) for _ in range(MESSAGES // 10)]  # each ten times, in another order
     before, settings, longest_s = state(engine), engine.config, 0.0
     with dealer(engine) as client, Remote(engine.command_address) as remote:
         for _ in range(MESSAGES // BATCH):
-            for message in rng.choices(some, k=BATCH):
+            for message in rng.choices(messages, k=BATCH):
                 client.send(message)
             for _ in range(BATCH):
                 reply = decode_reply(client.recv())
@@ -123,20 +123,20 @@ def test_a_hundred_thousand_hostile_messages_are_refused(engine: Engine) -> None
             assert remote.state().state == "running"
             longest_s = max(longest_s, time.monotonic() - begun)
     after = state(engine)
-    assert longest_s < 2  # no stall for others
+    assert longest_s < 2  # no delay for others
     assert after.tracked - before.tracked > 50
     assert engine.config == settings
     assert (after.model, after.target, after.recording) == (before.model, None, None)
 
 
-def test_what_is_refused_later_is_refused_too(engine: Engine) -> None:
+def test_valid_requests_with_impossible_values_are_rejected(engine: Engine) -> None:
     before = engine.config
     rng = random.Random(2)
     with dealer(engine) as client:
         for _ in range(20):
-            for fields in rng.sample(REFUSED_LATER, len(REFUSED_LATER)):
+            for fields in rng.sample(REJECTED_BY_HANDLER, len(REJECTED_BY_HANDLER)):
                 client.send(json.dumps(fields).encode())
-            for _ in REFUSED_LATER:
+            for _ in REJECTED_BY_HANDLER:
                 reply = decode_reply(client.recv())
                 assert reply.error, reply
     assert engine.config == before
@@ -151,14 +151,14 @@ def test_messages_of_many_frames_and_of_many_bytes(engine: Engine) -> None:
             assert decode_reply(got[-1]).error
         client.send(b" " * 1_000_000)
         assert "at most 65536" in decode_reply(client.recv()).error
-        client.send(b" " * 2_000_000)  # beyond what is read at all: the connection ends
+        client.send(b" " * 2_000_000)  # larger than any message that is accepted: the connection ends
         client.setsockopt(zmq.RCVTIMEO, 300)
         with pytest.raises(zmq.Again):
             client.recv()
     assert state(engine).state == "running"
 
 
-def test_a_message_of_very_many_frames_is_refused_and_not_kept(engine: Engine) -> None:
+def test_a_message_of_very_many_frames_is_rejected_and_not_kept(engine: Engine) -> None:
     with dealer(engine) as client:
         client.send_multipart([b"{}"] * 300_000)
         begun = time.monotonic()
@@ -168,8 +168,8 @@ def test_a_message_of_very_many_frames_is_refused_and_not_kept(engine: Engine) -
         assert "a request is one frame, this has several" in decode_reply(reply[-1]).error
 
 
-def test_only_so_many_requests_wait() -> None:
-    """Where they are not read, who sends them has to wait: the memory that they take has a bound."""
+def test_the_number_of_waiting_requests_is_bounded() -> None:
+    """If requests are not read, the sender blocks: their memory is bounded."""
     settings = load_config(None, ["publish.command_address=tcp://127.0.0.1:*"]).publish
     router, address = bind_command_socket(settings, SocketFactory(settings))
     with router, zmq.Context.instance().socket(zmq.DEALER) as client:
@@ -182,10 +182,10 @@ def test_only_so_many_requests_wait() -> None:
             while sent < 2000:
                 client.send(b" " * 65536)
                 sent += 1
-        assert 100 < sent < 600  # here, there, and with the operating system
+        assert 100 < sent < 600  # in both queues, and in the operating system
 
 
-def test_who_never_reads_the_answers_harms_nobody(engine: Engine) -> None:
+def test_a_client_that_never_reads_replies_does_no_harm(engine: Engine) -> None:
     before = state(engine)
     with dealer(engine) as client:
         for _ in range(20_000):
@@ -196,7 +196,7 @@ def test_who_never_reads_the_answers_harms_nobody(engine: Engine) -> None:
     assert after.tracked > before.tracked
 
 
-def test_bytes_that_are_no_zeromq_harm_nobody(engine: Engine) -> None:
+def test_bytes_that_are_not_zeromq_do_no_harm(engine: Engine) -> None:
     rng = random.Random(3)
     host, port = engine.command_address.removeprefix("tcp://").split(":")
     for _ in range(50):

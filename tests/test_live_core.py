@@ -1,4 +1,4 @@
-"""A live session on the real MMCore: what is published moves with the stage, and every frame is accounted for."""
+"""A live session on the real MMCore: positions move with the stage, and the frame counts add up."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_published_positions_move_with_the_stage_and_keep_their_ids() -> None:
         start = np.array(core.getXYPosition())
 
         def settled() -> Update:
-            """Return the next message of a frame taken after the stage has come to rest."""
+            """Return the next message of a frame taken after the stage has stopped."""
             newest = engine.acquisition.received
             while True:
                 update = positions.receive(20)
@@ -62,7 +62,7 @@ def test_published_positions_move_with_the_stage_and_keep_their_ids() -> None:
         driver.start()
         status = engine.run(seconds=120, stop=stop)
         driver.join()
-        moved = np.array(core.getXYPosition()) - start  # the stage, µm, as far as its own steps of 0.015 µm take it
+        moved = np.array(core.getXYPosition()) - start  # µm, in the stage's steps of 0.015 µm
 
     height, width = heard[0].height, heard[0].width
     assert (height, width) == (512, 512)

@@ -32,7 +32,7 @@ Open = Callable[..., MicroManagerCamera]
 
 @pytest.fixture
 def build() -> Iterator[Open]:
-    """Build a camera from settings as they come from a file; close it at the end."""
+    """Build a camera from settings as read from a file; close it at the end."""
     cameras: list[MicroManagerCamera] = []
 
     def build(**settings: object) -> MicroManagerCamera:
@@ -84,7 +84,9 @@ def test_takes_the_folder_from_the_environment(build: Open, monkeypatch: pytest.
         build(mm_dir="").open()
 
 
-def test_says_where_it_looked_for_micro_manager(build: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_reports_where_it_searched_for_micro_manager(
+    build: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("MICROMANAGER_PATH", raising=False)
     monkeypatch.setattr(_mm_install, "_usual_places", lambda: [tmp_path])
     monkeypatch.setattr(_mm_install.importlib.util, "find_spec", lambda name: None)
@@ -93,7 +95,7 @@ def test_says_where_it_looked_for_micro_manager(build: Open, monkeypatch: pytest
     assert str(tmp_path) in str(caught.value)
 
 
-def test_pictures_from_before_they_are_wanted_are_thrown_away(opened: Open) -> None:
+def test_pictures_from_before_reading_starts_are_discarded(opened: Open) -> None:
     camera = opened(exposure_ms=5, roi=[0, 0, 64, 64])
     deadline = time.perf_counter() + 10
     while camera.core.get_remaining_image_count() < 100 and time.perf_counter() < deadline:
@@ -129,10 +131,10 @@ def test_opens_again_after_closing(build: Open) -> None:
     assert camera.open().width == 256
     with pytest.raises(CameraError, match="has a Micro-Manager core already"):
         build().open()
-    assert len(take(camera, 3)) == 3  # the one that is open does not mind
+    assert len(take(camera, 3)) == 3  # the open one is not affected
 
 
-def test_closing_gives_the_memory_of_the_pictures_back(build: Open) -> None:
+def test_closing_frees_the_memory_of_the_pictures(build: Open) -> None:
     camera = build()
     camera.open()
     core = camera.core
@@ -293,8 +295,8 @@ def test_a_wrong_setting_gives_one_clear_line(build: Open, settings: dict[str, o
         camera.open()
     assert "\n" not in str(caught.value)
     with pytest.raises(CameraError, match="not open"):
-        camera.core  # noqa: B018  it is the look that raises
-    assert build().open().width == 512  # nothing is left in the way
+        camera.core  # noqa: B018  reading it raises
+    assert build().open().width == 512  # nothing is left behind
 
 
 @pytest.mark.parametrize(
@@ -316,7 +318,7 @@ def test_settings_have_bounds(settings: dict[str, object]) -> None:
         msgspec.convert(settings, MicroManagerSettings)
 
 
-def test_a_refused_change_leaves_the_camera_running(opened: Open) -> None:
+def test_a_rejected_change_leaves_the_camera_running(opened: Open) -> None:
     camera = opened()
     changes: list[Callable[[], None]] = [
         lambda: camera.set_exposure(-5),
@@ -339,7 +341,7 @@ def test_a_refused_change_leaves_the_camera_running(opened: Open) -> None:
 
 
 def test_an_overflow_of_the_buffer_is_a_gap_in_the_numbers(opened: Open) -> None:
-    camera = opened(buffer_mb=2, exposure_ms=1)  # room for three pictures
+    camera = opened(buffer_mb=2, exposure_ms=1)  # three pictures fit
     steps = [1]
     last = take(camera, 1)[0].number
     deadline = time.monotonic() + 60
@@ -352,7 +354,7 @@ def test_an_overflow_of_the_buffer_is_a_gap_in_the_numbers(opened: Open) -> None
     assert steps[-1] > 1
 
 
-def test_a_camera_that_dies_in_silence_is_lost(opened: Open) -> None:
+def test_a_camera_that_stops_silently_is_lost(opened: Open) -> None:
     camera = opened(exposure_ms=5)
     pictures = camera.pictures()
     next(pictures)
@@ -377,12 +379,12 @@ def test_a_slow_camera_yields_none_in_between(opened: Open) -> None:
 
 def test_numbers_rise_when_the_core_counts_from_zero_again() -> None:
     numbers = _RisingNumbers()
-    assert [numbers.next(n) for n in (0, 1, 1, 4)] == [0, 1, 1, 4]  # a repeat and a gap stay what they are
+    assert [numbers.next(n) for n in (0, 1, 1, 4)] == [0, 1, 1, 4]  # repeats and gaps are kept
     numbers.restart()
     assert [numbers.next(n) for n in (0, 1)] == [5, 6]
-    assert [numbers.next(n) for n in (0, 0, 1)] == [8, 10, 11]  # emptied in full run, twice: something is lost
+    assert [numbers.next(n) for n in (0, 0, 1)] == [8, 10, 11]  # discarded twice while running: pictures are lost
     numbers.restart()
-    assert [numbers.next(n) for n in (2, 3)] == [12, 13]  # a core that goes on counting
+    assert [numbers.next(n) for n in (2, 3)] == [12, 13]  # a core that does not restart its count
     assert numbers.next(None) is None
 
 
@@ -402,13 +404,13 @@ def test_the_beads_follow_the_stage(opened: Open) -> None:
 
 
 def _settled(camera: MicroManagerCamera, pictures: Iterator[Picture]) -> np.ndarray:
-    """Return the first picture exposed wholly after this call, passing over all that were on the way."""
+    """Return the first picture exposed entirely after this call."""
     on_the_way = camera.core.get_remaining_image_count() + 2
     return next(islice(pictures, on_the_way, None)).pixels.astype(float)
 
 
 def _shift(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """(x, y) in px by which the picture moved: phase correlation to a pixel, then least squares on the gradient."""
+    """Return the shift (x, y) of the image, px: phase correlation to a pixel, then least squares on the gradient."""
     spectrum = np.fft.rfft2(after) * np.conj(np.fft.rfft2(before))
     peak = np.array(np.unravel_index(np.argmax(np.fft.irfft2(spectrum)), before.shape))
     whole = (peak + 256) % 512 - 256
@@ -418,12 +420,12 @@ def _shift(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.asarray(whole[::-1] + rest)
 
 
-# what does not load
+# configurations that do not load
 
 
 @pytest.fixture
 def older_adapter(tmp_path: Path) -> Path:
-    """Copy the adapters, and make DemoCamera say that it was built for device interface 73."""
+    """Copy the adapters, and patch DemoCamera to report device interface 73."""
     folder = tmp_path / "Micro-Manager-2.0"
     shutil.copytree(FOLDER, folder)
     (library,) = folder.glob("*mmgr_dal_DemoCamera*")
@@ -493,7 +495,7 @@ def test_a_configuration_file_without_a_camera(build: Open, tmp_path: Path) -> N
         build(config_file=str(config)).open()
 
 
-def test_an_adapter_without_its_makers_library_is_told_apart(build: Open, tmp_path: Path) -> None:
+def test_an_adapter_without_its_manufacturers_library_is_recognized(build: Open, tmp_path: Path) -> None:
     folder = tmp_path / "mm"
     shutil.copytree(FOLDER, folder)
     (library,) = folder.glob("*mmgr_dal_DemoCamera*")

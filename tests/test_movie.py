@@ -1,4 +1,4 @@
-"""Movies of every kind, complete and damaged, and the movie as a camera."""
+"""Movies in all formats, complete and damaged, and the movie as a camera."""
 
 from __future__ import annotations
 

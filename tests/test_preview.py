@@ -1,4 +1,4 @@
-"""Pictures for windows: what 8 bits keep, and that nothing is made that nobody asks for."""
+"""Previews: the precision of 8 bits, and that none is made without a subscriber."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RNG = np.random.default_rng(3)
 
 
 def restored(pixels: Any) -> np.ndarray:
-    """Return the grey levels that a window reads from the 8 bits of `pixels`, with the range that is chosen."""
+    """Return the grey levels that a viewer decodes from the 8 bits of `pixels`."""
     levels = preview._choose_scaling(pixels, None)
     return levels.offset + levels.scale * to_uint8(pixels, levels).astype(float)
 
@@ -56,14 +56,14 @@ def test_a_hot_pixel_does_not_take_the_levels_from_the_rest() -> None:
         np.array([[np.inf, 1.0], [np.nan, 2]]),
     ],
 )
-def test_a_picture_of_nothing_is_no_trouble(pixels: np.ndarray) -> None:
+def test_a_blank_image_is_no_problem(pixels: np.ndarray) -> None:
     levels = preview._choose_scaling(pixels, None)
     assert levels.scale > 0
     assert np.isfinite(levels).all()
     assert to_uint8(pixels, levels).shape == pixels.shape
 
 
-def test_the_range_is_kept_while_it_will_do() -> None:
+def test_the_scaling_is_kept_while_it_fits() -> None:
     pixels = RNG.normal(200, 12, (100, 100)).astype(np.uint16)
     levels = preview._choose_scaling(pixels, None)
     assert preview._choose_scaling(pixels + np.uint16(2), levels) is levels
@@ -91,7 +91,7 @@ def received(subscriber: PreviewSubscriber) -> Preview:
     return picture
 
 
-def test_a_window_gets_8_bits_or_every_pixel_as_it_asks(sender: PreviewSender) -> None:
+def test_a_viewer_gets_8_bits_or_full_resolution_as_it_subscribes(sender: PreviewSender) -> None:
     pixels = RNG.integers(0, 60000, (60, 80)).astype(np.uint16)
     sender.submit(frame_of(pixels))
     with PreviewSubscriber(sender.address) as small, PreviewSubscriber(sender.address, full_resolution=True) as whole:
@@ -103,7 +103,7 @@ def test_a_window_gets_8_bits_or_every_pixel_as_it_asks(sender: PreviewSender) -
     np.testing.assert_array_equal(every.pixels, pixels)
 
 
-def test_nothing_is_made_while_nobody_asks(sender: PreviewSender, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_preview_is_made_without_a_subscriber(sender: PreviewSender, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
     original = PreviewSender._message
 
@@ -118,7 +118,7 @@ def test_nothing_is_made_while_nobody_asks(sender: PreviewSender, monkeypatch: p
     with PreviewSubscriber(sender.address) as pictures:
         assert received(pictures).frame == 1
     deadline = time.monotonic() + 5
-    while sender._subscribed:  # until it has heard that the only reader has gone
+    while sender._subscribed:  # until it has noticed that the only subscriber has gone
         assert time.monotonic() < deadline
         time.sleep(0.01)
     made.clear()
@@ -127,7 +127,9 @@ def test_nothing_is_made_while_nobody_asks(sender: PreviewSender, monkeypatch: p
     assert made == []
 
 
-def test_large_whole_pictures_come_less_often(sender: PreviewSender, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_previews_in_full_resolution_come_less_often(
+    sender: PreviewSender, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(preview, "_MAX_FULL_BYTES_S", 100_000)
     with PreviewSubscriber(sender.address, full_resolution=True) as whole:
         count, start = 0, time.monotonic()

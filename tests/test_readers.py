@@ -1,4 +1,4 @@
-"""Readers that are stopped, killed, or come late: the engine does not feel them, and they are told what they missed."""
+"""Clients that are stopped, killed, or late: the engine is not affected, and they know what they missed."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from livetrack.tracker import Tracker
 ANY_PORT = [f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address")]
 SMALL = [f"camera.simulated.{each}" for each in ("width=64", "height=64", "count=3", "exposure_ms=2", "fps=200")]
 
-# prints each message's seq and gap; the first line says that it reads
+# prints seq and gap of each message, after a first line when it is ready
 READER = """
 import sys
 from livetrack.client import Subscriber
 with Subscriber(sys.argv[1], newest=sys.argv[2] == "newest") as positions:
     for update in positions:
-        print(f"{update.seq} {update.gap}\\n", end="", flush=True)  # in one piece, also if it is killed here
+        print(f"{update.seq} {update.gap}\\n", end="", flush=True)  # in one write, even if it is killed here
 """
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="processes cannot be stopped here")
 
 
 class Reader:
-    """Another process that reads."""
+    """A client in another process."""
 
     def __init__(self, address: str, mode: str) -> None:
         self._process = subprocess.Popen(
@@ -83,7 +83,7 @@ def reading(address: str, mode: str) -> Iterator[Reader]:
         reader.close()
 
 
-def test_the_engine_goes_on_and_readers_are_told_what_they_missed() -> None:
+def test_the_engine_continues_and_clients_know_what_they_missed() -> None:
     with Engine(load_config(None, [*ANY_PORT, *SMALL])) as engine:
         address, stop = engine.publisher.address, threading.Event()
         thread = threading.Thread(target=engine.run, kwargs={"stop": stop}, daemon=True)
@@ -104,7 +104,7 @@ def test_the_engine_goes_on_and_readers_are_told_what_they_missed() -> None:
             with Subscriber(address) as late:
                 update = late.receive(5)
                 assert update is not None
-                assert update.gap == 0  # who joins late has missed nothing of what was his
+                assert update.gap == 0  # a late client has missed none of its messages
                 assert update.seq > begin.tracked - 5
             end = remote.state()
             assert end.tracked - begin.tracked > 10
@@ -114,14 +114,14 @@ def test_the_engine_goes_on_and_readers_are_told_what_they_missed() -> None:
         stop.set()
         thread.join(20)
         assert not thread.is_alive()
-    for reader in (newest, every):  # all is accounted for: read, or reported
+    for reader in (newest, every):  # every message is read or reported
         seqs, gaps = np.array(reader.lines).T
         assert (np.diff(seqs) - 1 == gaps[1:]).all()
     assert max(gap for _, gap in newest.lines) > 5
     assert max(gap for _, gap in every.lines) == 0  # a second fits into the queue
 
 
-def test_a_reader_stopped_for_longer_than_the_queue_lasts_is_told_its_gap() -> None:
+def test_a_client_stopped_for_longer_than_the_queue_lasts_knows_its_gap() -> None:
     """20,000 messages of 100 rows: more than the engine's queue and the network's buffers hold."""
     settings = PublishSettings(address="tcp://127.0.0.1:*", preview_address="tcp://127.0.0.1:*", preview_fps=0)
     sockets = SocketFactory(settings)
@@ -148,13 +148,13 @@ def test_a_reader_stopped_for_longer_than_the_queue_lasts_is_told_its_gap() -> N
         longest = max(publish(1) for _ in range(20_000))
         reader.send(signal.SIGCONT)
         deadline = time.monotonic() + 30
-        while not any(gap for _, gap in reader.lines):  # what is lost shows with the next message
+        while not any(gap for _, gap in reader.lines):  # a loss is reported with the next message
             assert time.monotonic() < deadline
             publish(1)
             time.sleep(0.05)
     publisher.close()
     sockets.close()
     gaps = [gap for _, gap in reader.lines]
-    assert longest < 1  # who is stopped makes nobody wait
+    assert longest < 1  # a stopped client delays nobody
     assert sum(gaps) > 1000
     assert len(gaps) + sum(gaps) == reader.lines[-1][0] - reader.lines[0][0] + 1

@@ -1,4 +1,4 @@
-"""The simulated microscope: its physics against theory, its clock and faults, and its truth against its images."""
+"""The simulated microscope: physics against theory, clock and faults, and true positions against images."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_mean_squared_displacement_is_4_d_t(lag: int) -> None:
     squared = np.sum(steps**2, axis=-1).ravel()
     error = squared.std() / np.sqrt(squared.size)
     assert squared.mean() == pytest.approx(4 * diffusion * lag * dt_s, abs=4 * error)
-    assert error < 0.02 * squared.mean()  # else the line above would prove little
+    assert error < 0.02 * squared.mean()  # otherwise the line above would prove little
 
 
 def test_drift_moves_all_particles_alike_and_is_no_diffusion() -> None:
@@ -91,7 +91,9 @@ def test_fast_exposure_has_the_moments_of_shot_and_read_noise(photons: float) ->
 
 def test_fast_exposure_has_the_quantiles_of_the_exact_noise() -> None:
     noise = Sensor(gain=5.0, read_noise=1.0)
-    photons = np.full((1000, 1000), 20.0, np.float32)  # the dimmest that it draws at once, so the least normal
+    photons = np.full(
+        (1000, 1000), 20.0, np.float32
+    )  # the dimmest for the fast method, where the distribution is least normal
     q = [0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999]
     fast = np.quantile(expose_fast(noise, photons, np.random.default_rng(1)), q)
     exact = np.quantile(noise.expose(photons, np.random.default_rng(2)), q)
@@ -119,7 +121,7 @@ def test_flicker_changes_all_light_together() -> None:
     assert np.std(means) / np.mean(means) == pytest.approx(0.1, rel=0.2)
 
 
-# image and truth
+# images and true positions
 
 
 @pytest.mark.parametrize("particle", ["spot", "bead"])
@@ -167,13 +169,13 @@ def test_the_sample_moves_as_the_settings_say_and_large_particles_less() -> None
         take(camera, 2)
         start, end = camera.truth(0), camera.truth(1)
         step_um = 0.1 * np.stack([end["x"] - start["x"], end["y"] - start["y"]])
-        here = np.abs(step_um).max(axis=0) < 1  # not those that changed sides
+        here = np.abs(step_um).max(axis=0) < 1  # not those that re-entered on the other side
         assert step_um[:, here].mean(axis=1) == pytest.approx([2 / 50, -1 / 50], abs=0.01)
         # E[1/size] of a log-normal of mean 1 is 1 + spread²
         assert step_um[:, here].var(axis=1) == pytest.approx([2 * 0.5 / 50 * (1 + spread**2)] * 2, rel=0.1)
 
 
-def test_a_mixed_sample_has_signals_and_sizes_of_the_spread_wanted() -> None:
+def test_a_mixed_sample_has_signals_and_sizes_of_the_requested_spread() -> None:
     still = STILL | {"spread": 0.3, "min_distance_um": 2.5}
     camera = lockstep(width=512, height=512, count=100, **still, **NO_LIGHT, **BRILLIANT)
     image = take(camera, 1)[0].pixels.astype(float)
@@ -192,18 +194,18 @@ def test_fifty_well_separated_particles_stay_so_for_a_thousand_frames() -> None:
         assert gap.min() > 16
 
 
-def test_truth_is_kept_for_a_while_and_then_said_to_be_gone() -> None:
+def test_true_positions_are_kept_for_the_last_exposures_only() -> None:
     camera = SimulatedCamera(SimulatedSettings(lockstep=True))
     with pytest.raises(LookupError, match="never opened"):
         camera.truth(0)
     camera = lockstep(width=16, height=16, count=2, drop_every=1, drop_frames=4999)
     assert [picture.number for picture in take(camera, 2)] == [0, 5000]
     assert camera.truth(5000)["particle"].tolist() == [0, 1]
-    assert len(camera.truth(1000)) == 2  # a lost exposure has its truth too
+    assert len(camera.truth(1000)) == 2  # lost exposures have true positions too
     camera.close()
     assert len(camera.truth(5000)) == 2
     for number in (0, 5001):
-        with pytest.raises(LookupError, match=f"no truth of frame {number}"):
+        with pytest.raises(LookupError, match=f"no true positions of frame {number}"):
             camera.truth(number)
 
 
@@ -236,7 +238,7 @@ def test_a_loop_plays_to_and_fro_without_a_jump() -> None:
     for number, shown in enumerate([0, 1, 2, 3, 2, 1, 0, 1, 2]):
         np.testing.assert_array_equal(loop[number].pixels, film[shown].pixels)
         np.testing.assert_array_equal(camera.truth(number), camera.truth(shown))
-    loop[0].pixels[:] = 0  # the receiver's own
+    loop[0].pixels[:] = 0  # belongs to the receiver
     assert loop[6].pixels.any()
     assert [picture.t_s for picture in loop] == pytest.approx([0.004 + n / 100 for n in range(9)])
 
@@ -254,7 +256,7 @@ def test_the_live_camera_keeps_its_rate_and_says_when_it_exposed() -> None:
     numbers = np.array([picture.number for picture in pictures])
     exposed = np.array([picture.t_exposed_ns for picture in pictures])
     np.testing.assert_allclose(exposed - exposed[0], (numbers - numbers[0]) * 5e6, atol=2)
-    assert before_ns < exposed[0] < exposed[-1] + 1e6 <= after_ns  # nothing comes before its exposure is over
+    assert before_ns < exposed[0] < exposed[-1] + 1e6 <= after_ns  # no picture comes before its exposure is over
     assert pictures[0].t_s is None
 
 
@@ -277,7 +279,7 @@ def test_lockstep_waits_for_its_reader() -> None:
     assert next(pictures).number == 1  # type: ignore[union-attr]
 
 
-# faults to order
+# simulated faults
 
 
 def test_drops_leave_gaps_in_the_numbers() -> None:
@@ -285,7 +287,7 @@ def test_drops_leave_gaps_in_the_numbers() -> None:
     assert numbers == [0, 1, 2, 5, 6, 7, 10, 11]
 
 
-def test_a_stall_gives_signs_of_life_but_no_picture() -> None:
+def test_a_stall_yields_none_but_no_picture() -> None:
     camera = SimulatedCamera(SimulatedSettings(width=32, height=32, stall_at_s=0.1, stall_s=0.4))
     camera.open()
     seen, silent = [], 0
@@ -326,7 +328,7 @@ def test_the_driver_is_found_by_name_and_has_a_default_for_every_setting() -> No
     "wrong",
     [{"fps": 0}, {"count": -1}, {"width": 3}, {"particle": "cell"}, {"bit_depth": 17}, {"spread": 2.0}, {"fqs": 1}],
 )
-def test_settings_out_of_bounds_are_refused(wrong: dict[str, object]) -> None:
+def test_settings_out_of_bounds_are_rejected(wrong: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(wrong, SimulatedSettings)
 
@@ -341,7 +343,7 @@ def test_settings_out_of_bounds_are_refused(wrong: dict[str, object]) -> None:
         ({"loop_frames": 100_000}, r"loop_frames = 100000 needs 48.8 GiB; at most 4 GiB"),
     ],
 )
-def test_settings_that_contradict_each_other_are_refused_in_one_line(settings: dict[str, object], says: str) -> None:
+def test_settings_that_contradict_each_other_are_rejected_in_one_line(settings: dict[str, object], says: str) -> None:
     with pytest.raises(CameraError, match=says) as caught:
         SimulatedCamera(SimulatedSettings(**settings)).open()  # type: ignore[arg-type]
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The simulated trap, flow and stage: physics against theory, and orders that take effect when they should."""
+"""The simulated trap, flow and stage: physics against theory, and commands that take effect when they should."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STILL: dict[str, Any] = {"diffusion_um2_s": 0.0, "drift_um_s": (0.0, 0.0), "min_
 
 
 def camera(**settings: Any) -> SimulatedCamera:
-    """Return an open camera of 16 x 16 px of 0.1 µm in lock-step, on one bead in the middle."""
+    """Return an open camera of 16 x 16 px of 0.1 µm in lock-step, with one bead in the centre."""
     fixed: dict[str, Any] = {
         "width": 16, "height": 16, "fps": FPS, "exposure_ms": 0.0, "lockstep": True, "count": 1, "spread": 0.0,
         "diffusion_um2_s": BEAD.diffusion_um2_s, "drift_um_s": (0.0, 0.0), "min_distance_um": 1.5,
@@ -37,7 +37,7 @@ def frames(simulated: SimulatedCamera) -> Iterator[Picture]:
 
 
 def track(simulated: SimulatedCamera, pictures: Iterator[Picture], count: int) -> npt.NDArray[np.float64]:
-    """Return where the bead is in the next `count` frames, (count, 2) µm from the middle."""
+    """Return the positions of the bead in the next `count` frames, (count, 2) µm from the centre."""
     places = np.empty((count, 2))
     for n, picture in enumerate(itertools.islice(pictures, count)):
         (row,) = simulated.truth(picture.number or 0)
@@ -46,7 +46,7 @@ def track(simulated: SimulatedCamera, pictures: Iterator[Picture], count: int) -
 
 
 def test_a_trapped_bead_strays_as_theory_says_and_as_the_estimators_find() -> None:
-    """Equipartition, the time correlation, and the blur of the whole frame's exposure."""
+    """Equipartition, time correlation, and motion blur of an exposure as long as the frame."""
     stiffness = BEAD.stiffness(100)
     trapped = camera(trap_stiffness_pn_um=stiffness, exposure_ms=1.0)
     places = track(trapped, frames(trapped), 5000)[100:]
@@ -69,8 +69,8 @@ def test_only_the_first_particle_is_held() -> None:
 
 
 @pytest.mark.parametrize("delay", [0, 1, 3])
-def test_an_order_takes_effect_after_its_delay(delay: int) -> None:
-    """The stage moves the bead at once, the flow over the frame, the trap as it relaxes; each in the frame stated."""
+def test_a_command_takes_effect_after_its_delay(delay: int) -> None:
+    """The stage moves the bead at once, the flow over the frame, the trap as the bead relaxes."""
     still = camera(**STILL, actuation_delay_frames=delay)
     pictures, actuators = frames(still), still.actuators()
     start = track(still, pictures, 3)[-1]
@@ -84,8 +84,8 @@ def test_an_order_takes_effect_after_its_delay(delay: int) -> None:
     assert actuators["flow"].position() == (10.0, 0.0)
 
 
-def test_the_trap_moves_and_stiffens_when_it_is_told() -> None:
-    """All but without heat the bead falls to the trap's centre, and twice as fast in a trap twice as stiff."""
+def test_the_trap_moves_and_stiffens_on_command() -> None:
+    """Almost without thermal motion, the bead relaxes to the trap's centre, twice as fast in a trap twice as stiff."""
     cold = {"diffusion_um2_s": 1e-3 * BEAD.diffusion_um2_s, "temperature_k": 1e-3 * BEAD.temperature_k}
     still = camera(**cold, trap_stiffness_pn_um=BEAD.stiffness(10))
     pictures, actuators = frames(still), still.actuators()
@@ -103,14 +103,14 @@ def test_each_exposure_waits_for_its_order() -> None:
     waiting = camera(**STILL, await_orders=True)
     stage = waiting.actuators()["stage"]
     pictures = waiting.pictures()
-    assert next(pictures) is None  # the first one waits too
+    assert next(pictures) is None  # the first exposure waits too
     for number in range(3):
         stage.move_by((0.1, 0.0))
         picture = next(pictures)
         assert picture is not None
         assert picture.number == number
         assert next(pictures) is None
-    waiting.set_property("signal", 100.0)  # is no order
+    waiting.set_property("signal", 100.0)  # is not a move
     assert next(pictures) is None
 
 
@@ -130,7 +130,7 @@ def test_feedback_in_lockstep_is_the_same_twice_over() -> None:
     assert np.abs(first).max() < 0.5
 
 
-def test_what_contradicts_itself_is_refused() -> None:
+def test_contradictory_settings_are_rejected() -> None:
     with pytest.raises(CameraError, match="await_orders needs lockstep"):
         camera(await_orders=True, lockstep=False)
     with pytest.raises(CameraError, match="a trap"):

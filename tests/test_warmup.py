@@ -1,4 +1,4 @@
-"""What is warm before a session says that it is ready."""
+"""After the warm-up, the first frame compiles nothing."""
 
 from __future__ import annotations
 
