@@ -43,7 +43,7 @@ class Flag(IntFlag):
     NEW = 2  # first row of its track
     EDGE = 4  # at the image's edge: part of the particle is outside
     COASTED = 8  # not found in this frame; the position is predicted
-    PARTIAL_SEARCH = 16  # found or refined without a search of the whole frame
+    PARTIAL_SEARCH = 16  # found or refined without searching the full frame
     APPROXIMATE = 32  # linked approximately: the frame was too crowded to consider every possible link
 
 

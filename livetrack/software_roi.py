@@ -29,6 +29,7 @@ from livetrack.errors import CameraError
 
 __all__ = ["SoftwareRoi"]
 
+_NOT_OPEN = "the camera is not open"
 _MIN_SIDE_PX = 16  # smaller images are rejected by the localizers
 
 
@@ -41,7 +42,7 @@ class SoftwareRoi:
     def __init__(self) -> None:
         self._full: Geometry | None = None
         self._current: Geometry | None = None
-        self._delivered: Geometry | None = None  # of the last image cropped
+        self._delivered: Geometry | None = None  # of the last image; the same object as `_current` if unchanged
 
     def open(self, full: Geometry) -> Geometry:
         """Set the geometry of the full frame and return that of the first image; call it from `Camera.open`."""
@@ -64,14 +65,11 @@ class SoftwareRoi:
                 f"roi cannot be x {x}, y {y}, width {width}, height {height}: the full frame has {full.width} x "
                 f"{full.height} px, and the minimum is {_MIN_SIDE_PX} x {_MIN_SIDE_PX} px"
             )
-        self._current = replace(
-            full,
-            width=width,
-            height=height,
-            x_origin=full.x_origin + x * full.binning,
-            y_origin=full.y_origin + y * full.binning,
-        )
-        return self._current
+        x_origin, y_origin = full.x_origin + x * full.binning, full.y_origin + y * full.binning
+        geometry = replace(full, width=width, height=height, x_origin=x_origin, y_origin=y_origin)
+        if geometry != self._current:
+            self._current = full if geometry == full else geometry
+        return geometry
 
     def clear(self) -> Geometry:
         """Deliver full frames from the next image on; return their geometry."""
@@ -83,10 +81,11 @@ class SoftwareRoi:
 
         The result is a contiguous copy, or `image` itself while no ROI is set.
         """
-        full, current = self._opened(), self._current
-        assert current is not None  # set by `open`
-        changed, self._delivered = (None if current == self._delivered else current), current
-        if current == full:
+        full, current = self._full, self._current
+        if full is None or current is None:
+            raise CameraError(_NOT_OPEN)
+        changed, self._delivered = (None if current is self._delivered else current), current
+        if current is full:
             return image, changed
         x = (current.x_origin - full.x_origin) // full.binning
         y = (current.y_origin - full.y_origin) // full.binning
@@ -94,5 +93,5 @@ class SoftwareRoi:
 
     def _opened(self) -> Geometry:
         if self._full is None:
-            raise CameraError("the camera is not open")
+            raise CameraError(_NOT_OPEN)
         return self._full
