@@ -26,6 +26,8 @@ __all__ = [
     "LocalizerSettings",
     "PublishSettings",
     "RecordSettings",
+    "Section",
+    "Sections",
     "ViewSettings",
     "is_open",
     "load_config",

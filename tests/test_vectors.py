@@ -69,7 +69,7 @@ def by_livetrack(name: str) -> Any:
     if name in ("preview.bin", "whole.bin"):
         preview = decode_preview(message)
         image = (preview.offset + preview.scale * preview.pixels).tolist()
-        return {"frame": preview.frame, "step": preview.step, "image": image}
+        return {"frame": preview.frame, "step": preview.step, "picture": image}
     return to_builtins(decode_status(message) if name == "heartbeat.bin" else decode_event(message))
 
 

@@ -54,7 +54,7 @@ def decode(message):
         return {"header": header, "rows": [dict(zip(rows.dtype.names, row.item(), strict=True)) for row in rows]}
     if topic in (b"lt.img\0\0", b"lt.whole"):
         frame, step, image = decode_preview(message)
-        return {"frame": frame, "step": step, "image": image.tolist()}
+        return {"frame": frame, "step": step, "picture": image.tolist()}
     if topic in (b"lt.beat\0", b"lt.event"):
         return json.loads(message[8:])
     raise ValueError(f"not a livetrack message: {topic!r}")

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     bench = _add(
         benches,
-        accuracy,
+        _accuracy,
         "localisation error, detection and uncertainty against the Cramér-Rao bound",
         quick=verdict % ("an eighth", "images"),
     )
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     bench = _add(
         benches,
-        linking,
+        _linking,
         "time per frame, correct links and total cost against other linkers",
         quick="shorter, with up to 1,000 particles and one scene of each kind: no verdict on the targets",
     )
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     bench = _add(
         benches,
-        latency,
+        _latency,
         "latency of a frame from end to end, against its lower limits, full search and trackpy",
         quick=verdict % ("a quarter", "frames"),
     )
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     bench = _add(
         benches,
-        window,
+        _window,
         "refresh of the window against a bare view, and its effect on the engine",
         quick=verdict % ("a quarter", "refreshes"),
     )
@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     bench = _add(
         benches,
-        feedback,
+        _feedback,
         "feedback loops against theory, and the calibration of a trap",
         quick=verdict % ("an eighth", "frames"),
     )
@@ -100,7 +100,7 @@ def _add(
     return parser
 
 
-def accuracy(args: argparse.Namespace) -> Report:
+def _accuracy(args: argparse.Namespace) -> Report:
     """Compare the models with other methods."""
     _check_installed(args)
     from livetrack.bench.accuracy.methods import THREADS
@@ -124,7 +124,7 @@ def accuracy(args: argparse.Namespace) -> Report:
         )
 
 
-def linking(args: argparse.Namespace) -> Report:
+def _linking(args: argparse.Namespace) -> Report:
     """Compare the linker with others."""
     _check_installed(args)
     from livetrack.bench.linking.run import run_linking
@@ -133,7 +133,7 @@ def linking(args: argparse.Namespace) -> Report:
         return run_linking(quick=args.quick, progress=progress)
 
 
-def latency(args: argparse.Namespace) -> Report:
+def _latency(args: argparse.Namespace) -> Report:
     """Measure latency on this machine."""
     _check_installed(args, "psutil")
     from livetrack.bench.latency.run import PARTS, run_latency
@@ -147,7 +147,7 @@ def latency(args: argparse.Namespace) -> Report:
         )
 
 
-def window(args: argparse.Namespace) -> Report:
+def _window(args: argparse.Namespace) -> Report:
     """Measure the window on this machine."""
     from livetrack.bench.viewer.run import PARTS, run_window
 
@@ -155,7 +155,7 @@ def window(args: argparse.Namespace) -> Report:
         return run_window(only=_parts(args, PARTS), quick=args.quick, progress=progress)
 
 
-def feedback(args: argparse.Namespace) -> Report:
+def _feedback(args: argparse.Namespace) -> Report:
     """Compare feedback loops with theory."""
     from livetrack.bench.feedback.run import PARTS, run_feedback
 

@@ -11,7 +11,15 @@ from typing import NamedTuple, Protocol
 
 from livetrack.linking.motion_statistics import MotionStatistics
 
-__all__ = ["MOTIONS", "Motion", "Start", "Step"]
+__all__ = [
+    "MOTIONS",
+    "Brownian",
+    "Motion",
+    "Start",
+    "Step",
+    "Trap",
+    "Velocity",
+]
 
 
 class Step(NamedTuple):

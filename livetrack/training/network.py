@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from livetrack.localize.decode import BLOCK, MAPS
 
-__all__ = ["COARSEST", "Network"]
+__all__ = ["COARSEST", "Mixer", "Network"]
 
 COARSEST = 8
 """Coarsest stride: the sides of images are padded to a multiple of it, px."""

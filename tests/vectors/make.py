@@ -95,8 +95,8 @@ def expected() -> dict[str, Any]:
             "header": header | FRAME | {"seq": 0, "row_count": 2, "row_size": 64, "header_size": HEADER.itemsize + 16},
             "rows": ROWS,
         },
-        "preview.bin": {"frame": 12, "step": 2, "image": (100 + 0.5 * (PIXELS >> 8)).tolist()},
-        "whole.bin": {"frame": 12, "step": 1, "image": PIXELS.astype(float).tolist()},
+        "preview.bin": {"frame": 12, "step": 2, "picture": (100 + 0.5 * (PIXELS >> 8)).tolist()},
+        "whole.bin": {"frame": 12, "step": 1, "picture": PIXELS.astype(float).tolist()},
         "heartbeat.bin": {
             "session": 2**53 - 1, "state": "running", "particles": 2, "target": 3, "received": 150,
             "command_address": "tcp://127.0.0.1:5557", "wire_version": 1,

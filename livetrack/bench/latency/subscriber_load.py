@@ -13,7 +13,10 @@ from livetrack.bench.result import TargetResult
 from livetrack.bench.session import child_process, receive, run_session, simulated_session
 from livetrack.client import Subscriber
 
-__all__ = ["measure_subscriber_load"]
+__all__ = [
+    "SubscriberLoad",
+    "measure_subscriber_load",
+]
 
 _SIDE_PX, _PARTICLES, _FPS, _LOOP_FRAMES = 128, 5, 500, 16
 _BLOCK_S, _SETTLE_S = 3.0, 0.5

@@ -11,7 +11,13 @@ from livetrack.client import Update
 from livetrack.particles import Flag, Rows, empty_rows
 from livetrack.wire import Preview
 
-__all__ = ["MARKERS", "TRAILS", "TRAIL_POINTS", "Scene"]
+__all__ = [
+    "MARKERS",
+    "TRAILS",
+    "TRAIL_POINTS",
+    "Frame",
+    "Scene",
+]
 
 MARKERS, TRAILS, TRAIL_POINTS = 1000, 100, 50
 _IMAGES = 8  # shown in turn

@@ -82,11 +82,11 @@ class ParticlePanel(QtWidgets.QFrame):
         if now_s - self._physics_s > PHYSICS_S:
             self._physics_s = now_s
             self._physics = physics_text(points, update.pixel_size_um, self.exposure_s, self.medium)
-        self._facts.setText("     ".join([*facts(self.trace, update), self._physics]).rstrip())
+        self._facts.setText("     ".join([*_facts(self.trace, update), self._physics]).rstrip())
         self.plots.update_if_due(points, update.pixel_size_um, now_s)
 
 
-def facts(trace: Trace, update: Update) -> list[str]:
+def _facts(trace: Trace, update: Update) -> list[str]:
     """Return the selected particle's position, intensity and score in the frame of `update`, and its history."""
     points = trace.points
     if not len(points):

@@ -32,7 +32,7 @@ class ShortcutsSheet(QtWidgets.QWidget):
 
     def apply_palette(self, palette: Palette) -> None:
         """Use the colours of `palette`."""
-        self._text.setText(sheet(palette))
+        self._text.setText(_sheet(palette))
 
     def showEvent(self, event: QtGui.QShowEvent) -> None:  # noqa: D102, N802 - Qt's
         super().showEvent(event)
@@ -47,7 +47,7 @@ class ShortcutsSheet(QtWidgets.QWidget):
         painter.end()
 
 
-def sheet(palette: Palette) -> str:
+def _sheet(palette: Palette) -> str:
     """Return the sheet as rich text: three columns, a heading for each group."""
     groups = {
         group: [(shortcut.keys.split(), shortcut.text.replace("● ", ""), shortcut.tip) for shortcut in shortcuts]
