@@ -90,7 +90,7 @@ def _add(
     benches: Any, run_bench: Callable[[argparse.Namespace], Report], what: str, *, quick: str
 ) -> argparse.ArgumentParser:
     """Add a benchmark's parser, with the options that all of them have."""
-    name = run_bench.__name__
+    name = run_bench.__name__.removeprefix("_")
     parser: argparse.ArgumentParser = benches.add_parser(name, help=what, description=what[:1].upper() + what[1:] + ".")
     parser.set_defaults(bench=run_bench)
     parser.add_argument("--quick", action="store_true", help=quick)
