@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from livetrack.client import Remote, Update
-from livetrack.control import Controller, Observation, Target
+from livetrack.client import Remote, Subscriber
+from livetrack.control import Controller, Target
 from livetrack.errors import LivetrackError, TargetLostError
 
 __all__ = ["LOOP_RECORD", "LoopPlan", "LoopRun", "run_client"]
@@ -62,11 +62,11 @@ def run_client(address: str, plan: LoopPlan, results: Connection) -> None:
 
 def _close_loop(address: str, plan: LoopPlan) -> LoopRun:
     records: list[npt.NDArray[np.void]] = []
-    target = _AnsweringTarget(address, lost_after_s=_TIMEOUT_S, stale_after_s=_TIMEOUT_S)
+    kind = _LockstepTarget if plan.lockstep else Target
+    target = kind(address, lost_after_s=_TIMEOUT_S, stale_after_s=_TIMEOUT_S)
     with target, Remote(address) as remote:  # Remote last: once it is connected, Target receives from the engine too
         remote.move_to(plan.actuator, 0, 0)  # in lock-step the first exposure waits for it
         move = remote.move_by if plan.relative else remote.move_to
-        target.on_missed = lambda: remote.move_by(plan.actuator, 0, 0)
         observations = iter(target)
         for gain in plan.gains:
             controller = Controller(gain)
@@ -90,13 +90,14 @@ def _close_loop(address: str, plan: LoopPlan) -> LoopRun:
         return LoopRun(records, False)
 
 
-class _AnsweringTarget(Target):
-    """A target that calls `on_missed` for a frame without the particle: in lock-step the next exposure waits for it."""
+class _LockstepTarget(Target):
+    """A target that queues the frames instead of keeping the newest: in lock-step there is never more than one.
 
-    on_missed: Callable[[], object]
+    ZeroMQ's CONFLATE drops a message that is written while the reader looks for one (libzmq's dbuffer gives up when its
+    lock is taken). The next one replaces it soon, but in lock-step the next one waits for the answer to this one.
+    """
 
-    def _observe(self, update: Update) -> Observation | None:
-        seen = super()._observe(update)
-        if seen is None:
-            self.on_missed()
-        return seen
+    def __init__(self, address: str, *, lost_after_s: float, stale_after_s: float) -> None:
+        super().__init__(address, lost_after_s=lost_after_s, stale_after_s=stale_after_s)
+        self._positions.close()
+        self._positions = Subscriber(address, newest=False)
