@@ -149,7 +149,12 @@ def load_driver(name: str, where: str = "camera") -> CameraType:
     """
     drivers = camera_drivers()
     if name not in drivers:
-        raise ConfigError(f"{where}: no camera driver is called {name!r}; installed: {', '.join(drivers) or 'none'}")
+        import difflib  # here: clients import this module
+
+        close = difflib.get_close_matches(name, drivers, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        installed = ", ".join(drivers) or "none"
+        raise ConfigError(f"{where}: no camera driver is called {name!r}; installed: {installed}{hint}")
     try:
         driver: CameraType = drivers[name].load()
     except Exception as error:  # a driver may raise anything

@@ -344,7 +344,7 @@ def test_the_simulated_stage_carries_the_sample(session: Session) -> None:
         (after[row["id"]]["x"] - row["x"], after[row["id"]]["y"] - row["y"]) for row in inside if row["id"] in after
     ]
     np.testing.assert_allclose(np.median(steps, axis=0), (3.0, -2.0), atol=0.5)
-    with pytest.raises(CommandError, match="no actuator is called 'galvo': there are stage"):
+    with pytest.raises(CommandError, match="no actuator is called 'galvo': available: stage"):
         session.remote.set_galvo(1, 2)
     with pytest.raises(CommandError, match=r"takes 2 numbers \(x, y\), not 3"):
         session.remote.move_to("stage", 1, 2, 3)

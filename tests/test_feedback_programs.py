@@ -184,7 +184,7 @@ def test_a_calibration_of_the_stage_is_stored_and_used(tmp_path: Path, capsys: p
         with pytest.raises(ZeroDivisionError):
             calibrate_actuator(remote, "stage", settle_s=0.2, progress=lambda share: 1 / 0 if share < 0.1 else None)
         assert remote.actuators()[0].position == pytest.approx((0.3, -0.2), abs=0.005)  # back where it was
-        for actuator, why in (("flow", "does not move particles in steps"), ("galvo", "there are stage, trap, flow")):
+        for actuator, why in (("flow", "does not move particles in steps"), ("galvo", "available: stage, trap, flow")):
             with pytest.raises(InputError, match=why):
                 calibrate_actuator(remote, actuator)
         with pytest.raises(CommandError, match="no inverse"):

@@ -43,7 +43,7 @@ def find_folder(mm_dir: str) -> Path:
         folder = Path(named).expanduser()
         if not folder.is_dir():
             raise CameraError(
-                f"{source} = '{named}' is not a folder: give Micro-Manager's folder, with its mmgr_dal_* files"
+                f"{source} = '{named}' is not a folder; set it to the folder that contains the mmgr_dal_* files"
             )
         if not _has_adapters(folder):
             raise CameraError(f"{source} = '{named}' has no device adapters (mmgr_dal_*): give Micro-Manager's folder")

@@ -87,7 +87,8 @@ def _line(particle: int | None, reading: TrapReading, medium: Medium) -> str:
     return (
         f"#{particle}  {reading.seconds:.0f} s  stiffness (x, y), pN/µm: equipartition {_pair(reading.equipartition)}, "
         f"power spectrum {_pair((x.stiffness if x else None, y.stiffness if y else None))}; D (x, y), µm²/s: "
-        f"{_pair((x.diffusion if x else None, y.diffusion if y else None))}, free particle {medium.diffusion_um2_s:.3g}"
+        f"{_pair((x.diffusion if x else None, y.diffusion if y else None))}, "
+        f"expected for a free particle {medium.diffusion_um2_s:.3g}"
     )
 
 

@@ -197,7 +197,7 @@ def _step_size(remote: Remote, hello: HelloReply, actuator: str, step: float | N
     """Return the actuator's unit and the size of a step."""
     states = {state.name: state for state in remote.actuators()}
     if actuator not in states:
-        available = f"there are {', '.join(states)}" if states else f"camera {hello.status.camera} has none"
+        available = f"available: {', '.join(states)}" if states else f"camera {hello.status.camera} has none"
         raise InputError(f"no actuator is called {actuator!r}: {available}")
     state = states[actuator]
     if len(state.axes) != 2 or state.unit.endswith("/s"):

@@ -80,7 +80,7 @@ class Inference:
 
     def __str__(self) -> str:
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        return threads + (", spinning" if self.spinning else "")
+        return threads + (", busy-waiting" if self.spinning else "")
 
     def _allocate(self, count: int, height: int, width: int) -> tuple[Batch, Batch]:
         """Return buffers for `count` inputs and outputs; where they are too small, they grow to twice their size."""

@@ -136,7 +136,7 @@ def _actuator(context: CommandContext, name: str) -> Actuator:
     camera = context.camera
     found = camera.actuators() if isinstance(camera, Actuated) else {}
     if name not in found:
-        available = f"there are {', '.join(found)}" if found else f"the camera driver {_driver(context)} has none"
+        available = f"available: {', '.join(found)}" if found else f"the camera driver {_driver(context)} has none"
         raise CommandError(f"no actuator is called {name!r}: {available}")
     return found[name]
 
