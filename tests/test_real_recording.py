@@ -20,6 +20,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.measured
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # trackpy 0.7 in its use of pandas 3
 def test_the_beads_diffuse_as_predicted(tmp_path: Path) -> None:
     """MSD = A t^n with n = 1 and A = 4 D = 1.66 µm²/s; trackpy's own localisation gives n = 1.005, A = 1.69."""
