@@ -11,8 +11,9 @@ __all__ = ["MotionStatistics"]
 
 _WINDOW_FRAMES, _WINDOW_LINKS = 200.0, 1000.0  # memory of the moments, whichever is longer
 
-# Prior until particles have moved: the search radius is two rms steps, and four fifths of a step's square persist to
-# the next. It weighs as much as `_PRIOR_LINKS` links at first, and nothing after ten times as many.
+# Prior until particles have moved: the rms displacement per axis is half the search radius, and the mean products at
+# lags 1 and 2 are this fraction of the mean square. It weighs as much as `_PRIOR_LINKS` links at first, less with every
+# link, and nothing from 10 * `_PRIOR_LINKS` links on.
 _STEPS_IN_RADIUS, _PERSISTENCE, _PRIOR_LINKS = 2.0, 0.8, 10.0
 
 # At least this fraction of the mean square displacement counts as motion: overestimated noise of the positions must
@@ -35,11 +36,12 @@ class MotionStatistics:
     Attributes
     ----------
     sums
-        (9,) the whole state: count, x, y, square, square including noise; count, lag 1; count, lag 2.
+        (9,) the whole state, decaying sums: number of displacements; x, y (px); square less noise, square with noise
+        (px²); number of products and product (px²) at lag 1; the same at lag 2. The mean is not subtracted.
     drift_px
         Mean displacement per frame along x and y.
     square_px2
-        Mean square displacement, positive.
+        Variance of the displacement per frame, per axis, without noise; positive.
     lag_1_px2
         Mean product of a displacement and the next: positive for persistent motion, negative in a trap.
     lag_2_px2
@@ -57,7 +59,19 @@ class MotionStatistics:
         self._update_estimates()
 
     def update(self, tracks: npt.NDArray[np.void], link: npt.NDArray[np.int32], measured: npt.NDArray[np.void]) -> None:
-        """Add the displacements of one frame and record them in `tracks`, which have not been corrected yet."""
+        """Add the displacements of one frame, and record them in `tracks`.
+
+        To be called before the tracks take the new measurements: displacements start at their last one.
+
+        Parameters
+        ----------
+        tracks
+            (T,) of `TRACK`.
+        link
+            (T,) index into `measured` of each track's localisation, negative if it has none.
+        measured
+            (N,) of `MEASUREMENT`.
+        """
         _update_sums(tracks, link, measured, self.sums)
         self._update_estimates()
 

@@ -1,4 +1,4 @@
-"""The window's colours: the dark and the light theme, the colours of tracks and stages, and the colour maps."""
+"""The window's colours: the dark and the light theme, the colours of tracks and of the latency chart, and the colour maps."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Palette(NamedTuple):
     """Behind the image."""
     panel: str
     raised: str
-    """Buttons that are on or under the cursor."""
+    """Buttons; those that are pressed or on have the accent."""
     field: str
     """Input fields."""
     line: str
@@ -125,7 +125,7 @@ STAGE_COLOURS = {
     "camera": "#8b95a3", "wait": "#d9a441", "localize": "#4f9cf0", "link": "#b483e8", "publish": "#3fbf8f",
     "total": "#8b95a3",
 }  # fmt: skip
-"""The stages that a frame passes through."""
+"""The steps of processing a frame, in the latency chart; not microscope stages."""
 
 COLORMAPS = ("grey", "inverted", "HiLo", "inferno", "viridis", "cividis", "turbo")
 """`HiLo` is grey with black shown blue and white shown red, which reveals clipped pixels."""

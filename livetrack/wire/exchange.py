@@ -53,7 +53,7 @@ def decode_request(payload: bytes) -> Request[Any]:
 
 
 def request_id(payload: bytes) -> int:
-    """Return the id of a request that cannot be decoded otherwise, 0 if it has none."""
+    """Return the id of a request of which the rest cannot be decoded, 0 if it has none."""
     if len(payload) > MAX_REQUEST_BYTES:
         return 0
     try:
@@ -66,7 +66,7 @@ def decode_reply(payload: bytes) -> Reply:
     """Return the decoded reply, its result as plain JSON types. Raises `CommandError`."""
     try:
         return msgspec.json.decode(payload, type=Reply)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CommandError(f"the engine's reply cannot be read: {error}") from None
 
 

@@ -18,7 +18,7 @@ from livetrack.client import Subscriber
 __all__ = ["SAMPLES", "SoakSample", "soak", "soak_result", "soak_table"]
 
 SAMPLES = 30
-"""Number of equal intervals of a soak; the first is the warm-up."""
+"""Number of equal intervals of a soak. Growth of memory counts from the end of the first, the warm-up."""
 
 _ENDS = 5  # intervals at either end that are compared
 _FPS, _PARTICLES, _SIDE_PX = 500, 100, 512
@@ -30,7 +30,7 @@ class SoakSample(Struct, frozen=True, kw_only=True):
     """One interval of a soak."""
 
     minutes: float
-    """Its end, from the start of the soak."""
+    """From the start of the soak to the end of the interval."""
     rss_mb: float
     """Resident memory of the session's process at its end."""
     frames: int
@@ -102,7 +102,7 @@ def soak(minutes: float, step: Callable[[], None]) -> tuple[TargetResult, list[S
 
 
 def soak_result(samples: list[SoakSample], totals: list[npt.NDArray[np.int64]]) -> TargetResult:
-    """Return growth and slowing down; `totals` are the latencies of each interval's frames, ns."""
+    """Return the growth of memory and the ratio of p99; `totals` are the latencies of each interval's frames, ns."""
     growth_mb = max(sample.rss_mb for sample in samples[1:]) - samples[0].rss_mb
     first, last = (percentile_us(np.concatenate(ends), 99) for ends in (totals[:_ENDS], totals[-_ENDS:]))
     minutes = samples[-1].minutes

@@ -11,7 +11,7 @@ from livetrack.bench.report import Report
 
 __all__ = ["draw"]
 
-_STYLES = {
+_STYLES = {  # colour, marker, line width
     LIVETRACK: (ACCENT, "o", 2.4),
     LIVETRACK_VELOCITY: ("#ea8a5a", "o", 1.6),
     "trackpy": (MUTED, "v", 1.3),

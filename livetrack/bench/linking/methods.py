@@ -51,7 +51,7 @@ def _trackpy(radius: float, memory: int) -> Link:
 
 
 def _scipy(radius: float, memory: int) -> Link:
-    """Solve the dense matrix of squared distances: a lower bound for an assignment without livetrack's code."""
+    """Solve the dense matrix of squared distances with SciPy: the least time that its optimal assignment takes."""
     from scipy.optimize import linear_sum_assignment
     from scipy.spatial.distance import cdist
 

@@ -18,13 +18,18 @@ from livetrack.bench.runner import Progress, Task, machine, no_progress, run_tas
 __all__ = ["run_linking"]
 
 _PACKAGES = ("numpy", "numba", "scipy", "trackpy", "laptrack")
-_REPEATS, _PAIRS = 5, 1000
+_REPEATS, _PAIRS = 5, 1000  # scenes per case of "speed"; pairs of frames of "cost"
+# Scenes of "links": missed is a fraction, also that of spurious points; the radius is in spacings, memory in frames.
 _PARTICLES, _FRAMES, _MISSED, _RADIUS, _MEMORY = 500, 100, 0.05, 1.5, 2
-_MIN_CORRECT = {0.3: 0.96, 0.6: 0.85}  # by spacings per frame
+_MIN_CORRECT = {0.3: 0.96, 0.6: 0.85}  # of directed motion, by displacement per frame in spacings
 
 
 def run_linking(*, quick: bool = False, progress: Progress = no_progress) -> Report:
-    """Compare the installed linkers; `quick` takes one scene of each kind instead of five, up to 1,000 particles."""
+    """Compare the installed linkers.
+
+    `quick` times one scene instead of five per case, with up to 1,000 particles, and takes an eighth of the pairs of
+    frames for the total cost; the part "links" is the same.
+    """
     counts, repeats, pairs = (COUNTS[:-1], 1, _PAIRS // 8) if quick else (COUNTS, _REPEATS, _PAIRS)
     speed: list[FrameTimes] = []
     links: list[LinkAccuracy] = []
