@@ -1,4 +1,4 @@
-"""The window's colours: the dark and the light theme, the colours of tracks and of the latency chart, and the colour maps."""
+"""The colours of the window: dark and light theme, colours of tracks and of the latency chart, colour maps."""
 
 from __future__ import annotations
 

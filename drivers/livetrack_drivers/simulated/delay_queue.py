@@ -9,7 +9,7 @@ __all__ = ["DelayQueue"]
 
 
 class DelayQueue:
-    """Actions in the order of their frames; each runs `delay_frames` frames after the first exposure that could show it."""
+    """Actions in the order of their frames; each runs `delay_frames` after the first exposure that could show it."""
 
     def __init__(self, delay_frames: int) -> None:
         self._delay_frames = delay_frames
