@@ -303,6 +303,15 @@ def test_only_the_newest_frame_is_read(engine: FakeEngine) -> None:
         assert target.unread_frames == 19
 
 
+def test_every_frame_is_read_in_turn_for_a_loop_in_lockstep(engine: FakeEngine) -> None:
+    with following(engine, particle=8, newest=False) as target:
+        for n in range(20):
+            send(engine, n, rows_of((8, 20 + n, 15)))
+        frames = iter(target)
+        assert [next(frames).frame for _ in range(20)] == list(range(20))
+        assert target.unread_frames == 0
+
+
 def test_a_particle_that_is_missing_is_waited_for_and_then_lost(engine: FakeEngine) -> None:
     stops: list[str] = []
     target = following(engine, particle=8, lost_after_s=0.055, on_stop=lambda: stops.append("stop"))

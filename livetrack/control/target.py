@@ -60,6 +60,9 @@ class Target:
         Frames are stale if none arrives for this time, or if they are this old when they arrive.
     on_stop
         Called at the end.
+    newest
+        False yields every frame in turn. This is for lock-step, in which the next frame waits for the response to this
+        one: the newest-only mode of ZeroMQ may drop a frame that arrives while it is being read (dbuffer in libzmq).
 
     Raises
     ------
@@ -76,6 +79,7 @@ class Target:
         lost_after_s: float = 0.1,
         stale_after_s: float = 0.5,
         on_stop: Callable[[], object] | None = None,
+        newest: bool = True,
     ) -> None:
         self.particle = particle
         self.unread_frames = 0
@@ -84,7 +88,7 @@ class Target:
         self._lost_after_s = lost_after_s
         self._stale_after_s = stale_after_s
         self._on_stop = on_stop
-        self._positions = Subscriber(address)
+        self._positions = Subscriber(address, newest)
         self._session: int | None = None
         self._frame: int | None = None
         self._last_t_s: float | None = None

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from livetrack.client import Remote, Subscriber
+from livetrack.client import Remote
 from livetrack.control import Controller, Target
 from livetrack.errors import LivetrackError, TargetLostError
 
@@ -62,8 +62,7 @@ def run_client(address: str, plan: LoopPlan, results: Connection) -> None:
 
 def _close_loop(address: str, plan: LoopPlan) -> LoopRun:
     records: list[npt.NDArray[np.void]] = []
-    kind = _LockstepTarget if plan.lockstep else Target
-    target = kind(address, lost_after_s=_TIMEOUT_S, stale_after_s=_TIMEOUT_S)
+    target = Target(address, lost_after_s=_TIMEOUT_S, stale_after_s=_TIMEOUT_S, newest=not plan.lockstep)
     with target, Remote(address) as remote:  # Remote last: once it is connected, Target receives from the engine too
         remote.move_to(plan.actuator, 0, 0)  # in lock-step the first exposure waits for it
         move = remote.move_by if plan.relative else remote.move_to
@@ -88,16 +87,3 @@ def _close_loop(address: str, plan: LoopPlan) -> LoopRun:
             if len(rows) < plan.frames:
                 return LoopRun(records, True)
         return LoopRun(records, False)
-
-
-class _LockstepTarget(Target):
-    """A target that queues the frames instead of keeping the newest: in lock-step there is never more than one.
-
-    ZeroMQ's CONFLATE drops a message that is written while the reader looks for one (libzmq's dbuffer gives up when its
-    lock is taken). The next one replaces it soon, but in lock-step the next one waits for the answer to this one.
-    """
-
-    def __init__(self, address: str, *, lost_after_s: float, stale_after_s: float) -> None:
-        super().__init__(address, lost_after_s=lost_after_s, stale_after_s=stale_after_s)
-        self._positions.close()
-        self._positions = Subscriber(address, newest=False)
