@@ -44,7 +44,7 @@ _MIN_ROI_PX = 64  # smaller full frames are not divided
 def check_camera(driver: CameraType, settings: Any = None, *, frames: int = 10, timeout_s: float = 30.0) -> None:
     """Check a camera driver: its settings, its stream of images, its ROI, properties and actuators where it has them.
 
-    The camera is opened twice. Properties are set to the values that they have, the ROI to the middle of the full
+    The camera is opened three times. Properties are set to the values that they have, the ROI to the middle of the full
     frame and back. Actuators are only asked for their positions: nothing moves.
 
     Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -424,6 +425,13 @@ def test_an_unsupported_figure_format_is_rejected_at_once(bench: str, capfd: pyt
     with pytest.raises(SystemExit, match="2"):
         main(["bench", bench, "--figure", "f.docx"])
     assert "must end in .png, .svg or .pdf" in capfd.readouterr().err
+
+
+def test_the_benches_keep_their_names(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["bench", "--help"])
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines() if re.match(r"    \S", line)]
+    assert names == ["accuracy", "linking", "latency", "window", "feedback"]
 
 
 def test_the_help_names_every_part(capsys: pytest.CaptureFixture[str]) -> None:

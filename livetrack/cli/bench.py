@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     bench = _add(
         benches,
+        "accuracy",
         _accuracy,
         "localisation error, detection and uncertainty against the Cramér-Rao bound",
         quick=verdict % ("an eighth", "images"),
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     bench = _add(
         benches,
+        "linking",
         _linking,
         "time per frame, correct links and total cost against other linkers",
         quick="shorter, with up to 1,000 particles and one scene of each kind: no verdict on the targets",
@@ -52,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     bench = _add(
         benches,
+        "latency",
         _latency,
         "latency of a frame from end to end, against its lower limits, full search and trackpy",
         quick=verdict % ("a quarter", "frames"),
@@ -65,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     bench = _add(
         benches,
+        "window",
         _window,
         "refresh of the window against a bare view, and its effect on the engine",
         quick=verdict % ("a quarter", "refreshes"),
@@ -73,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     bench = _add(
         benches,
+        "feedback",
         _feedback,
         "feedback loops against theory, and the calibration of a trap",
         quick=verdict % ("an eighth", "frames"),
@@ -87,10 +92,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _add(
-    benches: Any, run_bench: Callable[[argparse.Namespace], Report], what: str, *, quick: str
+    benches: Any, name: str, run_bench: Callable[[argparse.Namespace], Report], what: str, *, quick: str
 ) -> argparse.ArgumentParser:
     """Add a benchmark's parser, with the options that all of them have."""
-    name = run_bench.__name__.removeprefix("_")
     parser: argparse.ArgumentParser = benches.add_parser(name, help=what, description=what[:1].upper() + what[1:] + ".")
     parser.set_defaults(bench=run_bench)
     parser.add_argument("--quick", action="store_true", help=quick)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from livetrack.bench.timing import quiet_trackpy
 from livetrack.linking import Linker
 
 __all__ = ["LIVETRACK", "LIVETRACK_VELOCITY", "METHODS", "Ids", "Link", "laptrack_movie", "method_names"]
@@ -30,10 +31,7 @@ def _linker(radius: float, memory: int, motion: str = "brownian") -> Link:
 
 def _trackpy(radius: float, memory: int) -> Link:
     """Feed trackpy's generator one frame at a time, as a live session would."""
-    import trackpy
-    from trackpy.linking import link_iter
-
-    trackpy.quiet()
+    link_iter = quiet_trackpy().link_iter
     pending: list[Points] = []
     linked: Iterator[Any] | None = None
 
