@@ -1,14 +1,20 @@
-"""Combines the network's measurement of a particle with that of a fit."""
+"""Fits particles one by one, and combines each fit with the network's measurement."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.particles import Rows
+from livetrack.localize.normalize import as_float
+from livetrack.localize.parallel import parallel_for
+from livetrack.particles import Flag, Rows
 
-__all__ = ["combine_estimates"]
+__all__ = ["combine_estimates", "fit_each"]
 
+_MIN_CHUNK = 4  # particles that are worth a thread
 _MAX_DISTANCE = 3.0  # standard deviations between the two: farther apart, the fit has found something else
 
 
@@ -42,3 +48,24 @@ def combine_estimates(rows: Rows, fitted: npt.NDArray[np.float64], good: npt.NDA
     rows["x"][good], rows["y"][good] = position.T
     rows["x_std"][good], rows["y_std"][good] = np.sqrt(combined).T
     rows["xy_cov"][good] = weight[:, 0] * weight[:, 1] * fitted[good, 4]
+
+
+def fit_each(
+    fit: Callable[[int, int, Any, Any, Any, Any], None],
+    image: npt.NDArray[Any],
+    rows: Rows,
+    *,
+    buffer: npt.NDArray[Any] | None,
+    threads: int,
+) -> None:
+    """Fit every particle of `rows` (N,) that is not at the image's edge, and combine the estimates, in place.
+
+    `fit(first, last, grey, positions, fitted, good)` fits particles `first` to `last`, in several threads at once, from
+    the image `grey` (H, W), float32, and x and y in `positions` (N, 2); it writes `fitted` and `good`, as
+    `combine_estimates` takes them. The other parameters are those of `Refiner.refine`.
+    """
+    grey = as_float(image, buffer)
+    positions = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
+    fitted, good = np.full((len(rows), 5), np.nan), (rows["flags"] & Flag.EDGE) == 0
+    parallel_for(lambda first, last: fit(first, last, grey, positions, fitted, good), len(rows), threads, _MIN_CHUNK)
+    combine_estimates(rows, fitted, good)

@@ -24,10 +24,8 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.localize.normalize import as_float
-from livetrack.localize.parallel import parallel_for
-from livetrack.localize.refine.combine import combine_estimates
-from livetrack.particles import Flag, Rows
+from livetrack.localize.refine.combine import fit_each
+from livetrack.particles import Rows
 
 __all__ = ["PointSymmetryRefiner"]
 
@@ -41,7 +39,6 @@ _INFORMATIVE = 0.97  # fraction of the information on the position that the wind
 _MARGIN_PX = 3.0  # around that, for the background
 _MIN_RADIUS_PX = 4.0  # of a window
 _MIN_PIXELS = 30
-_MIN_CHUNK = 4  # particles that are worth a thread
 
 
 class PointSymmetryRefiner:
@@ -65,23 +62,18 @@ class PointSymmetryRefiner:
         Pixels nearer to another particle are left out. The fit and the network are averaged (`combine_estimates`).
         Particles at the image's edge and those that the fit moves too far stay as they are.
         """
-        grey = as_float(image, buffer)
-        positions = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
-        good = (rows["flags"] & Flag.EDGE) == 0
-        fitted = np.full((len(rows), 5), np.nan)
         derivative, smooth = _kernels()
         steps = np.zeros(2 * _REACH + 1)
         steps[_REACH - 2 : _REACH + 3] = derivative
         # contribution of noise of variance 1 in f to the product of a pixel's gradient and its smoothed gradient
         product = float(steps @ np.convolve(smooth, derivative, "same") * smooth[_REACH])
 
-        def fit(first: int, last: int) -> None:
+        def fit(first: int, last: int, grey: Any, positions: Any, fitted: Any, good: Any) -> None:
             _fit_particles(
                 first, last, grey, noise, positions, self._radius_px, derivative, smooth, product, fitted, good
             )
 
-        parallel_for(fit, len(rows), threads, _MIN_CHUNK)
-        combine_estimates(rows, fitted, good)
+        fit_each(fit, image, rows, buffer=buffer, threads=threads)
 
     def warmup(self) -> None:
         """Do nothing: a first call compiles everything."""

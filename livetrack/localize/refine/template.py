@@ -17,11 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.localize.normalize import as_float
-from livetrack.localize.parallel import parallel_for
-from livetrack.localize.refine.combine import combine_estimates
+from livetrack.localize.refine.combine import fit_each
 from livetrack.optics.template import FINE, Template, make_template
-from livetrack.particles import Flag, Rows
+from livetrack.particles import Rows
 
 __all__ = ["TemplateRefiner"]
 
@@ -32,7 +30,6 @@ _MIN_SIGNAL, _MARGIN_PX = 0.03, 2.0  # the fit reads pixels above this fraction 
 _MAX_SHIFT_PX = 2.0  # from the start; beyond, the fit is lost
 _TERMS = 8  # x, y, angle, log scale, height, background, its slopes
 _RIDGE = 1e-9
-_MIN_CHUNK = 4  # particles that are worth a thread
 
 
 class TemplateRefiner:
@@ -75,19 +72,15 @@ class TemplateRefiner:
         Pixels nearer to another particle are left out. The fit and the network are averaged (`combine_estimates`).
         Particles at the image's edge and those that the fit moves too far stay as they are.
         """
-        grey = as_float(image, buffer)
-        positions = np.stack([rows["x"], rows["y"]], axis=1).astype(np.float64)
-        fitted, good = np.full((len(rows), 5), np.nan), (rows["flags"] & Flag.EDGE) == 0
         origin = np.array([self._template.x, self._template.y])
 
-        def fit(first: int, last: int) -> None:
+        def fit(first: int, last: int, grey: Any, positions: Any, fitted: Any, good: Any) -> None:
             _fit_particles(
                 first, last, grey, noise, positions, self._template.fine, origin, FINE, self._angles, self._sizes,
                 self._free, self._reach, fitted, good,
             )  # fmt: skip
 
-        parallel_for(fit, len(rows), threads, _MIN_CHUNK)
-        combine_estimates(rows, fitted, good)
+        fit_each(fit, image, rows, buffer=buffer, threads=threads)
 
     def warmup(self) -> None:
         """Do nothing: a first call compiles everything."""
