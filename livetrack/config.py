@@ -26,8 +26,6 @@ __all__ = [
     "LocalizerSettings",
     "PublishSettings",
     "RecordSettings",
-    "Section",
-    "Sections",
     "ViewSettings",
     "is_open",
     "load_config",
@@ -45,11 +43,11 @@ Address = Annotated[
 _OPEN = re.compile(r"tcp://(?!(127\.\d+\.\d+\.\d+|localhost|\[::1\]):)")  # to other computers
 
 
-class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all sections: immutable, keyword only, unknown keys are rejected."""
 
 
-class CameraSettings(Section, frozen=True):
+class CameraSettings(_Section, frozen=True):
     """`[camera]`: the camera driver, and how its frames are received."""
 
     driver: str = "simulated"
@@ -69,7 +67,7 @@ class CameraSettings(Section, frozen=True):
     """Standard deviation of the read noise, electrons."""
 
 
-class LocalizerSettings(Section, frozen=True):
+class LocalizerSettings(_Section, frozen=True):
     """`[localizer]`: how particles are found in a frame."""
 
     model: str = "spot"
@@ -91,7 +89,7 @@ class LocalizerSettings(Section, frozen=True):
     """Contrast of the particles; also for these only."""
 
 
-class LinkerSettings(Section, frozen=True):
+class LinkerSettings(_Section, frozen=True):
     """`[linker]`: how localisations are linked into tracks."""
 
     search_radius_px: Positive = 5.0
@@ -108,7 +106,7 @@ class LinkerSettings(Section, frozen=True):
     """Frames of a track after which it is no longer tentative."""
 
 
-class PublishSettings(Section, frozen=True):
+class PublishSettings(_Section, frozen=True):
     """`[publish]`: addresses for positions, previews and commands."""
 
     address: Address = "tcp://127.0.0.1:5555"
@@ -122,7 +120,7 @@ class PublishSettings(Section, frozen=True):
     """Larger images are reduced to this width and height, by leaving out pixels."""
 
 
-class RecordSettings(Section, frozen=True):
+class RecordSettings(_Section, frozen=True):
     """`[record]`: recording to disk."""
 
     folder: str = ""
@@ -133,7 +131,7 @@ class RecordSettings(Section, frozen=True):
     """Frames that may wait for the disk, MB; beyond that they are dropped and counted."""
 
 
-class ViewSettings(Section, frozen=True):
+class ViewSettings(_Section, frozen=True):
     """`[view]`: the window."""
 
     open: bool = True
@@ -147,7 +145,7 @@ class ViewSettings(Section, frozen=True):
     palette: Literal["dark", "light"] = "dark"
 
 
-class CalibrationSettings(Section, frozen=True):
+class CalibrationSettings(_Section, frozen=True):
     """`[calibration]`: properties of the optics and the sample."""
 
     pixel_size_um: Positive | None = None
@@ -159,7 +157,7 @@ class CalibrationSettings(Section, frozen=True):
     """Where `livetrack calibrate` stores its results; empty: only until the session ends."""
 
 
-class Sections(Section, frozen=True):
+class _Sections(_Section, frozen=True):
     """All sections but `[camera]`, whose tables belong to the drivers."""
 
     localizer: LocalizerSettings = LocalizerSettings()
@@ -170,7 +168,7 @@ class Sections(Section, frozen=True):
     calibration: CalibrationSettings = CalibrationSettings()
 
 
-class Config(Sections, frozen=True, kw_only=True):
+class Config(_Sections, frozen=True, kw_only=True):
     """All settings of a session; `driver_settings` is `[camera.DRIVER]`, an instance of the driver's struct."""
 
     camera: CameraSettings = CameraSettings()
@@ -199,7 +197,7 @@ def load_config(path: str | Path | None = None, overrides: Iterable[str] = ()) -
         if name in table and name != camera.driver:
             document.convert(load_driver(name).Settings, ("camera", name))
     driver_settings = document.convert(used.Settings, ("camera", camera.driver))
-    rest = document.convert(Sections, known=("camera",))
+    rest = document.convert(_Sections, known=("camera",))
     _check_keys(document, rest.publish)
     return Config(camera=camera, driver_settings=driver_settings, **structs.asdict(rest))
 

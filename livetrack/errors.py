@@ -1,6 +1,6 @@
 """The exceptions that livetrack raises on purpose; each message says what is wrong, where, and what to do.
 
-::
+They derive from one another:
 
     LivetrackError
     ├── UsageError            exit code 2: the user can correct it before starting

@@ -1,6 +1,6 @@
 """A region of interest for cameras that have none of their own.
 
-A driver keeps one `SoftwareRoi`, opens it with the full frame, and crops every image::
+A driver keeps one `SoftwareRoi`, opens it with the full frame, and crops every image:
 
     class MyCamera:
         def __init__(self, settings):

@@ -1,7 +1,5 @@
 """Tables of tracks, one row per localisation, for trackpy and spreadsheets: `.csv` or `.parquet`.
 
-::
-
     with TrackTable("out.csv") as table:
         for index, image in enumerate(movie):
             table.append(index, tracker.update(image))

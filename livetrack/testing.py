@@ -1,7 +1,5 @@
 """Checks of a camera driver or a localizer against its protocol, for the tests of whoever writes one.
 
-::
-
     from livetrack.testing import check_camera, check_localizer
 
 

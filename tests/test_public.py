@@ -67,6 +67,12 @@ def test_every_module_lists_its_names(path: Path) -> None:
     assert not unlisted
 
 
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_docstrings_are_markdown(path: Path) -> None:
+    """The API pages show a line of reStructuredText's `::` as it is."""
+    assert not re.search(r"::$", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
 def test_public_names_exist_and_are_documented() -> None:
     modules = public_modules()
     assert len(modules) > 10

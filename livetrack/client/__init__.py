@@ -1,6 +1,6 @@
 """Client of an engine, for feedback programs, viewers and loggers.
 
-Imports NumPy, pyzmq and msgspec only, so that a program starts quickly. ::
+Imports NumPy, pyzmq and msgspec only, so that a program starts quickly.
 
     from livetrack import Subscriber
 

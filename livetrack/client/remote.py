@@ -31,8 +31,6 @@ _LONG_S = 60.0  # timeout for opening a camera, loading a model, or finishing a 
 class Remote:
     """Sends commands to a running engine; each method returns the values in force after the command.
 
-    ::
-
         with Remote() as remote:
             remote.set_exposure(5)
             remote.choose_target(x=120, y=80)

@@ -7,7 +7,7 @@
 - Before and after: `calibrate_actuator` measures what a move does to the image, `LoopModel` predicts the variance and
   the best gain, `effective_delay` measures the delay of a loop that ran.
 
-Imports NumPy, pyzmq and msgspec only, so that a program starts quickly. ::
+Imports NumPy, pyzmq and msgspec only, so that a program starts quickly.
 
     from livetrack import Remote
     from livetrack.control import Controller, Target

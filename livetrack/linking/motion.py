@@ -25,8 +25,6 @@ __all__ = [
 class Step(NamedTuple):
     """Linear change of position and hidden state, the same for both axes except for the drift.
 
-    ::
-
         position' = position_position * position + position_hidden * hidden + x_drift
         hidden'   =                                 hidden_hidden * hidden + x_hidden_drift
 

@@ -1,6 +1,6 @@
 """Reads movies frame by frame: TIFF stacks, folders of images and videos, with frame rate and pixel size if known.
 
-::
+For example:
 
     movie = open_movie("beads.tif")
     for image in movie:

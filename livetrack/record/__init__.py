@@ -1,6 +1,6 @@
 """Records sessions to disk, off the tracking loop, and reads them.
 
-Each recording is a folder::
+Each recording is a folder:
 
     2025-01-31_14-05-09/
         session.json        settings, start and, once closed, end and counts
@@ -10,7 +10,7 @@ Each recording is a folder::
         trajectories.arrow  one row per particle and tracked frame
 
 The Arrow files are streams and the TIFFs grow page by page, so that a killed process loses at most its last second.
-`read_session` reads recordings, complete or truncated::
+`read_session` reads recordings, complete or truncated:
 
     session = read_session("2025-01-31_14-05-09")
     tracks = session.trajectories()  # a pyarrow Table; `.to_pandas()` makes it a DataFrame

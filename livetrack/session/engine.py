@@ -29,8 +29,6 @@ _SWITCH_INTERVAL_S = 5e-4  # how long a thread may hold the GIL while another on
 class Engine:
     """One tracking session.
 
-    ::
-
         with Engine(load_config("config.toml")) as engine:
             engine.run(seconds=10)
 
