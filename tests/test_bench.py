@@ -18,6 +18,7 @@ from scipy.ndimage import distance_transform_edt
 
 from livetrack.bench.accuracy.bound import position_bound
 from livetrack.bench.accuracy.conditions import EqualParticles, scenes
+from livetrack.bench.accuracy.displacements import displacement_errors
 from livetrack.bench.accuracy.gaussian_fit import fit_gaussians
 from livetrack.bench.accuracy.grids import grids
 from livetrack.bench.accuracy.measure import ConditionResult, Figures, measure_condition
@@ -389,6 +390,35 @@ def test_differences_are_compared_with_the_stated_uncertainty() -> None:
     assert differences.figures["spread"] == pytest.approx(12 / 13, abs=0.05)
     assert differences.figures["spread_over_added"] == pytest.approx(1, abs=0.06)
     assert (differences.met, differences.n) == (True, 20 * 96)
+
+
+class Diffusing:
+    """Returns 400 particles that diffuse, 0.25 px² per frame and axis, and drift, with an error of 0.2 px."""
+
+    def __init__(self, frames: int) -> None:
+        rng = np.random.default_rng(3)
+        places = 20 + 40 * np.stack(np.divmod(np.arange(400), 20)).astype(float)
+        steps = np.array([0.1, -0.05])[:, None] + rng.normal(0, 0.5, (frames, 2, 400))
+        self._places = places + np.cumsum(steps, axis=0)
+        self._seen = self._places + rng.normal(0, 0.2, self._places.shape)
+
+    def find(self, image: np.ndarray) -> Rows:
+        return rows_at(*self._places[image[0, 0]], 0.2)
+
+    def localize(self, image: np.ndarray) -> Rows:
+        return rows_at(*self._seen[image[0, 0]], 0.2)
+
+
+def test_the_error_is_found_from_displacements() -> None:
+    frames = [np.full((16, 16), n, np.uint8) for n in range(60)]
+    intercept, squared = displacement_errors(Diffusing(60), "known", frames)  # type: ignore[arg-type]
+    assert (intercept.n, squared.n) == (400, 400)
+    assert intercept.figures["intercept_px2"] == pytest.approx(0.08, abs=0.01)
+    assert intercept.figures["without_refinement"] == pytest.approx(0, abs=0.01)
+    assert squared.figures["squared_error_px2"] == pytest.approx(0.04, abs=0.005)
+    assert 0.001 < squared.figures["standard_error"] < 0.003
+    assert not squared.met
+    assert displacement_errors(Diffusing(60), "none", frames[:5])[0].n == 0  # type: ignore[arg-type]
 
 
 @pytest.mark.measured

@@ -25,8 +25,8 @@ _WHITE = 255.0
 _FLICKER, _GRADIENT = 0.5, 0.5
 
 
-def read_frames(path: Path, count: int) -> list[npt.NDArray[Any]]:
-    """Return `count` frames, (H, W) each, evenly spaced over the recording.
+def read_frames(path: Path, count: int, *, successive: bool = False) -> list[npt.NDArray[Any]]:
+    """Return `count` frames, (H, W) each, evenly spaced over the recording, or its first ones if `successive`.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def read_frames(path: Path, count: int) -> list[npt.NDArray[Any]]:
     movie = open_movie(path)
     if movie.dtype != np.uint8:
         raise InputError(f"--recording {path}: frames are {movie.dtype}; the bench needs 8 bits, as bulk_water.tif has")
-    step = max(1, (movie.length or count) // count)
+    step = 1 if successive else max(1, (movie.length or count) // count)
     return list(islice(movie, 0, step * count, step))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy.typing as npt
 
 from livetrack.bench.accuracy.conditions import Condition, image_count
+from livetrack.bench.accuracy.displacements import displacement_errors
 from livetrack.bench.accuracy.grids import grids
 from livetrack.bench.accuracy.measure import ConditionResult, measure_condition
 from livetrack.bench.accuracy.methods import PEERS, THREADS, Method, network_methods, peers
@@ -34,7 +35,7 @@ PARTS = (*grids(), "training", "recording", "speed")
 _RECORDING = "--recording bulk_water.tif"
 _SEARCHERS = ("centroid", "radial symmetry")  # peers that determine the number of particles themselves
 _TRAINED_PARTICLES = 2000  # at each SNR
-_FRAMES, _SPEED_FRAMES, _SPEED_RUNS = 30, 24, 1000
+_FRAMES, _SUCCESSIVE_FRAMES, _SPEED_FRAMES, _SPEED_RUNS = 30, 60, 24, 1000
 _PART_WEIGHT = 2e7  # duration of a part without conditions, in pixels of the others
 _QUICK = 8
 
@@ -62,6 +63,7 @@ def run_accuracy(
     """
     check_parts(only, PARTS)
     frames = read_frames(recording, _FRAMES) if recording else []
+    successive = read_frames(recording, _SUCCESSIVE_FRAMES, successive=True) if recording else []
     divisor = _QUICK if quick else 1
     results: list[ConditionResult] = []
 
@@ -83,6 +85,7 @@ def run_accuracy(
     part_weight = _PART_WEIGHT / divisor
     tasks.append(Task("training", "users' particles", part_weight, training))
     tasks.append(Task("recording", "the degraded recording", part_weight, partial(_recording, models, robust_frames)))
+    tasks.append(Task("recording", "displacements", part_weight, partial(_displacements, models, successive)))
     tasks.append(Task("speed", "speed", part_weight, speed))
     targets = run_tasks(tasks, only=only, progress=progress)
     compared = [
@@ -134,6 +137,15 @@ def _recording(models: Models, frames: Frames) -> Iterator[TargetResult]:
     else:
         yield not_measured("the degraded recording, particles kept", "at least 0.95", needs=_RECORDING)
         yield not_measured("the degraded recording, differences", "within 0.8-1.2", needs=_RECORDING)
+
+
+def _displacements(models: Models, frames: Frames) -> Iterator[TargetResult]:
+    if frames:
+        for name, localizer in _bead_models(models).items():
+            yield from displacement_errors(localizer, name, frames)
+    else:
+        yield not_measured("the recording, MSD intercept", "at most 0.009 px²", needs=_RECORDING)
+        yield not_measured("the recording, squared error", "at most 0 px²", needs=_RECORDING)
 
 
 def _speed(models: Models, frames: Frames, runs: int) -> Iterator[TargetResult]:
