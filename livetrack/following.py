@@ -1,4 +1,4 @@
-"""Track-guided search (`localizer.search = "follow"`): around the known tracks, and in one tile per frame."""
+"""Track-guided search (`localizer.search = "follow"`): measures the known particles, and searches little of a frame."""
 
 from __future__ import annotations
 
@@ -12,30 +12,47 @@ from livetrack.jit import njit
 from livetrack.linking import Linker
 from livetrack.localize.crops import Crops
 from livetrack.localize.localizer import GuidedLocalizer
-from livetrack.particles import Rows, empty_rows
+from livetrack.particles import ROW, Flag, Rows, empty_rows
 
-__all__ = ["TrackGuidedSearch"]
+__all__ = ["LOOK_EVERY", "TrackGuidedSearch"]
+
+LOOK_EVERY = 16
+"""Each particle is searched for in at least every n-th frame."""
 
 _TILES_PER_CYCLE = 64
+_SMALL_PX = 1 << 14  # up to here, a full search now and then costs less than a tile in every frame
 _WIDE = 2  # side of the crop around a particle that was not found in the last frame, in normal crops
-_CALL_PX = 5000  # cost of a call of the network besides its pixels, in pixels; there are two calls per frame
+_CALL_PX = 5000  # cost of a call of the network besides its pixels, in pixels
 _WARMUP_PARTICLES = 16
 _MAX_FULL_SEARCH_PX = 1 << 23  # in larger frames even the first search is tile by tile
 _MAX_FRACTION = 0.9  # of the frame's pixels in crops; beyond it a full search costs no more
+_SURE = 0.9  # a particle with a lower score is searched for in every frame
+_CLOSE = 0.75  # so are particles nearer to each other than this, in margins of a crop
+_WEIGHT = 0.125  # of the newest intensity in the expected one
+_SAME_INTENSITY = 0.25  # relative change beyond which the newest alone counts
 
-_NO_IDS = np.empty(0, np.int64)
-_NO_CROPS = Crops(0, 0, _NO_IDS, _NO_IDS)
+_NO_TURN = -1
+_NO_ROWS = empty_rows()
+_NO_MASK = np.empty(0, np.bool_)
+_NOT_PARTIAL = ~np.uint32(Flag.PARTIAL_SEARCH)
+_TENTATIVE = np.uint32(Flag.TENTATIVE)
 
 
 class TrackGuidedSearch:
     """Finds the particles of each frame without searching all of it.
 
-    The first frame is searched in full. From then on the localizer searches a crop around the expected position of each
-    track, and one tile of the frame, a different one in each frame: new particles are found within one cycle of some
-    64 frames. The crop of a track that was not found in the last frame is twice as wide and high. It is searched once
-    more when the linker has just ended the track; after that the particle has to wait for its tile. All particles in
-    crops and tile, each one once, are refined. If the frame is so small or so crowded that crops and tile would cost
-    as much as a full search, the frame is searched in full.
+    The first frame is searched in full. From then on the localizer measures the particles where they are expected, and
+    searches only
+
+    - a crop around each particle in doubt: one that `GuidedLocalizer.measure` does not confirm, whose track is
+      tentative, whose score is low, that is close to another one, or whose turn it is, once in `LOOK_EVERY` frames;
+    - a crop twice as wide and high around each particle that was not found in the last frame, and once more when the
+      linker has just ended its track; after that the particle has to wait for its tile;
+    - for new particles, one tile of the frame, a different one in each frame: they are found within one cycle of some
+      64 frames. Small frames are searched in full once in `LOOK_EVERY` frames instead.
+
+    If the frame is so small or so crowded that all this would cost as much as a full search, the frame is searched in
+    full. A localizer that does not measure searches for each particle in each frame.
 
     The result depends on the frames only, not on timing.
     """
@@ -43,13 +60,16 @@ class TrackGuidedSearch:
     def __init__(self, localizer: GuidedLocalizer, linker: Linker) -> None:
         self._localizer = localizer
         self._linker = linker
-        self._last = empty_rows()  # of the last frame; the linker has added the ids since
-        self._ids, self._wide_crops = _NO_IDS, _NO_CROPS  # of the tracks expected in the last frame
+        self._close_px = _CLOSE * localizer.margin_px
         self._shape: tuple[int, ...] = ()
         self._tiles: list[Crops] = []
-        self._max_particles = 0.0  # with more, a full search is cheaper
-        self._searched: list[Crops] = []  # in the last frame; empty after a full search
+        self._small = False
         self._frames = 0  # since the last reset
+        self._count = self._lost_count = self._track_count = 0  # rows in use of `_expected`, `_lost`, `_tracks`
+        self._last: Rows = _NO_ROWS  # of the last frame; the linker has added the ids since
+        self._searched: list[Crops] | None = []  # in the last frame; empty for all of it, None for nothing
+        self._intensities = np.empty(0, np.float32)  # expected of the rows of the last frame
+        self._grow(8)
 
     def localize(self, image: npt.NDArray[Any], t_s: float | None) -> Rows:
         """Return the (N,) rows of `image` (H, W), taken at `t_s`; link them before the next call.
@@ -63,79 +83,194 @@ class TrackGuidedSearch:
         """
         if np.shape(image) != self._shape:
             self._make_tiles(np.shape(image))
-        if self._starts_with_full_search() or len(self._last) >= self._max_particles:
-            self._searched, self._ids, self._wide_crops = [], _NO_IDS, _NO_CROPS
-        else:
-            self._searched = self._choose_crops(self._linker.predict(t_s))
-        self._last = self.search_same_crops(image)
+        self._expect(self._linker.predict(t_s), self._last, self._linker.ended)
+        rows, confirmed = self._measure(image)
+        self._searched = self._choose_crops(confirmed)
+        if self._searched is not None:
+            rows = self._search(image, rows, self._searched)
+        if len(rows) > len(self._intensities):
+            self._grow(len(rows))
+        _average_intensities(rows, self._expected[: self._count], self._intensities)
+        self._last = rows
         self._frames += 1
-        return self._last
+        return rows
 
-    def search_same_crops(self, image: npt.NDArray[Any]) -> Rows:
-        """Return the rows of `image` (H, W), of the same shape as the last one, from the crops searched there."""
-        if not self._searched:
-            return self._localizer.localize(image)
-        return self._localizer.localize_within(image, self._searched)
+    def repeat(self, image: npt.NDArray[Any]) -> Rows:
+        """Return the rows of `image` (H, W), of the shape of the last one, measured and searched as that was."""
+        rows, _ = self._measure(image)
+        return rows if self._searched is None else self._search(image, rows, self._searched)
 
     def reset(self) -> None:
         """Search the next frame in full, since all tracks have ended."""
-        self._frames = 0
-        self._searched, self._last, self._ids, self._wide_crops = [], empty_rows(), _NO_IDS, _NO_CROPS
+        self._frames = self._count = self._lost_count = self._track_count = 0
+        self._last, self._searched = _NO_ROWS, []
 
     def warmup(self, image: npt.NDArray[Any]) -> None:
         """Search `image` (H, W) as if it had some tracks, one of them not found in the last frame."""
-        _is_member(_NO_IDS, _NO_IDS)
         self._make_tiles(image.shape)
-        if not self._max_particles:
-            self._localizer.localize(image)
-            return
-        rows = _rows_at(np.full(_WARMUP_PARTICLES, self._shape[1] / 2), np.full(_WARMUP_PARTICLES, self._shape[0] / 2))
-        self._localizer.localize_within(image, [self._crops(rows), self._crops(rows[:1], _WIDE), self._tiles[0]])
+        self._localizer.localize(image)
+        rows = _rows_at(*(np.full(_WARMUP_PARTICLES, length / 2) for length in reversed(self._shape)))
+        rows["id"], rows["intensity"], rows["score"] = np.arange(len(rows)), 1.0, 1.0
+        self._frames = 1
+        self._expect(rows, rows[1:].copy(), rows["id"][:1].copy())
+        measured, confirmed = self._measure(image)
+        self._choose_crops(confirmed)
+        found = self._search(image, measured, [self._crops(rows), self._crops(rows[:1], _WIDE), self._tiles[0]])
+        _average_intensities(found[: len(rows)], self._expected[: self._count], self._intensities)
+        self.reset()
 
     def _make_tiles(self, shape: tuple[int, ...]) -> None:
         self._shape = shape
         self.reset()
         overlap = 2 * self._localizer.margin_px
         side = math.ceil(math.sqrt(math.prod(shape) / _TILES_PER_CYCLE) + overlap)
-        self._tiles, self._max_particles = [], 0.0
+        self._tiles, self._small = [], self._localizer.measures and math.prod(shape) <= _SMALL_PX
         if len(shape) == 2 and min(shape):  # the localizer rejects others
             x, y = (_tile_centres(length, side, overlap) for length in reversed(shape))
             centres = _rows_at(np.tile(x, len(y)), np.repeat(y, len(x)))
             self._tiles = [self._localizer.crops(centres[n : n + 1], side, shape) for n in range(len(centres))]
-            remaining_px = _MAX_FRACTION * math.prod(shape) - 2 * _CALL_PX - self._tiles[0].pixels
-            self._max_particles = max(0.0, remaining_px / self._localizer.crop_px**2)
 
-    def _starts_with_full_search(self) -> bool:
-        return not self._frames and math.prod(self._shape) <= _MAX_FULL_SEARCH_PX
+    def _grow(self, count: int) -> None:
+        """Make room for twice `count` rows of a frame, or tracks."""
+        intensities, self._intensities = self._intensities, np.zeros(2 * count, np.float32)
+        self._intensities[: len(intensities)] = intensities
+        self._expected = np.zeros(2 * count, ROW)  # particles found in the last frame
+        self._doubted = np.zeros(2 * count, np.bool_)  # which of them are searched for
+        self._sought = np.zeros(2 * count, ROW)  # those
+        self._lost = np.zeros(4 * count, ROW)  # particles not found in the last frame
+        self._tracks = np.zeros(2 * count, ROW)  # all
 
-    def _choose_crops(self, expected: Rows) -> list[Crops]:
-        ids, crops, wide = expected["id"].copy(), self._crops(expected), self._crops(expected, _WIDE)
-        ended = self._linker.ended
-        searched = [self._tiles[self._frames % len(self._tiles)]]
-        if len(ids) > len(self._last) or len(ended):  # otherwise all tracks were found
-            found = _is_member(ids, self._last["id"].copy())
-            lost = wide.select(~found).concatenate(self._wide_crops.select(_is_member(self._ids, ended)))
-            if lost.pixels:
-                searched.append(lost)
-            crops = crops.select(found)
-        if crops.pixels:
-            searched.append(crops)
-        self._ids, self._wide_crops = ids, wide
-        return searched
+    def _expect(self, predicted: Rows, last: Rows, ended: npt.NDArray[np.int64]) -> None:
+        """Sort out which particles are expected where, given the rows of the last frame."""
+        if len(predicted) > len(self._intensities):
+            self._grow(len(predicted))
+            self._track_count = 0
+        turn = _NO_TURN if self._small else self._frames % LOOK_EVERY
+        self._count, self._lost_count = _expect(
+            predicted, last, self._intensities, ended, self._tracks[: self._track_count], turn, self._close_px,
+            self._expected, self._doubted, self._lost,
+        )  # fmt: skip
+        self._track_count = _copy(predicted, self._tracks)
+
+    def _measure(self, image: npt.NDArray[Any]) -> tuple[Rows, npt.NDArray[np.bool_]]:
+        if self._count and self._localizer.measures:
+            return self._localizer.measure(image, self._expected[: self._count])
+        return _NO_ROWS, _NO_MASK
+
+    def _choose_crops(self, confirmed: npt.NDArray[np.bool_]) -> list[Crops] | None:
+        """Return what to search: crops, none for the whole frame, or None for nothing."""
+        if not self._frames and math.prod(self._shape) <= _MAX_FULL_SEARCH_PX:
+            return []
+        if self._small and (self._frames % LOOK_EVERY == 0 or not self._count + self._lost_count):
+            return []
+        doubted = _doubt(self._expected[: self._count], self._doubted, confirmed, self._sought)
+        if self._small and not doubted + self._lost_count:
+            return None
+        crops = [] if self._small else [self._tiles[self._frames % len(self._tiles)]]
+        if self._lost_count:
+            crops.append(self._crops(self._lost[: self._lost_count], _WIDE))
+        if doubted:
+            crops.append(self._crops(self._sought[:doubted]))
+        cost_px = sum(part.pixels + _CALL_PX for part in crops)
+        return crops if cost_px < _MAX_FRACTION * math.prod(self._shape) else []
+
+    def _search(self, image: npt.NDArray[Any], measured: Rows, crops: list[Crops]) -> Rows:
+        if not len(measured):
+            return self._localizer.localize_within(image, crops) if crops else self._localizer.localize(image)
+        if crops:
+            return self._localizer.localize_within(image, crops, measured)
+        whole = self._localizer.crops(measured[:1], max(self._shape), self._shape)
+        rows = self._localizer.localize_within(image, [whole], measured)
+        rows["flags"] &= _NOT_PARTIAL
+        return rows
 
     def _crops(self, rows: Rows, scale: int = 1) -> Crops:
         return self._localizer.crops(rows, scale * self._localizer.crop_px, self._shape)
 
 
 @njit
-def _is_member(ids: npt.NDArray[np.int64], members: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Return for each of `ids`, which are sorted, whether it is among `members`."""
-    result = np.zeros(len(ids), np.bool_)
-    for member in members:
-        n = np.searchsorted(ids, member)
-        if n < len(ids) and ids[n] == member:
-            result[n] = True
-    return result
+def _expect(
+    predicted: Any, last: Any, intensities: Any, ended: Any, before: Any, turn: int, close_px: float,
+    expected: Any, doubted: Any, lost: Any,
+) -> Any:  # fmt: skip
+    """Fill `expected` and `doubted` by particles that the last frame shows, `lost` by others; return both numbers.
+
+    `predicted` are the tracks now, `before` those of the last frame, `ended` the ids of those that have just ended.
+    """
+    count = lost_count = 0
+    j = -1
+    for i in range(len(predicted)):
+        track = predicted[i]
+        j = _find(last, track["id"], j + 1)
+        if j < 0:
+            lost[lost_count] = track
+            lost_count += 1
+            continue
+        row = expected[count]
+        row["id"], row["x"], row["y"] = track["id"], track["x"], track["y"]
+        row["x_std"], row["y_std"] = track["x_std"], track["y_std"]
+        row["intensity"], row["score"], row["angle"] = intensities[j], last[j]["score"], last[j]["angle"]
+        its_turn = turn >= 0 and (track["id"] + turn) % LOOK_EVERY == 0
+        doubted[count] = its_turn or track["flags"] & _TENTATIVE != 0 or not row["score"] >= _SURE
+        count += 1
+    for i in range(count):
+        for k in range(i):
+            dy = expected[i]["y"] - expected[k]["y"]
+            if abs(dy) < close_px and dy * dy + (expected[i]["x"] - expected[k]["x"]) ** 2 < close_px * close_px:
+                doubted[i] = doubted[k] = True
+    for number in ended:
+        j = _find(before, number, 0)
+        if j >= 0:
+            lost[lost_count] = before[j]
+            lost_count += 1
+    return count, lost_count
+
+
+@njit
+def _find(rows: Any, number: int, guess: int) -> int:
+    """Return the index of the row with this id, -1 if there is none; looks at `guess` first."""
+    if guess < len(rows) and rows[guess]["id"] == number:
+        return guess
+    for j in range(len(rows)):
+        if rows[j]["id"] == number:
+            return j
+    return -1
+
+
+@njit
+def _copy(rows: Any, into: Any) -> int:
+    """Copy `rows`, which NumPy would do field by field; return their number."""
+    for n in range(len(rows)):
+        into[n] = rows[n]
+    return len(rows)
+
+
+@njit
+def _doubt(expected: Any, doubted: Any, confirmed: Any, into: Any) -> int:
+    """Write the particles in doubt `into` rows; return their number. `confirmed` is empty if none was measured."""
+    count = 0
+    for n in range(len(expected)):
+        if doubted[n] or n >= len(confirmed) or not confirmed[n]:
+            into[count] = expected[n]
+            count += 1
+    return count
+
+
+@njit
+def _average_intensities(rows: Any, expected: Any, intensities: Any) -> None:
+    """Write the intensity expected of each of `rows` (N,) in the next frame.
+
+    A measured row has the id of its track. A great change, which the search has confirmed, is not averaged.
+    """
+    j = -1
+    for n in range(len(rows)):
+        intensity = rows[n]["intensity"]
+        if rows[n]["id"] >= 0:
+            j = _find(expected, rows[n]["id"], j + 1)
+            change = intensity - expected[j]["intensity"]
+            if abs(change) <= _SAME_INTENSITY * abs(intensity):
+                intensity = expected[j]["intensity"] + _WEIGHT * change
+        intensities[n] = intensity
 
 
 def _rows_at(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> Rows:

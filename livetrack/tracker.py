@@ -110,10 +110,8 @@ class Tracker:
         Raises as `update` does.
         """
         with self._named_errors:
-            if self._guided_search is None:
-                rows = self.localizer.localize(image)
-            else:
-                rows = self._guided_search.search_same_crops(image)
+            again = self.localizer.localize if self._guided_search is None else self._guided_search.repeat
+            rows = again(image)
         self._warmup_linker.update(rows)
         self._warmup_linker.predict()
 

@@ -11,6 +11,7 @@ import pytest
 from livetrack.camera import load_driver
 from livetrack.config import load_config
 from livetrack.errors import ConfigError, InputError
+from livetrack.following import LOOK_EVERY
 from livetrack.linking import Linker
 from livetrack.localize import load_localizer
 from livetrack.localize.crops import Crops
@@ -88,7 +89,7 @@ def test_the_same_particles_as_a_full_search_at_the_same_places(localizer: Netwo
     assert missed <= 0.01 * inside
     assert extra <= 0.01 * inside
     assert np.sqrt(np.mean(np.square(differences))) < 0.2
-    assert np.median(np.abs(differences)) < 0.05
+    assert np.median(np.abs(differences)) < 0.1  # the fit starts from the prediction instead of the network's position
 
 
 def test_a_newcomer_is_found_within_one_round_wherever_it_appears(localizer: NetworkLocalizer) -> None:
@@ -159,13 +160,15 @@ def test_a_frame_without_pixels_is_rejected(localizer: NetworkLocalizer) -> None
         Tracker(localizer, Linker(5.0), follow=True).update(np.zeros((0, 64), np.uint16))
 
 
-def test_a_small_frame_full_of_particles_is_searched_in_full(localizer: NetworkLocalizer) -> None:
+def test_a_small_frame_full_of_particles_is_searched_in_full_now_and_then(localizer: NetworkLocalizer) -> None:
     tracker = follower(localizer)
     crowd = np.array([(x, y) for x in range(8, 128, 12) for y in range(8, 128, 12)]) + 0.3
     image = Spots().frame(crowd)[:128, :128].copy()
     rows = [tracker.update(image, n / FPS) for n in range(ROUND)]
-    assert not any((each["flags"] & Flag.PARTIAL_SEARCH).any() for each in rows)
     assert all(len(each) == len(crowd) for each in rows)
+    in_full = [n for n, each in enumerate(rows) if not (each["flags"] & Flag.PARTIAL_SEARCH).any()]
+    assert set(range(0, ROUND, LOOK_EVERY)) <= set(in_full)
+    assert len(in_full) < ROUND / 2
 
 
 def test_the_same_frames_give_the_same_rows(localizer: NetworkLocalizer) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from livetrack.jit import njit
 from livetrack.particles import Flag, Rows
 
-__all__ = ["flag_edges"]
+__all__ = ["flag_edges", "near_edge"]
 
 _EDGE = np.uint32(Flag.EDGE)
 _NOT_EDGE = ~_EDGE
@@ -17,12 +17,18 @@ _NOT_EDGE = ~_EDGE
 
 def flag_edges(rows: Rows, width: int, height: int, radius: float) -> None:
     """Set `Flag.EDGE` on rows whose centre is within `radius` px of the image's edge; clear it on all others."""
-    _flag(rows, width, height, radius - 0.5)
+    _flag(rows, width, height, radius)
 
 
 @njit
-def _flag(rows: Any, width: int, height: int, min_distance: float) -> None:
+def near_edge(row: Any, width: int, height: int, radius: float) -> bool:
+    """Whether the centre of a row is within `radius` px of the edge of an image of `width` x `height` px."""
+    x, y = row["x"], row["y"]
+    return bool(min(x, width - 1 - x, y, height - 1 - y) < radius - 0.5)
+
+
+@njit
+def _flag(rows: Any, width: int, height: int, radius: float) -> None:
     for row in rows:
-        x, y = row["x"], row["y"]
-        near = min(x, width - 1 - x, y, height - 1 - y) < min_distance
+        near = near_edge(row, width, height, radius)
         row["flags"] = row["flags"] | _EDGE if near else row["flags"] & _NOT_EDGE

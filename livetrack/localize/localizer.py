@@ -100,6 +100,8 @@ class GuidedLocalizer(Localizer, Protocol):
     """Side of the crops in which known particles are searched for, px."""
     margin_px: float
     """Particles nearer than this to the border of a crop are not found, px."""
+    measures: bool = False
+    """Whether `measure` confirms particles, without searching for them."""
 
     def crops(self, rows: Rows, side_px: int, shape: tuple[int, ...]) -> Crops:
         """Return a crop around each of `rows`, (N,), with sides of at least `side_px`.
@@ -107,8 +109,32 @@ class GuidedLocalizer(Localizer, Protocol):
         `shape` is that of the image, (H, W); crops are no larger.
         """
 
-    def localize_within(self, image: npt.NDArray[Any], crops: Sequence[Crops]) -> Rows:
-        """Find and refine particles in `crops` only, each particle once; rows have `Flag.PARTIAL_SEARCH`."""
+    def localize_within(self, image: npt.NDArray[Any], crops: Sequence[Crops], measured: Rows | None = None) -> Rows:
+        """Find and refine particles in `crops` only, each particle once; rows have `Flag.PARTIAL_SEARCH`.
+
+        `measured`, if given, are the (M,) rows that `measure` has returned for this image. They come first, as they
+        are but for the score and angle found now; those that lie in a crop and are not found there are left out.
+        """
+
+    def measure(self, image: npt.NDArray[Any], expected: Rows) -> tuple[Rows, npt.NDArray[np.bool_]]:
+        """Measure known particles where they are expected, without a search.
+
+        Parameters
+        ----------
+        image
+            (H, W), of the shape of the last image that was searched.
+        expected
+            (N,) the rows to be expected: position and its uncertainty (NaN if unknown), intensity, score, angle.
+
+        Returns
+        -------
+        rows
+            (N,) new rows: position, uncertainty and intensity as measured, `Flag.EDGE` and `Flag.PARTIAL_SEARCH`; the
+            rest as expected, the ids too.
+        confirmed
+            (N,) whether each particle is there beyond doubt, and is the one that was expected. By default none is.
+        """
+        return expected.copy(), np.zeros(len(expected), np.bool_)
 
 
 @runtime_checkable

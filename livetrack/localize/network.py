@@ -12,6 +12,7 @@ import numpy.typing as npt
 from livetrack.localize.crops import Crops
 from livetrack.localize.decode import decode, decode_nearest
 from livetrack.localize.edge import flag_edges
+from livetrack.localize.followed import begin_measuring, confirm, merge
 from livetrack.localize.inference import Inference, fastest
 from livetrack.localize.localizer import Localizer
 from livetrack.localize.models import ModelCard, read_card
@@ -80,6 +81,7 @@ class NetworkLocalizer(Localizer):
         self.margin_px = self.crop_px / 4
         self._score_calibration = ScoreCalibration(*self.card.score_law)
         self._refiner = make_refiner(self.card, camera) if profile_fit else None
+        self.measures = profile_fit and self.card.symmetry == "round"  # other refiners build on the network's position
         # the current image, its noise (grey levels), and a buffer for its float32 copy or that copy itself
         self._image: npt.NDArray[Any] = np.empty((0, 0), np.uint16)
         self._noise = 0.0
@@ -113,7 +115,7 @@ class NetworkLocalizer(Localizer):
         self._refine(rows)
         return rows
 
-    def localize_within(self, image: npt.NDArray[Any], crops: Sequence[Crops]) -> Rows:
+    def localize_within(self, image: npt.NDArray[Any], crops: Sequence[Crops], measured: Rows | None = None) -> Rows:
         """Find and refine within `crops` only. See `GuidedLocalizer.localize_within`.
 
         Particles within `margin_px` of a crop's border are left out, so crops must overlap by twice that where no
@@ -124,8 +126,29 @@ class NetworkLocalizer(Localizer):
             return empty_rows()
         rows = self._search(crops)
         rows["flags"] |= _PARTIAL
-        self._refine(rows)
+        changed = True
+        if measured is not None and len(measured):
+            rows, changed = merge(measured, rows, crops, self.margin_px, self._image.shape)
+        if changed:
+            self._refine(rows)
         return rows
+
+    def measure(self, image: npt.NDArray[Any], expected: Rows) -> tuple[Rows, npt.NDArray[np.bool_]]:
+        """Refine at the expected positions. See `GuidedLocalizer.measure`.
+
+        The noise is that of the last image that was searched.
+        """
+        self._image = as_kernel_input(image, self._buffer)
+        if self._image.dtype == np.float32:
+            self._buffer = self._image
+        height, width = self._image.shape
+        radius, count = self.card.diameter_px / 2, len(expected)
+        rows = begin_measuring(expected, width, height, radius)
+        confirmed, misfit = np.zeros(count, np.bool_), np.full(count, np.nan, np.float32)
+        if self.measures and self._noise > 0 and count:
+            self._refine(rows, misfit)
+            confirm(expected, rows, misfit, width, height, radius, confirmed)
+        return rows, confirmed
 
     def crops(self, rows: Rows, side_px: int, shape: tuple[int, ...]) -> Crops:
         """Return crops of a size that the network accepts. See `GuidedLocalizer.crops`."""
@@ -213,13 +236,13 @@ class NetworkLocalizer(Localizer):
         flag_edges(rows, width, height, self.card.diameter_px / 2)
         return rows
 
-    def _refine(self, rows: Rows) -> None:
+    def _refine(self, rows: Rows, misfit: npt.NDArray[np.float32] | None = None) -> None:
         """Refine `rows` of the current image, in place."""
         if self._refiner is None or len(rows) == 0:
             return
         if self._buffer.shape != self._image.shape:
             self._buffer = np.empty(self._image.shape, np.float32)
-        self._refiner.refine(self._image, self._noise, rows, buffer=self._buffer, threads=self._threads)
+        self._refiner.refine(self._image, self._noise, rows, buffer=self._buffer, threads=self._threads, misfit=misfit)
 
     def _padded(self, length: int) -> int:
         return -(-length // self.card.multiple) * self.card.multiple

@@ -55,13 +55,15 @@ class PointSymmetryRefiner:
 
     def refine(
         self, image: npt.NDArray[Any], noise: float, rows: Rows, *,
-        buffer: npt.NDArray[Any] | None = None, threads: int = 1,
+        buffer: npt.NDArray[Any] | None = None, threads: int = 1, misfit: npt.NDArray[np.float32] | None = None,
     ) -> None:  # fmt: skip
         """Refine x, y, x_std, y_std and xy_cov of `rows` in place. See `Refiner.refine`.
 
         Pixels nearer to another particle are left out. The fit and the network are averaged (`combine_estimates`).
-        Particles at the image's edge and those that the fit moves too far stay as they are.
+        Particles at the image's edge and those that the fit moves too far stay as they are. `misfit` is not known.
         """
+        if misfit is not None:
+            misfit[:] = np.nan
         derivative, smooth = _kernels()
         steps = np.zeros(2 * _REACH + 1)
         steps[_REACH - 2 : _REACH + 3] = derivative

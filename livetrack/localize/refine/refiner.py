@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
 import numpy.typing as npt
 
 from livetrack.localize.models import ModelCard
@@ -22,7 +23,14 @@ class Refiner(Protocol):
     """Brings positions that are a fraction of a pixel off to the limit that the noise sets."""
 
     def refine(
-        self, image: npt.NDArray[Any], noise: float, rows: Rows, *, buffer: npt.NDArray[Any] | None, threads: int
+        self,
+        image: npt.NDArray[Any],
+        noise: float,
+        rows: Rows,
+        *,
+        buffer: npt.NDArray[Any] | None,
+        threads: int,
+        misfit: npt.NDArray[np.float32] | None = None,
     ) -> None:
         """Refine `rows` in place: x, y, x_std, y_std, xy_cov, and, if the refiner measures it, intensity.
 
@@ -38,6 +46,9 @@ class Refiner(Protocol):
             (H, W) float32, overwritten unless the image is float32 itself; None allocates it.
         threads
             Number of threads, at least 1; the rows do not depend on it.
+        misfit
+            (N,), written: the reduced chi-square of each particle's core; NaN where none was fitted, or if the refiner
+            does not know it.
         """
 
     def warmup(self) -> None:
@@ -52,7 +63,26 @@ def make_refiner(card: ModelCard, camera: CameraNoise | None = None) -> Refiner:
     radial fit weights pixels; None estimates it from each image.
     """
     if card.symmetry == "round":
-        return RadialRefiner(_RADIAL_REACH * card.crop_px, card.profiles, camera)
+        return _RadialRefiner(_RADIAL_REACH * card.crop_px, card.profiles, camera)
     if card.symmetry == "half turn":
         return PointSymmetryRefiner(_SYMMETRY_REACH * card.crop_px)
     return TemplateRefiner.from_recipe(card.recipe["particles"])
+
+
+class _RadialRefiner(RadialRefiner):
+    """The radial fit, which does not report its misfit yet."""
+
+    def refine(
+        self,
+        image: npt.NDArray[Any],
+        noise: float,
+        rows: Rows,
+        *,
+        buffer: npt.NDArray[Any] | None = None,
+        threads: int = 1,
+        misfit: npt.NDArray[np.float32] | None = None,
+    ) -> None:
+        """See `Refiner.refine`."""
+        if misfit is not None:
+            misfit[:] = np.nan
+        super().refine(image, noise, rows, buffer=buffer, threads=threads)

@@ -1,0 +1,150 @@
+"""Particles that are measured where they are expected, and what a search for them adds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from livetrack.jit import njit
+from livetrack.localize.crops import Crops
+from livetrack.localize.edge import near_edge
+from livetrack.particles import ROW, Flag, Rows
+
+__all__ = ["begin_measuring", "confirm", "merge"]
+
+_LEAST_HEIGHT, _MOST_HEIGHT = 0.7, 1.4  # measured over expected intensity
+_MOST_STD_PX = 0.5  # fits of noise alone are less certain than this
+_MOST_MISFIT = 4.0  # reduced chi-square
+_REACH_PX = 2.0  # a fit that starts this far from the particle still finds it
+_MOST_INNOVATION = 5.0  # standard deviations between the expected and the measured position
+_APART_PX = 3.0  # nearer to each other than this, two fits may have found the same particle
+_SAME_PX = 1.0  # between the search's position and the fit's; the search's own error is a third of that
+
+_EDGE, _PARTIAL = np.uint32(Flag.EDGE), np.uint32(Flag.PARTIAL_SEARCH)
+
+
+def begin_measuring(expected: Rows, width: int, height: int, radius: float) -> Rows:
+    """Return (N,) rows to be refined, of unknown uncertainty, at the `expected` positions in an image.
+
+    Those within `radius` px of the edge of the image, `width` x `height` px, have `Flag.EDGE`.
+    """
+    rows = np.empty(len(expected), ROW)
+    _begin(expected, width, height, radius, rows)
+    return rows
+
+
+def confirm(
+    expected: Rows, rows: Rows, misfit: npt.NDArray[np.float32], width: int, height: int, radius: float,
+    confirmed: npt.NDArray[np.bool_],
+) -> None:  # fmt: skip
+    """Decide which particles are what and where they were expected to be, from their `rows`, refined, and `misfit`.
+
+    All are (N,); `confirmed` is written. Intensity and position must be near the expected ones, the uncertainty small,
+    the profile round, the particle not at the edge, and no other one so near that one may be taken for the other.
+    """
+    _confirm(expected, rows, misfit, width, height, radius, confirmed)
+
+
+def merge(
+    measured: Rows, found: Rows, crops: Sequence[Crops], margin: float, shape: tuple[int, ...]
+) -> tuple[Rows, bool]:
+    """Join `measured` rows, (M,), and those `found`, (N,), in `crops` of an image of `shape` (H, W).
+
+    Returns them all, each particle once, and whether some are still to be refined. Measured rows take the score and the
+    angle of the one found at the same place; those that lie within a crop, `margin` px from its border or more, and
+    were not found are left out.
+    """
+    looked = np.zeros(len(measured), np.bool_)
+    for part in crops:
+        _mark(measured, part.left, part.top, part.width, part.height, margin + _SAME_PX, shape[1], shape[0], looked)
+    rows = np.empty(len(measured) + len(found), ROW)
+    count, changed = _merge(measured, looked, found, rows)
+    return rows[:count], changed
+
+
+@njit
+def _begin(expected: Any, width: int, height: int, radius: float, rows: Any) -> None:
+    for n in range(len(expected)):
+        row, like = rows[n], expected[n]
+        row["id"], row["x"], row["y"] = like["id"], like["x"], like["y"]
+        row["x_std"] = row["y_std"] = row["xy_cov"] = row["vx"] = row["vy"] = np.nan
+        row["intensity"], row["score"], row["angle"] = like["intensity"], like["score"], like["angle"]
+        row["flags"] = _PARTIAL | (_EDGE if near_edge(row, width, height, radius) else np.uint32(0))
+
+
+@njit
+def _confirm(expected: Any, rows: Any, misfit: Any, width: int, height: int, radius: float, confirmed: Any) -> None:
+    for n in range(len(rows)):
+        row, like = rows[n], expected[n]
+        certain = row["x_std"] <= _MOST_STD_PX and row["y_std"] <= _MOST_STD_PX  # False for NaN: not fitted
+        square = like["intensity"] * like["intensity"]
+        confirmed[n] = (
+            certain
+            and _LEAST_HEIGHT * square <= row["intensity"] * like["intensity"] <= _MOST_HEIGHT * square
+            and not misfit[n] > _MOST_MISFIT  # NaN: unknown
+            and _is_near(row["x"] - like["x"], row["x_std"], like["x_std"])
+            and _is_near(row["y"] - like["y"], row["y_std"], like["y_std"])
+            and not near_edge(row, width, height, radius)
+        )
+    for n in range(len(rows)):
+        for m in range(n):
+            dy = rows[n]["y"] - rows[m]["y"]
+            if abs(dy) < _APART_PX and dy * dy + (rows[n]["x"] - rows[m]["x"]) ** 2 < _APART_PX * _APART_PX:
+                confirmed[n] = confirmed[m] = False
+
+
+@njit
+def _is_near(difference: float, std: float, expected_std: float) -> bool:
+    if not abs(difference) <= _REACH_PX:
+        return False
+    return not difference * difference > _MOST_INNOVATION * _MOST_INNOVATION * (std * std + expected_std * expected_std)
+
+
+@njit
+def _mark(
+    rows: Any, left: Any, top: Any, width: int, height: int, margin: float, image_width: int, image_height: int,
+    marked: Any,
+) -> None:  # fmt: skip
+    """Set `marked`, (N,), where a row lies within one of the crops and `margin` from its border."""
+    for k in range(len(left)):
+        x_min = left[k] + margin if left[k] > 0 else -np.inf
+        y_min = top[k] + margin if top[k] > 0 else -np.inf
+        x_max = left[k] + width - 1 - margin if left[k] + width < image_width else np.inf
+        y_max = top[k] + height - 1 - margin if top[k] + height < image_height else np.inf
+        for n in range(len(rows)):
+            if x_min <= rows[n]["x"] <= x_max and y_min <= rows[n]["y"] <= y_max:
+                marked[n] = True
+
+
+@njit
+def _merge(measured: Any, looked: Any, found: Any, rows: Any) -> Any:
+    """Write into `rows`; return their number, and whether one of those found has to be refined."""
+    match = np.full(len(measured), -1)  # index of the one found at the same place
+    taken = np.zeros(len(found), np.bool_)
+    for j in range(len(found)):
+        best, nearest = -1, _SAME_PX * _SAME_PX
+        for n in range(len(measured)):
+            dy = measured[n]["y"] - found[j]["y"]
+            if abs(dy) <= _SAME_PX and measured[n]["x_std"] > 0:  # False for NaN: not fitted
+                distance = dy * dy + (measured[n]["x"] - found[j]["x"]) ** 2
+                if distance <= nearest:
+                    best, nearest = n, distance
+        if best >= 0 and match[best] < 0:
+            match[best], taken[j] = j, True
+    count = 0
+    for n in range(len(measured)):
+        if match[n] >= 0 or not looked[n]:
+            rows[count] = measured[n]
+            if match[n] >= 0:
+                rows[count]["score"], rows[count]["angle"] = found[match[n]]["score"], found[match[n]]["angle"]
+            count += 1
+    changed = False
+    for j in range(len(found)):
+        if not taken[j]:
+            rows[count] = found[j]
+            changed |= found[j]["flags"] & _EDGE == 0
+            count += 1
+    return count, changed
