@@ -31,7 +31,7 @@ def begin_measuring(expected: Rows, width: int, height: int, radius: float) -> R
 
     Those within `radius` px of the edge of the image, `width` x `height` px, have `Flag.EDGE`.
     """
-    rows = np.empty(len(expected), ROW)
+    rows = np.zeros(len(expected), ROW)  # padding too: rows are sent and compared as bytes
     _begin(expected, width, height, radius, rows)
     return rows
 
@@ -60,7 +60,7 @@ def merge(
     looked = np.zeros(len(measured), np.bool_)
     for part in crops:
         _mark(measured, part.left, part.top, part.width, part.height, margin + _SAME_PX, shape[1], shape[0], looked)
-    rows = np.empty(len(measured) + len(found), ROW)
+    rows = np.zeros(len(measured) + len(found), ROW)
     count, changed = _merge(measured, looked, found, rows)
     return rows[:count], changed
 

@@ -1,0 +1,259 @@
+"""Followed particles are measured without a search in most frames: nothing that happens to them goes unnoticed.
+
+Each movie is also tracked with a full search in every frame: ids, positions and the ends of tracks must be the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from livetrack.following import LOOK_EVERY
+from livetrack.linking import Linker
+from livetrack.localize import Localizer, load_localizer
+from livetrack.particles import Flag, Rows
+from livetrack.tracker import Tracker
+
+FPS = 100.0
+NOISE = 5.0
+SNR = 12.0
+FRAMES = 4 * LOOK_EVERY
+EVENT = 2 * LOOK_EVERY + LOOK_EVERY // 2  # far from the frames in which small images are searched
+SIDES = pytest.mark.parametrize("side", [64, 128, 256])
+
+Image = npt.NDArray[np.uint16]
+Places = npt.NDArray[np.float64]
+
+
+class Network:
+    """Counts the runs of a localizer's network."""
+
+    def __init__(self) -> None:
+        self.localizer = load_localizer("spot", threads=1)
+        self.runs = 0
+        inference = self.localizer.inference  # type: ignore[attr-defined]  # a NetworkLocalizer
+        run = inference.run
+
+        def counted(batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+            self.runs += 1
+            result: npt.NDArray[np.float32] = run(batch)
+            return result
+
+        inference.run = counted
+
+
+@pytest.fixture(scope="module")
+def followed() -> Network:
+    return Network()
+
+
+@pytest.fixture(scope="module")
+def reference() -> Localizer:
+    return load_localizer("spot", threads=1)
+
+
+class Scene:
+    """Spots that diffuse, about 28 px apart, in an image of `side` x `side` px."""
+
+    def __init__(self, side: int, seed: int = 0, step_px: float = 0.4) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.step_px = step_px
+        self.side = side
+        axis = np.arange(18.0, side - 17, 28)
+        self.places: Places = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)[:12]
+        self._y, self._x = np.mgrid[:side, :side].astype(np.float32)
+
+    def frames(self, brightness: Callable[[int], npt.ArrayLike], count: int = FRAMES) -> Iterator[Image]:
+        """Yield images; the argument gives each spot's brightness in each frame."""
+        for n in range(count):
+            yield self.image(np.broadcast_to(brightness(n), len(self.places)))
+            self.places = self.places + self.step_px * self.rng.standard_normal(self.places.shape)
+
+    def image(self, brightness: npt.NDArray[np.float64], width: float = 1.4) -> Image:
+        image = self.rng.normal(200.0, NOISE, (self.side, self.side))
+        for (x, y), bright in zip(self.places, brightness, strict=True):
+            near = np.s_[max(0, int(y) - 12) : int(y) + 13, max(0, int(x) - 12) : int(x) + 13]
+            distance = (self._x[near] - x) ** 2 + (self._y[near] - y) ** 2
+            image[near] += bright * SNR * NOISE * np.exp(-distance / (2 * width**2))
+        return image.round().clip(0, 65535).astype(np.uint16)
+
+
+class Comparison:
+    """A movie, tracked while following and with a full search in every frame."""
+
+    def __init__(self, followed: Network, reference: Localizer, images: Iterable[Image], memory: int = 2) -> None:
+        following = Tracker(followed.localizer, Linker(5.0, memory, "velocity"), follow=True)
+        searching = Tracker(reference, Linker(5.0, memory, "velocity"))
+        self.rows: list[Rows] = []
+        self.expected: list[Rows] = []
+        self.runs: list[int] = []
+        for n, image in enumerate(images):
+            before = followed.runs
+            self.rows.append(following.update(image, n / FPS))
+            self.runs.append(followed.runs - before)
+            self.expected.append(searching.update(image, n / FPS))
+
+    def assert_same(self, within_frames: int = 1, within_std: float = 0.2) -> None:
+        """Require the same tracks, their ends within some frames, and the same positions within some x_std."""
+        spans, expected_spans = _spans(self.rows), _spans(self.expected)
+        assert spans.keys() == expected_spans.keys()
+        for number, (first, last) in spans.items():
+            assert abs(first - expected_spans[number][0]) <= within_frames
+            assert abs(last - expected_spans[number][1]) <= within_frames
+        differences = []
+        for rows, expected in zip(self.rows, self.expected, strict=True):
+            for row in rows:
+                same = expected[expected["id"] == row["id"]]
+                if len(same):
+                    differences += [(row[axis] - same[axis][0]) / same[f"{axis}_std"][0] for axis in "xy"]
+        assert np.sqrt(np.mean(np.square(differences))) < within_std
+
+
+def _spans(frames: list[Rows]) -> dict[int, tuple[int, int]]:
+    """Return the first and the last frame of each track that is more than tentative."""
+    seen: dict[int, list[int]] = {}
+    for n, rows in enumerate(frames):
+        for number in rows["id"].tolist():
+            seen.setdefault(number, []).append(n)
+    return {number: (numbers[0], numbers[-1]) for number, numbers in seen.items() if len(numbers) > 2}
+
+
+@SIDES
+def test_undisturbed_particles_are_measured_without_the_network(
+    followed: Network, reference: Localizer, side: int
+) -> None:
+    result = Comparison(followed, reference, Scene(side).frames(lambda n: 1.0))
+    result.assert_same()
+    assert len(_spans(result.rows)) == len(Scene(side).places)
+    if side <= 128:  # no tiles
+        assert np.count_nonzero(result.runs[3:]) <= (FRAMES - 3) / LOOK_EVERY + 3
+    measured = [(rows["flags"] & Flag.PARTIAL_SEARCH).all() for rows in result.rows]
+    assert np.mean(measured) > 0.8
+
+
+@SIDES
+def test_a_particle_that_vanishes_is_noticed_at_once(followed: Network, reference: Localizer, side: int) -> None:
+    def bleaching(n: int) -> npt.NDArray[np.float64]:
+        return np.where(np.arange(len(scene.places)) == n // 6, n < 6, n < 6 * np.arange(1, len(scene.places) + 1))
+
+    scene = Scene(side)
+    Comparison(followed, reference, scene.frames(bleaching)).assert_same()
+
+
+@SIDES
+@pytest.mark.parametrize("constant", [False, True])
+def test_blank_frames(followed: Network, reference: Localizer, side: int, constant: bool) -> None:
+    def images() -> Iterator[Image]:
+        for n, image in enumerate(Scene(side, step_px=0.2).frames(lambda n: float(not EVENT <= n < EVENT + 2))):
+            yield np.full_like(image, 200) if constant and EVENT <= n < EVENT + 2 else image
+
+    result = Comparison(followed, reference, images())
+    result.assert_same(within_frames=0)
+    assert [len(rows) for rows in result.rows[EVENT : EVENT + 2]] == [0, 0]
+
+
+@SIDES
+@pytest.mark.parametrize("factor", [0.7, 1.3])
+def test_a_step_of_the_illumination(followed: Network, reference: Localizer, side: int, factor: float) -> None:
+    result = Comparison(followed, reference, Scene(side).frames(lambda n: factor if n >= EVENT else 1.0))
+    result.assert_same(within_frames=0)
+
+
+@SIDES
+def test_a_flash(followed: Network, reference: Localizer, side: int) -> None:
+    result = Comparison(followed, reference, Scene(side).frames(lambda n: 4.0 if n == EVENT else 1.0))
+    result.assert_same(within_frames=0)
+
+
+@SIDES
+def test_a_jump_of_the_stage(followed: Network, reference: Localizer, side: int) -> None:
+    def images() -> Iterator[Image]:
+        scene = Scene(side)
+        for n, image in enumerate(scene.frames(lambda n: 1.0)):
+            yield image
+            if n == EVENT:
+                scene.places[:, 0] += 3.0
+
+    Comparison(followed, reference, images()).assert_same(within_frames=0)
+
+
+@SIDES
+def test_a_particle_that_leaves_the_focus(followed: Network, reference: Localizer, side: int) -> None:
+    def images() -> Iterator[Image]:
+        scene = Scene(side)
+        for n in range(FRAMES):
+            width = 1.4 + 0.06 * max(0, n - LOOK_EVERY) + 0.5 * max(0, n - EVENT)
+            yield scene.image(np.full(len(scene.places), (1.4 / width) ** 2), width)
+
+    Comparison(followed, reference, images()).assert_same(within_frames=4, within_std=0.3)
+
+
+@SIDES
+@pytest.mark.parametrize("swap", [False, True])
+def test_two_particles_that_meet(followed: Network, reference: Localizer, side: int, swap: bool) -> None:
+    def images() -> Iterator[Image]:
+        scene = Scene(side, step_px=0.0)
+        middle = scene.places[:2].mean(axis=0)
+        for n in range(FRAMES):
+            distance = abs(n - EVENT) * 0.4 + 2.0
+            if swap and n > EVENT:
+                distance = -distance
+            scene.places[:2] = middle + np.array([(-distance, 0.3), (distance, -0.3)])
+            yield scene.image(np.ones(len(scene.places)))
+
+    Comparison(followed, reference, images()).assert_same()
+
+
+def test_a_newcomer_beside_a_followed_particle(followed: Network, reference: Localizer) -> None:
+    def images() -> Iterator[Image]:
+        scene = Scene(64, step_px=0.2)
+        scene.places = np.vstack([scene.places, scene.places[0] + (5.0, 0.0)])
+        yield from scene.frames(lambda n: np.append(np.ones(len(scene.places) - 1), n >= EVENT))
+
+    result = Comparison(followed, reference, images())
+    spans, expected = _spans(result.rows), _spans(result.expected)
+    assert len(spans) == len(expected)
+    assert max(first for first, _ in spans.values()) <= EVENT + LOOK_EVERY
+    assert all(len(rows) == len(spans) for rows in result.rows[EVENT + LOOK_EVERY :])
+
+
+def test_faint_particles(followed: Network, reference: Localizer) -> None:
+    places: list[Places] = []
+
+    def images() -> Iterator[Image]:
+        scene = Scene(128)
+        for image in scene.frames(lambda n: 4.0 / SNR):
+            places.append(scene.places)
+            yield image
+
+    result = Comparison(followed, reference, images())
+    assert _count_found(result.rows, places) >= 0.99 * _count_found(result.expected, places)
+
+
+def _count_found(frames: list[Rows], places: list[Places]) -> int:
+    """Return how many particles, of all frames together, have a row within 1.5 px."""
+    count = 0
+    for rows, truth in zip(frames, places, strict=True):
+        distance = np.hypot(truth[:, :1] - rows["x"], truth[:, 1:] - rows["y"])
+        count += np.count_nonzero(distance.min(axis=1) < 1.5)
+    return count
+
+
+def test_the_same_frames_give_the_same_rows(followed: Network) -> None:
+    def track() -> list[bytes]:
+        tracker = Tracker(followed.localizer, Linker(5.0, 2, "velocity"), follow=True)
+        return [tracker.update(image, n / FPS).tobytes() for n, image in enumerate(Scene(128).frames(lambda n: 1.0))]
+
+    assert track() == track()
+
+
+def test_repeating_the_last_frame_changes_nothing(followed: Network) -> None:
+    plain, warmed = (Tracker(followed.localizer, Linker(5.0, 2, "velocity"), follow=True) for _ in range(2))
+    images = list(Scene(128).frames(lambda n: 1.0))
+    expected = [plain.update(image, n / FPS).tobytes() for n, image in enumerate(images)]
+    for n, image in enumerate(images):
+        assert warmed.update(image, n / FPS).tobytes() == expected[n]
+        warmed.rerun_last_frame(image)
