@@ -69,19 +69,33 @@ def _differences(image: Any, step: int) -> Any:
 
 @njit
 def _mean_of_smallest(values: Any, count: int, mean: float) -> float:
-    """Return the mean of the `count` smallest, all below `_BINS_REACH` times the mean, from sums over bins."""
-    scale = _BINS / (_BINS_REACH * mean)
-    # four of each, so that consecutive additions to one bin need not wait for each other
-    counts, sums = np.zeros((_BINS + 1, 4), np.int64), np.zeros((_BINS + 1, 4))
+    """Return the mean of the `count` smallest, all below `_BINS_REACH` times the mean, to the resolution of a bin."""
+    width = mean * _BINS_REACH / _BINS
+    low, high = 0, _BINS  # bin edges around the largest of the smallest
+    below, upto = 0, values.size
+    while high - low > 1:
+        middle = (low + high) // 2
+        smaller = _count_below(values, np.float32(middle * width))
+        if smaller < count:
+            low, below = middle, smaller
+        else:
+            high, upto = middle, smaller
+    total = _sum_below(values, np.float32(low * width))
+    of_bin = _sum_below(values, np.float32(high * width)) - total
+    return (total + of_bin * ((count - below) / (upto - below))) / count
+
+
+@njit(fastmath={"reassoc", "nnan", "nsz"})
+def _count_below(values: Any, edge: Any) -> int:
+    count = np.float32(0)  # exact, and added up in vectors of 32 bits
     for n in range(values.size):
-        k = int(min(values[n] * scale, _BINS))
-        counts[k, n & 3] += 1
-        sums[k, n & 3] += values[n]
-    total, left = 0.0, count
-    for k in range(_BINS + 1):
-        here, of_here = counts[k].sum(), sums[k].sum()
-        if here >= left:
-            return (total + of_here * (left / here)) / count if here else total / count
-        total += of_here
-        left -= here
-    return total / count
+        count += np.float32(1 if values[n] < edge else 0)
+    return int(count)
+
+
+@njit(fastmath={"reassoc", "nnan", "nsz"})
+def _sum_below(values: Any, edge: Any) -> float:
+    total = 0.0
+    for n in range(values.size):
+        total += values[n] if values[n] < edge else np.float32(0)
+    return total

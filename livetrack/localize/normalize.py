@@ -22,6 +22,8 @@ __all__ = ["MIN_SIZE_PX", "as_float", "as_kernel_input", "normalize_into", "subt
 MIN_SIZE_PX = 16
 """Minimum width and height of an image."""
 
+_MAX_INTEGER_RADIUS = 90  # a box of that radius full of 65535 fits into 31 bits
+_ORIGIN = np.zeros(1, np.int64)
 _UNCONVERTED = (np.dtype(np.uint8), np.dtype(np.uint16))
 
 
@@ -96,13 +98,18 @@ def normalize_into(
     left, top
         (N,) first pixel of each crop, px, inside the image.
     """
-    _subtract_backgrounds(image, 1.0 / noise, radius, out, left, top)
+    _subtract_backgrounds(image, 1.0 / noise, radius, out, left, top, _zero(image, radius))
     np.arcsinh(out, out=out)
 
 
 def subtract_background(image: npt.NDArray[np.float32], scale: float, radius: int, out: npt.NDArray[Any]) -> None:
     """Write `scale` times (grey - mean of the box around the pixel) into `out`, (H, W) like `image`."""
-    _subtract_background(image, scale, radius, out, 0, 0)
+    _subtract_backgrounds(image, scale, radius, out[np.newaxis], _ORIGIN, _ORIGIN, _zero(image, radius))
+
+
+def _zero(image: npt.NDArray[Any], radius: int) -> np.int32 | np.float64:
+    """Return the number from which sums over boxes start: in integers, which are faster, where these suffice."""
+    return np.int32(0) if image.dtype.kind == "u" and radius <= _MAX_INTEGER_RADIUS else np.float64(0)
 
 
 def _check_size(image: npt.NDArray[Any]) -> None:
@@ -112,72 +119,55 @@ def _check_size(image: npt.NDArray[Any]) -> None:
 
 
 @njit
-def _subtract_backgrounds(image: Any, scale: float, radius: int, out: Any, left: Any, top: Any) -> None:
+def _subtract_backgrounds(image: Any, scale: float, radius: int, out: Any, left: Any, top: Any, zero: Any) -> None:
+    """Write `scale` times (grey - background); sums are of the type of `zero`."""
+    columns = out.shape[2]
+    sums = np.full(1 + columns + 2 * radius, zero)  # over a box's rows, for each column of the boxes, after a zero
+    boxes = np.full(columns, zero)
+    weight = np.empty(columns)  # of one pixel in each box
     for n in range(len(out)):
-        _subtract_background(image, scale, radius, out[n], left[n], top[n])
+        _subtract_background(image, scale, radius, out[n], left[n], top[n], sums, boxes, weight)
 
 
 @njit
-def _subtract_background(image: Any, scale: float, radius: int, out: Any, left: int, top: int) -> None:
+def _subtract_background(
+    image: Any, scale: float, radius: int, out: Any, left: int, top: int, sums: Any, boxes: Any, weight: Any
+) -> None:
     height, width = image.shape
     rows, columns = min(out.shape[0], height - top), min(out.shape[1], width - left)
-    side = 2 * radius + 1
-    outside = max(0, radius - left)  # columns of the boxes to the left of the image
-    first = left - radius + outside
-    inside = min(width, left + columns + radius) - first
-    sums = np.zeros(inside)  # over the boxes' rows, for each column of the image
-    running = np.zeros(columns + side)  # cumulative sum of these, for each column of the boxes
-    weight = np.empty(columns)  # of one pixel in each box
+    first, last = max(0, left - radius), min(width, left + columns + radius)
+    sums[:] = 0
+    inside = sums[1 + first - (left - radius) :][: last - first]
+    entering = sums[2 * radius + 1 :]  # columns at the right end of each box; `sums` are those that have just left
     low = high = max(0, top - radius)
     tall = 0
     for i in range(rows):
         y = top + i
         while high < min(height, y + radius + 1):
-            line = image[high, first : first + inside]
-            for k in range(inside):
-                sums[k] += line[k]
+            line = image[high, first:last]
+            for k in range(inside.size):
+                inside[k] += line[k]
             high += 1
         while low < y - radius:
-            line = image[low, first : first + inside]
-            for k in range(inside):
-                sums[k] -= line[k]
+            line = image[low, first:last]
+            for k in range(inside.size):
+                inside[k] -= line[k]
             low += 1
         if tall != high - low:
             tall = high - low
             for j in range(columns):
-                weight[j] = 1 / (tall * (min(j + side, outside + inside) - max(j, outside)))
-        running[outside + inside + 1 :] = _cumulative_sum(sums, running[outside + 1 :])
-        ends, line, into = running[side:], image[y, left : left + columns], out[i]
+                x = left + j
+                weight[j] = 1 / (tall * (min(x + radius + 1, width) - max(x - radius, 0)))
         for j in range(columns):
-            into[j] = (line[j] - (ends[j] - running[j]) * weight[j]) * scale
+            boxes[j] = entering[j] - sums[j]
+        total = sums[: 2 * radius + 1].sum()
+        for j in range(columns):
+            total += boxes[j]
+            boxes[j] = total
+        line, into = image[y, left : left + columns], out[i]
+        for j in range(columns):
+            into[j] = (line[j] - boxes[j] * weight[j]) * scale
         for j in range(columns, out.shape[1]):
             into[j] = into[2 * columns - 2 - j]
     for i in range(rows, out.shape[0]):
         out[i] = out[2 * rows - 2 - i]
-
-
-@njit
-def _cumulative_sum(values: Any, running: Any) -> float:
-    """Write the cumulative sum of `values` into `running`; return the total.
-
-    Four pieces are summed in parallel, as each addition has to wait for the one before.
-    """
-    piece = values.size // 4
-    a = b = c = d = 0.0
-    for k in range(piece):
-        a += values[k]
-        b += values[piece + k]
-        c += values[2 * piece + k]
-        d += values[3 * piece + k]
-        running[k], running[piece + k], running[2 * piece + k], running[3 * piece + k] = a, b, c, d
-    b += a
-    c += b
-    d += c
-    for k in range(piece):
-        running[piece + k] += a
-        running[2 * piece + k] += b
-        running[3 * piece + k] += c
-    for k in range(4 * piece, values.size):
-        d += values[k]
-        running[k] = d
-    return d
