@@ -132,7 +132,6 @@ def test_missed_tracks_compete_at_the_same_cost() -> None:
 
 def test_the_candidates_are_exactly_those_within_the_radius() -> None:
     rng = np.random.default_rng(5)
-    found = candidates.Candidates()
     for _ in range(200):
         count, size = rng.integers(0, 80), 10.0 ** rng.integers(-3, 6)
         points = (rng.random((count, 2)) - 0.5) * size
@@ -141,12 +140,13 @@ def test_the_candidates_are_exactly_those_within_the_radius() -> None:
         places = np.zeros(rng.integers(0, 80), TRACK)
         places["x"], places["y"] = (rng.random((2, len(places))) - 0.5) * size
         radius = float(10.0 ** rng.integers(-3, 6))
-        assert found.find(places, particles, radius)
+        first, column, cost, complete = candidates.find_candidates(places, particles, radius)
+        assert complete
         costs = squared_distances(np.column_stack([places["x"], places["y"]]), points)
         for i in range(len(places)):
-            of_row = slice(found.first[i], found.first[i + 1])
-            assert sorted(found.column[of_row]) == list(np.flatnonzero(costs[i] <= radius * radius))
-            np.testing.assert_array_equal(found.cost[of_row], costs[i, found.column[of_row]])
+            of_row = slice(first[i], first[i + 1])
+            assert sorted(column[of_row]) == list(np.flatnonzero(costs[i] <= radius * radius))
+            np.testing.assert_array_equal(cost[of_row], costs[i, column[of_row]])
 
 
 def tracks_of(ids: list[npt.NDArray[np.int64]]) -> set[frozenset[tuple[int, int]]]:
@@ -455,7 +455,7 @@ import numba
 from livetrack.linking import Linker, candidates
 
 try:
-    numba.njit(cache=True)(candidates.Candidates.find)
+    numba.njit(cache=True)(candidates.find_candidates.py_func)
 except RuntimeError as error:
     print(error)
 linker = Linker(5.0)

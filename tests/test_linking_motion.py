@@ -13,8 +13,9 @@ from scipy.optimize import linear_sum_assignment
 
 from livetrack.config import load_config
 from livetrack.errors import InputError, UsageError
-from livetrack.linking import Linker
-from livetrack.linking.assignment import Assignment
+from livetrack.linking import Linker, matching
+from livetrack.linking import linker as linker_module
+from livetrack.linking.assignment import solve
 from livetrack.linking.frame_clock import FrameClock
 from livetrack.linking.motion import MOTIONS
 from livetrack.linking.motion_statistics import MotionStatistics
@@ -225,30 +226,31 @@ def test_wrong_uncertainties_of_a_localizer_do_not_spoil_the_prediction(claimed:
     assert best * 0.95 < np.std(errors) < best * 1.5
 
 
-def costs(linker: Linker) -> tuple[Points, float, list[float]]:
-    """Record the costs of a frame: full matrix, inf without a link; cost of an unlinked track; cost of the solution."""
-    seen: dict[str, Any] = {"frames": []}
-    solve = linker._assignment.solve
+def costs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Points, float, Any]]:
+    """Record the costs of each frame: full matrix, inf without a link; cost of an unlinked track; the links."""
+    frames = []
 
     def noting(rows: int, columns: int, first: Any, column: Any, cost: Any, unlinked: float) -> Any:
         matrix = np.full((rows, columns), np.inf)
         for i in range(rows):
             matrix[i, column[first[i] : first[i + 1]]] = cost[first[i] : first[i + 1]]
-        link = solve(rows, columns, first, column, cost, unlinked)
-        seen["frames"].append((matrix, unlinked, link.copy()))
-        return link
+        link, exact = solve(rows, columns, first, column, cost, unlinked)
+        frames.append((matrix, unlinked, link.copy()))
+        return link, exact
 
-    linker._assignment.solve = noting  # type: ignore[method-assign]
-    return seen["frames"]
+    monkeypatch.setattr(matching, "solve", noting)
+    monkeypatch.setattr(linker_module, "match", matching.match.py_func)  # type: ignore[attr-defined]
+    return frames
 
 
 @pytest.mark.parametrize("motion", MOTIONS)
-def test_total_cost_by_likelihood_equals_scipys_optimum(motion: str) -> None:
+def test_total_cost_by_likelihood_equals_scipys_optimum(motion: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(10)
+    frames = costs(monkeypatch)
     cases = 0
     for _ in range(12):
+        frames.clear()
         linker = Linker(float(rng.choice([1.0, 2.0, 4.0])), 2, motion, gate="learnt")
-        frames = costs(linker)
         place, velocity = rng.random((40, 2)) * 8, rng.normal(0, 0.4, (40, 2))
         for frame in range(12):
             place = place + velocity + rng.normal(0, 0.2, place.shape)
@@ -449,9 +451,8 @@ def test_an_approximate_solution_is_still_a_valid_set_of_links() -> None:
     count = 600
     cost = rng.random(count * count)
     column = np.tile(np.arange(count, dtype=np.int32), count)
-    solver = Assignment()
-    link = solver.solve(count, count, np.arange(count + 1, dtype=np.int64) * count, column, cost, 2.0)
-    assert not solver.exact
+    link, exact = solve(count, count, np.arange(count + 1, dtype=np.int64) * count, column, cost, 2.0)
+    assert not exact
     assert sorted(link) == list(range(count))
 
 
@@ -463,8 +464,7 @@ def test_memory_use_does_not_grow_with_motion_and_prediction() -> None:
         linker.link_points(rng.random((20, 2)) * 20, frame * 0.01)
         linker.predict(frame * 0.01 + 0.01)
         if frame in (100, 799):
-            parts = [linker._tracks, linker._predictions, linker._measurements]
-            parts += [linker._candidates, linker._assignment]
+            parts = [linker._tracks, linker._predictions, linker._measurements, linker._statistics]
             arrays = [value for part in parts for value in vars(part).values() if isinstance(value, np.ndarray)]
             sizes.append(sum(array.nbytes for array in arrays))
     assert linker.started.max() > 1000

@@ -16,64 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.linking.buffers import ensure_capacity
 
-__all__ = ["Assignment"]
-
-
-class Assignment:
-    """Solves one frame after another and reuses its working memory.
-
-    Attributes
-    ----------
-    exact
-        Whether the last solution is the minimum. In a frame that takes too much work, the remaining rows are linked
-        one by one, each to its cheapest free column.
-    """
-
-    def __init__(self) -> None:
-        self.exact = True
-        self._link = np.zeros(1, np.int32)
-        self._row_price = np.zeros(1, np.float64)
-        self._columns = np.zeros(1, _COLUMN)
-        self._heap = np.zeros(1, np.int32)
-        self._reached = np.zeros(1, np.int32)
-
-    def solve(
-        self,
-        rows: int,
-        columns: int,
-        first: npt.NDArray[np.int64],
-        column: npt.NDArray[np.int32],
-        cost: npt.NDArray[np.float64],
-        unlinked_cost: float,
-    ) -> npt.NDArray[np.int32]:
-        """Return the column of each row, -1 if it is unlinked; the next call overwrites the array.
-
-        Parameters
-        ----------
-        rows, columns
-            Their numbers.
-        first, column, cost
-            The possible links as sparse rows: row `i` may be linked to `column[k]` at `cost[k]`, for `k` in
-            `range(first[i], first[i + 1])`. Costs are finite and at most `unlinked_cost`.
-        unlinked_cost
-            The cost of a row without a column.
-        """
-        if rows > len(self._link) or columns > len(self._columns):
-            self._grow(rows, columns)
-        self.exact = _solve(
-            rows, columns, first, column, cost, unlinked_cost, _MAX_WORK,
-            self._link, self._row_price, self._columns, self._heap, self._reached,
-        )  # fmt: skip
-        return self._link[:rows]
-
-    def _grow(self, rows: int, columns: int) -> None:
-        self._link = ensure_capacity(self._link, rows)
-        self._row_price = ensure_capacity(self._row_price, rows)
-        self._columns = ensure_capacity(self._columns, columns)
-        self._heap = ensure_capacity(self._heap, columns)
-        self._reached = ensure_capacity(self._reached, columns)
+__all__ = ["solve"]
 
 
 _COLUMN = np.dtype(
@@ -95,28 +39,44 @@ _MAX_WORK = 5_000_000
 
 
 @njit
-def _solve(
+def solve(
     rows: int,
     columns: int,
     first: npt.NDArray[np.int64],
     column: npt.NDArray[np.int32],
     cost: npt.NDArray[np.float64],
     unlinked_cost: float,
-    max_work: int,
-    link: npt.NDArray[np.int32],
-    row_price: npt.NDArray[np.float64],
-    state: npt.NDArray[np.void],
-    heap: npt.NDArray[np.int32],
-    reached: npt.NDArray[np.int32],
-) -> bool:
-    state["price"][:columns] = 0.0
-    state["distance"][:columns] = np.inf
-    state["owner"][:columns] = _NONE
+) -> tuple[npt.NDArray[np.int32], bool]:
+    """Return the assignment of minimum cost.
+
+    Parameters
+    ----------
+    rows, columns
+        Their numbers.
+    first, column, cost
+        The possible links as sparse rows: row `i` may be linked to `column[k]` at `cost[k]`, for `k` in
+        `range(first[i], first[i + 1])`. Costs are finite and at most `unlinked_cost`.
+    unlinked_cost
+        The cost of a row without a column.
+
+    Returns
+    -------
+    link
+        (rows,) column of each row, -1 if it is unlinked.
+    exact
+        Whether this is the minimum. In a frame that takes too much work, the remaining rows are linked one by one,
+        each to its cheapest free column.
+    """
+    link, row_price = np.empty(rows, np.int32), np.empty(rows, np.float64)
+    state, heap, reached = np.empty(columns, _COLUMN), np.empty(columns, np.int32), np.empty(columns, np.int32)
+    state["price"][:] = 0.0
+    state["distance"][:] = np.inf
+    state["owner"][:] = _NONE
     _link_without_conflict(rows, first, column, cost, unlinked_cost, link, row_price, state)
     work = 0
     for row in range(rows):
         if link[row] == _NONE and first[row] < first[row + 1]:
-            if work > max_work:
+            if work > _MAX_WORK:
                 _link_greedily(row, first, column, cost, link, state)
                 continue
             end, unlinked_row, total, count, examined = _search(
@@ -125,7 +85,7 @@ def _solve(
             _update_prices(row, total, reached[:count], row_price, state)
             _exchange_links(end, unlinked_row, link, state)
             work += examined
-    return work <= max_work
+    return link, work <= _MAX_WORK
 
 
 @njit

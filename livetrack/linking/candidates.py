@@ -6,70 +6,48 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.linking.buffers import ensure_capacity
 
-__all__ = ["Candidates"]
+__all__ = ["find_candidates"]
 
 
-class Candidates:
-    """The possible links of one frame as sparse rows: one row per track, one column per particle.
+@njit
+def find_candidates(
+    tracks: npt.NDArray[np.void], measured: npt.NDArray[np.void], radius_px: float
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], npt.NDArray[np.float64], bool]:
+    """Return every particle within `radius_px` (inclusive) of each track, as sparse rows.
 
-    Row `i` has the columns `column[first[i]:first[i + 1]]` with the costs `cost[first[i]:first[i + 1]]`, the squared
-    distances in px². The arrays are longer than needed, and each `find` overwrites them.
+    Parameters
+    ----------
+    tracks
+        (T,) with fields `x` and `y`: expected positions, px.
+    measured
+        (N,) with fields `x` and `y`: positions of the frame's particles, px, finite.
+    radius_px
+        Search radius, positive.
+
+    Returns
+    -------
+    first, column, cost
+        Track `i` may be linked to the particles `column[first[i]:first[i + 1]]` at the costs
+        `cost[first[i]:first[i + 1]]`, the squared distances in px²; `first` is (T + 1,), the others are longer than
+        needed.
+    complete
+        False if the frame is too crowded to examine all pairs. Then only pairs within a shorter radius are found or,
+        if all particles lie in one place, only those of the first tracks.
     """
-
-    def __init__(self) -> None:
-        self.first = np.zeros(1, np.int64)
-        self.column = np.zeros(1, np.int32)
-        self.cost = np.zeros(1, np.float64)
-        self._cell_start = np.zeros(_CELLS + _CELLS_PER_PARTICLE + 1, np.int32)
-        self._cell = np.zeros(1, np.int32)
-        self._by_cell = np.zeros(1, _PARTICLE)
-
-    def find(self, tracks: npt.NDArray[np.void], measured: npt.NDArray[np.void], radius_px: float) -> bool:
-        """Find every particle within `radius_px` (inclusive) of each track.
-
-        Parameters
-        ----------
-        tracks
-            (T,) with fields `x` and `y`: expected positions, px.
-        measured
-            (N,) with fields `x` and `y`: positions of the frame's particles, px, finite.
-        radius_px
-            Search radius, positive.
-
-        Returns
-        -------
-        complete
-            False if the frame is too crowded to examine all pairs. Then only pairs within a shorter radius are found
-            or, if all particles lie in one place, only those of the first tracks.
-        """
-        if self._find(tracks, measured, radius_px):
-            return True
-        for _ in range(_MAX_HALVINGS):
+    first = np.empty(len(tracks) + 1, np.int64)
+    column = np.empty(_CANDIDATES_PER_TRACK * len(tracks), np.int32)
+    cost = np.empty(len(column), np.float64)
+    halvings = 0
+    while True:
+        count, found = _find(tracks, measured, radius_px, first, column, cost)
+        if count > len(column):
+            column, cost = np.empty(2 * count, np.int32), np.empty(2 * count, np.float64)
+        elif found or halvings == _MAX_HALVINGS:
+            return first, column, cost, found and halvings == 0
+        else:
             radius_px /= 2
-            if self._find(tracks, measured, radius_px):
-                break
-        return False
-
-    def _find(self, tracks: npt.NDArray[np.void], points: npt.NDArray[np.void], radius_px: float) -> bool:
-        if len(tracks) >= len(self.first) or len(points) > len(self._cell):
-            self._grow(len(tracks), len(points))
-        while True:
-            count, complete = _find(
-                tracks, points, radius_px, _MAX_PAIRS, self._cell_start, self._cell, self._by_cell,
-                self.first, self.column, self.cost,
-            )  # fmt: skip
-            if count <= len(self.column):
-                return complete
-            self.column = ensure_capacity(self.column, count)
-            self.cost = ensure_capacity(self.cost, count)
-
-    def _grow(self, tracks: int, points: int) -> None:
-        self.first = ensure_capacity(self.first, tracks + 1)
-        self._cell = ensure_capacity(self._cell, points)
-        self._by_cell = ensure_capacity(self._by_cell, points)
-        self._cell_start = ensure_capacity(self._cell_start, _CELLS + _CELLS_PER_PARTICLE * len(self._cell) + 1)
+            halvings += 1
 
 
 _PARTICLE = np.dtype([("x", "<f8"), ("y", "<f8"), ("index", "<i8")])
@@ -81,6 +59,7 @@ _CELLS_PER_PARTICLE = 4
 # A few milliseconds of work: 10,000 particles with 200 neighbours each in the surrounding cells.
 _MAX_PAIRS = 2_000_000
 _MAX_HALVINGS = 8
+_CANDIDATES_PER_TRACK = 4  # more need another attempt, with more memory
 
 
 @njit
@@ -88,30 +67,28 @@ def _find(
     tracks: npt.NDArray[np.void],
     points: npt.NDArray[np.void],
     radius: float,
-    max_pairs: int,
-    cell_start: npt.NDArray[np.int32],
-    cell: npt.NDArray[np.int32],
-    by_cell: npt.NDArray[np.void],
     first: npt.NDArray[np.int64],
     column: npt.NDArray[np.int32],
     cost: npt.NDArray[np.float64],
 ) -> tuple[int, bool]:
     """Fill the sparse rows; return the number of candidates, and whether these are all.
 
-    The search stops after `max_pairs` pairs. If `column` is too short, the number is the length it needs at least.
+    The search stops after `_MAX_PAIRS` pairs. If `column` is too short, the number is the length it needs at least.
     """
-    first[: len(tracks) + 1] = 0
+    first[:] = 0
     if len(points) == 0:
         return 0, True
     x_low, y_low, per_px, width, height = _lay_out(points, radius)
-    _sort_into_cells(points, x_low, y_low, per_px, width, height, cell_start, cell, by_cell)
+    cell_start = np.zeros(width * height + 1, np.int32)
+    by_cell = np.empty(len(points), _PARTICLE)
+    _sort_into_cells(points, x_low, y_low, per_px, width, cell_start, by_cell)
     track_x, track_y = tracks["x"], tracks["y"]
     x, y, index = by_cell["x"], by_cell["y"], by_cell["index"]
     max_distance = radius * radius
     count = pairs = 0
     for i in range(len(tracks)):
-        if pairs > max_pairs:
-            first[i + 1 : len(tracks) + 1] = count
+        if pairs > _MAX_PAIRS:
+            first[i + 1 :] = count
             return count, False
         from_x, from_y = track_x[i], track_y[i]
         left = (from_x - radius - x_low) * per_px
@@ -164,19 +141,16 @@ def _sort_into_cells(
     y_low: float,
     per_px: float,
     width: int,
-    height: int,
     cell_start: npt.NDArray[np.int32],
-    cell: npt.NDArray[np.int32],
     by_cell: npt.NDArray[np.void],
 ) -> None:
     """Sort by counting: the particles of cell `c` are `by_cell[cell_start[c]:cell_start[c + 1]]`."""
     point_x, point_y = points["x"], points["y"]
-    cells = width * height
-    cell_start[: cells + 1] = 0
+    cell = np.empty(len(points), np.int32)
     for j in range(len(points)):
         cell[j] = int((point_y[j] - y_low) * per_px) * width + int((point_x[j] - x_low) * per_px)
         cell_start[cell[j]] += 1
-    for c in range(1, cells + 1):
+    for c in range(1, len(cell_start)):
         cell_start[c] += cell_start[c - 1]
     x, y, index = by_cell["x"], by_cell["y"], by_cell["index"]
     for j in range(len(points) - 1, -1, -1):  # backwards, so that each cell keeps the particles' order

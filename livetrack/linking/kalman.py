@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.linking.buffers import ensure_capacity
 from livetrack.linking.motion import Step
 from livetrack.linking.records import TRACK
 from livetrack.particles import Flag, Rows, empty_rows
@@ -18,47 +17,23 @@ from livetrack.particles import Flag, Rows, empty_rows
 __all__ = ["Predictions", "correct", "predict"]
 
 
-def predict(tracks: npt.NDArray[np.void], step: Step) -> None:
-    """Advance the states of `tracks`, (T,) of dtype `TRACK`, by one step, in place."""
-    _predict(tracks, *step)
-
-
-def correct(tracks: npt.NDArray[np.void], link: npt.NDArray[np.int32], measured: npt.NDArray[np.void]) -> None:
-    """Correct the state of each track by the particle it is linked to, in place.
-
-    Parameters
-    ----------
-    tracks
-        (T,) of dtype `TRACK`, predicted to the time of the frame.
-    link
-        (T,) index of each track's particle, -1 for none.
-    measured
-        (N,) of dtype `MEASUREMENT`: the frame's particles.
-    """
-    _correct(tracks, link, measured)
-
-
 class Predictions:
     """Predicts all tracks without changing them, in memory that is reused."""
 
     def __init__(self) -> None:
-        self._tracks = np.zeros(1, TRACK)
         self._rows = empty_rows(1)
 
     def at(self, tracks: npt.NDArray[np.void], step: Step, velocity_known: bool, confirm_after: int) -> Rows:
         """Return (T,) rows of `tracks`, (T,) of dtype `TRACK`, after `step`: a view that the next call overwrites."""
-        self._tracks = ensure_capacity(self._tracks, len(tracks))
         if len(self._rows) < len(tracks):
             self._rows = empty_rows(2 * len(tracks))
-        predicted, rows = self._tracks[: len(tracks)], self._rows[: len(tracks)]
-        predicted.view(np.uint8)[:] = tracks.view(np.uint8)  # NumPy would copy records field by field
-        predict(predicted, step)
-        _write_rows(predicted, velocity_known, confirm_after, rows)
+        rows = self._rows[: len(tracks)]
+        _write_rows(tracks, velocity_known, confirm_after, rows, *step)
         return rows
 
 
 @njit
-def _predict(
+def predict(
     tracks: npt.NDArray[np.void],
     position_position: float,
     position_hidden: float,
@@ -71,6 +46,7 @@ def _predict(
     cov: float,
     hidden_var: float,
 ) -> None:
+    """Advance the states of `tracks`, (T,) of dtype `TRACK`, by the fields of a `Step`, in place."""
     a, b, d = position_position, position_hidden, hidden_hidden
     for i in range(len(tracks)):
         track = tracks[i]
@@ -89,7 +65,18 @@ def _predict(
 
 
 @njit
-def _correct(tracks: npt.NDArray[np.void], link: npt.NDArray[np.int32], measured: npt.NDArray[np.void]) -> None:
+def correct(tracks: npt.NDArray[np.void], link: npt.NDArray[np.int32], measured: npt.NDArray[np.void]) -> None:
+    """Correct the state of each track by the particle it is linked to, in place.
+
+    Parameters
+    ----------
+    tracks
+        (T,) of dtype `TRACK`, predicted to the time of the frame.
+    link
+        (T,) index of each track's particle, -1 for none.
+    measured
+        (N,) of dtype `MEASUREMENT`: the frame's particles.
+    """
     for i in range(len(tracks)):
         j = link[i]
         if j >= 0:
@@ -132,9 +119,14 @@ _COASTED, _TENTATIVE = int(Flag.COASTED), int(Flag.COASTED | Flag.TENTATIVE)
 
 
 @njit
-def _write_rows(tracks: npt.NDArray[np.void], velocity_known: bool, confirm_after: int, rows: Rows) -> None:
+def _write_rows(
+    tracks: npt.NDArray[np.void], velocity_known: bool, confirm_after: int, rows: Rows, *step: float
+) -> None:
+    predicted = np.empty(1, TRACK)
+    track = predicted[0]
     for i in range(len(tracks)):
-        track, row = tracks[i], rows[i]
+        predicted[0], row = tracks[i], rows[i]
+        predict(predicted, *step)
         row["id"], row["x"], row["y"] = track["id"], track["x"], track["y"]
         row["x_std"], row["y_std"], row["xy_cov"] = np.sqrt(track["x_var"]), np.sqrt(track["y_var"]), 0
         row["vx"] = track["x_hidden"] if velocity_known else np.nan

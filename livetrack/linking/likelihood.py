@@ -1,4 +1,17 @@
-"""Costs of links from their likelihood, given the covariance of the innovation."""
+"""Costs of links: -2 ln of the likelihood of a link, relative to that of a mistaken one.
+
+The innovation, measured minus expected position, has the covariance S: that of the prediction plus that of the
+measurement. Its distribution is modelled as Student's t with two degrees of freedom, with much heavier tails than the
+normal, because particles differ in how they move and stages jump (K. L. Lange, R. J. A. Little, J. M. G. Taylor,
+J. Am. Stat. Assoc. 84, 881-896, 1989). For an innovation v a link costs
+
+    4 ln(1 + v' S^-1 v / 2) + ln(det S / w²) - 2 ln score
+
+where w is the largest variance, that of a standard deviation of a quarter of the search radius; larger ones are
+clipped to it. A track without a particle costs -2 ln(c n), where n is the number of particles besides its own that a
+track has within the search radius, averaged over the frame. So the gate follows from the cost and from how crowded the
+frame is: the full search radius if particles are far apart, a few standard deviations if they could be confused.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.linking.candidates import Candidates
 
-__all__ = ["Likelihood"]
-
-
-class Likelihood:
-    """Link costs: -2 ln of the likelihood of a link, relative to that of a mistaken one.
-
-    The innovation, measured minus expected position, has the covariance S: that of the prediction plus that of the
-    measurement. Its distribution is modelled as Student's t with two degrees of freedom, with much heavier tails than
-    the normal, because particles differ in how they move and stages jump (K. L. Lange, R. J. A. Little,
-    J. M. G. Taylor, J. Am. Stat. Assoc. 84, 881-896, 1989). For an innovation v a link costs
-
-        4 ln(1 + v' S^-1 v / 2) + ln(det S / w²) - 2 ln score
-
-    where w is the largest variance, that of a standard deviation of a quarter of the search radius; larger ones are
-    clipped to it. A track without a particle costs -2 ln(c n), where n is the number of particles besides its own that
-    a track has within the search radius, averaged over the frame. So the gate follows from the cost and from how
-    crowded the frame is: the full search radius if particles are far apart, a few standard deviations if they could be
-    confused.
-    """
-
-    def __init__(self, search_radius_px: float) -> None:
-        self._max_var_px2 = (search_radius_px / _STD_IN_RADIUS) ** 2
-
-    def update_costs(
-        self, tracks: npt.NDArray[np.void], measured: npt.NDArray[np.void], candidates: Candidates
-    ) -> float:
-        """Replace the squared distances in `candidates` by these costs, and remove links beyond the gate.
-
-        Returns the cost of a track without a particle.
-        """
-        return float(
-            _update_costs(tracks, measured, self._max_var_px2, candidates.first, candidates.column, candidates.cost)
-        )
+__all__ = ["update_costs"]
 
 
 _STD_IN_RADIUS = 4.0
@@ -50,14 +30,19 @@ _MIN_VAR, _MAX_CORRELATION2 = 1e-12, 0.9  # relative to the largest variance, to
 
 
 @njit
-def _update_costs(
+def update_costs(
     tracks: npt.NDArray[np.void],
     measured: npt.NDArray[np.void],
-    max_var: float,
+    search_radius_px: float,
     first: npt.NDArray[np.int64],
     column: npt.NDArray[np.int32],
     cost: npt.NDArray[np.float64],
 ) -> float:
+    """Replace the squared distances of `find_candidates` by these costs, and remove links beyond the gate.
+
+    Returns the cost of a track without a particle.
+    """
+    max_var = (search_radius_px / _STD_IN_RADIUS) ** 2
     neighbours = 0
     for i in range(len(tracks)):
         neighbours += max(first[i + 1] - first[i] - 1, 0)

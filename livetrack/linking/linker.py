@@ -11,14 +11,12 @@ import numpy.typing as npt
 
 from livetrack.errors import ConfigError, InputError, UsageError
 from livetrack.linking import kalman, serialization, validation
-from livetrack.linking.assignment import Assignment
-from livetrack.linking.candidates import Candidates
 from livetrack.linking.frame_clock import FrameClock
-from livetrack.linking.likelihood import Likelihood
+from livetrack.linking.matching import match
 from livetrack.linking.measurements import MeasurementBuffer
 from livetrack.linking.motion import MOTIONS, Start, Step
 from livetrack.linking.motion_statistics import MotionStatistics
-from livetrack.linking.tracks import Tracks, write_results
+from livetrack.linking.tracks import Tracks
 from livetrack.particles import ROW, Flag, Rows, empty_rows
 
 __all__ = ["Linker"]
@@ -107,15 +105,13 @@ class Linker:
         self._clock = FrameClock()
         self._motion = MOTIONS[motion]()
         self._statistics = MotionStatistics(radius_px)
-        self._likelihood = Likelihood(self._radius_px) if self.settings["gate"] == "learnt" else None
-        self._filtered = self._likelihood is not None or motion != "brownian"
+        self._learnt = self.settings["gate"] == "learnt"
+        self._filtered = self._learnt or motion != "brownian"
         self._tracks = Tracks(
             self.settings["memory"], self.settings["confirm_after"], self._filtered, self._motion.hidden_is_velocity,
             centres_px, radius_px,
         )  # fmt: skip
         self._measurements = MeasurementBuffer()
-        self._candidates = Candidates()
-        self._assignment = Assignment()
         self._predictions = kalman.Predictions()
         self._first_started = 0
 
@@ -145,7 +141,10 @@ class Linker:
         if not isinstance(rows, np.ndarray) or rows.dtype != ROW or rows.ndim != 1 or not rows.flags.writeable:
             given = _describe(rows)
             raise UsageError(f"rows must be a writeable (N,) array of dtype livetrack.particles.ROW, not {given}")
-        write_results(self._link(self._measurements.from_rows(rows), self._clock.check(t_s)), rows)
+        contiguous = rows if rows.flags.carray else rows.copy()
+        self._link(self._measurements.from_rows(contiguous), self._clock.check(t_s), contiguous)
+        if contiguous is not rows:
+            rows[:] = contiguous
 
     def link_points(self, points: npt.ArrayLike, t_s: float | None = None) -> npt.NDArray[np.int64]:
         """Link the points of the next frame and return the id of each.
@@ -176,7 +175,9 @@ class Linker:
             given = given.reshape(0, 2)
         if given.ndim != 2 or given.shape[1] != 2:
             raise UsageError(f"points must have the shape (N, 2), not {given.shape}")
-        return self._link(self._measurements.from_points(given), self._clock.check(t_s))["id"].copy()
+        rows = np.zeros(len(given), ROW)
+        self._link(self._measurements.from_points(given), self._clock.check(t_s), rows)
+        return rows["id"].copy()
 
     def predict(self, t_s: float | None = None) -> Rows:
         """Return the expected positions of all active tracks, including those missed in the last frame.
@@ -242,8 +243,6 @@ class Linker:
         sums = self._statistics.sums
         self._statistics = MotionStatistics(radius_px)
         self._statistics.restore(sums)
-        if self._likelihood is not None:
-            self._likelihood = Likelihood(self._radius_px)
         self._tracks.set_reach(radius_px)
 
     def reset(self) -> None:
@@ -299,28 +298,22 @@ class Linker:
         other.link_points([(0, 0)])
         other.predict()
 
-    def _link(self, measured: npt.NDArray[np.void], time_s: float) -> npt.NDArray[np.void]:
-        """Link (N,) particles of dtype `MEASUREMENT`; return (N,) of dtype `LINK_RESULT`, valid until the next call."""
+    def _link(self, measured: npt.NDArray[np.void], time_s: float, rows: Rows) -> None:
+        """Link (N,) particles of dtype `MEASUREMENT`; write the result into their `rows`, (N,), contiguous."""
         dt_s, interval_s = self._clock.advance(time_s), self._clock.interval_s
-        tracks, candidates = self._tracks.alive, self._candidates
+        tracks, statistics, step, start = self._tracks, self._statistics, _UNKNOWN_STEP, _UNKNOWN_START
         if self._filtered:
-            kalman.predict(tracks, self._motion.step(self._statistics, dt_s, interval_s))
-        complete = candidates.find(tracks, measured, self._radius_px)
-        unlinked_cost = self._radius_px**2
-        if self._likelihood is not None:
-            unlinked_cost = self._likelihood.update_costs(tracks, measured, candidates)
-        link = self._assignment.solve(
-            len(tracks), len(measured), candidates.first, candidates.column, candidates.cost, unlinked_cost
+            step = self._motion.step(statistics, dt_s, interval_s)
+        link, linked, exact = match(
+            tracks.alive, measured, self._radius_px, self._learnt, self._filtered, statistics.sums, *step
         )
-        start = _UNKNOWN_START
         if self._filtered:
-            self._statistics.update(tracks, link, measured)
-            kalman.correct(tracks, link, measured)
-            start = self._motion.start(self._statistics, interval_s)
-        flags = 0 if complete and self._assignment.exact else _APPROXIMATE
-        self.approximate_frames += flags == _APPROXIMATE
-        self._first_started = self._tracks.next_id
-        return self._tracks.update(link, measured, time_s, start, flags)
+            statistics.update_estimates()
+            if linked < len(measured):
+                start = self._motion.start(statistics, interval_s)
+        self.approximate_frames += not exact
+        self._first_started = tracks.next_id
+        tracks.update(link, measured, time_s, start, 0 if exact else _APPROXIMATE, rows)
 
 
 # Without a filter, particles are expected where they were, with unknown uncertainty.

@@ -9,7 +9,7 @@ from livetrack.errors import UsageError
 from livetrack.jit import njit
 from livetrack.linking.buffers import ensure_capacity
 from livetrack.linking.records import MEASUREMENT
-from livetrack.particles import ROW, Rows
+from livetrack.particles import Rows
 
 __all__ = ["MeasurementBuffer"]
 
@@ -19,11 +19,10 @@ class MeasurementBuffer:
 
     def __init__(self) -> None:
         self._measured = np.zeros(1, MEASUREMENT)
-        self._rows = np.zeros(1, ROW)  # contiguous copies
-        self._points = np.zeros((1, 2))
+        self._points = np.zeros((1, 2))  # contiguous copies
 
     def from_rows(self, rows: Rows) -> npt.NDArray[np.void]:
-        """Return (N,) of dtype `MEASUREMENT`, valid until the next call.
+        """Return contiguous `rows` as (N,) of dtype `MEASUREMENT`, valid until the next call.
 
         Raises
         ------
@@ -32,9 +31,6 @@ class MeasurementBuffer:
         """
         self._grow(len(rows))
         measured = self._measured[: len(rows)]
-        if not rows.flags.carray:
-            self._rows[: len(rows)] = rows
-            rows = self._rows[: len(rows)]
         return _checked(measured, _convert_rows(rows, measured))
 
     def from_points(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.void]:
@@ -47,7 +43,6 @@ class MeasurementBuffer:
     def _grow(self, count: int) -> None:
         if count > len(self._measured):
             self._measured = ensure_capacity(self._measured, count)
-            self._rows = ensure_capacity(self._rows, count)
             self._points = ensure_capacity(self._points, count)
 
 

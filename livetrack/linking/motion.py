@@ -99,7 +99,7 @@ class Velocity:
         """Return the change over `dt_s`."""
         persistence, spread_px2 = _persistence(statistics)
         kept = persistence ** (dt_s / interval_s)
-        x, y = (drift / interval_s for drift in statistics.drift_px)
+        x, y = statistics.drift_px[0] / interval_s, statistics.drift_px[1] / interval_s
         diffusion = max(statistics.square_px2 - spread_px2, _MIN_DIFFUSION * statistics.square_px2)
         fresh = (1 - kept * kept) * spread_px2 / interval_s**2
         return Step(

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 
-__all__ = ["MotionStatistics"]
+__all__ = ["MotionStatistics", "update_sums"]
 
 _WINDOW_FRAMES, _WINDOW_LINKS = 200.0, 1000.0  # memory of the moments, whichever is longer
 
@@ -56,26 +56,10 @@ class MotionStatistics:
     def restore(self, sums: npt.NDArray[np.float64]) -> None:
         """Replace the state by `sums`."""
         self.sums = sums
-        self._update_estimates()
+        self.update_estimates()
 
-    def update(self, tracks: npt.NDArray[np.void], link: npt.NDArray[np.int32], measured: npt.NDArray[np.void]) -> None:
-        """Add the displacements of one frame, and record them in `tracks`.
-
-        To be called before the tracks take the new measurements: displacements start at their last one.
-
-        Parameters
-        ----------
-        tracks
-            (T,) of `TRACK`.
-        link
-            (T,) index into `measured` of each track's localisation, negative if it has none.
-        measured
-            (N,) of `MEASUREMENT`.
-        """
-        _update_sums(tracks, link, measured, self.sums)
-        self._update_estimates()
-
-    def _update_estimates(self) -> None:
+    def update_estimates(self) -> None:
+        """Compute the other attributes from `sums`, after these have changed."""
         count, x, y, square, noisy, count_1, lag_1, count_2, lag_2 = self.sums.tolist()
         prior, prior_1, prior_2 = _prior_weight(count), _prior_weight(count_1), _prior_weight(count_2)
         x, y = x / (count + prior), y / (count + prior)
@@ -94,13 +78,28 @@ def _prior_weight(links: float) -> float:
 
 
 @njit
-def _update_sums(
+def update_sums(
     tracks: npt.NDArray[np.void],
     link: npt.NDArray[np.int32],
     measured: npt.NDArray[np.void],
     sums: npt.NDArray[np.float64],
 ) -> None:
-    """Decay `sums` and add the new displacements. A gap clears the history of its track."""
+    """Decay `sums` and add the displacements of one frame, which are also recorded in `tracks`.
+
+    To be called before the tracks take the new measurements: displacements start at their last one. A gap clears the
+    history of its track.
+
+    Parameters
+    ----------
+    tracks
+        (T,) of `TRACK`.
+    link
+        (T,) index into `measured` of each track's localisation, negative if it has none.
+    measured
+        (N,) of `MEASUREMENT`.
+    sums
+        Those of a `MotionStatistics`.
+    """
     count = count_1 = count_2 = 0.0
     x = y = square = noisy = lag_1 = lag_2 = 0.0
     for i in range(len(tracks)):

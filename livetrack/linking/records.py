@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["LINK_RESULT", "MEASUREMENT", "TRACK"]
+__all__ = ["MEASUREMENT", "TRACK"]
 
 TRACK = np.dtype(
     [
@@ -50,6 +50,3 @@ MEASUREMENT = np.dtype(
     ]
 )
 """A particle of the current frame."""
-
-LINK_RESULT = np.dtype([("id", "<i8"), ("vx", "<f4"), ("vy", "<f4"), ("flags", "<u4")], align=True)
-"""The outcome of linking for one particle; names and units as in `livetrack.particles.ROW`."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
 from livetrack.linking.buffers import ensure_capacity
 from livetrack.linking.motion import Start
-from livetrack.linking.records import LINK_RESULT, TRACK
+from livetrack.linking.records import TRACK
 from livetrack.particles import NO_ID, Flag, Rows
 
-__all__ = ["Tracks", "write_results"]
+__all__ = ["Tracks"]
 
 
 class Tracks:
@@ -49,7 +47,6 @@ class Tracks:
         self._centres_px = centres_px
         self._count = self._ended_count = 0
         self._tracks = np.zeros(1, TRACK)
-        self._results = np.zeros(1, LINK_RESULT)
         self._ended = np.zeros(1, np.int64)
 
     def set_reach(self, reach_px: float) -> None:
@@ -78,8 +75,14 @@ class Tracks:
         self._count, self._ended_count, self.next_id = len(alive), 0, next_id
 
     def update(
-        self, link: npt.NDArray[np.int32], measured: npt.NDArray[np.void], t_s: float, start: Start, flags: int
-    ) -> npt.NDArray[np.void]:
+        self,
+        link: npt.NDArray[np.int32],
+        measured: npt.NDArray[np.void],
+        t_s: float,
+        start: Start,
+        flags: int,
+        rows: Rows,
+    ) -> None:
         """Continue the linked tracks, end those missed for more than `memory` frames, start new ones.
 
         Parameters
@@ -94,31 +97,21 @@ class Tracks:
             Initial state of new tracks.
         flags
             Set for each particle.
-
-        Returns
-        -------
-        results
-            (N,) of dtype `LINK_RESULT`: a view that the next frame overwrites.
+        rows
+            (N,) rows of the particles, contiguous, whose ids, velocities and flags are written.
         """
         if self._count + len(measured) > len(self._tracks):
             self._grow(self._count + len(measured))
-        results, before = self._results[: len(measured)], self._count
+        before = self._count
         continued, self._count, self.next_id = _update(
-            self._tracks, before, link, measured, t_s, self._rules, flags, start, self._centres_px,
-            self.next_id, results, self._ended,
+            self._tracks, before, link, measured, t_s, self._rules, flags, self._centres_px, self.next_id, rows,
+            self._ended, *start,
         )  # fmt: skip
         self._ended_count = before - continued
-        return results
 
     def _grow(self, count: int) -> None:
         self._tracks = ensure_capacity(self._tracks, count)
-        self._results = ensure_capacity(self._results, count)
         self._ended = ensure_capacity(self._ended, count)
-
-
-def write_results(results: npt.NDArray[np.void], rows: Rows) -> None:
-    """Copy `results`, (N,) of dtype `LINK_RESULT`, to the `rows` of these particles, (N,); other flags are kept."""
-    _write_results(results, rows)
 
 
 # A record, because a NamedTuple would cost each call 0.5 µs more.
@@ -126,8 +119,9 @@ _RULES = np.dtype(
     [("memory", "<i8"), ("confirm_after", "<i8"), ("filtered", "?"), ("hidden_is_velocity", "?"), ("reach", "<f8")],
     align=True,
 )
-_NEW = int(Flag.NEW)
-_TENTATIVE = int(Flag.TENTATIVE)
+_NEW = np.uint32(Flag.NEW)
+_TENTATIVE = np.uint32(Flag.TENTATIVE)
+_OTHER_FLAGS = ~np.uint32(Flag.NEW | Flag.TENTATIVE | Flag.APPROXIMATE)
 
 
 @njit
@@ -139,15 +133,15 @@ def _update(
     t_s: float,
     rules: npt.NDArray[np.void],
     flags: int,
-    start: Start,
     centres: npt.NDArray[np.float64],
     next_id: int,
-    results: npt.NDArray[np.void],
+    rows: Rows,
     ended: npt.NDArray[np.int64],
+    *start: float,
 ) -> tuple[int, int, int]:
-    """Fill `tracks`, `results` and `ended`; return the numbers of continued and of all tracks, and the next free id."""
-    continued = _continue(tracks, count, link, measured, t_s, rules[0], flags, results, ended)
-    alive, next_id = _start(tracks, continued, measured, t_s, rules[0], flags, start, centres, next_id, results)
+    """Fill `tracks`, `rows` and `ended`; return the numbers of continued and of all tracks, and the next free id."""
+    continued = _continue(tracks, count, link, measured, t_s, rules[0], flags, rows, ended)
+    alive, next_id = _start(tracks, continued, measured, t_s, rules[0], Start(*start), centres, next_id, rows)
     return continued, alive, next_id
 
 
@@ -160,28 +154,30 @@ def _continue(
     t_s: float,
     rules: np.void,
     flags: int,
-    results: npt.NDArray[np.void],
+    rows: Rows,
     ended: npt.NDArray[np.int64],
 ) -> int:
-    """Fill `results` for linked particles, and `ended`; return the number of continued tracks."""
-    for j in range(len(results)):
-        results[j]["id"] = NO_ID
+    """Fill `rows` for linked particles, and `ended`; return the number of continued tracks."""
+    for j in range(len(rows)):
+        rows[j]["id"] = NO_ID
+        rows[j]["flags"] = (rows[j]["flags"] & _OTHER_FLAGS) | flags
     alive = 0
     for i in range(count):
         track, j = tracks[i], link[i]
         if j >= 0:
-            result = results[j]
+            row = rows[j]
             elapsed = t_s - track["t_s"]
-            result["id"] = track["id"]
+            row["id"] = track["id"]
             if not elapsed > 0:
-                result["vx"] = result["vy"] = np.nan
+                row["vx"] = row["vy"] = np.nan
             elif rules["hidden_is_velocity"]:
-                result["vx"], result["vy"] = track["x_hidden"], track["y_hidden"]
+                row["vx"], row["vy"] = track["x_hidden"], track["y_hidden"]
             else:
-                result["vx"] = (measured[j]["x"] - track["x_seen"]) / elapsed
-                result["vy"] = (measured[j]["y"] - track["y_seen"]) / elapsed
+                row["vx"] = (measured[j]["x"] - track["x_seen"]) / elapsed
+                row["vy"] = (measured[j]["y"] - track["y_seen"]) / elapsed
             track["seen"] = min(track["seen"] + 1, rules["confirm_after"])
-            result["flags"] = flags | (_TENTATIVE if track["seen"] < rules["confirm_after"] else 0)
+            if track["seen"] < rules["confirm_after"]:
+                row["flags"] |= _TENTATIVE
             _record_measurement(track, measured[j], t_s)
             if not rules["filtered"]:
                 track["x"], track["y"] = measured[j]["x"], measured[j]["y"]
@@ -203,19 +199,18 @@ def _start(
     measured: npt.NDArray[np.void],
     t_s: float,
     rules: np.void,
-    flags: int,
     start: Start,
     centres: npt.NDArray[np.float64],
     next_id: int,
-    results: npt.NDArray[np.void],
+    rows: Rows,
 ) -> tuple[int, int]:
     """Start a track for each particle without one; return the number of tracks, and the next free id."""
     for j in range(len(measured)):
-        if results[j]["id"] == NO_ID:
-            result, track = results[j], tracks[alive]
-            result["id"] = track["id"] = next_id
-            result["vx"] = result["vy"] = np.nan
-            result["flags"] = flags | _NEW | (_TENTATIVE if rules["confirm_after"] > 1 else 0)
+        if rows[j]["id"] == NO_ID:
+            row, track = rows[j], tracks[alive]
+            row["id"] = track["id"] = next_id
+            row["vx"] = row["vy"] = np.nan
+            row["flags"] |= _NEW | (_TENTATIVE if rules["confirm_after"] > 1 else 0)
             track["seen"], track["steps"] = 1, 0
             _record_measurement(track, measured[j], t_s)
             x, y = measured[j]["x"], measured[j]["y"]
@@ -254,13 +249,3 @@ def _nearest(centres: npt.NDArray[np.float64], x: float, y: float, reach: float)
         if distance <= nearest:
             best, nearest = k, distance
     return best
-
-
-_OTHER_FLAGS = ~np.uint32(Flag.NEW | Flag.TENTATIVE | Flag.APPROXIMATE)
-
-
-@njit
-def _write_results(results: Any, rows: Any) -> None:
-    for j in range(len(rows)):
-        rows[j]["id"], rows[j]["vx"], rows[j]["vy"] = results[j]["id"], results[j]["vx"], results[j]["vy"]
-        rows[j]["flags"] = (rows[j]["flags"] & _OTHER_FLAGS) | results[j]["flags"]

@@ -68,7 +68,7 @@ def _differences(image: Any, step: int) -> Any:
 
 
 @njit
-def _mean_of_smallest(values: Any, count: int, mean: float) -> float:
+def _mean_of_smallest(values: Any, count: int, mean: float) -> Any:
     """Return the mean of the `count` smallest, all below `_BINS_REACH` times the mean, to the resolution of a bin."""
     width = mean * _BINS_REACH / _BINS
     low, high = 0, _BINS  # bin edges around the largest of the smallest
@@ -94,8 +94,8 @@ def _count_below(values: Any, edge: Any) -> int:
 
 
 @njit(fastmath={"reassoc", "nnan", "nsz"})
-def _sum_below(values: Any, edge: Any) -> float:
-    total = 0.0
+def _sum_below(values: Any, edge: Any) -> Any:
+    total = np.float64(0)
     for n in range(values.size):
         total += values[n] if values[n] < edge else np.float32(0)
     return total
