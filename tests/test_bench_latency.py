@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from livetrack.bench.latency.comparisons import compare_with_trackpy
+from livetrack.bench.latency.comparisons import (
+    FOLLOWED,
+    SEARCH_WARM_UP,
+    compare_followed_with_full_search,
+    compare_with_trackpy,
+)
 from livetrack.bench.latency.end_to_end import (
     Case,
     _NetworkProbe,
@@ -71,6 +76,17 @@ def test_caches_are_warmed_for_the_lower_bound_if_they_were_for_the_frame() -> N
 
 def test_every_case_of_the_target_is_measured() -> None:
     assert {(case.side_px, case.particles) for case in cases()} == {(s, n) for s in (64, 128, 512) for n in (1, 5, 100)}
+
+
+@pytest.mark.parametrize(("side_px", "count"), FOLLOWED)
+def test_followed_particles_need_the_network_in_few_frames(side_px: int, count: int) -> None:
+    steps: list[None] = []
+    (line,) = compare_followed_with_full_search(side_px, count, 64, lambda: steps.append(None))
+    assert len(steps) == SEARCH_WARM_UP + 64
+    assert line.n == 64
+    assert 0 < float(line.figures["fraction_searched"] or 0) < 0.5
+    assert float(line.figures["difference_rms"] or 0) < 0.3
+    assert 0 < float(line.figures["p50_us"] or 0) <= float(line.figures["p99_us"] or 0)
 
 
 @pytest.mark.measured

@@ -16,13 +16,20 @@ from livetrack.bench.timing import TRACKPY_LOCATE, locate_beads, quiet_trackpy, 
 from livetrack.camera import load_driver
 from livetrack.linking import Linker
 from livetrack.localize import load_localizer
+from livetrack.localize.network import NetworkLocalizer
 from livetrack.particles import Rows
 from livetrack.tracker import Tracker
 
-__all__ = ["SEARCH_WARM_UP", "compare_with_full_search", "compare_with_trackpy"]
+__all__ = [
+    "FOLLOWED", "SEARCH_WARM_UP", "compare_followed_with_full_search", "compare_with_full_search",
+    "compare_with_trackpy",
+]  # fmt: skip
 
 SEARCH_WARM_UP = 90
 """Frames after which the guided search knows all particles."""
+
+FOLLOWED = {(64, 1): 60.0, (128, 5): 100.0}
+"""Side of the image, px, and number of particles: maximum duration of an update, median, µs."""
 
 _SIDE_PX, _COUNT, _FPS = 2048, 200, 100
 _LOOP_FRAMES = 12
@@ -74,10 +81,69 @@ def compare_with_full_search(frames: int, step: Callable[[], None]) -> list[Targ
                 "difference_p99": float(np.percentile(difference, 99)),
                 "fraction_missed": missed / max(1, missed + found),
             },
-            target="at least 8 x faster, at least 30 frames/s, positions within 0.1 x_std (RMS)",
-            met=speedup >= 8 and rate >= 30 and rms <= 0.1,
+            target="at least 20 x faster, at least 200 frames/s, positions within 0.1 x_std (RMS)",
+            met=speedup >= 20 and rate >= 200 and rms <= 0.1,
         )
     ]
+
+
+def compare_followed_with_full_search(
+    side_px: int, count: int, frames: int, step: Callable[[], None]
+) -> list[TargetResult]:
+    """Compare the duration of an update of a few followed particles with that of full search, frame by frame in turns.
+
+    There are `SEARCH_WARM_UP` + `frames` frames; `step` is called after each.
+    """
+    guided, full = (Tracker(load_localizer(), Linker(5.0, 2, "velocity"), follow=follow) for follow in (True, False))
+    for tracker in (guided, full):
+        tracker.warmup((side_px, side_px), (np.uint16,))
+    runs = _count_network_runs(guided)
+    guided_us, full_us, searched, differences = [], [], 0, []
+    for number, frame in enumerate(_frames(SEARCH_WARM_UP + frames, side_px, count)):
+        before = runs[0]
+        milliseconds, rows = timed(guided.update, frame, number / _FPS)
+        full_milliseconds, reference = timed(full.update, frame, number / _FPS)
+        if number >= SEARCH_WARM_UP:
+            guided_us.append(1e3 * milliseconds)
+            full_us.append(1e3 * full_milliseconds)
+            searched += runs[0] > before
+            differences.append(_differences(rows, reference))
+        step()
+    p50_us, target_us = float(np.median(guided_us)), FOLLOWED[side_px, count]
+    particles = "1 particle" if count == 1 else f"{count} particles"
+    return [
+        TargetResult(
+            name=f"followed without network, {side_px}x{side_px} px, {particles}",
+            definition="whole update (measure or find, refine, link) of 16-bit frames of the simulated camera, one "
+            "after the other, guided and full search in turns; differences in units of the full search's x_std (or "
+            "y_std)",
+            n=len(guided_us),
+            figures={
+                "p50_us": p50_us,
+                "p99_us": float(np.percentile(guided_us, 99)),
+                "full_p50_us": float(np.median(full_us)),
+                "speedup": float(np.median(full_us)) / p50_us,
+                "fraction_searched": searched / max(1, len(guided_us)),
+                "difference_rms": float(np.sqrt(np.mean(np.concatenate(differences) ** 2))),
+            },
+            target=f"p50 at most {target_us:g} µs",
+            met=p50_us <= target_us,
+        )
+    ]
+
+
+def _count_network_runs(tracker: Tracker) -> list[int]:
+    """Return a list whose only item is the number of runs of the tracker's network from now on."""
+    assert isinstance(tracker.localizer, NetworkLocalizer)
+    inference, runs = tracker.localizer.inference, [0]
+    run = inference.run
+
+    def counted(batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        runs[0] += 1
+        return run(batch)
+
+    inference.run = counted  # type: ignore[method-assign]  # observes the real one
+    return runs
 
 
 def compare_with_trackpy(frames: Sequence[npt.NDArray[Any]], step: Callable[[], None]) -> list[TargetResult]:
@@ -110,16 +176,16 @@ def compare_with_trackpy(frames: Sequence[npt.NDArray[Any]], step: Callable[[], 
     return results
 
 
-def _frames(count: int) -> Iterator[npt.NDArray[Any]]:
-    """Yield frames of the simulated camera."""
+def _frames(frames: int, side_px: int = _SIDE_PX, count: int = _COUNT) -> Iterator[npt.NDArray[Any]]:
+    """Yield frames of the simulated camera, `side_px` wide and high, with `count` particles."""
     driver = load_driver("simulated")
     settings = driver.Settings(
-        width=_SIDE_PX, height=_SIDE_PX, count=_COUNT, fps=_FPS, loop_frames=_LOOP_FRAMES, lockstep=True,
+        width=side_px, height=side_px, count=count, fps=_FPS, loop_frames=_LOOP_FRAMES, lockstep=True,
         min_distance_um=1.5,
     )  # fmt: skip
     camera = driver(settings)
     camera.open()
-    yield from islice((picture.pixels for picture in camera.pictures() if picture is not None), count)
+    yield from islice((picture.pixels for picture in camera.pictures() if picture is not None), frames)
 
 
 def _differences(rows: Rows, reference: Rows) -> npt.NDArray[np.float64]:

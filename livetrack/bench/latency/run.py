@@ -7,7 +7,13 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from livetrack.bench.latency.comparisons import SEARCH_WARM_UP, compare_with_full_search, compare_with_trackpy
+from livetrack.bench.latency.comparisons import (
+    FOLLOWED,
+    SEARCH_WARM_UP,
+    compare_followed_with_full_search,
+    compare_with_full_search,
+    compare_with_trackpy,
+)
 from livetrack.bench.latency.end_to_end import (
     PATH_WARM_UP,
     Case,
@@ -29,6 +35,8 @@ __all__ = ["PARTS", "run_latency"]
 PARTS = ("path", "following", "recording", "readers")
 
 _PATH_FRAMES, _SEARCH_FRAMES, _RECORDING_FRAMES, _PAIRS = 400, 240, 100, 40
+_FOLLOWED_FRAMES = 4000
+_FOLLOWED_WEIGHT = 10  # frames of this part take as long as one of the other parts
 _PAIR_WEIGHT = 300  # a pair takes as long as this many frames of the other parts
 _MINUTE_WEIGHT = 1500
 _QUICK = 4
@@ -73,9 +81,21 @@ def run_latency(
 
     path_steps = PATH_WARM_UP + path_frames
     search_steps = SEARCH_WARM_UP + search_frames
+    followed_frames = _FOLLOWED_FRAMES // divisor
+    follow_steps = SEARCH_WARM_UP + followed_frames
     compare_search = partial(compare_with_full_search, search_frames)
     tasks = [
         *(Task("path", case.name, path_steps, partial(measure_path, case), path_steps) for case in cases()),
+        *(
+            Task(
+                "following",
+                f"{count} followed",
+                follow_steps / _FOLLOWED_WEIGHT,
+                partial(compare_followed_with_full_search, side_px, count, followed_frames),
+                follow_steps,
+            )
+            for side_px, count in FOLLOWED
+        ),
         Task("following", "guided search", search_steps, compare_search, search_steps),
         Task("recording", "the recording", len(frames), partial(compare_with_trackpy, frames), len(frames))
         if frames
