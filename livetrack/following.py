@@ -27,7 +27,7 @@ _WARMUP_PARTICLES = 16
 _MAX_FULL_SEARCH_PX = 1 << 23  # in larger frames even the first search is tile by tile
 _MAX_FRACTION = 0.9  # of the frame's pixels in crops; beyond it a full search costs no more
 _SURE = 0.9  # a particle with a lower score is searched for in every frame
-_CLOSE = 0.75  # so are particles nearer to each other than this, in margins of a crop
+_CLOSE_PX = 6.0  # so are particles nearer to each other than this
 _WEIGHT = 0.125  # of the newest intensity in the expected one
 _SAME_INTENSITY = 0.25  # relative change beyond which the newest alone counts
 
@@ -51,8 +51,9 @@ class TrackGuidedSearch:
     - for new particles, one tile of the frame, a different one in each frame: they are found within one cycle of some
       64 frames. Small frames are searched in full once in `LOOK_EVERY` frames instead.
 
-    If the frame is so small or so crowded that all this would cost as much as a full search, the frame is searched in
-    full. A localizer that does not measure searches for each particle in each frame.
+    If the frame is so small or so crowded that these crops would cost as much as a full search, the frame is searched
+    in full; if that is known before, the particles are not measured. A localizer that does not measure searches for
+    each particle in each frame.
 
     The result depends on the frames only, not on timing.
     """
@@ -60,16 +61,17 @@ class TrackGuidedSearch:
     def __init__(self, localizer: GuidedLocalizer, linker: Linker) -> None:
         self._localizer = localizer
         self._linker = linker
-        self._close_px = _CLOSE * localizer.margin_px
         self._shape: tuple[int, ...] = ()
         self._tiles: list[Crops] = []
         self._small = False
         self._frames = 0  # since the last reset
-        self._count = self._lost_count = self._track_count = 0  # rows in use of `_expected`, `_lost`, `_tracks`
+        self._count = self._doubted_count = self._lost_count = self._track_count = 0  # of the arrays of these names
+        self._measures = False  # whether the particles of the last frame were measured
         self._last: Rows = _NO_ROWS  # of the last frame; the linker has added the ids since
         self._searched: list[Crops] | None = []  # in the last frame; empty for all of it, None for nothing
-        self._intensities = np.empty(0, np.float32)  # expected of the rows of the last frame
-        self._grow(8)
+        self._intensities = np.zeros(0, np.float32)  # expected of the rows of the last frame
+        self._tracks = np.zeros(0, ROW)
+        self._grow(16)
 
     def localize(self, image: npt.NDArray[Any], t_s: float | None) -> Rows:
         """Return the (N,) rows of `image` (H, W), taken at `t_s`; link them before the next call.
@@ -89,7 +91,7 @@ class TrackGuidedSearch:
         if self._searched is not None:
             rows = self._search(image, rows, self._searched)
         if len(rows) > len(self._intensities):
-            self._grow(len(rows))
+            self._intensities = np.zeros(2 * len(rows), np.float32)
         _average_intensities(rows, self._expected[: self._count], self._intensities)
         self._last = rows
         self._frames += 1
@@ -102,7 +104,8 @@ class TrackGuidedSearch:
 
     def reset(self) -> None:
         """Search the next frame in full, since all tracks have ended."""
-        self._frames = self._count = self._lost_count = self._track_count = 0
+        self._frames = self._count = self._doubted_count = self._lost_count = self._track_count = 0
+        self._measures = False
         self._last, self._searched = _NO_ROWS, []
 
     def warmup(self, image: npt.NDArray[Any]) -> None:
@@ -130,49 +133,62 @@ class TrackGuidedSearch:
             centres = _rows_at(np.tile(x, len(y)), np.repeat(y, len(x)))
             self._tiles = [self._localizer.crops(centres[n : n + 1], side, shape) for n in range(len(centres))]
 
-    def _grow(self, count: int) -> None:
-        """Make room for twice `count` rows of a frame, or tracks."""
-        intensities, self._intensities = self._intensities, np.zeros(2 * count, np.float32)
-        self._intensities[: len(intensities)] = intensities
-        self._expected = np.zeros(2 * count, ROW)  # particles found in the last frame
-        self._doubted = np.zeros(2 * count, np.bool_)  # which of them are searched for
-        self._sought = np.zeros(2 * count, ROW)  # those
-        self._lost = np.zeros(4 * count, ROW)  # particles not found in the last frame
-        self._tracks = np.zeros(2 * count, ROW)  # all
-
     def _expect(self, predicted: Rows, last: Rows, ended: npt.NDArray[np.int64]) -> None:
         """Sort out which particles are expected where, given the rows of the last frame."""
-        if len(predicted) > len(self._intensities):
-            self._grow(len(predicted))
-            self._track_count = 0
+        if len(predicted) > len(self._expected):
+            self._grow(2 * len(predicted))
         turn = _NO_TURN if self._small else self._frames % LOOK_EVERY
-        self._count, self._lost_count = _expect(
-            predicted, last, self._intensities, ended, self._tracks[: self._track_count], turn, self._close_px,
+        self._count, self._doubted_count, self._lost_count = _expect(
+            predicted, last, self._intensities, ended, self._tracks[: self._track_count], turn,
             self._expected, self._doubted, self._lost,
         )  # fmt: skip
         self._track_count = _copy(predicted, self._tracks)
+        self._measures = self._localizer.measures and self._count > 0 and not self._starts_with_full_search()
+        if self._measures and self._is_full_search_cheaper(self._doubted_count):
+            self._measures = False
+
+    def _grow(self, count: int) -> None:
+        """Make room for `count` tracks."""
+        self._expected = np.zeros(count, ROW)  # particles found in the last frame
+        self._doubted = np.zeros(count, np.bool_)  # which of them are searched for in any case
+        self._sought = np.zeros(count, ROW)  # those that are searched for
+        self._lost = np.zeros(2 * count, ROW)  # particles not found in the last frame, also of tracks that have ended
+        tracks, self._tracks = self._tracks, np.zeros(count, ROW)  # all tracks
+        self._tracks[: len(tracks)] = tracks
 
     def _measure(self, image: npt.NDArray[Any]) -> tuple[Rows, npt.NDArray[np.bool_]]:
-        if self._count and self._localizer.measures:
+        if self._measures:
             return self._localizer.measure(image, self._expected[: self._count])
         return _NO_ROWS, _NO_MASK
 
     def _choose_crops(self, confirmed: npt.NDArray[np.bool_]) -> list[Crops] | None:
         """Return what to search: crops, none for the whole frame, or None for nothing."""
-        if not self._frames and math.prod(self._shape) <= _MAX_FULL_SEARCH_PX:
+        if self._starts_with_full_search():
             return []
         if self._small and (self._frames % LOOK_EVERY == 0 or not self._count + self._lost_count):
             return []
         doubted = _doubt(self._expected[: self._count], self._doubted, confirmed, self._sought)
         if self._small and not doubted + self._lost_count:
             return None
+        if self._is_full_search_cheaper(doubted):
+            return []
         crops = [] if self._small else [self._tiles[self._frames % len(self._tiles)]]
         if self._lost_count:
             crops.append(self._crops(self._lost[: self._lost_count], _WIDE))
         if doubted:
             crops.append(self._crops(self._sought[:doubted]))
-        cost_px = sum(part.pixels + _CALL_PX for part in crops)
-        return crops if cost_px < _MAX_FRACTION * math.prod(self._shape) else []
+        return crops
+
+    def _starts_with_full_search(self) -> bool:
+        return not self._frames and math.prod(self._shape) <= _MAX_FULL_SEARCH_PX
+
+    def _is_full_search_cheaper(self, doubted: int) -> bool:
+        """Whether crops around `doubted` particles and all lost ones, and the tile, cost as much as the whole frame."""
+        calls, crops = (doubted > 0) + (self._lost_count > 0), doubted + _WIDE**2 * self._lost_count
+        cost_px = calls * _CALL_PX + crops * self._localizer.crop_px**2
+        if not self._small:
+            cost_px += _CALL_PX + self._tiles[0].pixels
+        return calls > 0 and cost_px >= _MAX_FRACTION * math.prod(self._shape)
 
     def _search(self, image: npt.NDArray[Any], measured: Rows, crops: list[Crops]) -> Rows:
         if not len(measured):
@@ -190,14 +206,15 @@ class TrackGuidedSearch:
 
 @njit
 def _expect(
-    predicted: Any, last: Any, intensities: Any, ended: Any, before: Any, turn: int, close_px: float,
-    expected: Any, doubted: Any, lost: Any,
+    predicted: Any, last: Any, intensities: Any, ended: Any, before: Any, turn: int, expected: Any, doubted: Any,
+    lost: Any,
 ) -> Any:  # fmt: skip
-    """Fill `expected` and `doubted` by particles that the last frame shows, `lost` by others; return both numbers.
+    """Fill `expected` and `doubted` by particles that the last frame shows, `lost` by others.
 
     `predicted` are the tracks now, `before` those of the last frame, `ended` the ids of those that have just ended.
+    Returns the numbers of particles expected, in doubt, and lost.
     """
-    count = lost_count = 0
+    count = doubted_count = lost_count = 0
     j = -1
     for i in range(len(predicted)):
         track = predicted[i]
@@ -210,20 +227,21 @@ def _expect(
         row["id"], row["x"], row["y"] = track["id"], track["x"], track["y"]
         row["x_std"], row["y_std"] = track["x_std"], track["y_std"]
         row["intensity"], row["score"], row["angle"] = intensities[j], last[j]["score"], last[j]["angle"]
-        its_turn = turn >= 0 and (track["id"] + turn) % LOOK_EVERY == 0
+        its_turn = turn != _NO_TURN and (track["id"] + turn) % LOOK_EVERY == 0
         doubted[count] = its_turn or track["flags"] & _TENTATIVE != 0 or not row["score"] >= _SURE
+        for k in range(count):
+            dy = row["y"] - expected[k]["y"]
+            if abs(dy) < _CLOSE_PX and dy * dy + (row["x"] - expected[k]["x"]) ** 2 < _CLOSE_PX * _CLOSE_PX:
+                doubted[count] = doubted[k] = True
         count += 1
     for i in range(count):
-        for k in range(i):
-            dy = expected[i]["y"] - expected[k]["y"]
-            if abs(dy) < close_px and dy * dy + (expected[i]["x"] - expected[k]["x"]) ** 2 < close_px * close_px:
-                doubted[i] = doubted[k] = True
+        doubted_count += doubted[i]
     for number in ended:
         j = _find(before, number, 0)
         if j >= 0:
             lost[lost_count] = before[j]
             lost_count += 1
-    return count, lost_count
+    return count, doubted_count, lost_count
 
 
 @njit
