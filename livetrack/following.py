@@ -62,10 +62,11 @@ class TrackGuidedSearch:
         self._localizer = localizer
         self._linker = linker
         self._shape: tuple[int, ...] = ()
+        self._pixels = self._tile_cost_px = 0
         self._tiles: list[Crops] = []
         self._small = False
         self._frames = 0  # since the last reset
-        self._count = self._doubted_count = self._lost_count = self._track_count = 0  # of the arrays of these names
+        self._count = self._lost_count = self._track_count = 0  # rows in use of `_expected`, `_lost`, `_tracks`
         self._measures = False  # whether the particles of the last frame were measured
         self._last: Rows = _NO_ROWS  # of the last frame; the linker has added the ids since
         self._searched: list[Crops] | None = []  # in the last frame; empty for all of it, None for nothing
@@ -104,7 +105,7 @@ class TrackGuidedSearch:
 
     def reset(self) -> None:
         """Search the next frame in full, since all tracks have ended."""
-        self._frames = self._count = self._doubted_count = self._lost_count = self._track_count = 0
+        self._frames = self._count = self._lost_count = self._track_count = 0
         self._measures = False
         self._last, self._searched = _NO_ROWS, []
 
@@ -126,26 +127,31 @@ class TrackGuidedSearch:
         self._shape = shape
         self.reset()
         overlap = 2 * self._localizer.margin_px
-        side = math.ceil(math.sqrt(math.prod(shape) / _TILES_PER_CYCLE) + overlap)
-        self._tiles, self._small = [], self._localizer.measures and math.prod(shape) <= _SMALL_PX
+        self._pixels = math.prod(shape)
+        side = math.ceil(math.sqrt(self._pixels / _TILES_PER_CYCLE) + overlap)
+        self._tiles, self._small = [], self._localizer.measures and self._pixels <= _SMALL_PX
         if len(shape) == 2 and min(shape):  # the localizer rejects others
             x, y = (_tile_centres(length, side, overlap) for length in reversed(shape))
             centres = _rows_at(np.tile(x, len(y)), np.repeat(y, len(x)))
             self._tiles = [self._localizer.crops(centres[n : n + 1], side, shape) for n in range(len(centres))]
+        self._tile_cost_px = 0 if self._small or not self._tiles else self._tiles[0].pixels + _CALL_PX
 
     def _expect(self, predicted: Rows, last: Rows, ended: npt.NDArray[np.int64]) -> None:
         """Sort out which particles are expected where, given the rows of the last frame."""
         if len(predicted) > len(self._expected):
             self._grow(2 * len(predicted))
         turn = _NO_TURN if self._small else self._frames % LOOK_EVERY
-        self._count, self._doubted_count, self._lost_count = _expect(
-            predicted, last, self._intensities, ended, self._tracks[: self._track_count], turn,
+        self._count, doubted, self._lost_count = _expect(
+            predicted, last, self._intensities, ended, self._tracks, self._track_count, turn,
             self._expected, self._doubted, self._lost,
         )  # fmt: skip
-        self._track_count = _copy(predicted, self._tracks)
-        self._measures = self._localizer.measures and self._count > 0 and not self._starts_with_full_search()
-        if self._measures and self._is_full_search_cheaper(self._doubted_count):
-            self._measures = False
+        self._track_count = len(predicted)
+        self._measures = (
+            self._localizer.measures
+            and self._count > 0
+            and not self._starts_with_full_search()
+            and not self._is_full_search_cheaper(doubted)
+        )
 
     def _grow(self, count: int) -> None:
         """Make room for `count` tracks."""
@@ -180,15 +186,15 @@ class TrackGuidedSearch:
         return crops
 
     def _starts_with_full_search(self) -> bool:
-        return not self._frames and math.prod(self._shape) <= _MAX_FULL_SEARCH_PX
+        return not self._frames and self._pixels <= _MAX_FULL_SEARCH_PX
 
     def _is_full_search_cheaper(self, doubted: int) -> bool:
         """Whether crops around `doubted` particles and all lost ones, and the tile, cost as much as the whole frame."""
-        calls, crops = (doubted > 0) + (self._lost_count > 0), doubted + _WIDE**2 * self._lost_count
-        cost_px = calls * _CALL_PX + crops * self._localizer.crop_px**2
-        if not self._small:
-            cost_px += _CALL_PX + self._tiles[0].pixels
-        return calls > 0 and cost_px >= _MAX_FRACTION * math.prod(self._shape)
+        lost = self._lost_count
+        if not doubted and not lost:
+            return False
+        cost_px = self._tile_cost_px + ((doubted > 0) + (lost > 0)) * _CALL_PX
+        return cost_px + (doubted + _WIDE**2 * lost) * self._localizer.crop_px**2 >= _MAX_FRACTION * self._pixels
 
     def _search(self, image: npt.NDArray[Any], measured: Rows, crops: list[Crops]) -> Rows:
         if not len(measured):
@@ -206,12 +212,13 @@ class TrackGuidedSearch:
 
 @njit
 def _expect(
-    predicted: Any, last: Any, intensities: Any, ended: Any, before: Any, turn: int, expected: Any, doubted: Any,
-    lost: Any,
+    predicted: Any, last: Any, intensities: Any, ended: Any, tracks: Any, track_count: int, turn: int, expected: Any,
+    doubted: Any, lost: Any,
 ) -> Any:  # fmt: skip
     """Fill `expected` and `doubted` by particles that the last frame shows, `lost` by others.
 
-    `predicted` are the tracks now, `before` those of the last frame, `ended` the ids of those that have just ended.
+    `predicted` are the tracks now, `tracks` those of the last frame, which are replaced, `ended` the ids of those that
+    have just ended.
     Returns the numbers of particles expected, in doubt, and lost.
     """
     count = doubted_count = lost_count = 0
@@ -237,10 +244,12 @@ def _expect(
     for i in range(count):
         doubted_count += doubted[i]
     for number in ended:
-        j = _find(before, number, 0)
+        j = _find(tracks[:track_count], number, 0)
         if j >= 0:
-            lost[lost_count] = before[j]
+            lost[lost_count] = tracks[j]
             lost_count += 1
+    for i in range(len(predicted)):
+        tracks[i] = predicted[i]
     return count, doubted_count, lost_count
 
 
@@ -253,14 +262,6 @@ def _find(rows: Any, number: int, guess: int) -> int:
         if rows[j]["id"] == number:
             return j
     return -1
-
-
-@njit
-def _copy(rows: Any, into: Any) -> int:
-    """Copy `rows`, which NumPy would do field by field; return their number."""
-    for n in range(len(rows)):
-        into[n] = rows[n]
-    return len(rows)
 
 
 @njit

@@ -132,7 +132,8 @@ class GuidedLocalizer(Localizer, Protocol):
             (N,) new rows: position, uncertainty and intensity as measured, `Flag.EDGE` and `Flag.PARTIAL_SEARCH`; the
             rest as expected, the ids too.
         confirmed
-            (N,) whether each particle is there beyond doubt, and is the one that was expected. By default none is.
+            (N,) whether each particle is there beyond doubt, and is the one that was expected; valid until the next
+            call. By default none is.
         """
         return expected.copy(), np.zeros(len(expected), np.bool_)
 

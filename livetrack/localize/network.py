@@ -86,6 +86,7 @@ class NetworkLocalizer(Localizer):
         self._image: npt.NDArray[Any] = np.empty((0, 0), np.uint16)
         self._noise = 0.0
         self._buffer = np.empty((0, 0), np.float32)
+        self._confirmed, self._misfit = np.zeros(0, np.bool_), np.zeros(0, np.float32)  # of `measure`
 
     def find(self, image: npt.NDArray[Any]) -> Rows:
         """Search the full image. See `Localizer.find`."""
@@ -144,10 +145,14 @@ class NetworkLocalizer(Localizer):
         height, width = self._image.shape
         radius, count = self.card.diameter_px / 2, len(expected)
         rows = begin_measuring(expected, width, height, radius)
-        confirmed, misfit = np.zeros(count, np.bool_), np.full(count, np.nan, np.float32)
+        if count > len(self._confirmed):
+            self._confirmed, self._misfit = np.zeros(2 * count, np.bool_), np.zeros(2 * count, np.float32)
+        confirmed, misfit = self._confirmed[:count], self._misfit[:count]
         if self.measures and self._noise > 0 and count:
             self._refine(rows, misfit)
             confirm(expected, rows, misfit, width, height, radius, confirmed)
+        else:
+            confirmed[:] = False
         return rows, confirmed
 
     def crops(self, rows: Rows, side_px: int, shape: tuple[int, ...]) -> Crops:
