@@ -70,7 +70,7 @@ class TrackGuidedSearch:
         self._measures = False  # whether the particles of the last frame were measured
         self._last: Rows = _NO_ROWS  # of the last frame; the linker has added the ids since
         self._searched: list[Crops] | None = []  # in the last frame; empty for all of it, None for nothing
-        self._intensities = np.zeros(0, np.float32)  # expected of the rows of the last frame
+        self._intensities = np.zeros(16, np.float32)  # expected of the rows of the last frame
         self._tracks = np.zeros(0, ROW)
         self._grow(16)
 
@@ -115,12 +115,13 @@ class TrackGuidedSearch:
         self._localizer.localize(image)
         rows = _rows_at(*(np.full(_WARMUP_PARTICLES, length / 2) for length in reversed(self._shape)))
         rows["id"], rows["intensity"], rows["score"] = np.arange(len(rows)), 1.0, 1.0
-        self._frames = 1
+        self._frames, self._intensities = 1, np.ones(len(rows), np.float32)
         self._expect(rows, rows[1:].copy(), rows["id"][:1].copy())
+        self._measures = self._localizer.measures
         measured, confirmed = self._measure(image)
         self._choose_crops(confirmed)
-        found = self._search(image, measured, [self._crops(rows), self._crops(rows[:1], _WIDE), self._tiles[0]])
-        _average_intensities(found[: len(rows)], self._expected[: self._count], self._intensities)
+        _average_intensities(measured, self._expected, self._intensities)
+        self._search(image, measured, [self._crops(rows), self._crops(rows[:1], _WIDE), self._tiles[0]])
         self.reset()
 
     def _make_tiles(self, shape: tuple[int, ...]) -> None:

@@ -44,7 +44,7 @@ print(sorted(cold))
 """
 
 
-@pytest.mark.parametrize(("search", "side"), [("full", 128), ("follow", 256)])
+@pytest.mark.parametrize(("search", "side"), [("full", 128), ("follow", 128), ("follow", 256)])
 def test_no_kernel_is_compiled_or_loaded_once_frames_come(search: str, side: int) -> None:
     command = [sys.executable, "-c", PROGRAM, search, str(side)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
