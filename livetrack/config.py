@@ -73,7 +73,7 @@ class LocalizerSettings(_Section, frozen=True):
     model: str = "spot"
     """A name that `livetrack models` lists, or an ONNX file."""
     search: Literal["full", "follow"] = "full"
-    """Search every frame in full, or only near the predicted positions and in one tile per frame."""
+    """Search every frame in full; or measure the known particles, and search near those in doubt and in one tile."""
     threshold: Annotated[float, Meta(gt=0, lt=1)] | None = None
     """Minimum score of a particle; if left out, the model's default."""
     threads: Annotated[int, Meta(ge=0, le=256)] = 0
