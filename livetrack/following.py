@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from livetrack.jit import njit
 from livetrack.linking import Linker
 from livetrack.localize.crops import Crops
-from livetrack.localize.localizer import GuidedLocalizer
+from livetrack.localize.localizer import GuidedLocalizer, MeasuringLocalizer
 from livetrack.particles import ROW, Flag, Rows, empty_rows
 
 __all__ = ["LOOK_EVERY", "TrackGuidedSearch"]
@@ -44,7 +44,7 @@ class TrackGuidedSearch:
     The first frame is searched in full. From then on the localizer measures the particles where they are expected, and
     searches only
 
-    - a crop around each particle in doubt: one that `GuidedLocalizer.measure` does not confirm, whose track is
+    - a crop around each particle in doubt: one that `MeasuringLocalizer.measure` does not confirm, whose track is
       tentative, whose score is low, that is close to another one, or whose turn it is, once in `LOOK_EVERY` frames;
     - a crop twice as wide and high around each particle that was not found in the last frame, and once more when the
       linker has just ended its track; after that the particle has to wait for its tile;
@@ -60,6 +60,8 @@ class TrackGuidedSearch:
 
     def __init__(self, localizer: GuidedLocalizer, linker: Linker) -> None:
         self._localizer = localizer
+        measures = isinstance(localizer, MeasuringLocalizer) and localizer.measures
+        self._measuring = cast("MeasuringLocalizer", localizer) if measures else None
         self._linker = linker
         self._shape: tuple[int, ...] = ()
         self._pixels = self._tile_cost_px = 0
@@ -117,7 +119,7 @@ class TrackGuidedSearch:
         rows["id"], rows["intensity"], rows["score"] = np.arange(len(rows)), 1.0, 1.0
         self._frames, self._intensities = 1, np.ones(len(rows), np.float32)
         self._expect(rows, rows[1:].copy(), rows["id"][:1].copy())
-        self._measures = self._localizer.measures
+        self._measures = self._measuring is not None
         measured, confirmed = self._measure(image)
         self._choose_crops(confirmed)
         _average_intensities(measured, self._expected, self._intensities)
@@ -130,7 +132,7 @@ class TrackGuidedSearch:
         overlap = 2 * self._localizer.margin_px
         self._pixels = math.prod(shape)
         side = math.ceil(math.sqrt(self._pixels / _TILES_PER_CYCLE) + overlap)
-        self._tiles, self._small = [], self._localizer.measures and self._pixels <= _SMALL_PX
+        self._tiles, self._small = [], self._measuring is not None and self._pixels <= _SMALL_PX
         if len(shape) == 2 and min(shape):  # the localizer rejects others
             x, y = (_tile_centres(length, side, overlap) for length in reversed(shape))
             centres = _rows_at(np.tile(x, len(y)), np.repeat(y, len(x)))
@@ -148,7 +150,7 @@ class TrackGuidedSearch:
         )  # fmt: skip
         self._track_count = len(predicted)
         self._measures = (
-            self._localizer.measures
+            self._measuring is not None
             and self._count > 0
             and not self._starts_with_full_search()
             and not self._is_full_search_cheaper(doubted)
@@ -164,8 +166,8 @@ class TrackGuidedSearch:
         self._tracks[: len(tracks)] = tracks
 
     def _measure(self, image: npt.NDArray[Any]) -> tuple[Rows, npt.NDArray[np.bool_]]:
-        if self._measures:
-            return self._localizer.measure(image, self._expected[: self._count])
+        if self._measures and self._measuring is not None:
+            return self._measuring.measure(image, self._expected[: self._count])
         return _NO_ROWS, _NO_MASK
 
     def _choose_crops(self, confirmed: npt.NDArray[np.bool_]) -> list[Crops] | None:
@@ -198,12 +200,12 @@ class TrackGuidedSearch:
         return cost_px + (doubted + _WIDE**2 * lost) * self._localizer.crop_px**2 >= _MAX_FRACTION * self._pixels
 
     def _search(self, image: npt.NDArray[Any], measured: Rows, crops: list[Crops]) -> Rows:
-        if not len(measured):
+        if self._measuring is None or not len(measured):
             return self._localizer.localize_within(image, crops) if crops else self._localizer.localize(image)
         if crops:
-            return self._localizer.localize_within(image, crops, measured)
+            return self._measuring.localize_within(image, crops, measured)
         whole = self._localizer.crops(measured[:1], max(self._shape), self._shape)
-        rows = self._localizer.localize_within(image, [whole], measured)
+        rows = self._measuring.localize_within(image, [whole], measured)
         rows["flags"] &= _NOT_PARTIAL
         return rows
 

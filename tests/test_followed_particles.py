@@ -5,7 +5,7 @@ Each movie is also tracked with a full search in every frame: ids, positions and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ import pytest
 from livetrack.following import LOOK_EVERY
 from livetrack.linking import Linker
 from livetrack.localize import Localizer, load_localizer
+from livetrack.localize.crops import Crops
+from livetrack.localize.network import NetworkLocalizer
 from livetrack.particles import Flag, Rows
 from livetrack.tracker import Tracker
 
@@ -32,9 +34,11 @@ class Network:
     """Counts the runs of a localizer's network."""
 
     def __init__(self) -> None:
-        self.localizer = load_localizer("spot", threads=1)
+        localizer = load_localizer("spot", threads=1)
+        assert isinstance(localizer, NetworkLocalizer)
+        self.localizer = localizer
         self.runs = 0
-        inference = self.localizer.inference  # type: ignore[attr-defined]  # a NetworkLocalizer
+        inference = localizer.inference
         run = inference.run
 
         def counted(batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -240,6 +244,55 @@ def _count_found(frames: list[Rows], places: list[Places]) -> int:
         distance = np.hypot(truth[:, :1] - rows["x"], truth[:, 1:] - rows["y"])
         count += np.count_nonzero(distance.min(axis=1) < 1.5)
     return count
+
+
+@pytest.mark.parametrize("motion", ["brownian", "velocity", "trap"])
+def test_precision_is_that_of_a_full_search(followed: Network, reference: Localizer, motion: str) -> None:
+    """Of the true positions, over many frames, with each motion of the linker."""
+    scene = Scene(256)
+    trackers = [
+        Tracker(followed.localizer, Linker(5.0, 2, motion), follow=True), Tracker(reference, Linker(5.0, 2, motion)),
+    ]  # fmt: skip
+    errors: list[list[float]] = [[], []]
+    for n, image in enumerate(scene.frames(lambda n: 0.6, 150)):
+        for tracker, own_errors in zip(trackers, errors, strict=True):
+            rows = tracker.update(image, n / FPS)
+            dx, dy = rows["x"][:, None] - scene.places[:, 0], rows["y"][:, None] - scene.places[:, 1]
+            nearest = np.hypot(dx, dy).argmin(axis=0), np.arange(len(scene.places))
+            own_errors += [*dx[nearest], *dy[nearest]]
+    follows, searches = (np.sqrt(np.mean(np.square(own_errors))) for own_errors in errors)
+    assert searches < 0.2  # all were found
+    assert follows < 1.03 * searches
+
+
+class Guided(Localizer):
+    """A localizer that searches parts of images, and measures nothing."""
+
+    def __init__(self, network: NetworkLocalizer) -> None:
+        self._network = network
+        self.name, self.crop_px, self.margin_px = network.name, network.crop_px, network.margin_px
+
+    def find(self, image: npt.NDArray[np.uint16]) -> Rows:
+        return self._network.localize(image)
+
+    def crops(self, rows: Rows, side_px: int, shape: tuple[int, ...]) -> Crops:
+        return self._network.crops(rows, side_px, shape)
+
+    def localize_within(self, image: npt.NDArray[np.uint16], crops: Sequence[Crops]) -> Rows:
+        return self._network.localize_within(image, crops)
+
+
+@SIDES
+def test_a_localizer_that_measures_nothing_searches_in_every_frame(reference: Localizer, side: int) -> None:
+    network = Network()
+    following = Tracker(Guided(network.localizer), Linker(5.0, 2, "velocity"), follow=True)
+    searching = Tracker(reference, Linker(5.0, 2, "velocity"))
+    for n, image in enumerate(Scene(side).frames(lambda n: 1.0)):
+        before = network.runs
+        rows, expected = following.update(image, n / FPS), searching.update(image, n / FPS)
+        assert network.runs > before
+        rows, expected = (each[each["id"] < len(Scene(side).places)] for each in (rows, expected))  # true ones
+        np.testing.assert_allclose(np.sort(rows["x"]), np.sort(expected["x"]), atol=0.05)
 
 
 def test_the_same_frames_give_the_same_rows(followed: Network) -> None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from livetrack.localize.crops import Crops
 from livetrack.particles import Flag, Rows
 
-__all__ = ["GuidedLocalizer", "Localizer", "ThreadedLocalizer"]
+__all__ = ["GuidedLocalizer", "Localizer", "MeasuringLocalizer", "ThreadedLocalizer"]
 
 _REACH_PX = 5.0  # how far from the expected position `Localizer.refine` accepts a particle
 _MEASURED = ("x", "y", "x_std", "y_std", "xy_cov", "intensity", "score", "angle")
@@ -100,8 +100,6 @@ class GuidedLocalizer(Localizer, Protocol):
     """Side of the crops in which known particles are searched for, px."""
     margin_px: float
     """Particles nearer than this to the border of a crop are not found, px."""
-    measures: bool = False
-    """Whether `measure` confirms particles, without searching for them."""
 
     def crops(self, rows: Rows, side_px: int, shape: tuple[int, ...]) -> Crops:
         """Return a crop around each of `rows`, (N,), with sides of at least `side_px`.
@@ -109,15 +107,19 @@ class GuidedLocalizer(Localizer, Protocol):
         `shape` is that of the image, (H, W); crops are no larger.
         """
 
-    def localize_within(self, image: npt.NDArray[Any], crops: Sequence[Crops], measured: Rows | None = None) -> Rows:
-        """Find and refine particles in `crops` only, each particle once; rows have `Flag.PARTIAL_SEARCH`.
+    def localize_within(self, image: npt.NDArray[Any], crops: Sequence[Crops]) -> Rows:
+        """Find and refine particles in `crops` only, each particle once; rows have `Flag.PARTIAL_SEARCH`."""
 
-        `measured`, if given, are the (M,) rows that `measure` has returned for this image. They come first, as they
-        are but for the score and angle found now; those that lie in a crop and are not found there are left out.
-        """
+
+@runtime_checkable
+class MeasuringLocalizer(GuidedLocalizer, Protocol):
+    """A guided localizer that can also measure known particles without a search."""
+
+    measures: bool
+    """Whether this one can, with its model and settings."""
 
     def measure(self, image: npt.NDArray[Any], expected: Rows) -> tuple[Rows, npt.NDArray[np.bool_]]:
-        """Measure known particles where they are expected, without a search.
+        """Measure known particles where they are expected.
 
         Parameters
         ----------
@@ -133,9 +135,15 @@ class GuidedLocalizer(Localizer, Protocol):
             rest as expected, the ids too.
         confirmed
             (N,) whether each particle is there beyond doubt, and is the one that was expected; valid until the next
-            call. By default none is.
+            call.
         """
-        return expected.copy(), np.zeros(len(expected), np.bool_)
+
+    def localize_within(self, image: npt.NDArray[Any], crops: Sequence[Crops], measured: Rows | None = None) -> Rows:
+        """Find and refine particles in `crops` as in `GuidedLocalizer`, and keep those already measured.
+
+        `measured`, if given, are the (M,) rows that `measure` has returned for this image. They come first, as they
+        are but for the score and angle found now; those that lie in a crop and are not found there are left out.
+        """
 
 
 @runtime_checkable

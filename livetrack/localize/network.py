@@ -33,7 +33,7 @@ _PARTIAL = np.uint32(Flag.PARTIAL_SEARCH)
 
 
 class NetworkLocalizer(Localizer):
-    """Finds particles with an ONNX model made by `livetrack train`. A `GuidedLocalizer`.
+    """Finds particles with an ONNX model made by `livetrack train`. A `MeasuringLocalizer`.
 
     It keeps its buffers from frame to frame: not to be called by two threads at once.
 
@@ -117,7 +117,7 @@ class NetworkLocalizer(Localizer):
         return rows
 
     def localize_within(self, image: npt.NDArray[Any], crops: Sequence[Crops], measured: Rows | None = None) -> Rows:
-        """Find and refine within `crops` only. See `GuidedLocalizer.localize_within`.
+        """Find and refine within `crops` only. See `MeasuringLocalizer.localize_within`.
 
         Particles within `margin_px` of a crop's border are left out, so crops must overlap by twice that where no
         particle between them may be missed.
@@ -135,7 +135,7 @@ class NetworkLocalizer(Localizer):
         return rows
 
     def measure(self, image: npt.NDArray[Any], expected: Rows) -> tuple[Rows, npt.NDArray[np.bool_]]:
-        """Refine at the expected positions. See `GuidedLocalizer.measure`.
+        """Refine at the expected positions. See `MeasuringLocalizer.measure`.
 
         The noise is that of the last image that was searched.
         """
