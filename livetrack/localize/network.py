@@ -227,7 +227,9 @@ class NetworkLocalizer(Localizer):
         def normalize_crops(first: int, last: int) -> None:
             normalize_into(self._image, self._noise, radius, batch[first:last, 0], left[first:last], top[first:last])
 
-        if len(left) == 1:
+        if batch.size < 2 * _MIN_PIXELS:
+            normalize_into(self._image, self._noise, radius, batch[:, 0], left, top)
+        elif len(left) == 1:
             least = max(2 * self.card.multiple, _MIN_PIXELS // crops.width)  # the last band holds the mirrored rows
             parallel_for(normalize_band, crops.height, self._threads, least)
         else:

@@ -16,6 +16,7 @@ _SAMPLES = 1 << 13  # pairs of neighbours
 _TRIM = 0.75  # fraction of the differences, the smallest; the others may belong to particles
 _BINS, _BINS_REACH = 512, 4.0  # in units of the mean: fewer than a quarter of positive numbers exceed 4 times theirs
 _MEAN_OF_TRIMMED = 0.5149 * math.sqrt(2.0)  # for white Gaussian noise of standard deviation 1
+_INF = np.float32(np.inf)
 _MAX_RANGE_TO_NOISE = 1000.0  # cleaner images are treated as if they had this much noise
 
 
@@ -46,9 +47,10 @@ def _differences(image: Any, step: int) -> Any:
     height, width = image.shape
     rows, columns = (height + step - 1) // step, (width - 2) // step + 1
     differences = np.empty((rows, columns), np.float32)
-    left, right = np.empty((2, columns), np.float32)
-    least, low, high = np.full((3, columns), np.float32(np.inf))  # one per column, so that the loops vectorise
-    high[:] = -np.inf
+    # apart from each other: parts of one array would not be known to be contiguous
+    left, right = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    least, low = np.full(columns, _INF), np.full(columns, _INF)  # one per column, so that the loops vectorise
+    high = np.full(columns, -_INF)
     total = 0.0
     for i in range(rows):
         line, into = image[i * step], differences[i]
@@ -61,7 +63,7 @@ def _differences(image: Any, step: int) -> Any:
         for j in range(columns):
             difference = into[j] = abs(left[j] - right[j])
             total += difference
-            least[j] = min(least[j], difference if difference > 0 else np.float32(np.inf))
+            least[j] = min(least[j], difference if difference > 0 else _INF)
             low[j] = min(low[j], max(left[j], right[j]))
             high[j] = max(high[j], min(left[j], right[j]))
     return differences.ravel(), total, least.min(), low.min(), high.max()

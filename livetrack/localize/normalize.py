@@ -9,6 +9,7 @@ The result is the same for `image` and `a * image + b`, a > 0.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,10 @@ MIN_SIZE_PX = 16
 
 _MAX_INTEGER_RADIUS = 90  # a box of that radius full of 65535 fits into 31 bits
 _ORIGIN = np.zeros(1, np.int64)
+_CHUNK = 1024  # pixels that fit into the fastest cache with what is computed from them
+_BITS_OF_ROOT_HALF = 0x3F3504F3  # of the float32 nearest to it
+_LN_2 = np.float32(math.log(2))
+_ARTANH = (np.float32(2), np.float32(0.66666666), np.float32(0.4000097), np.float32(0.28498787))
 _UNCONVERTED = (np.dtype(np.uint8), np.dtype(np.uint16))
 
 
@@ -98,13 +103,12 @@ def normalize_into(
     left, top
         (N,) first pixel of each crop, px, inside the image.
     """
-    _subtract_backgrounds(image, 1.0 / noise, radius, out, left, top, _zero(image, radius))
-    np.arcsinh(out, out=out)
+    _subtract_backgrounds(image, 1.0 / noise, radius, out, left, top, _zero(image, radius), True)
 
 
 def subtract_background(image: npt.NDArray[np.float32], scale: float, radius: int, out: npt.NDArray[Any]) -> None:
     """Write `scale` times (grey - mean of the box around the pixel) into `out`, (H, W) like `image`."""
-    _subtract_backgrounds(image, scale, radius, out[np.newaxis], _ORIGIN, _ORIGIN, _zero(image, radius))
+    _subtract_backgrounds(image, scale, radius, out[np.newaxis], _ORIGIN, _ORIGIN, _zero(image, radius), False)
 
 
 def _zero(image: npt.NDArray[Any], radius: int) -> np.int32 | np.float64:
@@ -119,14 +123,21 @@ def _check_size(image: npt.NDArray[Any]) -> None:
 
 
 @njit
-def _subtract_backgrounds(image: Any, scale: float, radius: int, out: Any, left: Any, top: Any, zero: Any) -> None:
-    """Write `scale` times (grey - background); sums are of the type of `zero`."""
+def _subtract_backgrounds(
+    image: Any, scale: float, radius: int, out: Any, left: Any, top: Any, zero: Any, asinh: bool
+) -> None:
+    """Write `scale` times (grey - background), or its asinh; sums are of the type of `zero`."""
     columns = out.shape[2]
     sums = np.full(1 + columns + 2 * radius, zero)  # over a box's rows, for each column of the boxes, after a zero
     boxes = np.full(columns, zero)
     weight = np.empty(columns)  # of one pixel in each box
+    exponents, bits = np.empty(_CHUNK, np.int32), np.empty(_CHUNK, np.int32)
     for n in range(len(out)):
         _subtract_background(image, scale, radius, out[n], left[n], top[n], sums, boxes, weight)
+        if asinh:
+            pixels = out[n].ravel()
+            for first in range(0, pixels.size, _CHUNK):
+                _asinh(pixels[first : first + _CHUNK], exponents, bits.view(np.float32), bits)
 
 
 @njit
@@ -171,3 +182,27 @@ def _subtract_background(
             into[j] = into[2 * columns - 2 - j]
     for i in range(rows, out.shape[0]):
         out[i] = out[2 * rows - 2 - i]
+
+
+@njit(error_model="numpy")  # a division that may raise an error would not be vectorised
+def _asinh(values: Any, exponents: Any, arguments: Any, bits: Any) -> None:
+    """Replace `values` by their asinh, ln(|x| + sqrt(x² + 1)), to 3e-7 of 1 or of the value, whichever is larger.
+
+    NumPy's is as fast only on processors with AVX-512, and elsewhere 15 times slower. `bits` are those of `arguments`,
+    of which the logarithm is taken: exponent ln 2 + 2 artanh((m - 1) / (m + 1)), with m within sqrt(2) of 1.
+    """
+    one = np.float32(1)
+    for j in range(values.size):
+        x = values[j]
+        arguments[j] = abs(x) + np.sqrt(x * x + one)
+    for j in range(values.size):
+        exponents[j] = (bits[j] - _BITS_OF_ROOT_HALF) >> 23
+    for j in range(values.size):
+        bits[j] -= exponents[j] << 23
+    for j in range(values.size):
+        s = (arguments[j] - one) / (arguments[j] + one)
+        z = s * s
+        logarithm = np.float32(exponents[j]) * _LN_2 + s * (
+            _ARTANH[0] + z * (_ARTANH[1] + z * (_ARTANH[2] + z * _ARTANH[3]))
+        )
+        values[j] = logarithm if values[j] > 0 else -logarithm
