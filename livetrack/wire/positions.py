@@ -73,8 +73,8 @@ class PositionsEncoder:
         self._fields.update(fields, seq=self._seq, row_count=len(rows))
         _PACK_HEADER(self._message, TOPIC_SIZE, *self._fields.values())
         end = _START + rows.nbytes
-        # as bytes, because NumPy copies padded records field by field
-        self._message[_START:end] = np.ascontiguousarray(rows).view(np.uint8).data
+        # by way of bytes, because NumPy copies padded records field by field
+        self._message[_START:end] = rows.tobytes()
         self._seq += 1
         return self._message[:end]
 
