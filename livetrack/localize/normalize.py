@@ -99,7 +99,7 @@ def normalize_into(
     radius
         r of the background's box, px.
     out
-        (N, h, w) float32; beyond the image, the image is mirrored at its last row and column.
+        (N, h, w) float32, C-contiguous; beyond the image, the image is mirrored at its last row and column.
     left, top
         (N,) first pixel of each crop, px, inside the image.
     """
