@@ -15,8 +15,9 @@ from livetrack.following import LOOK_EVERY
 from livetrack.linking import Linker
 from livetrack.localize import Localizer, load_localizer
 from livetrack.localize.crops import Crops
+from livetrack.localize.followed import merge
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.particles import Flag, Rows
+from livetrack.particles import NO_ID, Flag, Rows, empty_rows
 from livetrack.tracker import Tracker
 
 FPS = 100.0
@@ -222,6 +223,27 @@ def test_a_newcomer_beside_a_followed_particle(followed: Network, reference: Loc
     assert len(spans) == len(expected)
     assert max(first for first, _ in spans.values()) <= EVENT + LOOK_EVERY
     assert all(len(rows) == len(spans) for rows in result.rows[EVENT + LOOK_EVERY :])
+
+
+def test_a_third_particle_between_two_is_not_believed() -> None:
+    measured, found = empty_rows(2), empty_rows(4)
+    measured["x"], measured["y"], measured["x_std"], measured["id"] = (100.0, 104.0), 100.0, 0.1, (5, 6)
+    found["x"], found["y"], found["score"] = (100.2, 102.0, 104.1, 110.0), 100.0, 0.9
+    crops = Crops.around(measured, 48, 48, (256, 256))
+    rows, changed = merge(measured, found, [crops], 8.0, (256, 256))
+    assert rows["x"].tolist() == [100.0, 104.0, 110.0]
+    assert rows["id"].tolist() == [5, 6, NO_ID]
+    np.testing.assert_allclose(rows["score"], 0.9)
+    assert changed  # the newcomer is to be refined
+
+
+def test_a_measured_particle_that_the_network_does_not_find_is_left_out_only_within_the_crops() -> None:
+    measured = empty_rows(3)
+    measured["x"], measured["y"], measured["x_std"], measured["id"] = (100.0, 117.0, 200.0), 100.0, 0.1, (5, 6, 7)
+    crops = Crops.around(measured[:1], 48, 48, (256, 256))
+    rows, changed = merge(measured, empty_rows(), [crops], 8.0, (256, 256))
+    assert rows["id"].tolist() == [6, 7]  # the second is too near to the crop's border to be found
+    assert not changed
 
 
 def test_faint_particles(followed: Network, reference: Localizer) -> None:

@@ -55,7 +55,7 @@ def merge(
 
     Returns them all, each particle once, and whether some are still to be refined. Measured rows take the score and the
     angle of the one found at the same place; those that lie within a crop, `margin` px from its border or more, and
-    were not found are left out.
+    were not found are left out. So is a row found within 3 px of two measured ones.
     """
     looked = np.zeros(len(measured), np.bool_)
     for part in crops:
@@ -91,8 +91,7 @@ def _confirm(expected: Any, rows: Any, misfit: Any, width: int, height: int, rad
         )
     for n in range(len(rows)):
         for m in range(n):
-            dy = rows[n]["y"] - rows[m]["y"]
-            if abs(dy) < _APART_PX and dy * dy + (rows[n]["x"] - rows[m]["x"]) ** 2 < _APART_PX * _APART_PX:
+            if _are_near(rows[n], rows[m], _APART_PX):
                 confirmed[n] = confirmed[m] = False
 
 
@@ -127,9 +126,8 @@ def _merge(measured: Any, looked: Any, found: Any, rows: Any) -> Any:
     for j in range(len(found)):
         best, nearest = -1, _SAME_PX * _SAME_PX
         for n in range(len(measured)):
-            dy = measured[n]["y"] - found[j]["y"]
-            if abs(dy) <= _SAME_PX and measured[n]["x_std"] > 0:  # False for NaN: not fitted
-                distance = dy * dy + (measured[n]["x"] - found[j]["x"]) ** 2
+            if _are_near(measured[n], found[j], _SAME_PX) and measured[n]["x_std"] > 0:  # False for NaN: not fitted
+                distance = (measured[n]["y"] - found[j]["y"]) ** 2 + (measured[n]["x"] - found[j]["x"]) ** 2
                 if distance <= nearest:
                     best, nearest = n, distance
         if best >= 0 and match[best] < 0:
@@ -143,8 +141,24 @@ def _merge(measured: Any, looked: Any, found: Any, rows: Any) -> Any:
             count += 1
     changed = False
     for j in range(len(found)):
-        if not taken[j]:
+        if not taken[j] and not _is_spurious(found[j], measured, match, looked):
             rows[count] = found[j]
             changed |= found[j]["flags"] & _EDGE == 0
             count += 1
     return count, changed
+
+
+@njit
+def _is_spurious(row: Any, measured: Any, match: Any, looked: Any) -> bool:
+    """Whether a row found is near two that are kept: a crop may show a third between two particles."""
+    beside = 0
+    for n in range(len(measured)):
+        if (match[n] >= 0 or not looked[n]) and measured[n]["x_std"] > 0:
+            beside += _are_near(measured[n], row, _APART_PX)
+    return beside > 1
+
+
+@njit
+def _are_near(row: Any, other: Any, distance_px: float) -> bool:
+    dy = row["y"] - other["y"]
+    return bool(abs(dy) < distance_px and dy * dy + (row["x"] - other["x"]) ** 2 < distance_px * distance_px)

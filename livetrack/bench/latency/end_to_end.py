@@ -38,6 +38,7 @@ _SLOW_FPS, _FAST_FPS = 25, 200
 _CONNECT_S = 60.0  # time allowed for the other process to receive its first message
 _WARMING_GAP_S = 1e-4  # cache warming ends this long before a frame
 _LOOP_FRAMES = 16
+_MIN_DISTANCE_UM = 1.5  # half of it to the edge, where particles are not refined; 100 would not fit into 64x64 px
 _MAX_ADDED_US, _MAX_P99_RATIO = 150.0, 2.0
 _STAGES = ("wait", "localize", "link", "publish", "hop")
 
@@ -83,7 +84,7 @@ def measure_case(case: Case, frames: int, step: Callable[[], None]) -> npt.NDArr
     overrides = simulated_session(
         "camera.every_frame=true", search, fit,
         width=case.side_px, height=case.side_px, count=case.particles, fps=case.fps, exposure_ms=500 / case.fps,
-        loop_frames=_LOOP_FRAMES, min_distance_um=0.1,  # so that all particles fit into the smallest image
+        loop_frames=_LOOP_FRAMES, min_distance_um=_MIN_DISTANCE_UM if case.particles <= 5 else 0.1,
     )  # fmt: skip
     with Engine(load_config(None, overrides)) as engine:
         network = _NetworkProbe(engine.tracker)
@@ -119,7 +120,7 @@ def end_to_end_result(case: Case, stamps: npt.NDArray[np.void]) -> TargetResult:
         definition="guided search, 16 bits; from receipt of a frame to its receipt by a client in another process; "
         "added: median over the frames of that time less bare inference (same inputs and session, half a frame "
         "interval later, caches warmed if they were for the frame) and a bare ZeroMQ hop of a message of the same size "
-        "to the same client; lower bounds: the sum of these two",
+        "to the same client; lower bounds: the sum of these two; most frames need no inference",
         n=len(stamps),
         figures={"added_p50_us": added, "p99_us": p99, "bounds_p99_us": bounds_p99},
         target=f"added at most {_MAX_ADDED_US:g} µs, p99 at most {_MAX_P99_RATIO:g} x that of the lower bounds",
