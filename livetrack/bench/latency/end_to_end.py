@@ -38,7 +38,7 @@ _SLOW_FPS, _FAST_FPS = 25, 200
 _CONNECT_S = 60.0  # time allowed for the other process to receive its first message
 _WARMING_GAP_S = 1e-4  # cache warming ends this long before a frame
 _LOOP_FRAMES = 16
-_MIN_DISTANCE_UM = 1.5  # half of it to the edge, where particles are not refined; 100 would not fit into 64x64 px
+_MIN_DISTANCE_UM = 1.5  # half of it to the edge, where particles are cut off; 100 would not fit into 64x64 px
 _MAX_ADDED_US, _MAX_P99_RATIO = 150.0, 2.0
 _STAGES = ("wait", "localize", "link", "publish", "hop")
 
