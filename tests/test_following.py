@@ -187,6 +187,14 @@ def test_windows_stay_inside_the_image() -> None:
     assert windows.pixels == 3 * 32 * 64
 
 
+def test_windows_begin_where_blocks_of_the_full_search_begin() -> None:
+    rows = empty_rows(4)
+    rows["x"], rows["y"] = (-5.0, 100.2, 511.0, 57.0), (3.0, 509.0, 250.6, 31.0)
+    windows = Crops.around(rows, 32, 64, (510, 512), 4)
+    assert windows.left.tolist() == [0, 84, 480, 40]
+    assert windows.top.tolist() == [0, 448, 220, 0]  # up to 512: the last rows are mirrored, as in a full search
+
+
 def test_following_needs_a_network() -> None:
     with pytest.raises(ConfigError, match=r'\[localizer.search\] centroid does not support "follow"; use "full"'):
         Tracker.from_config(load_config(None, ["localizer.model=centroid", "localizer.search=follow"]))

@@ -14,7 +14,10 @@ __all__ = ["Crops"]
 
 
 class Crops(NamedTuple):
-    """Crops of one size, px; `left` and `top`, (N,), are the first pixel of each, inside the image."""
+    """Crops of one size, px; `left` and `top`, (N,), are the first pixel of each, inside the image.
+
+    Aligned crops may extend beyond the image's last row or column, by less than the alignment.
+    """
 
     width: int
     height: int
@@ -22,9 +25,12 @@ class Crops(NamedTuple):
     top: npt.NDArray[np.int64]
 
     @classmethod
-    def around(cls, rows: Rows, width: int, height: int, shape: tuple[int, ...]) -> Crops:
-        """Return a crop centred on each of `rows`, (N,), or as near to that as an image of `shape` (H, W) allows."""
-        return cls(width, height, *_first_pixels(rows, width, height, shape[1], shape[0]))
+    def around(cls, rows: Rows, width: int, height: int, shape: tuple[int, ...], align: int = 1) -> Crops:
+        """Return a crop centred on each of `rows`, (N,), or as near to that as an image of `shape` (H, W) allows.
+
+        `left` and `top` are multiples of `align`, px.
+        """
+        return cls(width, height, *_first_pixels(rows, width, height, shape[1], shape[0], align))
 
     def select(self, mask: npt.NDArray[np.bool_]) -> Crops:
         """Return the crops where `mask`, (N,), is True."""
@@ -42,9 +48,15 @@ class Crops(NamedTuple):
 
 
 @njit
-def _first_pixels(rows: Any, width: int, height: int, image_width: int, image_height: int) -> Any:
+def _first_pixels(rows: Any, width: int, height: int, image_width: int, image_height: int, align: int) -> Any:
     left, top = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
     for n in range(len(rows)):
-        left[n] = min(max(round(rows[n]["x"] - (width - 1) / 2), 0), max(0, image_width - width))
-        top[n] = min(max(round(rows[n]["y"] - (height - 1) / 2), 0), max(0, image_height - height))
+        left[n] = _first_pixel(rows[n]["x"], width, image_width, align)
+        top[n] = _first_pixel(rows[n]["y"], height, image_height, align)
     return left, top
+
+
+@njit
+def _first_pixel(centre: float, length: int, image_length: int, align: int) -> int:
+    last = max(0, -((length - image_length) // align))  # the crop then reaches the image's end
+    return align * min(max(round((centre - (length - 1) / 2) / align), 0), last)

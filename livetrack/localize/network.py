@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.localize.crops import Crops
-from livetrack.localize.decode import decode, decode_nearest
+from livetrack.localize.decode import BLOCK, decode, decode_nearest
 from livetrack.localize.edge import flag_edges
 from livetrack.localize.followed import begin_measuring, confirm, merge
 from livetrack.localize.inference import Inference, fastest
@@ -156,9 +156,12 @@ class NetworkLocalizer(Localizer):
         return rows, confirmed
 
     def crops(self, rows: Rows, side_px: int, shape: tuple[int, ...]) -> Crops:
-        """Return crops of a size that the network accepts. See `GuidedLocalizer.crops`."""
+        """Return crops of a size that the network accepts. See `GuidedLocalizer.crops`.
+
+        They begin where blocks of the full search begin: so the network returns almost the same in both.
+        """
         height, width = shape
-        return Crops.around(rows, self._padded(min(side_px, width)), self._padded(min(side_px, height)), shape)
+        return Crops.around(rows, self._padded(min(side_px, width)), self._padded(min(side_px, height)), shape, BLOCK)
 
     @property
     def threads(self) -> str:
