@@ -12,7 +12,7 @@ from scipy.special import erf, jv
 from livetrack import load_localizer
 from livetrack.localize import Localizer
 from livetrack.localize.classical import radial_symmetry_centres
-from livetrack.localize.refine.radial import fit_profiles
+from livetrack.localize.refine.radial import RadialRefiner
 from livetrack.optics.bead import add_beads
 from livetrack.particles import Flag, empty_rows
 
@@ -85,7 +85,7 @@ def test_the_bound_is_reached_and_the_uncertainty_is_right(shape: Shape, slope: 
             rows["x"], rows["y"] = np.array([x, y]) + 2 * rng.normal(0, math.sqrt(variance), 2)
             rows["x_std"] = rows["y_std"] = 1.0
             rows["intensity"] = sign * snr
-            fit_profiles(image.astype(np.float32), 1.0, rows, 15.0)
+            RadialRefiner(15.0).refine(image.astype(np.float32), 1.0, rows)
             errors += [rows["x"][0] - x, rows["y"][0] - y]
             claims += [rows["x_std"][0] ** 2, rows["y_std"][0] ** 2]
             bounds.append(variance)
@@ -111,7 +111,7 @@ def test_shot_noise_is_estimated_and_pixels_are_weighted_by_it() -> None:
         rows["x"], rows["y"] = np.stack([x, y]) + rng.normal(0, 0.02, (2, 64))
         rows["x_std"] = rows["y_std"] = 0.1
         rows["intensity"] = 100 * noise
-        fit_profiles(rng.poisson(image).astype(np.float32), noise, rows, 12.0)
+        RadialRefiner(12.0).refine(rng.poisson(image).astype(np.float32), noise, rows)
         errors += [*(rows["x"] - x), *(rows["y"] - y)]
     assert math.sqrt(np.mean(np.square(errors)) / np.mean(bounds)) < 1.15
 
@@ -125,10 +125,10 @@ def test_what_cannot_be_fitted_stays_as_it_is() -> None:
     rows["intensity"] = 5
     rows["flags"][0] = Flag.EDGE
     before = rows.copy()
-    fit_profiles(image, 1.0, rows, 12.0)
+    RadialRefiner(12.0).refine(image, 1.0, rows)
     assert all(np.array_equal(rows[name][0], before[name][0], equal_nan=True) for name in rows.dtype.names)
     assert abs(rows["x"][1] - 30) < 2
-    fit_profiles(image, 1.0, empty_rows(), 12.0)
+    RadialRefiner(12.0).refine(image, 1.0, empty_rows())
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,12 @@ from scipy.special import erf
 
 from livetrack import Tracker, load_config
 from livetrack.localize.models import models_folder
-from livetrack.localize.refine.radial import PROFILE_STEP_PX, CameraNoise, ProfilePrior, fit_profiles
+from livetrack.localize.refine.radial import PROFILE_STEP_PX, CameraNoise, ProfilePrior, RadialRefiner
+from livetrack.localize.refine.radial.core import choose_core
 from livetrack.localize.refine.radial.ldl import eliminate, invert, solve
-from livetrack.localize.refine.radial.mean_profile import typical_profile
-from livetrack.localize.refine.radial.neighbours import some_bright
-from livetrack.localize.refine.radial.spline_tables import splines
-from livetrack.localize.refine.radial.window_pixels import Image
+from livetrack.localize.refine.radial.particles import start
+from livetrack.localize.refine.radial.pixels import basis
+from livetrack.localize.refine.radial.sample import some_bright
 from livetrack.particles import Rows, empty_rows
 from livetrack.training.profiles import draw_profiles
 from livetrack.training.recipe import load_recipe
@@ -35,13 +35,16 @@ def spot(dx: np.ndarray, dy: np.ndarray, sigma: float) -> np.ndarray:
     return image
 
 
-def make_prior() -> ProfilePrior:
-    """Return the prior of a model of spots, sigma 0.8-3 px."""
-    r = np.arange(0, 20, PROFILE_STEP_PX)
-    return ProfilePrior([spot(r, np.zeros_like(r), sigma) for sigma in np.geomspace(0.8, 3, 32)])
+RADII = np.arange(0, 20, PROFILE_STEP_PX)
+SPOTS = [spot(RADII, np.zeros_like(RADII), sigma) for sigma in np.geomspace(0.8, 3, 32)]
+"""The profiles of a model of spots, sigma 0.8-3 px."""
 
 
-PRIOR = make_prior()
+def fit(
+    image: np.ndarray, noise: float, rows: Rows, radius: float, *, camera: CameraNoise | None = None, threads: int = 1
+) -> None:
+    """Refine `rows` in place, from `image` alone."""
+    RadialRefiner(radius, SPOTS, camera).refine(image, noise, rows, threads=threads)
 
 
 def picture(x: np.ndarray, y: np.ndarray, sigma: float, side: int) -> np.ndarray:
@@ -115,7 +118,7 @@ def test_the_bound_is_reached_and_the_uncertainty_is_right(
         noise = math.sqrt(background)
         image = rng.poisson(background + snr * noise * clean).astype(float)
     rows = seen(x, y, snr * noise, rng, off=0.3 + 0.4 / snr)  # no better than the bound, or the start would help
-    fit_profiles(image.astype(np.float32), noise, rows, 12.0, prior=PRIOR)
+    fit(image.astype(np.float32), noise, rows, 12.0)
     error = np.stack([rows["x"] - x, rows["y"] - y])
     ratio = error / bound(sigma, snr, 0.0 if background is None else 1 / noise)
     by_std = np.abs(error / np.stack([rows["x_std"], rows["y_std"]]))
@@ -141,7 +144,7 @@ def test_pixels_are_weighted_by_the_given_or_estimated_noise(snr: float, loss: f
     ratios = {}
     for name, camera in (("equal", equal_weights), ("given", CameraNoise(gain, offset, 0.0)), ("estimated", None)):
         rows = seen(x, y, gain * snr * noise, np.random.default_rng(3))
-        fit_profiles(image.astype(np.float32), gain * noise, rows, 12.0, prior=PRIOR, camera=camera)
+        fit(image.astype(np.float32), gain * noise, rows, 12.0, camera=camera)
         error = np.stack([rows["x"] - x, rows["y"] - y])
         ratios[name] = math.sqrt(np.mean(error**2)) / bound(1.5, snr, 1 / noise)
         if camera is not equal_weights:
@@ -165,7 +168,7 @@ def test_the_result_is_the_same_whatever_the_number_of_threads() -> None:
     results = []
     for threads in (1, 2, 5):
         rows = seen(x, y, 9.0, np.random.default_rng(5))
-        fit_profiles(image, 1.0, rows, 12.0, prior=PRIOR, threads=threads)
+        fit(image, 1.0, rows, 12.0, threads=threads)
         results.append(rows.tobytes())
     assert results[0] == results[1] == results[2]
 
@@ -177,7 +180,7 @@ def test_neighbours_hardly_disturb() -> None:
     x, y = np.concatenate([x, x + 4]), np.concatenate([y, y])
     image = 100 + 7 * picture(x, y, 1.3, side) + rng.normal(size=(side, side))
     rows = seen(x, y, 7.0, rng)
-    fit_profiles(image.astype(np.float32), 1.0, rows, 12.0, prior=PRIOR)
+    fit(image.astype(np.float32), 1.0, rows, 12.0)
     error = np.stack([rows["x"] - x, rows["y"] - y]) / bound(1.3, 7.0, 0.0)
     assert math.sqrt(np.mean(error**2)) < 1.5
     assert abs(error[0, :600].mean() - error[0, 600:].mean()) < 0.6
@@ -200,7 +203,7 @@ def test_nearby_structure_hardly_disturbs(what: str, limit: float) -> None:
         ground = 10 * (across > 12) if what == "edge" else np.minimum(across, 12)
         image = 1000 + 10 * picture(x, y, 1.5, 64) + ground + rng.normal(size=(64, 64))
         rows = seen(x, y, 10.0, rng)
-        fit_profiles(image.astype(np.float32), 1.0, rows, 20.0, prior=PRIOR)
+        fit(image.astype(np.float32), 1.0, rows, 20.0)
         ratios += [*(rows["x"] - x), *(rows["y"] - y)]
     ratio = math.sqrt(np.mean(np.square(ratios))) / bound(1.5, 10.0, 0.0)
     print(f"{what}: {ratio:.3f} x the bound")
@@ -213,7 +216,7 @@ def test_the_intensity_is_the_height_over_the_background() -> None:
     for height, least in ((3.0, 0.94), (30.0, 0.98)):
         rows = seen(x, y, height, rng)
         image = 100 + height * picture(x, y, 1.3, side) + rng.normal(size=(side, side))
-        fit_profiles(image.astype(np.float32), 1.0, rows, 12.0, prior=PRIOR)
+        fit(image.astype(np.float32), 1.0, rows, 12.0)
         whole = height * float(spot(np.zeros(1), np.zeros(1), 1.3)[0])
         assert least * whole < np.median(rows["intensity"]) < 1.05 * whole
 
@@ -227,7 +230,7 @@ def test_structure_in_the_background_is_not_mistaken_for_noise() -> None:
     std = []
     for added in (0, ripples):
         rows = seen(x, y, 30.0, np.random.default_rng(9))
-        fit_profiles((image + added).astype(np.float32), 1.0, rows, 12.0, prior=PRIOR)
+        fit((image + added).astype(np.float32), 1.0, rows, 12.0)
         std.append(np.median(rows["x_std"]))
     assert std[1] / std[0] == pytest.approx(1, abs=0.4)
 
@@ -249,7 +252,7 @@ def test_an_impossible_camera_noise_does_no_harm(offset: float, read_noise: floa
     x, y, side = grid(25, rng)
     image = (100 + 60 * picture(x, y, 1.5, side) + rng.normal(0, 2, (side, side))).astype(np.float32)
     rows = seen(x, y, 60.0, rng)
-    fit_profiles(image, 2.0, rows, 12.0, prior=PRIOR, camera=CameraNoise(1.0, offset, read_noise))
+    fit(image, 2.0, rows, 12.0, camera=CameraNoise(1.0, offset, read_noise))
     assert math.sqrt(np.mean((rows["x"] - x) ** 2)) < 3 * bound(1.5, 30.0, 0.0)
 
 
@@ -261,9 +264,9 @@ def test_one_particle_more_or_less_or_another_order_hardly_changes_the_rest() ->
     whole = seen(x, y, 9.0, rng)
     order = rng.permutation(400)
     others = [np.delete(whole, n) for n in rng.choice(400, 6, replace=False)] + [whole[order]]
-    fit_profiles(image, 1.0, whole, 12.0, prior=PRIOR)
+    fit(image, 1.0, whole, 12.0)
     for rows in others:
-        fit_profiles(image, 1.0, rows, 12.0, prior=PRIOR)
+        fit(image, 1.0, rows, 12.0)
         near = np.abs(rows["x"][:, None] - whole["x"]) + np.abs(rows["y"][:, None] - whole["y"])
         same = whole[near.argmin(axis=1)]
         assert np.median(np.abs(rows["x"] - same["x"]) / same["x_std"]) < 0.05
@@ -284,15 +287,14 @@ def test_the_sample_is_bright_but_not_the_brightest() -> None:
 
 @pytest.mark.parametrize("radius", [1.0, 12.0])
 def test_rows_do_not_depend_on_the_dtype(radius: float) -> None:
-    """Only the pixels that the fit reads are converted to float32."""
     rng = np.random.default_rng(15)
     x, y, side = grid(49, rng)
     image = (20 + 40 * picture(x, y, 1.3, side) + rng.normal(0, 2, (side, side))).clip(0, 255).astype(np.uint8)
-    start = seen(x, y, 40.0, rng, off=0.5)
+    begin = seen(x, y, 40.0, rng, off=0.5)
     found = []
     for kind in (np.uint8, np.uint16, np.float32):
-        rows, buffer = start.copy(), np.full(image.shape, np.nan, np.float32)
-        fit_profiles(image.astype(kind), 2.0, rows, radius, buffer=buffer, prior=PRIOR)
+        rows = begin.copy()
+        fit(image.astype(kind), 2.0, rows, radius)
         found.append(rows)
     assert equal(found[0], found[1])
     assert equal(found[0], found[2])
@@ -305,7 +307,7 @@ def test_a_row_outside_the_image_stays_as_it_is() -> None:
     )
     rows = seen(np.array([40.2, 40.0, np.nan, -30.0]), np.array([39.7, 1e6, 10.0, 10.0]), 50.0, rng)
     before = rows.copy()
-    fit_profiles(image, 1.0, rows, 12.0, prior=PRIOR)
+    fit(image, 1.0, rows, 12.0)
     assert rows["x"][0] == pytest.approx(40.2, abs=0.1)
     assert equal(rows[1:], before[1:])
 
@@ -316,16 +318,18 @@ def test_knots_follow_the_core() -> None:
     for sigma in (1.0, 2.5):
         x, y, side = grid(25, rng)
         image = (100 + 30 * picture(x, y, sigma, side) + rng.normal(size=(side, side))).astype(np.float32)
-        places = np.stack([x, y], axis=1)
-        seen_image = Image.of(image, 1.0, places, 12.0)
-        knots, form = typical_profile(seen_image, places, np.full(25, 30.0), np.ones(25, np.bool_), PRIOR, 18.0)
-        assert len(form) == knots.number
+        rows = seen(x, y, 30.0, rng, off=0.0)
+        state, (active, good) = np.zeros((25, 20)), np.zeros((2, 25), np.bool_)
+        assert start(rows, image, 1.0, state, active, good) == 25
+        light = np.array([1.0, 100.0, -1e30, 1e30, 1.0, 0.0, 1.0])
+        core, mean = choose_core(image, light, state, active, ProfilePrior(SPOTS), 18.0)
+        assert len(mean) == core.splines
         r = np.arange(0, 2 * sigma, 0.5)
-        profile = form @ splines(r, knots)[0]
-        assert profile / profile[0] == pytest.approx(spot(r, 0 * r, sigma) / spot(r[:1], r[:1], sigma), abs=0.05)
-        cores.append(knots)
-    assert (cores[0].core_px, cores[0].step_px) == (5.4, pytest.approx(0.77, abs=0.01))
-    assert cores[1].core_px > 8
+        profile = mean @ basis(r, core)
+        assert profile / profile[0] == pytest.approx(spot(r, 0 * r, sigma) / spot(r[:1], r[:1], sigma), abs=0.1)
+        cores.append(core)
+    assert (cores[0].radius_px, cores[0].step_px) == (5.4, pytest.approx(0.77, abs=0.01))
+    assert cores[1].radius_px > 8
     assert cores[1].step_px > 1.1
 
 
@@ -336,7 +340,7 @@ def test_systems_are_solved_row_by_row() -> None:
     factors, right, solution, inverse = matrix.copy(), answer.copy(), np.empty(9), np.empty((9, 9))
     assert eliminate(factors, right, 0, 7)
     assert eliminate(factors, right, 7, 9)
-    solve(factors, right, solution)
+    solve(factors, right, 9, solution)
     invert(factors, inverse)
     assert solution == pytest.approx(np.linalg.solve(matrix, answer))
     assert np.tril(inverse) == pytest.approx(np.tril(np.linalg.inv(matrix)))

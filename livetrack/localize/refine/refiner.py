@@ -58,31 +58,12 @@ class Refiner(Protocol):
 def make_refiner(card: ModelCard, camera: CameraNoise | None = None) -> Refiner:
     """Return the refiner for a model's particles.
 
-    The radial fit for round ones (0.02 ms a particle), the point-symmetry fit for those that look the same after half
-    a turn (0.3 ms), the fit of the recipe's template for the others (0.5 ms). `camera` is the noise by which the
-    radial fit weights pixels; None estimates it from each image.
+    The radial fit for round ones (3 to 10 µs a particle), the point-symmetry fit for those that look the same after
+    half a turn (0.3 ms), the fit of the recipe's template for the others (0.5 ms). `camera` is the noise by which the
+    radial fit weights pixels; None estimates it from the images.
     """
     if card.symmetry == "round":
-        return _RadialRefiner(_RADIAL_REACH * card.crop_px, card.profiles, camera)
+        return RadialRefiner(_RADIAL_REACH * card.crop_px, card.profiles, camera)
     if card.symmetry == "half turn":
         return PointSymmetryRefiner(_SYMMETRY_REACH * card.crop_px)
     return TemplateRefiner.from_recipe(card.recipe["particles"])
-
-
-class _RadialRefiner(RadialRefiner):
-    """The radial fit, which does not report its misfit yet."""
-
-    def refine(
-        self,
-        image: npt.NDArray[Any],
-        noise: float,
-        rows: Rows,
-        *,
-        buffer: npt.NDArray[Any] | None = None,
-        threads: int = 1,
-        misfit: npt.NDArray[np.float32] | None = None,
-    ) -> None:
-        """See `Refiner.refine`."""
-        if misfit is not None:
-            misfit[:] = np.nan
-        super().refine(image, noise, rows, buffer=buffer, threads=threads)

@@ -1,232 +1,167 @@
-"""The radial fit of all particles of an image, step by step."""
+"""The fits of all particles of one image."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.jit import njit
 from livetrack.localize.parallel import parallel_for
-from livetrack.localize.refine.radial.gauss_newton import FURTHEST_PX, noise_about, step
-from livetrack.localize.refine.radial.mean_profile import make_ring_tables, typical_profile
-from livetrack.localize.refine.radial.neighbours import neighbours, some_bright
-from livetrack.localize.refine.radial.noise_model import CameraNoise, estimated_law
-from livetrack.localize.refine.radial.profile_prior import ProfilePrior
-from livetrack.localize.refine.radial.spline_tables import CORES, Knots, window_of
-from livetrack.localize.refine.radial.window_pixels import Image
-from livetrack.particles import Flag, Rows
+from livetrack.localize.refine.radial import sweep as kernels
+from livetrack.localize.refine.radial.particles import extremes, find_crowds, read_windows
+from livetrack.localize.refine.radial.pixels import Core, Pixels
+from livetrack.localize.refine.radial.population import Population
+from livetrack.localize.refine.radial.step import COEFFICIENTS, LIMIT_PX, Room, make_room
+from livetrack.localize.refine.radial.window import OUTSIDE
 
-__all__ = ["fit_profiles", "precompute_tables"]
+__all__ = ["Fits"]
 
-Doubles = npt.NDArray[np.float64]
-Wanted = npt.NDArray[np.bool_]
+_Each = tuple[Any, Any, Any, Any, Any, Any, Any, Any]
 
-_SURVEYED = 48  # particles that the noise's law is found from, and what the image's have in common
-_LOOK_PX = (-4, -2, 0, 2, 4)  # along either axis, where pixels are looked at
-_FAR_MORE = 4.0  # times the height that was told: so much tells of a ring, not of noise
-_LEAST_HEIGHT = 1.0  # in units of the noise: the prior's scale is no smaller
-_DARKEST = 0.2  # of the background's variance: less is not believed of dark pixels
-_SURVEY_STEPS, _MOST_STEPS = 2, 4
-_FEW = 24  # particles for which a second thread is not worth its start
-_USUAL_PX = 14.4  # radius of a core
-_SMOOTH = ProfilePrior()
-_EDGE = np.uint32(Flag.EDGE)
+_SURVEY_STEPS = 3
+_MANY = 48  # particles that are worth a second thread
+_CLOSE_PX = 7.0  # or the core's radius and one pixel more: nearer neighbours need a second step
+_FEWEST, _MOST = 8, 0.5  # pixels, and share of all, that are stuck at an end of the scale; others are there by chance
 
 
-def fit_profiles(
-    image: npt.NDArray[Any],
-    noise: float,
-    rows: Rows,
-    radius_px: float,
-    *,
-    buffer: npt.NDArray[np.float32] | None = None,
-    prior: ProfilePrior = _SMOOTH,
-    camera: CameraNoise | None = None,
-    threads: int = 1,
-) -> None:
-    """Refine `rows` in place: x, y, x_std, y_std, xy_cov, intensity.
+class Fits:
+    """The particles of one image, from where the network found them to the bound. Keeps its arrays between images.
 
-    Parameters
-    ----------
-    image
-        (H, W) grey levels, uint8, uint16 or float32.
-    noise
-        Standard deviation of the background noise, grey levels, > 0 if there are rows.
-    rows
-        (N,) as the network returns them. Those at the edge of the image or outside it, and those that the fit moves
-        too far, stay as they are.
-    radius_px
-        Radius of the largest core that is fitted, at least 4.5 px; small particles have a smaller core.
-    buffer
-        (H, W) float32, overwritten unless the image is float32 itself; None allocates it.
-    prior
-        Constrains the particles' profiles.
-    camera
-        Its noise; None estimates it from the image.
-    threads
-        Number of threads, at least 1; the rows do not depend on it.
+    `light` (7,), `state` (N, `COEFFICIENTS` + K), `active` and `good` (N,) are those of `step` and `sweep`.
     """
-    begin, height, wanted = _starts(rows, image, noise)
-    if not wanted.any():
-        return
-    seen = Image.of(image, noise, begin, radius_px)
-    knots, form = typical_profile(seen, begin, height, wanted, prior, radius_px)
-    fit = _Fit(seen, buffer, begin, height, wanted, knots, form, prior, threads)
-    fit.survey(camera)
-    fit.step(wanted)
-    unsettled = wanted  # weights and neighbours are known only after a step
-    for _ in range(_MOST_STEPS):
-        if unsettled.any():
-            unsettled = fit.step(unsettled)
-    _write(rows, noise, begin, fit.centre, fit.result, fit.good)
 
+    def __init__(self) -> None:
+        self.light = np.zeros(7)
+        self._pixels: Pixels | None = None
+        self._shape: tuple[int, ...] = ()
+        self._geometry: tuple[Any, Any] = ((), ())
+        self._bands: npt.NDArray[np.int64] | None = None
+        self._rooms: dict[int, Room] = {}
+        self._make_room(16, 0, 0, 1)
+        self.use(0)
 
-class _Fit:
-    """The particles of one image, on their way to the bound."""
+    def _make_room(self, particles: int, pixels: int, splines: int, patches: int) -> None:
+        self._splines = splines
+        self._all = np.zeros((particles, COEFFICIENTS + splines))
+        self._active, self._good, self._doubted, self._strays, self._fresh = np.zeros((5, particles), np.bool_)
+        self._crowd, self._order = np.zeros((2, particles), np.int64)
+        self._middle = np.zeros((particles, 2), np.int64)
+        self._raw, self._painted = np.zeros((2, particles, pixels), np.float32)
+        self._trust = np.ones((particles, patches), np.float32)
+        self._added: npt.NDArray[np.float32] = np.zeros((0, 0), np.float32)
+        self._any_crowded, self._begun = False, 0
 
-    def __init__(
-        self, image: Image, buffer: npt.NDArray[np.float32] | None, begin: Doubles, height: Doubles, wanted: Wanted,
-        knots: Knots, form: Doubles, prior: ProfilePrior, threads: int,
-    ) -> None:  # fmt: skip
-        count = len(begin)
-        self._image = image
-        self._window = window = window_of(knots)
-        self._knowledge = prior
-        information, mean = prior.of(knots)
-        self._prior = information, information @ mean
-        self._threads = threads
-        self._height = height
-        self._begin = begin
-        self._law = np.array([1.0, 0.0, 1.0])
-        self._doubted = np.zeros_like(window.doubted)  # none, before the noise's law is known
-        self._trust = np.ones((count, self._doubted.size), np.float32)
-        side = 2 * window.reach + 1
-        self._shown = np.zeros(count, np.int8)
-        grey = image.grey(begin, window.reach + FURTHEST_PX + 1, buffer)
-        near, core = neighbours(begin, begin, 2.0 * window.reach), min(window.reach, math.ceil(knots.core_px))
-        self._windows = (
-            grey, image.stuck, 1 / image.noise, window.square, window.inside, window.basis, window.derivative,
-            window.direction, *near, core, np.zeros((2, count, 2), np.int64),
-            np.zeros((2, count, side, side), np.float32), self._shown,
+    def use(self, count: int) -> None:
+        """Make room for `count` particles, whose state is not kept."""
+        if count > len(self._all):
+            pixels = self._pixels
+            self._make_room(2 * count, self._raw.shape[1], self._splines, pixels.patches if pixels else 1)
+        self.state, self.active, self.good = self._all[:count], self._active[:count], self._good[:count]
+
+    def begin(self, image: npt.NDArray[Any], population: Population) -> None:
+        """Read the windows of the active particles, and begin with the mean profile."""
+        pixels, core = population.pixels, population.core
+        if pixels is not self._pixels or image.shape != self._shape:
+            self._lay_out(image.shape, pixels, core)
+        elif self._any_crowded:
+            kernels.erase(self._crowd[: self._begun], self._middle, self._added, *self._geometry)
+        self._begun = len(self.state)
+        self._strays[:] = False
+        self._read(image, population, self.active)
+        low, high, lows, highs, looked = extremes(self._raw, self.active)
+        self.light[2] = low if _FEWEST <= lows <= _MOST * looked else -OUTSIDE
+        self.light[3] = high if _FEWEST <= highs <= _MOST * looked else OUTSIDE
+        far, close = core.radius_px + pixels.reach, max(_CLOSE_PX, core.radius_px + 1)
+        self._any_crowded = find_crowds(self.state, far, close, self._crowd, self._order)
+        if self._any_crowded and not self._added.size:
+            self._added = np.zeros((image.shape[0] + 2 * pixels.reach, image.shape[1] + 2 * pixels.reach), np.float32)
+        self._bands = None
+        if self._begun >= _MANY:
+            self._bands = kernels.bands_of(self.state, self._order, far + 2 * LIMIT_PX)
+        kernels.begin(self.active, population.mean, self._crowd, *self._each, *self._geometry, self._room(0))
+
+    def survey(self, population: Population, sample: npt.NDArray[np.intp]) -> None:
+        """Let the particles `sample` tell what all have in common, before the fit; then all begin with that."""
+        self._tell(population, sample, _SURVEY_STEPS)
+        kernels.begin_others(self.active, population.mean, self._fresh, self.state)
+
+    def teach(self, population: Population, sample: npt.NDArray[np.intp]) -> None:
+        """Let the fitted particles `sample` tell what all have in common."""
+        self._tell(population, sample, 1)
+
+    def count_doubted(self) -> int:
+        """Return how many of the good particles have surroundings that are not wholly trusted."""
+        return int(np.count_nonzero(self._doubted[: len(self.good)] & self.good))
+
+    def fit(self, image: npt.NDArray[Any], population: Population, threads: int) -> None:
+        """Fit all particles that are active, which decides who is good."""
+        self.good[:] = self.active
+        for turn in range(kernels.MAX_TURNS):
+            active, strays = self._sweep(turn, population, threads)
+            if strays:
+                self._read(image, population, self._strays[: len(self.state)])
+            if not active:
+                break
+
+    def _sweep(self, turn: int, population: Population, threads: int) -> tuple[int, int]:
+        """Fit all particles that are alone, and let the others make a step. Return who goes on, and who has strayed."""
+        decided = self.active, self.good, self._strays
+        rest = (self._crowd, self.light, *self._each, *self._geometry, population.known)
+        bands = self._bands
+        if bands is None:
+            active, strays = kernels.sweep(turn, self._order, 0, len(self.state), *decided, *rest, self._room(0))
+            return active, strays
+        for parity in (0, 1):  # particles of bands that are not next to each other have nothing to do with each other
+
+            def sweep_bands(first: int, last: int, parity: int = parity) -> None:
+                for band in range(2 * first + parity, 2 * last + parity, 2):
+                    kernels.sweep(turn, self._order, bands[band], bands[band + 1], *decided, *rest, self._room(first))
+
+            parallel_for(sweep_bands, (len(bands) - parity) // 2, threads, 1)
+        return int(np.count_nonzero(self.active)), int(np.count_nonzero(self._strays))
+
+    def _read(self, image: npt.NDArray[Any], population: Population, which: npt.NDArray[np.bool_]) -> None:
+        pixels = population.pixels
+        read_windows(
+            image, self.state, which, pixels.row, pixels.column, pixels.used, population.core.binning, pixels.reach,
+            self._middle, self._raw,
         )  # fmt: skip
-        self.centre = begin.copy()
-        self.profile = np.zeros((count, knots.number + 2))
-        self._begin_with(form)
-        self.result = np.zeros((count, 4))
-        self.good = wanted.copy()
 
-    def _begin_with(self, form: Doubles) -> None:
-        """Set each profile to its height times `form` (K,), 0 at the centre, as the grey levels of a window count."""
-        self.profile[:, : form.size] = self._height[:, None] * (form - (2 * form[0] + form[1]) / 3)
-
-    def step(self, wanted: Wanted) -> Wanted:
-        """Improve the `wanted` particles once. Return which moved much."""
-        wanted = wanted & self.good
-        moved, before = np.empty_like(wanted), self.centre.copy()
-        self._share(
-            len(wanted),
-            lambda first, last: step(
-                first, last, *self._windows, self._law, *self._prior, self._height, self._begin, wanted, before,
-                self.centre, self.profile, self.result, self.good, moved, self._doubted, self._trust,
-            ),
+    def _tell(self, population: Population, sample: npt.NDArray[np.intp], steps: int) -> None:
+        splines = population.core.splines
+        own, said = np.zeros((len(sample), splines, splines)), np.zeros((len(sample), splines))
+        noise = np.zeros((splines + 1, 3))
+        kernels.tell(
+            sample, steps, self._crowd, self.light, *self._each, *self._geometry, population.known,
+            population.pixels.neighbour, population.free, self._room(0), own, said, noise,
         )  # fmt: skip
-        self._shown ^= wanted & self.good
-        return moved
+        population.add(own, said, noise)
 
-    def survey(self, camera: CameraNoise | None) -> None:
-        """Learn from some bright particles what the image's have in common, and the noise's law.
+    def _room(self, thread: int) -> Room:
+        """Return the room of the thread whose first band is this one."""
+        if thread not in self._rooms:
+            assert self._pixels is not None
+            self._rooms[thread] = make_room(self._pixels)
+        return self._rooms[thread]
 
-        The law is the camera's where it is given.
-        """
-        sample = some_bright(self._begin, self._height, self.good, _SURVEYED)
-        wanted = np.zeros_like(self.good)
-        wanted[sample] = True
-        for _ in range(_SURVEY_STEPS):
-            self.step(wanted)
-        sample = sample[self.good[sample]]
-        knots, size = self._window.knots, self.profile.shape[1] + 2
-        level = self._image.level / self._image.noise
-        noise = np.empty((sample.size, knots.number, 3))
-        normals, rights = np.empty((sample.size, size, size)), np.empty((sample.size, size))
-        self._share(
-            sample.size,
-            lambda first, last: noise_about(
-                first, last, sample, *self._windows, self._window.pair, *self._prior, self._height, self.centre,
-                self.profile, level, noise, normals, rights,
-            ),
+    def _lay_out(self, shape: tuple[int, ...], pixels: Pixels, core: Core) -> None:
+        """Make room for such windows in an image of this `shape`."""
+        if pixels is not self._pixels:
+            self._pixels = pixels
+            state, active = self.state, self.active
+            self._make_room(len(self._all), pixels.row.size, core.splines, pixels.patches)
+            self.use(len(state))
+            self.state[:, :COEFFICIENTS], self.active[:] = state[:, :COEFFICIENTS], active
+            self._rooms.clear()
+        self._shape, self._added = shape, np.zeros((0, 0), np.float32)
+        offsets = pixels.row * np.int32(shape[1] + 2 * pixels.reach) + pixels.column
+        self._geometry = (
+            (pixels.row, pixels.column, pixels.patch, pixels.lattice, pixels.runs, offsets),
+            (pixels.reach, pixels.in_core, core.step_px, 0.5 * (core.binning - 1), pixels.radius_px),
         )  # fmt: skip
-        known = self._knowledge.of_image(knots, normals, rights, self._height[sample])
-        if known is not None:
-            information, mean = known
-            self._prior = information, information @ mean
-            self._begin_with(mean)
-        if camera is not None:
-            at_level, rise = camera.of(self._image.noise, self._image.level)
-            least = _DARKEST  # of what was measured: a wrong offset may take the told law below zero
-        else:
-            at_level, rise = estimated_law(*noise.reshape(-1, 3).T)
-            least = _DARKEST * at_level
-        self._law[:] = at_level - rise * level, rise, least
-        self._doubted = self._window.doubted
 
-    def _share(self, count: int, part: Callable[[int, int], None]) -> None:
-        """Do `part` of the particles first to last, on several threads where there are many."""
-        parallel_for(part, count, self._threads, _FEW)
-
-
-def precompute_tables(prior: ProfilePrior) -> None:
-    """Compute the tables of common particle sizes (up to 15 ms), and compile kernels that only crowded images use."""
-    for knots in CORES:
-        if knots.core_px <= _USUAL_PX:
-            window_of(knots)
-            make_ring_tables(knots, prior)
-    size = CORES[0].number + 4
-    prior.of_image(CORES[0], np.zeros((_SURVEYED, size, size)), np.zeros((_SURVEYED, size)), np.ones(_SURVEYED))
-
-
-@njit
-def _starts(rows: Any, image: Any, noise: float) -> Any:
-    """Return each row's place (N, 2), its height (N,) in units of the noise, and (N,) whether it is to be fitted."""
-    begin, height, wanted = np.empty((rows.size, 2)), np.ones(rows.size), np.empty(rows.size, np.bool_)
-    for n in range(rows.size):
-        begin[n, 0], begin[n, 1] = rows[n]["x"], rows[n]["y"]
-        inside = 0 <= begin[n, 0] < image.shape[1] and 0 <= begin[n, 1] < image.shape[0]
-        wanted[n] = inside and rows[n]["flags"] & _EDGE == 0
-        if inside:
-            height[n] = _plausible(image, noise, begin[n], rows[n]["intensity"] / noise)
-    return begin, height, wanted
-
-
-@njit
-def _plausible(image: Any, noise: float, place: Any, height: float) -> float:
-    """Return the height, in units of the noise, or what the pixels about the centre say, where that is far more.
-
-    Where a core is as bright as its ring is dark, the network may say that there is no height: the prior, scaled by it,
-    would crush the profile.
-    """
-    rows, columns = image.shape
-    i, j = round(place[1]), round(place[0])
-    least, most = np.inf, -np.inf
-    for d in _LOOK_PX:
-        across = float(image[min(max(i, 0), rows - 1), min(max(j + d, 0), columns - 1)])
-        along = float(image[min(max(i + d, 0), rows - 1), min(max(j, 0), columns - 1)])
-        least = min(least, across, along)
-        most = max(most, across, along)
-    spread = 0.5 * (most - least) / noise
-    size = max(abs(height), _LEAST_HEIGHT)
-    return math.copysign(spread if spread > _FAR_MORE * size else size, height)
-
-
-@njit
-def _write(rows: Any, noise: float, begin: Any, centre: Any, result: Any, good: Any) -> None:
-    """Write what was found into the rows, but where the fit has failed or gone as far as it may."""
-    for n in range(rows.size):
-        if good[n] and max(abs(centre[n, 0] - begin[n, 0]), abs(centre[n, 1] - begin[n, 1])) < FURTHEST_PX:
-            rows[n]["x"], rows[n]["y"] = centre[n]
-            rows[n]["x_std"], rows[n]["y_std"] = math.sqrt(result[n, 0]), math.sqrt(result[n, 1])
-            rows[n]["xy_cov"] = result[n, 2]
-            rows[n]["intensity"] = noise * result[n, 3]
+    @property
+    def _each(self) -> _Each:
+        """What `step` takes of each particle."""
+        return (self._raw, self._middle, self._all, self._trust, self._doubted, self._fresh, self._added, self._painted)

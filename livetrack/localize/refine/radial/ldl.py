@@ -33,9 +33,8 @@ def eliminate(normal: Any, right: Any, first: int, last: int) -> bool:
 
 
 @njit(fastmath=True)
-def solve(factors: Any, right: Any, solution: Any) -> None:
-    """Write the solution of as many unknowns as it has room for, from what `eliminate` has left."""
-    size = solution.size
+def solve(factors: Any, right: Any, size: int, solution: Any) -> None:
+    """Write the solution of the first `size` unknowns, from what `eliminate` has left."""
     for i in range(size):
         solution[i] = right[i] * factors[i, i]
     for i in range(size - 1, 0, -1):

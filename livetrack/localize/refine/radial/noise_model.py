@@ -10,13 +10,11 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 
-__all__ = ["CameraNoise", "estimated_law"]
-
-Doubles = npt.NDArray[np.float64]
+__all__ = ["CameraNoise", "fit_line"]
 
 _LARGEST_RISE = 1.0  # one photoelectron of background noise
 _RISE = 0.15  # before the residuals are seen: the noise of some seven photoelectrons
-_LEVEL_STD, _RISE_STD = 0.1, 0.2  # how far the law may be from that, and from a level of 1
+_LEVEL_STD, _RISE_STD = 0.1, 0.2  # how far the noise may be from that, and from 1 at the background
 _LEAST_LEVEL = 0.02
 _LEAST_FREEDOM = 0.5
 _ROUNDS = 3
@@ -46,35 +44,32 @@ class CameraNoise:
         return variance / noise**2, self.gain_grey / noise
 
 
-def estimated_law(freedom: Doubles, levels: Doubles, squares: Doubles) -> tuple[float, float]:
-    """Return the variance at level 0 and its rise, all in units of the background's noise, from residuals.
+def fit_line(groups: npt.NDArray[np.float64], background: float, noise: float) -> tuple[float, float]:
+    """Return the variance at the grey level `background` and its rise, in units of `noise` (grey levels).
 
     Parameters
     ----------
-    freedom
-        (G,) degrees of freedom of each group of pixels.
-    levels
-        (G,) the sum, over those, of the level over the background at which the noise was measured.
-    squares
-        (G,) sum of their squared residuals.
+    groups
+        (G, 3) of pixels: degrees of freedom, the sum of the grey levels over those, and the sum of squared residuals.
 
     A weighted least-squares line through the groups' variances, each known to 2 / freedom of its own square, and
     held by a prior: the background's noise as it was measured, and some rise.
     """
-    at_zero, rise = _fit_line(freedom, levels, squares)
+    at_zero, rise = _fit_line(groups, background, noise)
     return float(at_zero), float(rise)
 
 
 @njit
-def _fit_line(freedom: Any, levels: Any, squares: Any) -> Any:
+def _fit_line(groups: Any, background: float, noise: float) -> Any:
     at_zero, rise = 1.0, _RISE
     for _ in range(_ROUNDS):
         n, s, ss = _LEVEL_STD**-2, 0.0, _RISE_STD**-2
         v, sv = _LEVEL_STD**-2, _RISE * _RISE_STD**-2
-        for g in range(freedom.size):
-            if freedom[g] > _LEAST_FREEDOM:
-                level, seen = levels[g] / freedom[g], squares[g] / freedom[g]
-                weight = freedom[g] / (2 * max(at_zero + rise * level, _LEAST_LEVEL) ** 2)
+        for g in range(len(groups)):
+            freedom = groups[g, 0]
+            if freedom > _LEAST_FREEDOM:
+                level, seen = (groups[g, 1] / freedom - background) / noise, groups[g, 2] / (freedom * noise * noise)
+                weight = freedom / (2 * max(at_zero + rise * level, _LEAST_LEVEL) ** 2)
                 n += weight
                 s += weight * level
                 ss += weight * level * level

@@ -4,44 +4,120 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from livetrack.localize.refine.radial.fit import fit_profiles, precompute_tables
+from livetrack.localize.refine.radial.core import choose_core
+from livetrack.localize.refine.radial.fit import Fits
 from livetrack.localize.refine.radial.noise_model import CameraNoise
-from livetrack.localize.refine.radial.profile_prior import ProfilePrior
-from livetrack.particles import Rows
+from livetrack.localize.refine.radial.particles import background_level, start, write_rows
+from livetrack.localize.refine.radial.population import Population
+from livetrack.localize.refine.radial.prior import ProfilePrior
+from livetrack.localize.refine.radial.sample import in_turn, some_bright
+from livetrack.localize.refine.radial.step import HEIGHT, X, Y
+from livetrack.localize.refine.radial.window import OUTSIDE
+from livetrack.particles import Rows, empty_rows
 
 __all__ = ["RadialRefiner"]
 
+_SURVEYED, _SURVEYED_PIXELS = 48, 16_000  # particles, of which an image's population is found; fewer large ones
+_FEWEST = 12
+_LEARNT = 4  # particles of each image of a sequence
+_REVIEWED = 64  # images after which the core is chosen anew
+_OTHER_CORE = 1.5  # ratio of radii
+
 
 class RadialRefiner:
-    """Refines round particles by `fit_profiles`.
+    """Refines round particles by least squares on their own radial profiles.
+
+    What the particles of an image have in common is found from the image, unless it is recalled from those before.
 
     Parameters
     ----------
-    radius_px
-        Radius of the largest core that is fitted, px.
+    max_radius_px
+        Radius of the largest core that is fitted, at least 4.5 px; small particles have a smaller core.
     profiles
-        (M, S) radial profiles of such particles, for `ProfilePrior`.
+        (M, S) radial profiles of such particles, see `ProfilePrior`; without any, profiles are assumed to be smooth.
     camera
-        Its noise; None estimates it from each image.
+        Its noise; None estimates it from the images.
     """
 
-    def __init__(self, radius_px: float, profiles: list[list[float]], camera: CameraNoise | None = None) -> None:
-        self._radius_px = radius_px
-        self._prior = ProfilePrior(profiles)
-        self._camera = camera
+    def __init__(
+        self, max_radius_px: float, profiles: npt.ArrayLike = (), camera: CameraNoise | None = None
+    ) -> None:  # fmt: skip
+        self._max_radius_px, self._prior, self._camera = max_radius_px, ProfilePrior(profiles), camera
+        self._recalled: Population | None = None
+        self._last: Population | None = None  # of the last image
+        self._image: npt.NDArray[Any] = np.empty((0, 0), np.uint8)
+        self._fits = Fits()
 
     def refine(
-        self, image: npt.NDArray[Any], noise: float, rows: Rows, *,
-        buffer: npt.NDArray[Any] | None = None, threads: int = 1,
-    ) -> None:  # fmt: skip
-        """Refine `rows` in place. See `Refiner.refine`."""
-        fit_profiles(
-            image, noise, rows, self._radius_px,
-            buffer=buffer, prior=self._prior, camera=self._camera, threads=threads,
-        )  # fmt: skip
+        self,
+        image: npt.NDArray[Any],
+        noise: float,
+        rows: Rows,
+        *,
+        buffer: npt.NDArray[Any] | None = None,
+        threads: int = 1,
+        misfit: npt.NDArray[np.float32] | None = None,
+    ) -> None:
+        """Refine `rows` in place: x, y, x_std, y_std, xy_cov, intensity. See `Refiner.refine`.
+
+        Rows at the edge of the image or outside it, and those that the fit moves too far, stay as they are.
+        """
+        self._last, self._image = None, image
+        fits = self._fits
+        fits.use(len(rows))
+        fits.light[:] = 1 / noise, background_level(image), -OUTSIDE, OUTSIDE, 1.0, 0.0, 1.0
+        if start(rows, image, noise, fits.state, fits.active, fits.good):
+            population = self._recalled or self._new_population()
+            fits.begin(image, population)
+            if population is not self._recalled:
+                most = max(min(_SURVEYED, _SURVEYED_PIXELS // population.pixels.row.size), _FEWEST)
+                fits.survey(population, some_bright(fits.state[:, [X, Y]], fits.state[:, HEIGHT], fits.active, most))
+            fits.light[4:] = population.noise_at(fits.light[1], noise)
+            fits.fit(image, population, threads)
+            if population is not self._recalled and 2 * fits.count_doubted() >= len(rows):
+                population = Population(population.core, population.mean, self._prior, self._camera)
+                fits.teach(population, some_bright(fits.state[:, [X, Y]], fits.state[:, HEIGHT], fits.good, _SURVEYED))
+                fits.light[4:] = population.noise_at(fits.light[1], noise)
+                fits.active[:] = fits.good
+                fits.fit(image, population, threads)
+            self._last = population
+        write_rows(rows, noise, fits.state, fits.good, np.empty(0, np.float32) if misfit is None else misfit)
+
+    def recall(self, population: Population | None) -> None:
+        """Refine the next images by what `learn` has returned; None: by what each of them tells itself."""
+        self._recalled = population
+
+    def learn(self) -> Population | None:
+        """Return what the particles of the last image and of those before have in common; None if there were none."""
+        population = self._last
+        if population is None:
+            return None
+        if population.images:
+            self._fits.teach(population, in_turn(self._fits.good, _LEARNT * population.images, _LEARNT))
+        population.images += 1
+        if population.images % _REVIEWED == 0:
+            before, now = population.core.radius_px, self._new_population().core.radius_px
+            if not 1 / _OTHER_CORE < now / before < _OTHER_CORE:
+                return self._new_population()
+        return population
 
     def warmup(self) -> None:
-        """Compute the tables of common particle sizes."""
-        precompute_tables(self._prior)
+        """Compile what only several particles close to each other need, and what a sequence does."""
+        image = np.random.default_rng(0).integers(90, 110, (64, 64)).astype(np.uint8)
+        rows = empty_rows(60)
+        rows["x"], rows["y"] = 9.2 + 6.0 * np.stack(np.divmod(np.arange(len(rows)), 8))
+        rows["intensity"] = 10.0
+        for _ in range(2):
+            self.refine(image, 6.0, rows.copy())
+            self.recall(self.learn())
+        self.recall(None)
+
+    def _new_population(self) -> Population:
+        fits = self._fits
+        core, mean = choose_core(
+            self._image, fits.light, fits.state, fits.active | fits.good, self._prior, self._max_radius_px
+        )  # fmt: skip
+        return Population(core, mean, self._prior, self._camera)

@@ -1,0 +1,136 @@
+"""What the particles of an image, or of a session, have in common: core, mean profile and its variance, noise."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from livetrack.jit import njit
+from livetrack.localize.refine.radial.ldl import eliminate, solve
+from livetrack.localize.refine.radial.noise_model import CameraNoise, fit_line
+from livetrack.localize.refine.radial.pixels import Core, pixels_of
+from livetrack.localize.refine.radial.prior import ProfilePrior, information_from
+
+__all__ = ["Population"]
+
+Doubles = npt.NDArray[np.float64]
+
+_ENOUGH = 8.0  # particles that tell what those of their image have in common
+_SHARES = np.array([1.0, 0.3, 0.1, 0.03])  # of the covariance that is left among them
+_TOLD = 16  # particles are enough to tell how much they vary
+_MEMORY = 64.0  # particles: older ones are forgotten
+_DARKEST = 0.2  # of the background's variance: less is not believed of dark pixels
+
+
+class Population:
+    """Core, mean profile and its information, noise: from the particles seen so far.
+
+    `mean` (K,) are the coefficients of the mean profile, of height 1; `known` is the information on those of one
+    particle (K, K), and its product with their mean (K,).
+
+    Parameters
+    ----------
+    core, mean
+        From `choose_core`; the fits begin with this mean profile.
+    prior
+        Of the profiles.
+    camera
+        Its noise; None estimates it from the particles' surroundings.
+    """
+
+    def __init__(self, core: Core, mean: Doubles, prior: ProfilePrior, camera: CameraNoise | None) -> None:
+        self.core = core
+        self.pixels = pixels_of(core)
+        self.mean = mean
+        self._camera = camera
+        self._family, self._informative = prior.of_core(core), prior.is_informative
+        information = np.zeros((core.splines, core.splines))
+        information_from(*self._family, 1.0, information)
+        self.known = information, information @ self._family[0]
+        self.images = 0
+        self.seen = 0.0
+        """Number of particles, those that are forgotten in part counted in part."""
+        self.free = np.full(self.pixels.row.size, np.nan, np.float32)
+        """(P,) of `measure_freedom`; NaN before."""
+        self._own, self._said, self._evidence = (
+            np.zeros_like(information),
+            np.zeros(core.splines),
+            np.zeros(len(_SHARES)),
+        )
+        self._noise = np.zeros((core.splines + 1, 3))
+
+    def add(self, own: Doubles, said: Doubles, noise: Doubles) -> None:
+        """Take over what M particles say, and forget as much of what others said.
+
+        Parameters
+        ----------
+        own, said
+            (M, K, K) and (M, K) of each, see `observe`.
+        noise
+            (K + 1, 3) of all together.
+        """
+        kept = math.exp(-len(own) / _MEMORY) if self.seen else 0.0
+        self.seen = kept * self.seen + len(own)
+        self._noise *= kept
+        self._noise += noise
+        _learn(
+            own, said, kept, *self._family, self._own, self._said, self._evidence,
+            self._informative and self.seen >= _ENOUGH, self.mean, *self.known,
+        )  # fmt: skip
+
+    def noise_at(self, background: float, noise: float) -> tuple[float, float, float]:
+        """Return the variance at the background's grey level, its rise, and its least value, in units of `noise`."""
+        if self._camera is not None:
+            return (*self._camera.of(noise, background), _DARKEST)  # a wrong offset may take it below zero
+        at_background, rise = fit_line(self._noise, background, noise)
+        return at_background, rise, _DARKEST * at_background
+
+
+@njit
+def _learn(
+    own: Any, said: Any, kept: float, family: Any, spread: Any, all_own: Any, all_said: Any, evidence: Any,
+    enough: bool, mean: Any, information: Any, pull: Any,
+) -> None:  # fmt: skip
+    """Update what is known of the profiles.
+
+    The mean becomes what all particles say together, and the covariance shrinks to the share of it that makes what each
+    of them says most probable (empirical Bayes; Efron and Morris, J. Am. Stat. Assoc. 68, 117 (1973)).
+    """
+    size = family.size
+    both, right = np.empty((size, size)), np.empty(size)
+    all_own *= kept
+    all_said *= kept
+    evidence *= kept
+    for n in range(len(own)):
+        all_own += own[n]
+        all_said += said[n]
+    before = np.empty((size, size))
+    information_from(family, spread, 1.0, before)
+    both[:], right[:] = before + all_own, all_said
+    _add_product(before, family, right)
+    eliminate(both, right, 0, size)
+    solve(both, right, size, mean)
+    if not enough:
+        return
+    for k in range(_SHARES.size):
+        certainty = information_from(mean, spread, _SHARES[k], before)
+        for n in range(min(len(own), _TOLD)):
+            both[:], right[:] = before + own[n], said[n]
+            _add_product(-own[n], mean, right)
+            eliminate(both, right, 0, size)
+            for i in range(size):
+                evidence[k] += right[i] * right[i] * both[i, i] + math.log(both[i, i])
+            evidence[k] += certainty
+    information_from(mean, spread, _SHARES[np.argmax(evidence)], information)
+    pull[:] = 0
+    _add_product(information, mean, pull)
+
+
+@njit
+def _add_product(matrix: Any, vector: Any, to: Any) -> None:
+    for i in range(vector.size):
+        for k in range(vector.size):
+            to[i] += matrix[i, k] * vector[k]

@@ -1,0 +1,171 @@
+"""Kernels over the particles of an image: whose turn it is, for how many steps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from livetrack.jit import njit
+from livetrack.localize.refine.radial.observe import measure_freedom, observe
+from livetrack.localize.refine.radial.step import (
+    COEFFICIENTS,
+    FOUND_X,
+    HEIGHT,
+    LIMIT_PX,
+    MOVED_X,
+    MOVED_Y,
+    VAR_X,
+    X,
+    Y,
+    doubt,
+    paint,
+    step,
+)  # fmt: skip
+
+__all__ = ["MAX_TURNS", "bands_of", "begin", "begin_others", "erase", "sweep", "tell"]
+
+MAX_TURNS = 5
+"""Steps of a crowded particle, at most."""
+
+_MAX_STEPS = 9  # of one that is alone; most make one or two, others more as they doubt their surroundings
+_CURVATURE = 0.6  # 1/px: what is left after a step is about so much of its square
+_LEFT = 0.1  # standard uncertainties that may be left
+_SETTLED = 1.0  # standard uncertainty: a crowded particle that moves less has settled
+_MAX_DRIFT_PX = 0.6  # of a centre from the middle of its window
+_WORTH, _RATIO, _MAX_RATIO = 0.3, 0.2, 0.6  # standard uncertainties moved, and ratios of two steps, to go further
+
+
+@njit
+def begin(
+    active: Any, mean: Any, crowd: Any, raw: Any, middle: Any, state: Any, trust: Any, doubted: Any, fresh: Any,
+    added: Any, painted: Any, pixels: Any, geometry: Any, room: Any,
+) -> None:  # fmt: skip
+    """Begin each particle with the mean profile, and trust its surroundings."""
+    for m in range(active.size):
+        if active[m]:
+            doubted[m], fresh[m] = False, True
+            for k in range(trust.shape[1]):
+                trust[m, k] = np.float32(1)
+            for k in range(mean.size):
+                state[m, COEFFICIENTS + k] = state[m, HEIGHT] * mean[k]
+            if crowd[m] > 0:
+                paint(m, middle, state, added, painted, pixels, geometry, room)
+
+
+@njit
+def begin_others(active: Any, mean: Any, fresh: Any, state: Any) -> None:
+    """Begin the particles that have not made a step with another mean profile."""
+    for m in range(active.size):
+        if active[m] and fresh[m]:
+            for k in range(mean.size):
+                state[m, COEFFICIENTS + k] = state[m, HEIGHT] * mean[k]
+
+
+@njit
+def bands_of(state: Any, order: Any, height: float) -> Any:
+    """Return where bands of the image begin and end in `order`, each at least `height` px high."""
+    count = len(state)
+    edges, last = [0], state[order[0], Y]
+    for a in range(count):
+        if state[order[a], Y] - last >= height:
+            edges.append(a)
+            last = state[order[a], Y]
+    edges.append(count)
+    return np.array(edges)
+
+
+@njit
+def erase(crowd: Any, middle: Any, added: Any, pixels: Any, geometry: Any) -> None:
+    """Take away what the crowded particles of the last image have added."""
+    offsets, (reach, in_core, _, _, _) = pixels[5], geometry
+    flat, width = added.reshape(-1), added.shape[1]
+    for m in range(crowd.size):
+        if crowd[m] > 0:
+            first = (middle[m, 0] + reach) * width + middle[m, 1] + reach
+            for p in range(in_core):
+                flat[first + offsets[p]] = 0
+
+
+@njit
+def sweep(
+    turn: int, order: Any, first: int, last: int, active: Any, good: Any, strays: Any, crowd: Any, light: Any,
+    raw: Any, middle: Any, state: Any, trust: Any, doubted: Any, fresh: Any, added: Any, painted: Any, pixels: Any,
+    geometry: Any, known: Any, room: Any,
+) -> Any:  # fmt: skip
+    """Fit the particles `first` to `last` in `order`: one that is alone until it has settled, others by one step.
+
+    Whether another step is worth while is told by the curvature, for a crowded one also by how far it has moved, which
+    its neighbours have to learn. `active` (N,) becomes False for those that have settled, `good` (N,) for those that
+    have no solution. `strays` (N,) are those alone that have left the middle of their windows: they go on when these
+    have been read again. Returns the numbers of active particles and of strays.
+    """
+    active_count = stray_count = 0
+    for a in range(first, last):
+        m = order[a]
+        if not active[m]:
+            continue
+        crowded = crowd[m] > 0
+        active[m] = strays[m] = False
+        for n in range(turn, turn + 1 if crowded else _MAX_STEPS):
+            x, y = state[m, MOVED_X], state[m, MOVED_Y]
+            good[m] = step(
+                m, crowded, light, raw, middle, state, trust, doubted, fresh, added, painted, pixels, geometry, known,
+                room,
+            )  # fmt: skip
+            if not good[m]:
+                break
+            std = math.sqrt(state[m, VAR_X])
+            moved = max(abs(state[m, MOVED_X]), abs(state[m, MOVED_Y]))
+            further = _CURVATURE * moved * moved > _LEFT * std
+            if crowded:
+                further = further or moved > _SETTLED * std or (n == 0 and crowd[m] == 2)
+                if n > 0 and moved > _WORTH * std:
+                    _extrapolate(m, x, y, state)
+            else:
+                strays[m] = max(abs(state[m, X] - middle[m, 1]), abs(state[m, Y] - middle[m, 0])) > _MAX_DRIFT_PX
+            further = doubt(m, state, trust, doubted, pixels[2], room) or further
+            if strays[m] or not further:
+                active[m] = strays[m]
+                break
+            active[m] = crowded
+        active_count += active[m]
+        stray_count += strays[m]
+    return active_count, stray_count
+
+
+@njit
+def _extrapolate(m: int, x: float, y: float, state: Any) -> None:
+    """Go on by as much as a series of steps like the last one, after one by (x, y), would (Aitken's method)."""
+    square = x * x + y * y
+    if square == 0:
+        return
+    ratio = min((state[m, MOVED_X] * x + state[m, MOVED_Y] * y) / square, _MAX_RATIO)
+    if ratio > _RATIO:
+        for axis in range(2):
+            found = state[m, FOUND_X + axis]
+            there = state[m, X + axis] + ratio / (1 - ratio) * state[m, MOVED_X + axis]
+            state[m, X + axis] = min(max(there, found - LIMIT_PX), found + LIMIT_PX)
+
+
+@njit
+def tell(
+    sample: Any, steps: int, crowd: Any, light: Any, raw: Any, middle: Any, state: Any, trust: Any, doubted: Any,
+    fresh: Any, added: Any, painted: Any, pixels: Any, geometry: Any, known: Any, neighbour: Any, free: Any, room: Any,
+    own: Any, said: Any, noise: Any,
+) -> None:  # fmt: skip
+    """Let the particles of `sample` (S,) make some steps, and `observe` them, `free` first if it is NaN."""
+    runs = pixels[4]
+    for s in range(sample.size):
+        m = sample[s]
+        good = True
+        for _ in range(steps):
+            good = good and step(
+                m, crowd[m] > 0, light, raw, middle, state, trust, doubted, fresh, added, painted, pixels, geometry,
+                known, room,
+            )  # fmt: skip
+        if good:
+            if np.isnan(free[0]):
+                measure_freedom(neighbour, len(runs), room, free)
+            observe(m, light, state, runs, neighbour, free, room, own[s], said[s], noise)
