@@ -14,7 +14,7 @@ from livetrack.errors import ConfigError, LivetrackError, LocalizerError
 from livetrack.following import TrackGuidedSearch
 from livetrack.linking import Linker
 from livetrack.localize import CameraNoise, Localizer, load_localizer
-from livetrack.localize.localizer import GuidedLocalizer, ThreadedLocalizer
+from livetrack.localize.localizer import GuidedLocalizer, LearningLocalizer, ThreadedLocalizer
 from livetrack.particles import Rows
 
 __all__ = ["PIXEL_TYPES", "Tracker"]
@@ -36,6 +36,9 @@ class Tracker:
     follow
         Search around the known tracks, and in one tile per frame for new particles (`TrackGuidedSearch`), instead of
         the whole of every frame.
+    stateless
+        Refine the particles of each frame from that frame alone, instead of learning from frame to frame what they have
+        in common (`LearningLocalizer`).
 
     Raises
     ------
@@ -43,15 +46,17 @@ class Tracker:
         `follow` with a localizer that cannot search parts of an image (`GuidedLocalizer`).
     """
 
-    def __init__(self, localizer: Localizer, linker: Linker, *, follow: bool = False) -> None:
+    def __init__(
+        self, localizer: Localizer, linker: Linker, *, follow: bool = False, stateless: bool = False
+    ) -> None:  # fmt: skip
         self.linker = linker
         self._warmup_linker = Linker(**linker.settings)
-        self._follow = follow
+        self._follow, self._stateless = follow, stateless
         self.use(localizer)
         self.t_started_ns = self.t_localized_ns = self.t_linked_ns = 0
 
     @classmethod
-    def from_config(cls, config: Config) -> Tracker:
+    def from_config(cls, config: Config, *, stateless: bool = False) -> Tracker:
         """Build the tracker that the sections `[localizer]` and `[linker]` describe. Raises `UsageError`."""
         camera = config.camera
         noise = None
@@ -59,7 +64,8 @@ class Tracker:
             noise = CameraNoise(camera.gain_grey, camera.offset_grey, camera.read_noise_e)
         options = structs.asdict(config.localizer)
         follow = options.pop("search") == "follow"
-        return cls(load_localizer(**options, camera=noise), Linker(**structs.asdict(config.linker)), follow=follow)
+        localizer, linker = load_localizer(**options, camera=noise), Linker(**structs.asdict(config.linker))
+        return cls(localizer, linker, follow=follow, stateless=stateless)
 
     def use(self, localizer: Localizer) -> None:
         """Switch to another localizer from the next frame on; the tracks continue.
@@ -74,9 +80,10 @@ class Tracker:
             raise ConfigError(f'[localizer.search] {localizer.name} does not support "follow"; use "full"')
         self.localizer = localizer
         self._guided_search = TrackGuidedSearch(guided, self.linker) if guided and self._follow else None
+        self._recalled = _Recalled(localizer, stateless=self._stateless)
         self._named_errors = _NamedErrors(localizer)
 
-    def update(self, image: npt.NDArray[Any], t_s: float | None = None) -> Rows:
+    def update(self, image: npt.NDArray[Any], t_s: float | None = None, *, learn: bool = True) -> Rows:
         """Track the next frame and return its (N,) rows with track ids.
 
         Parameters
@@ -85,6 +92,8 @@ class Tracker:
             (H, W), of any integer or float type.
         t_s
             Time of the frame, for velocities.
+        learn
+            Learn from it at once; else the caller calls `learn`, when nobody waits for it.
 
         Raises
         ------
@@ -94,7 +103,7 @@ class Tracker:
             The localizer failed for another reason. In both cases the tracks stay as they are.
         """
         self.t_started_ns = time.perf_counter_ns()
-        with self._named_errors:
+        with self._named_errors, self._recalled:
             if self._guided_search is None:
                 rows = self.localizer.localize(image)
             else:
@@ -102,14 +111,25 @@ class Tracker:
         self.t_localized_ns = time.perf_counter_ns()
         self.linker.update(rows, t_s)
         self.t_linked_ns = time.perf_counter_ns()
+        if learn:
+            self.learn()
         return rows
+
+    def learn(self) -> None:
+        """Learn from the image of the last `update`, for the next ones. Raises `LocalizerError`."""
+        with self._named_errors:
+            self._recalled.learn()
+
+    def forget(self) -> None:
+        """Forget what was learnt from frame to frame; the tracks continue. The light, say, has changed."""
+        self._recalled.forget()
 
     def rerun_last_frame(self, image: npt.NDArray[Any]) -> None:
         """Repeat the work of the last `update`, with the same (H, W) `image`, to warm the CPU caches; changes nothing.
 
         Raises as `update` does.
         """
-        with self._named_errors:
+        with self._named_errors, self._recalled:
             again = self.localizer.localize if self._guided_search is None else self._guided_search.repeat
             rows = again(image)
         self._warmup_linker.update(rows)
@@ -118,6 +138,7 @@ class Tracker:
     def reset(self) -> None:
         """End all tracks, as `Linker.reset` does: the next frame shows another part of the sample, or another time."""
         self.linker.reset()
+        self.forget()
         if self._guided_search is not None:
             self._guided_search.reset()
 
@@ -140,6 +161,29 @@ class Tracker:
             self.localizer.localize(image)
         else:
             self._guided_search.warmup(image)
+
+
+class _Recalled:
+    """Lets a localizer use, while it is entered, what it has learnt from this tracker's frames."""
+
+    def __init__(self, localizer: Localizer, *, stateless: bool) -> None:
+        self._localizer = localizer if isinstance(localizer, LearningLocalizer) and not stateless else None
+        self._learnt: object | None = None
+
+    def learn(self) -> None:
+        if self._localizer is not None:
+            self._learnt = self._localizer.learn() or self._learnt
+
+    def forget(self) -> None:
+        self._learnt = None
+
+    def __enter__(self) -> None:
+        if self._localizer is not None:
+            self._localizer.recall(self._learnt)
+
+    def __exit__(self, *error: object) -> None:
+        if self._localizer is not None:
+            self._localizer.recall(None)
 
 
 class _NamedErrors:

@@ -346,8 +346,8 @@ def test_the_summary_explains_why_most_frames_were_skipped(
 ) -> None:
     update = Tracker.update
 
-    def slow(self: Tracker, *arguments: Any) -> Any:
-        rows = update(self, *arguments)
+    def slow(self: Tracker, *arguments: Any, **options: Any) -> Any:
+        rows = update(self, *arguments, **options)
         time.sleep(0.1)
         self.t_localized_ns = self.t_linked_ns = time.perf_counter_ns()
         return rows

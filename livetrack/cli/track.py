@@ -53,6 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="table to write, .csv or .parquet")
     parser.add_argument("--model", help="name of a model, or an ONNX file (default: localizer.model of the settings)")
     parser.add_argument("--config", type=Path, help="settings file, .toml (default: the default settings)")
+    parser.add_argument(
+        "--stateless", action="store_true", help="refine each frame from itself alone, without learning from the others"
+    )
     add_channel(parser)
     add_overrides(parser)
     add_json(parser)
@@ -70,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         with table:
             with _silent(logging.getLogger("livetrack.movies.movie")):  # damage is printed at the end
-                model, counts = _track_all(source, config, table, console)
+                model, counts = _track_all(source, config, args.stateless, table, console)
             if not counts.frames:
                 raise InputError(f"{args.movie}: contains no frames to track")
     except BaseException:
@@ -89,7 +92,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _track_all(source: _Source, config: Config, table: TrackTable, console: Console) -> tuple[str, _Counts]:
+def _track_all(
+    source: _Source, config: Config, stateless: bool, table: TrackTable, console: Console
+) -> tuple[str, _Counts]:
     """Fill the table; return the model's name and the counts."""
     with default_sigint():
         from livetrack.tracker import Tracker
@@ -97,7 +102,7 @@ def _track_all(source: _Source, config: Config, table: TrackTable, console: Cons
     frames = particles = geometry = 0
     ids: set[int] = set()
     with warmup(console, "warming up"):
-        tracker = Tracker.from_config(config)
+        tracker = Tracker.from_config(config, stateless=stateless)
         if source.movie is not None:
             tracker.warmup(source.movie.shape, (source.movie.dtype,))
             if not config.localizer.threads:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from livetrack.localize.crops import Crops
 from livetrack.particles import Flag, Rows
 
-__all__ = ["GuidedLocalizer", "Localizer", "MeasuringLocalizer", "ThreadedLocalizer"]
+__all__ = ["GuidedLocalizer", "LearningLocalizer", "Localizer", "MeasuringLocalizer", "ThreadedLocalizer"]
 
 _REACH_PX = 5.0  # how far from the expected position `Localizer.refine` accepts a particle
 _MEASURED = ("x", "y", "x_std", "y_std", "xy_cov", "intensity", "score", "angle")
@@ -38,7 +38,7 @@ class Localizer(Protocol):
     State
         None: rows depend only on the image and on `threshold`. Localizers are called for more than the tracked frames
         (the warm-up, and the cache warming between two frames), so whatever is carried from one image to the next
-        ends up wrong. Buffers may be kept.
+        ends up wrong, unless the caller carries it (`LearningLocalizer`). Buffers may be kept.
     Invariance
         Rows should be the same for `image` and `a * image + b`, a > 0, except for `intensity`, which scales with a.
     Threads
@@ -144,6 +144,17 @@ class MeasuringLocalizer(GuidedLocalizer, Protocol):
         `measured`, if given, are the (M,) rows that `measure` has returned for this image. They come first, as they
         are but for the score and angle found now; those that lie in a crop and are not found there are left out.
         """
+
+
+@runtime_checkable
+class LearningLocalizer(Localizer, Protocol):
+    """A localizer that can learn what the particles of a sequence of frames have in common."""
+
+    def learn(self) -> object | None:
+        """Return what the particles of the last image and of those before have in common; None if it shows none."""
+
+    def recall(self, learnt: object | None) -> None:
+        """Localize the next images by what `learn` has returned; None, as at first: by each image alone."""
 
 
 @runtime_checkable

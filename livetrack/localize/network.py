@@ -19,7 +19,7 @@ from livetrack.localize.models import ModelCard, read_card
 from livetrack.localize.noise import noise_level
 from livetrack.localize.normalize import as_kernel_input, normalize_into, to_float
 from livetrack.localize.parallel import parallel_for, resolve_thread_count
-from livetrack.localize.refine.radial import CameraNoise
+from livetrack.localize.refine.radial import CameraNoise, RadialRefiner
 from livetrack.localize.refine.refiner import make_refiner
 from livetrack.localize.score_calibration import ScoreCalibration
 from livetrack.particles import Flag, Rows, empty_rows
@@ -162,6 +162,15 @@ class NetworkLocalizer(Localizer):
         """
         height, width = shape
         return Crops.around(rows, self._padded(min(side_px, width)), self._padded(min(side_px, height)), shape, BLOCK)
+
+    def learn(self) -> object | None:
+        """Return what the last particles have in common. See `LearningLocalizer.learn`."""
+        return self._refiner.learn() if isinstance(self._refiner, RadialRefiner) else None
+
+    def recall(self, learnt: Any) -> None:
+        """Refine the next images by what was learnt. See `LearningLocalizer.recall`."""
+        if isinstance(self._refiner, RadialRefiner):
+            self._refiner.recall(learnt)
 
     @property
     def threads(self) -> str:

@@ -127,7 +127,7 @@ class TrackingLoop:
             self.end_tracks()  # another ROI, or the camera's clock restarted
         self._geometry_number, self._t_s = frame.geometry_number, frame.t_s
         try:
-            rows = tracker.update(frame.pixels, frame.t_s)
+            rows = tracker.update(frame.pixels, frame.t_s, learn=False)
         except LivetrackError as error:  # an ROI too small, a NaN, a localizer that fails: the next frame may be fine
             self._skip(frame, error)
             return None
@@ -143,6 +143,10 @@ class TrackingLoop:
         self.frame, self.rows = frame, rows
         if self.recorder is not None:
             self.recorder.offer_rows(frame, rows)
+        try:
+            tracker.learn()  # here, where nobody waits for it
+        except LivetrackError as error:
+            self._log_once(error)
         return rows
 
     def end_tracks(self) -> None:

@@ -161,13 +161,14 @@ def _change(context: CommandContext, change: Callable[[], T]) -> T:
     if loop.acquisition.state is CameraState.IDLE:
         raise CommandError("the camera is stopped: start it first")
     result = change()
-    if isinstance(camera, HasProperties):
-        settings = camera.settings
+    settings = camera.settings if isinstance(camera, HasProperties) else None
 
-        def update() -> None:
+    def update() -> None:
+        loop.tracker.forget()  # exposure, gain: the same particles look different
+        if settings is not None:
             loop.config = structs.replace(loop.config, driver_settings=settings)
 
-        loop.queue.run_in_loop(update)
+    loop.queue.run_in_loop(update)
     return result
 
 
