@@ -31,7 +31,7 @@ MAX_TURNS = 5
 
 _MAX_STEPS = 9  # of one that is alone; most make one or two, others more as they doubt their surroundings
 _CURVATURE = 0.6  # 1/px: what is left after a step is about so much of its square
-_LEFT = 0.1  # standard uncertainties that may be left
+_LEFT = 0.15  # standard uncertainties that may be left
 _SETTLED = 1.0  # standard uncertainty: a crowded particle that moves less has settled
 _MAX_DRIFT_PX = 0.6  # of a centre from the middle of its window
 _WORTH, _RATIO, _MAX_RATIO = 0.3, 0.2, 0.6  # standard uncertainties moved, and ratios of two steps, to go further
@@ -125,7 +125,8 @@ def sweep(
                     _extrapolate(m, x, y, state)
             else:
                 strays[m] = max(abs(state[m, X] - middle[m, 1]), abs(state[m, Y] - middle[m, 0])) > _MAX_DRIFT_PX
-            further = doubt(m, state, trust, doubted, pixels[2], room) or further
+            if n > 0 or not crowded:  # before, the neighbours are not known
+                further = doubt(m, state, trust, doubted, pixels[2], room) or further
             if strays[m] or not further:
                 active[m] = strays[m]
                 break
