@@ -97,6 +97,7 @@ class Fits:
     def fit(self, image: npt.NDArray[Any], population: Population, threads: int) -> None:
         """Fit all particles that are active, which decides who is good."""
         self.good[:] = self.active
+        self.light[4:] = population.noise_at(self.light[1], 1 / self.light[0])
         for turn in range(kernels.MAX_TURNS):
             active, strays = self._sweep(turn, population, threads)
             if strays:

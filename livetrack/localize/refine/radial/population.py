@@ -50,7 +50,8 @@ class Population:
         information = np.zeros((core.splines, core.splines))
         information_from(*self._family, 1.0, information)
         self.known = information, information @ self._family[0]
-        self.images = 0
+        self.images, self.outgrown = 0, False
+        """Number of images learnt from, and whether the core suits the particles no more."""
         self.seen = 0.0
         """Number of particles, those that are forgotten in part counted in part."""
         self.free = np.full(self.pixels.row.size, np.nan, np.float32)

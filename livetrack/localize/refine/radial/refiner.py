@@ -70,21 +70,32 @@ class RadialRefiner:
         fits.use(len(rows))
         fits.light[:] = 1 / noise, background_level(image), -OUTSIDE, OUTSIDE, 1.0, 0.0, 1.0
         if start(rows, image, noise, fits.state, fits.active, fits.good):
-            population = self._recalled or self._new_population()
-            fits.begin(image, population)
-            if population is not self._recalled:
-                most = max(min(_SURVEYED, _SURVEYED_PIXELS // population.pixels.row.size), _FEWEST)
-                fits.survey(population, some_bright(fits.state[:, [X, Y]], fits.state[:, HEIGHT], fits.active, most))
-            fits.light[4:] = population.noise_at(fits.light[1], noise)
-            fits.fit(image, population, threads)
-            if population is not self._recalled and 2 * fits.count_doubted() >= len(rows):
-                population = Population(population.core, population.mean, self._prior, self._camera)
-                fits.teach(population, some_bright(fits.state[:, [X, Y]], fits.state[:, HEIGHT], fits.good, _SURVEYED))
-                fits.light[4:] = population.noise_at(fits.light[1], noise)
-                fits.active[:] = fits.good
-                fits.fit(image, population, threads)
-            self._last = population
+            self._last = self._fit(image, threads)
         write_rows(rows, noise, fits.state, fits.good, np.empty(0, np.float32) if misfit is None else misfit)
+
+    def _fit(self, image: npt.NDArray[Any], threads: int) -> Population:
+        """Fit the active particles; return their population."""
+        fits, population = self._fits, self._recalled
+        if population is not None and not population.outgrown:
+            fits.begin(image, population)
+            fits.fit(image, population, threads)
+            return population
+        population = self._new_population()
+        fits.begin(image, population)
+        fits.survey(population, self._sample(fits.active, population))
+        fits.fit(image, population, threads)
+        if 2 * fits.count_doubted() >= np.count_nonzero(fits.good) > 0:  # what they doubt was taken for noise
+            population = Population(population.core, population.mean, self._prior, self._camera)
+            fits.teach(population, self._sample(fits.good, population))
+            fits.active[:] = fits.good
+            fits.fit(image, population, threads)
+        return population
+
+    def _sample(self, which: npt.NDArray[np.bool_], population: Population) -> npt.NDArray[np.intp]:
+        """Return the numbers of those of the particles `which` (N,) that tell of all."""
+        most = max(min(_SURVEYED, _SURVEYED_PIXELS // population.pixels.row.size), _FEWEST)
+        state = self._fits.state
+        return some_bright(state[:, [X, Y]], state[:, HEIGHT], which, most)
 
     def recall(self, population: Population | None) -> None:
         """Refine the next images by what `learn` has returned; None: by what each of them tells itself."""
@@ -96,12 +107,12 @@ class RadialRefiner:
         if population is None:
             return None
         if population.images:
-            self._fits.teach(population, in_turn(self._fits.good, _LEARNT * population.images, _LEARNT))
+            most = max(_LEARNT, int(_SURVEYED - population.seen))
+            self._fits.teach(population, in_turn(self._fits.good, _LEARNT * population.images, most))
         population.images += 1
         if population.images % _REVIEWED == 0:
-            before, now = population.core.radius_px, self._new_population().core.radius_px
-            if not 1 / _OTHER_CORE < now / before < _OTHER_CORE:
-                return self._new_population()
+            ratio = self._new_population().core.radius_px / population.core.radius_px
+            population.outgrown = not 1 / _OTHER_CORE < ratio < _OTHER_CORE
         return population
 
     def warmup(self) -> None:
