@@ -34,7 +34,9 @@ _CURVATURE = 0.6  # 1/px: what is left after a step is about so much of its squa
 _LEFT = 0.15  # standard uncertainties that may be left
 _SETTLED = 1.0  # standard uncertainty: a crowded particle that moves less has settled
 _MAX_DRIFT_PX = 0.6  # of a centre from the middle of its window
-_WORTH, _RATIO, _MAX_RATIO = 0.3, 0.2, 0.6  # standard uncertainties moved, and ratios of two steps, to go further
+_WORTH, _REMAINS = 0.1, 0.3  # standard uncertainties that a series of steps would go on, to do so, and to make another
+_MAX_RATIO = 0.6  # of two steps
+_TINY = 1e-12
 
 
 @njit
@@ -119,10 +121,10 @@ def sweep(
             std = math.sqrt(state[m, VAR_X])
             moved = max(abs(state[m, MOVED_X]), abs(state[m, MOVED_Y]))
             further = _CURVATURE * moved * moved > _LEFT * std
-            if crowded:
-                further = further or moved > _SETTLED * std or (n == 0 and crowd[m] == 2)
-                if n > 0 and moved > _WORTH * std:
-                    _extrapolate(m, x, y, state)
+            if crowded and n == 0:
+                further = further or moved > _SETTLED * std or crowd[m] == 2
+            elif crowded:
+                further = _extrapolate(m, x, y, _WORTH * std, state) > _REMAINS * std
             else:
                 strays[m] = max(abs(state[m, X] - middle[m, 1]), abs(state[m, Y] - middle[m, 0])) > _MAX_DRIFT_PX
             if n > 0 or not crowded:  # before, the neighbours are not known
@@ -137,17 +139,20 @@ def sweep(
 
 
 @njit
-def _extrapolate(m: int, x: float, y: float, state: Any) -> None:
-    """Go on by as much as a series of steps like the last one, after one by (x, y), would (Aitken's method)."""
-    square = x * x + y * y
-    if square == 0:
-        return
-    ratio = min((state[m, MOVED_X] * x + state[m, MOVED_Y] * y) / square, _MAX_RATIO)
-    if ratio > _RATIO:
+def _extrapolate(m: int, x: float, y: float, least: float, state: Any) -> Any:
+    """Go on by as much as a series of steps like the last one, after one by (x, y), would (Aitken's method).
+
+    Return how far that is, px; less than `least` is left out.
+    """
+    ratio = (state[m, MOVED_X] * x + state[m, MOVED_Y] * y) / max(x * x + y * y, _TINY)
+    ratio = min(max(ratio, 0.0), _MAX_RATIO)
+    further = ratio / (1 - ratio)
+    remains = further * max(abs(state[m, MOVED_X]), abs(state[m, MOVED_Y]))
+    if remains > least:
         for axis in range(2):
-            found = state[m, FOUND_X + axis]
-            there = state[m, X + axis] + ratio / (1 - ratio) * state[m, MOVED_X + axis]
+            found, there = state[m, FOUND_X + axis], state[m, X + axis] + further * state[m, MOVED_X + axis]
             state[m, X + axis] = min(max(there, found - LIMIT_PX), found + LIMIT_PX)
+    return remains
 
 
 @njit
