@@ -18,7 +18,6 @@ _LANES = 16  # runs of pixels start and end at multiples, for the processor's ve
 _REACH = 1.5  # radius of the window over that of the core
 _MIN_RADIUS_PX = 7.0
 _MARGIN_PX = 0.75  # a centre is up to 0.71 px from that of its pixel
-_SPARSE_PX = 8.0  # radius of a core: beyond it, every fourth pixel outside of it is enough, below every second
 _TRUSTED_PX = 4.0  # from the centre: what the profile does not describe there is the splines' own misfit
 
 
@@ -59,7 +58,7 @@ class Pixels(NamedTuple):
     patch: npt.NDArray[np.int32]
     """(P,) the number of the patch that each pixel belongs to; 0 is never doubted."""
     lattice: npt.NDArray[np.float32]
-    """(P,) 1 for those that count outside the core as well: every fourth pixel, or every second, else 0."""
+    """(P,) 1 for those that count outside the core as well, every second pixel, else 0."""
     runs: npt.NDArray[np.uint64]
     """(K, 2) first pixel, and the one after the last, where each spline may be above 0."""
     neighbour: npt.NDArray[np.int32]
@@ -78,7 +77,7 @@ class Pixels(NamedTuple):
 
 @lru_cache(maxsize=64)
 def pixels_of(core: Core) -> Pixels:
-    """Return the pixels of a core, and every second or every fourth one around it, for the background's slope.
+    """Return the pixels of a core, and every second one around it, for the background's slope.
 
     With a margin: which ones are inside depends on where in its pixel the centre is.
     """
@@ -88,8 +87,7 @@ def pixels_of(core: Core) -> Pixels:
     row, column = px * np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1)
     away = np.hypot(row, column)
     inner = away < core.radius_px + _MARGIN_PX * px
-    odd = row // px % 2, column // px % 2
-    lattice = odd[0] + odd[1] == 0 if core.radius_px > _SPARSE_PX else odd[0] == odd[1]
+    lattice = (row // px + column // px) % 2 == 0
     outer = ~inner & (away < radius + _MARGIN_PX * px) & lattice
     order = np.concatenate([_nearest_first(part, away) for part in (inner, outer)])
     row, column, used, in_core = row[order], column[order], len(order), int(np.count_nonzero(inner))
