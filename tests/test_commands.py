@@ -327,6 +327,32 @@ def test_a_region_of_interest_gives_a_new_geometry(session: Session) -> None:
     assert next_update(session, lambda update: update.width == 128).geometry == geometry + 2
 
 
+def test_a_change_of_the_camera_makes_the_tracker_forget_what_it_has_learnt(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten: list[None] = []
+    monkeypatch.setattr(session.engine.tracker, "forget", lambda: forgotten.append(None))
+    remote = session.remote
+    remote.pause()  # so that nothing but the commands makes it forget
+    for change in (
+        lambda: remote.set_exposure(4.0),
+        lambda: remote.set_exposure(2.0),
+        lambda: remote.set_property("signal", 150.0),
+        lambda: remote.set_roi(32, 16, 64, 48),
+        remote.clear_roi,
+    ):
+        forgotten.clear()
+        change()
+        assert len(forgotten) == 1
+    remote.resume()
+    next_update(session, lambda update: update.width == 128)
+    forgotten.clear()
+    remote.stop()
+    remote.start()  # a new geometry number
+    next_update(session, lambda update: update.width == 128)
+    assert forgotten
+
+
 def test_the_simulated_stage_carries_the_sample(session: Session) -> None:
     stage, *others = session.remote.actuators()
     assert [each.name for each in others] == ["trap", "flow"]

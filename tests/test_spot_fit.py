@@ -17,7 +17,7 @@ from livetrack.localize.refine.radial.ldl import eliminate, invert, solve
 from livetrack.localize.refine.radial.particles import start
 from livetrack.localize.refine.radial.pixels import basis
 from livetrack.localize.refine.radial.sample import some_bright
-from livetrack.particles import Rows, empty_rows
+from livetrack.particles import Flag, Rows, empty_rows
 from livetrack.training.profiles import draw_profiles
 from livetrack.training.recipe import load_recipe
 
@@ -298,6 +298,18 @@ def test_rows_do_not_depend_on_the_dtype(radius: float) -> None:
         found.append(rows)
     assert equal(found[0], found[1])
     assert equal(found[0], found[2])
+
+
+def test_a_particle_at_the_edge_adds_nothing_that_would_be_erased() -> None:
+    """In an image smaller than the last it would be erased where it was there, outside of the memory of this one."""
+    refiner, rng = RadialRefiner(12.0, SPOTS), np.random.default_rng(19)
+    for side, at in ((400, 300.0), (64, 5.0), (64, 5.0)):
+        x, y = at + 4 * np.arange(3), np.full(3, side / 2)
+        image = (100 + 20 * picture(x, y, 1.3, side) + rng.normal(size=(side, side))).astype(np.float32)
+        rows = seen(x, y, 20.0, rng)
+        rows["flags"][0] = Flag.EDGE if side == 64 else 0
+        refiner.refine(image, 1.0, rows)
+        assert (refiner._fits._crowd[:3] > 0).tolist() == [side == 400, True, True]
 
 
 def test_a_row_outside_the_image_stays_as_it_is() -> None:

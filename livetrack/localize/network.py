@@ -257,7 +257,7 @@ class NetworkLocalizer(Localizer):
 
     def _refine(self, rows: Rows, misfit: npt.NDArray[np.float32] | None = None) -> None:
         """Refine `rows` of the current image, in place."""
-        if self._refiner is None or len(rows) == 0:
+        if self._refiner is None:
             return
         if self._buffer.shape != self._image.shape:
             self._buffer = np.empty(self._image.shape, np.float32)

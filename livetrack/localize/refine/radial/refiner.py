@@ -23,8 +23,8 @@ __all__ = ["RadialRefiner"]
 _SURVEYED, _SURVEYED_PIXELS = 48, 16_000  # particles, of which an image's population is found; fewer large ones
 _FEWEST = 12
 _LEARNT = 4  # particles of each image of a sequence
-_REVIEWED = 64  # images after which the core is chosen anew
-_OTHER_CORE = 1.5  # ratio of radii
+_REVIEWED = 16  # images after which the core is chosen anew
+_OTHER_CORE = 1.3  # ratio of radii
 
 
 class RadialRefiner:
@@ -68,8 +68,8 @@ class RadialRefiner:
         self._last, self._image = None, image
         fits = self._fits
         fits.use(len(rows))
-        fits.light[:] = 1 / noise, background_level(image), -OUTSIDE, OUTSIDE, 1.0, 0.0, 1.0
         if start(rows, image, noise, fits.state, fits.active, fits.good):
+            fits.light[:] = 1 / noise, background_level(image), -OUTSIDE, OUTSIDE, 1.0, 0.0, 1.0
             self._last = self._fit(image, threads)
         write_rows(rows, noise, fits.state, fits.good, np.empty(0, np.float32) if misfit is None else misfit)
 
@@ -110,7 +110,7 @@ class RadialRefiner:
             most = max(_LEARNT, int(_SURVEYED - population.seen))
             self._fits.teach(population, in_turn(self._fits.good, _LEARNT * population.images, most))
         population.images += 1
-        if population.images % _REVIEWED == 0:
+        if population.images % _REVIEWED == 0 and self._fits.good.any():
             ratio = self._new_population().core.radius_px / population.core.radius_px
             population.outgrown = not 1 / _OTHER_CORE < ratio < _OTHER_CORE
         return population

@@ -54,6 +54,8 @@ def begin(
                 state[m, COEFFICIENTS + k] = state[m, HEIGHT] * mean[k]
             if crowd[m] > 0:
                 paint(m, middle, state, added, painted, pixels, geometry, room)
+        else:
+            crowd[m] = 0  # it adds nothing, so that there is nothing to erase
 
 
 @njit
