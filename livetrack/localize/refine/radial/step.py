@@ -215,7 +215,10 @@ def doubt(m: int, state: Any, trust: Any, doubted: Any, patch: Any, room: Any) -
         return False
     rows, _, _, _, sums = room
     sums[:] = _ZERO
-    for p in range(patch.size):
+    first = 0
+    while patch[first] == 0:  # near the centre, and always trusted
+        first += 1
+    for p in range(first, patch.size):
         sums[0, patch[p]] += rows[RESIDUAL, p]
         sums[1, patch[p]] += rows[WEIGHT, p]
     slack = np.float32((_NOT_ROUND * state[m, PEAK]) ** 2)
