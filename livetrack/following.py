@@ -28,12 +28,12 @@ _MAX_FULL_SEARCH_PX = 1 << 23  # in larger frames even the first search is tile 
 _MAX_FRACTION = 0.9  # of the frame's pixels in crops; beyond it a full search costs no more
 _SURE = 0.9  # a particle with a lower score is searched for in every frame
 _CLOSE_PX = 6.0  # so are particles nearer to each other than this
-_WEIGHT = 0.125  # of the newest intensity in the expected one
-_SAME_INTENSITY = 0.25  # relative change beyond which the newest alone counts
+_WEIGHT = 0.125  # of the newest intensity, and misfit, in what is usual
+_SAME_INTENSITY, _SAME_MISFIT = 0.25, 0.75  # change over the newest value, beyond which that alone counts
 
 _NO_TURN = -1
 _NO_ROWS = empty_rows()
-_NO_MASK = np.empty(0, np.bool_)
+_NO_MASK, _NO_MISFIT = np.empty(0, np.bool_), np.empty(0, np.float32)
 _NOT_PARTIAL = ~np.uint32(Flag.PARTIAL_SEARCH)
 _TENTATIVE = np.uint32(Flag.TENTATIVE)
 
@@ -72,7 +72,7 @@ class TrackGuidedSearch:
         self._measures = False  # whether the particles of the last frame were measured
         self._last: Rows = _NO_ROWS  # of the last frame; the linker has added the ids since
         self._searched: list[Crops] | None = []  # in the last frame; empty for all of it, None for nothing
-        self._intensities = np.zeros(16, np.float32)  # expected of the rows of the last frame
+        self._usual = np.zeros((16, 2), np.float32)  # intensity and misfit of the rows of the last frame
         self._tracks = np.zeros(0, ROW)
         self._grow(16)
 
@@ -89,20 +89,20 @@ class TrackGuidedSearch:
         if np.shape(image) != self._shape:
             self._make_tiles(np.shape(image))
         self._expect(self._linker.predict(t_s), self._last, self._linker.ended)
-        rows, confirmed = self._measure(image)
+        rows, confirmed, misfit = self._measure(image)
         self._searched = self._choose_crops(confirmed)
         if self._searched is not None:
             rows = self._search(image, rows, self._searched)
-        if len(rows) > len(self._intensities):
-            self._intensities = np.zeros(2 * len(rows), np.float32)
-        _average_intensities(rows, self._expected[: self._count], self._intensities)
+        if len(rows) > len(self._usual):
+            self._usual = np.zeros((2 * len(rows), 2), np.float32)
+        _average(rows, misfit, self._expected[: self._count], self._misfits, self._usual)
         self._last = rows
         self._frames += 1
         return rows
 
     def repeat(self, image: npt.NDArray[Any]) -> Rows:
         """Return the rows of `image` (H, W), of the shape of the last one, measured and searched as that was."""
-        rows, _ = self._measure(image)
+        rows, _, _ = self._measure(image)
         return rows if self._searched is None else self._search(image, rows, self._searched)
 
     def reset(self) -> None:
@@ -117,12 +117,12 @@ class TrackGuidedSearch:
         self._localizer.localize(image)
         rows = _rows_at(*(np.full(_WARMUP_PARTICLES, length / 2) for length in reversed(self._shape)))
         rows["id"], rows["intensity"], rows["score"] = np.arange(len(rows)), 1.0, 1.0
-        self._frames, self._intensities = 1, np.ones(len(rows), np.float32)
+        self._frames, self._usual = 1, np.ones((len(rows), 2), np.float32)
         self._expect(rows, rows[1:].copy(), rows["id"][:1].copy())
         self._measures = self._measuring is not None
-        measured, confirmed = self._measure(image)
+        measured, confirmed, misfit = self._measure(image)
         self._choose_crops(confirmed)
-        _average_intensities(measured, self._expected, self._intensities)
+        _average(measured, misfit, self._expected, self._misfits, self._usual)
         self._search(image, measured, [self._crops(rows), self._crops(rows[:1], _WIDE), self._tiles[0]])
         self.reset()
 
@@ -145,8 +145,8 @@ class TrackGuidedSearch:
             self._grow(2 * len(predicted))
         turn = _NO_TURN if self._small else self._frames % LOOK_EVERY
         self._count, doubted, self._lost_count = _expect(
-            predicted, last, self._intensities, ended, self._tracks, self._track_count, turn,
-            self._expected, self._doubted, self._lost,
+            predicted, last, self._usual, ended, self._tracks, self._track_count, turn,
+            self._expected, self._misfits, self._doubted, self._lost,
         )  # fmt: skip
         self._track_count = len(predicted)
         self._measures = (
@@ -159,16 +159,17 @@ class TrackGuidedSearch:
     def _grow(self, count: int) -> None:
         """Make room for `count` tracks."""
         self._expected = np.zeros(count, ROW)  # particles found in the last frame
+        self._misfits = np.zeros(count, np.float32)  # their usual ones
         self._doubted = np.zeros(count, np.bool_)  # which of them are searched for in any case
         self._sought = np.zeros(count, ROW)  # those that are searched for
         self._lost = np.zeros(2 * count, ROW)  # particles not found in the last frame, also of tracks that have ended
         tracks, self._tracks = self._tracks, np.zeros(count, ROW)  # all tracks
         self._tracks[: len(tracks)] = tracks
 
-    def _measure(self, image: npt.NDArray[Any]) -> tuple[Rows, npt.NDArray[np.bool_]]:
+    def _measure(self, image: npt.NDArray[Any]) -> tuple[Rows, npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
         if self._measures and self._measuring is not None:
-            return self._measuring.measure(image, self._expected[: self._count])
-        return _NO_ROWS, _NO_MASK
+            return self._measuring.measure(image, self._expected[: self._count], self._misfits[: self._count])
+        return _NO_ROWS, _NO_MASK, _NO_MISFIT
 
     def _choose_crops(self, confirmed: npt.NDArray[np.bool_]) -> list[Crops] | None:
         """Return what to search: crops, none for the whole frame, or None for nothing."""
@@ -215,10 +216,10 @@ class TrackGuidedSearch:
 
 @njit
 def _expect(
-    predicted: Any, last: Any, intensities: Any, ended: Any, tracks: Any, track_count: int, turn: int, expected: Any,
-    doubted: Any, lost: Any,
+    predicted: Any, last: Any, usual: Any, ended: Any, tracks: Any, track_count: int, turn: int, expected: Any,
+    misfits: Any, doubted: Any, lost: Any,
 ) -> Any:  # fmt: skip
-    """Fill `expected` and `doubted` by particles that the last frame shows, `lost` by others.
+    """Fill `expected`, `misfits` and `doubted` by particles that the last frame shows, `lost` by others.
 
     `predicted` are the tracks now, `tracks` those of the last frame, which are replaced, `ended` the ids of those that
     have just ended.
@@ -236,7 +237,8 @@ def _expect(
         row = expected[count]
         row["id"], row["x"], row["y"] = track["id"], track["x"], track["y"]
         row["x_std"], row["y_std"] = track["x_std"], track["y_std"]
-        row["intensity"], row["score"], row["angle"] = intensities[j], last[j]["score"], last[j]["angle"]
+        row["intensity"], row["score"], row["angle"] = usual[j, 0], last[j]["score"], last[j]["angle"]
+        misfits[count] = usual[j, 1]
         its_turn = turn != _NO_TURN and (track["id"] + turn) % LOOK_EVERY == 0
         doubted[count] = its_turn or track["flags"] & _TENTATIVE != 0 or not row["score"] >= _SURE
         for k in range(count):
@@ -279,20 +281,24 @@ def _doubt(expected: Any, doubted: Any, confirmed: Any, into: Any) -> int:
 
 
 @njit
-def _average_intensities(rows: Any, expected: Any, intensities: Any) -> None:
-    """Write the intensity expected of each of `rows` (N,) in the next frame.
+def _average(rows: Any, misfit: Any, expected: Any, misfits: Any, usual: Any) -> None:
+    """Write what is `usual` of each of `rows` (N,): its intensity and its misfit, NaN for what was not measured.
 
     A measured row has the id of its track. A great change, which the search has confirmed, is not averaged.
     """
     j = -1
     for n in range(len(rows)):
-        intensity = rows[n]["intensity"]
+        usual[n, 0], usual[n, 1] = rows[n]["intensity"], np.nan
         if rows[n]["id"] >= 0:
             j = _find(expected, rows[n]["id"], j + 1)
-            change = intensity - expected[j]["intensity"]
-            if abs(change) <= _SAME_INTENSITY * abs(intensity):
-                intensity = expected[j]["intensity"] + _WEIGHT * change
-        intensities[n] = intensity
+            usual[n, 0] = _between(expected[j]["intensity"], rows[n]["intensity"], _SAME_INTENSITY)
+            usual[n, 1] = _between(misfits[j], misfit[j], _SAME_MISFIT)
+
+
+@njit
+def _between(before: float, now: float, same: float) -> float:
+    change = now - before
+    return before + _WEIGHT * change if abs(change) <= same * abs(now) else now
 
 
 def _rows_at(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> Rows:

@@ -17,10 +17,11 @@ __all__ = ["begin_measuring", "confirm", "merge"]
 
 _LEAST_HEIGHT, _MOST_HEIGHT = 0.7, 1.4  # measured over expected intensity
 _MOST_STD_PX = 0.5  # fits of noise alone are less certain than this
-_MOST_MISFIT = 4.0  # reduced chi-square
+_MOST_MISFIT = 4.0  # reduced chi-square, over the particle's usual one, or over 1
 _REACH_PX = 2.0  # a fit that starts this far from the particle still finds it
 _MOST_INNOVATION = 5.0  # standard deviations between the expected and the measured position
 _APART_PX = 3.0  # nearer to each other than this, two fits may have found the same particle
+_BESIDE_PX, _SURE = 4.0, 0.9  # so far, and of such a score, is a second particle in place of one
 _SAME_PX = 1.0  # between the search's position and the fit's; the search's own error is a third of that
 
 _EDGE, _PARTIAL = np.uint32(Flag.EDGE), np.uint32(Flag.PARTIAL_SEARCH)
@@ -37,15 +38,16 @@ def begin_measuring(expected: Rows, width: int, height: int, radius: float) -> R
 
 
 def confirm(
-    expected: Rows, rows: Rows, misfit: npt.NDArray[np.float32], width: int, height: int, radius: float,
-    confirmed: npt.NDArray[np.bool_],
+    expected: Rows, usual_misfit: npt.NDArray[np.float32], rows: Rows, misfit: npt.NDArray[np.float32], width: int,
+    height: int, radius: float, confirmed: npt.NDArray[np.bool_],
 ) -> None:  # fmt: skip
     """Decide which particles are what and where they were expected to be, from their `rows`, refined, and `misfit`.
 
     All are (N,); `confirmed` is written. Intensity and position must be near the expected ones, the uncertainty small,
-    the profile round, the particle not at the edge, and no other one so near that one may be taken for the other.
+    the profile as round as usual, the particle not at the edge, and no other one so near that one may be taken for the
+    other.
     """
-    _confirm(expected, rows, misfit, width, height, radius, confirmed)
+    _confirm(expected, usual_misfit, rows, misfit, width, height, radius, confirmed)
 
 
 def merge(
@@ -55,13 +57,15 @@ def merge(
 
     Returns them all, each particle once, and whether some are still to be refined. Measured rows take the score and the
     angle of the one found at the same place; those that lie within a crop, `margin` px from its border or more, and
-    were not found are left out. So is a row found within 3 px of two measured ones.
+    were not found are left out. So is what crops alone show: a third row within 3 px of two measured ones, and an unsure
+    one in place of a measured one that has two.
     """
     looked = np.zeros(len(measured), np.bool_)
     for part in crops:
         _mark(measured, part.left, part.top, part.width, part.height, margin + _SAME_PX, shape[1], shape[0], looked)
     rows = np.zeros(len(measured) + len(found), ROW)
-    count, changed = _merge(measured, looked, found, rows)
+    whole = any(part.width >= shape[1] and part.height >= shape[0] for part in crops)
+    count, changed = _merge(measured, looked, found, whole, rows)
     return rows[:count], changed
 
 
@@ -76,7 +80,9 @@ def _begin(expected: Any, width: int, height: int, radius: float, rows: Any) -> 
 
 
 @njit
-def _confirm(expected: Any, rows: Any, misfit: Any, width: int, height: int, radius: float, confirmed: Any) -> None:
+def _confirm(
+    expected: Any, usual_misfit: Any, rows: Any, misfit: Any, width: int, height: int, radius: float, confirmed: Any
+) -> None:
     for n in range(len(rows)):
         row, like = rows[n], expected[n]
         certain = row["x_std"] <= _MOST_STD_PX and row["y_std"] <= _MOST_STD_PX  # False for NaN: not fitted
@@ -84,7 +90,7 @@ def _confirm(expected: Any, rows: Any, misfit: Any, width: int, height: int, rad
         confirmed[n] = (
             certain
             and _LEAST_HEIGHT * square <= row["intensity"] * like["intensity"] <= _MOST_HEIGHT * square
-            and not misfit[n] > _MOST_MISFIT  # NaN: unknown
+            and not (misfit[n] > _MOST_MISFIT and not misfit[n] <= _MOST_MISFIT * usual_misfit[n])  # NaN: unknown
             and _is_near(row["x"] - like["x"], row["x_std"], like["x_std"])
             and _is_near(row["y"] - like["y"], row["y_std"], like["y_std"])
             and not near_edge(row, width, height, radius)
@@ -119,7 +125,7 @@ def _mark(
 
 
 @njit
-def _merge(measured: Any, looked: Any, found: Any, rows: Any) -> Any:
+def _merge(measured: Any, looked: Any, found: Any, whole: bool, rows: Any) -> Any:
     """Write into `rows`; return their number, and whether one of those found has to be refined."""
     match = np.full(len(measured), -1)  # index of the one found at the same place
     taken = np.zeros(len(found), np.bool_)
@@ -141,7 +147,8 @@ def _merge(measured: Any, looked: Any, found: Any, rows: Any) -> Any:
             count += 1
     changed = False
     for j in range(len(found)):
-        if not taken[j] and not _is_spurious(found[j], measured, match, looked):
+        spurious = not whole and not taken[j] and _is_split(found[j], measured, match, looked)
+        if not taken[j] and not spurious and not _is_spurious(found[j], measured, match, looked):
             rows[count] = found[j]
             changed |= found[j]["flags"] & _EDGE == 0
             count += 1
@@ -156,6 +163,18 @@ def _is_spurious(row: Any, measured: Any, match: Any, looked: Any) -> bool:
         if (match[n] >= 0 or not looked[n]) and measured[n]["x_std"] > 0:
             beside += _are_near(measured[n], row, _APART_PX)
     return beside > 1
+
+
+@njit
+def _is_split(row: Any, measured: Any, match: Any, looked: Any) -> bool:
+    """Whether an unsure row found is one of several in place of a measured particle, and no other measured one."""
+    beside = False
+    for n in range(len(measured)):
+        if match[n] < 0 and looked[n]:
+            if _are_near(measured[n], row, _REACH_PX):
+                return False
+            beside |= _are_near(measured[n], row, _BESIDE_PX) and measured[n]["x_std"] > 0
+    return bool(beside and row["score"] < _SURE)
 
 
 @njit

@@ -118,7 +118,9 @@ class MeasuringLocalizer(GuidedLocalizer, Protocol):
     measures: bool
     """Whether this one can, with its model and settings."""
 
-    def measure(self, image: npt.NDArray[Any], expected: Rows) -> tuple[Rows, npt.NDArray[np.bool_]]:
+    def measure(
+        self, image: npt.NDArray[Any], expected: Rows, usual_misfit: npt.NDArray[np.float32]
+    ) -> tuple[Rows, npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
         """Measure known particles where they are expected.
 
         Parameters
@@ -127,6 +129,8 @@ class MeasuringLocalizer(GuidedLocalizer, Protocol):
             (H, W), of the shape of the last image that was searched.
         expected
             (N,) the rows to be expected: position and its uncertainty (NaN if unknown), intensity, score, angle.
+        usual_misfit
+            (N,) mean misfit of each particle in the last frames, NaN if unknown.
 
         Returns
         -------
@@ -134,8 +138,9 @@ class MeasuringLocalizer(GuidedLocalizer, Protocol):
             (N,) new rows: position, uncertainty and intensity as measured, `Flag.EDGE` and `Flag.PARTIAL_SEARCH`; the
             rest as expected, the ids too.
         confirmed
-            (N,) whether each particle is there beyond doubt, and is the one that was expected; valid until the next
-            call.
+            (N,) whether each particle is there beyond doubt, and is the one that was expected.
+        misfit
+            (N,) reduced chi-square, NaN if there was no fit. Both are valid until the next call.
         """
 
     def localize_within(self, image: npt.NDArray[Any], crops: Sequence[Crops], measured: Rows | None = None) -> Rows:

@@ -134,7 +134,9 @@ class NetworkLocalizer(Localizer):
             self._refine(rows)
         return rows
 
-    def measure(self, image: npt.NDArray[Any], expected: Rows) -> tuple[Rows, npt.NDArray[np.bool_]]:
+    def measure(
+        self, image: npt.NDArray[Any], expected: Rows, usual_misfit: npt.NDArray[np.float32]
+    ) -> tuple[Rows, npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
         """Refine at the expected positions. See `MeasuringLocalizer.measure`.
 
         The noise is that of the last image that was searched.
@@ -150,10 +152,10 @@ class NetworkLocalizer(Localizer):
         confirmed, misfit = self._confirmed[:count], self._misfit[:count]
         if self.measures and self._noise > 0 and count:
             self._refine(rows, misfit)
-            confirm(expected, rows, misfit, width, height, radius, confirmed)
+            confirm(expected, usual_misfit, rows, misfit, width, height, radius, confirmed)
         else:
-            confirmed[:] = False
-        return rows, confirmed
+            confirmed[:], misfit[:] = False, np.nan
+        return rows, confirmed, misfit
 
     def crops(self, rows: Rows, side_px: int, shape: tuple[int, ...]) -> Crops:
         """Return crops of a size that the network accepts. See `GuidedLocalizer.crops`.
