@@ -19,6 +19,9 @@ _LEAST_HEIGHT, _MOST_HEIGHT = 0.7, 1.4  # measured over expected intensity
 _MOST_STD_PX = 0.5  # fits of noise alone are less certain than this
 _MOST_MISFIT = 4.0  # reduced chi-square, over the particle's usual one, or over 1
 _REACH_PX = 2.0  # a fit that starts this far from the particle still finds it
+_WINDOW_PX = 4  # half of the side, one pixel less, in which the centre of symmetry is looked for
+_ALONE_PX = 9.0  # nearer neighbours disturb the symmetry
+_LEAST_TURN = 1e-3  # of the lines' directions, 0 if they are parallel, 1/4 if they are evenly distributed
 _MOST_INNOVATION = 5.0  # standard deviations between the expected and the measured position
 _APART_PX = 3.0  # nearer to each other than this, two fits may have found the same particle
 _BESIDE_PX, _SURE = 4.0, 0.9  # so far, and of such a score, is a second particle in place of one
@@ -27,13 +30,14 @@ _SAME_PX = 1.0  # between the search's position and the fit's; the search's own 
 _EDGE, _PARTIAL = np.uint32(Flag.EDGE), np.uint32(Flag.PARTIAL_SEARCH)
 
 
-def begin_measuring(expected: Rows, width: int, height: int, radius: float) -> Rows:
-    """Return (N,) rows to be refined, of unknown uncertainty, at the `expected` positions in an image.
+def begin_measuring(expected: Rows, image: npt.NDArray[Any], radius: float) -> Rows:
+    """Return (N,) rows to be refined, of unknown uncertainty, near the `expected` positions in an image (H, W).
 
-    Those within `radius` px of the edge of the image, `width` x `height` px, have `Flag.EDGE`.
+    Those alone are moved to the centre of symmetry around, from where the fit mostly needs one step; the centre costs a
+    tenth of that. Those within `radius` px of the edge of the image have `Flag.EDGE`.
     """
     rows = np.zeros(len(expected), ROW)  # padding too: rows are sent and compared as bytes
-    _begin(expected, width, height, radius, rows)
+    _begin(expected, image, radius, rows)
     return rows
 
 
@@ -57,8 +61,8 @@ def merge(
 
     Returns them all, each particle once, and whether some are still to be refined. Measured rows take the score and the
     angle of the one found at the same place; those that lie within a crop, `margin` px from its border or more, and
-    were not found are left out. So is what crops alone show: a third row within 3 px of two measured ones, and an unsure
-    one in place of a measured one that has two.
+    were not found are left out. So is what crops alone show: a third row within 3 px of two measured ones, and an
+    unsure one where there are two in place of a measured one.
     """
     looked = np.zeros(len(measured), np.bool_)
     for part in crops:
@@ -70,13 +74,58 @@ def merge(
 
 
 @njit
-def _begin(expected: Any, width: int, height: int, radius: float, rows: Any) -> None:
+def _begin(expected: Any, image: Any, radius: float, rows: Any) -> None:
+    height, width = image.shape
     for n in range(len(expected)):
         row, like = rows[n], expected[n]
         row["id"], row["x"], row["y"] = like["id"], like["x"], like["y"]
+        if not _has_neighbour(n, expected):
+            row["x"], row["y"] = _symmetry_centre(image, like["x"], like["y"])
         row["x_std"] = row["y_std"] = row["xy_cov"] = row["vx"] = row["vy"] = np.nan
         row["intensity"], row["score"], row["angle"] = like["intensity"], like["score"], like["angle"]
         row["flags"] = _PARTIAL | (_EDGE if near_edge(row, width, height, radius) else np.uint32(0))
+
+
+@njit
+def _has_neighbour(n: int, rows: Any) -> bool:
+    neighbours = 0
+    for m in range(len(rows)):
+        neighbours += m != n and _are_near(rows[m], rows[n], _ALONE_PX)
+    return neighbours > 0
+
+
+@njit(fastmath=True, error_model="numpy")
+def _symmetry_centre(image: Any, x: float, y: float) -> tuple[float, float]:
+    """Return the point nearest to all lines along the gradient around (x, y), or that itself if it is far.
+
+    For spots and rings alike it is off by some 0.8 px over the SNR, hardly more than a fit (Parthasarathy, Nature
+    Methods 9, 724 (2012)). Lines count with their squared gradient, and the less the farther from (x, y) it is taken.
+    """
+    i, j = round(y), round(x)
+    if not (_WINDOW_PX < i < image.shape[0] - 1 - _WINDOW_PX and _WINDOW_PX < j < image.shape[1] - 1 - _WINDOW_PX):
+        return x, y
+    xx = xy = yy = bx = by = 0.0
+    for row in range(i - _WINDOW_PX, i + _WINDOW_PX + 1):
+        above, here, below = image[row - 1], image[row], image[row + 1]
+        for k in range(j - _WINDOW_PX, j + _WINDOW_PX + 1):
+            falling, rising = float(below[k + 1]) - above[k - 1], float(below[k - 1]) - above[k + 1]
+            along = falling - rising + 2 * (float(here[k + 1]) - here[k - 1])
+            down = falling + rising + 2 * (float(below[k]) - above[k])
+            dx, dy = k - x, row - y
+            weight = 1 / (dx * dx + dy * dy + 1)
+            offset = along * dy - down * dx
+            xx += weight * down * down
+            xy -= weight * along * down
+            yy += weight * along * along
+            bx -= weight * down * offset
+            by += weight * along * offset
+    determinant = xx * yy - xy * xy
+    if not determinant > _LEAST_TURN * (xx + yy) ** 2:
+        return x, y
+    dx, dy = (yy * bx - xy * by) / determinant, (xx * by - xy * bx) / determinant
+    if not max(abs(dx), abs(dy)) < _REACH_PX:
+        return x, y
+    return x + dx, y + dy
 
 
 @njit

@@ -146,7 +146,7 @@ class NetworkLocalizer(Localizer):
             self._buffer = self._image
         height, width = self._image.shape
         radius, count = self.card.diameter_px / 2, len(expected)
-        rows = begin_measuring(expected, width, height, radius)
+        rows = begin_measuring(expected, self._image, radius)
         if count > len(self._confirmed):
             self._confirmed, self._misfit = np.zeros(2 * count, np.bool_), np.zeros(2 * count, np.float32)
         confirmed, misfit = self._confirmed[:count], self._misfit[:count]
