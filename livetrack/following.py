@@ -120,6 +120,7 @@ class TrackGuidedSearch:
         self._frames, self._usual = 1, np.ones((len(rows), 2), np.float32)
         self._expect(rows, rows[1:].copy(), rows["id"][:1].copy())
         self._measures = self._measuring is not None
+        self._measure(image.astype(np.float32))  # read-only and non-contiguous frames are converted
         measured, confirmed, misfit = self._measure(image)
         self._choose_crops(confirmed)
         _average(measured, misfit, self._expected, self._misfits, self._usual)

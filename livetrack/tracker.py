@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -21,6 +22,8 @@ __all__ = ["PIXEL_TYPES", "Tracker"]
 
 PIXEL_TYPES = (np.uint8, np.uint16)
 """Pixel types of most cameras."""
+
+_LEARN_EVERY_S = 0.001  # the frames between tell little more
 
 
 class Tracker:
@@ -54,6 +57,7 @@ class Tracker:
         self._follow, self._stateless = follow, stateless
         self.use(localizer)
         self.t_started_ns = self.t_localized_ns = self.t_linked_ns = 0
+        self._t_s: float | None = None  # of the last frame
 
     @classmethod
     def from_config(cls, config: Config, *, stateless: bool = False) -> Tracker:
@@ -103,6 +107,7 @@ class Tracker:
             The localizer failed for another reason. In both cases the tracks stay as they are.
         """
         self.t_started_ns = time.perf_counter_ns()
+        self._t_s = t_s
         with self._named_errors, self._recalled:
             if self._guided_search is None:
                 rows = self.localizer.localize(image)
@@ -116,9 +121,12 @@ class Tracker:
         return rows
 
     def learn(self) -> None:
-        """Learn from the image of the last `update`, for the next ones. Raises `LocalizerError`."""
+        """Learn from the image of the last `update`, for the next ones: at most from 1,000 frames a second.
+
+        Raises `LocalizerError`.
+        """
         with self._named_errors:
-            self._recalled.learn()
+            self._recalled.learn(self._t_s)
 
     def forget(self) -> None:
         """Forget what was learnt from frame to frame; the tracks continue. The light, say, has changed."""
@@ -169,13 +177,15 @@ class _Recalled:
     def __init__(self, localizer: Localizer, *, stateless: bool) -> None:
         self._localizer = localizer if isinstance(localizer, LearningLocalizer) and not stateless else None
         self._learnt: object | None = None
+        self._t_s = math.nan  # of the last frame that was learnt from
 
-    def learn(self) -> None:
-        if self._localizer is not None:
-            self._learnt = self._localizer.learn() or self._learnt
+    def learn(self, t_s: float | None) -> None:
+        now = math.nan if t_s is None else t_s
+        if self._localizer is not None and not 0 <= now - self._t_s < _LEARN_EVERY_S:
+            self._learnt, self._t_s = self._localizer.learn() or self._learnt, now
 
     def forget(self) -> None:
-        self._learnt = None
+        self._learnt, self._t_s = None, math.nan
 
     def __enter__(self) -> None:
         if self._localizer is not None:

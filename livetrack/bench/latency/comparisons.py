@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -101,8 +102,10 @@ def compare_followed_with_full_search(
     guided_us, full_us, searched, differences = [], [], 0, []
     for number, frame in enumerate(_frames(SEARCH_WARM_UP + frames, side_px, count)):
         before = runs[0]
-        milliseconds, rows = timed(guided.update, frame, number / _FPS)
-        full_milliseconds, reference = timed(full.update, frame, number / _FPS)
+        milliseconds, rows = timed(partial(guided.update, learn=False), frame, number / _FPS)
+        full_milliseconds, reference = timed(partial(full.update, learn=False), frame, number / _FPS)
+        guided.learn()  # as in a session, after the rows were published
+        full.learn()
         if number >= SEARCH_WARM_UP:
             guided_us.append(1e3 * milliseconds)
             full_us.append(1e3 * full_milliseconds)
@@ -115,7 +118,8 @@ def compare_followed_with_full_search(
         TargetResult(
             name=f"followed without network, {side_px}x{side_px} px, {particles}",
             definition="whole update (measure or find, refine, link) of 16-bit frames of the simulated camera, one "
-            "after the other, guided and full search in turns; differences in units of the full search's x_std (or "
+            "after the other, guided and full search in turns, without learning from the frame, which a session does "
+            "afterwards; differences in units of the full search's x_std (or "
             "y_std)",
             n=len(guided_us),
             figures={
