@@ -15,7 +15,7 @@ from livetrack.following import LOOK_EVERY
 from livetrack.linking import Linker
 from livetrack.localize import Localizer, load_localizer
 from livetrack.localize.crops import Crops
-from livetrack.localize.followed import merge
+from livetrack.localize.followed import begin_measuring, confirm, merge
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.particles import NO_ID, Flag, Rows, empty_rows
 from livetrack.tracker import Tracker
@@ -235,6 +235,63 @@ def test_a_third_particle_between_two_is_not_believed() -> None:
     assert rows["id"].tolist() == [5, 6, NO_ID]
     np.testing.assert_allclose(rows["score"], 0.9)
     assert changed  # the newcomer is to be refined
+
+
+@pytest.mark.parametrize("score", [0.8, 1.0])
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_second_particle_in_place_of_one_must_be_sure_unless_the_whole_image_shows_it(
+    score: float, whole: bool
+) -> None:
+    measured, found = empty_rows(1), empty_rows(2)
+    measured["x"], measured["y"], measured["x_std"], measured["id"] = 100.0, 100.0, 0.1, 5
+    found["x"], found["y"], found["score"] = (101.5, 97.5), 100.0, (1.0, score)
+    crops = Crops.around(measured, 256 if whole else 48, 256 if whole else 48, (256, 256))
+    rows, changed = merge(measured, found, [crops], 8.0, (256, 256))
+    assert rows["x"].tolist() == [101.5, 97.5][: 1 + (whole or score == 1)]
+    assert changed
+
+
+@pytest.mark.parametrize(
+    ("usual", "misfit", "confirmed"),
+    [(1.0, 3.9, True), (1.0, 4.1, False), (0.01, 3.9, True), (50.0, 190.0, True), (50.0, 210.0, False),
+     (np.nan, 3.9, True), (np.nan, 4.1, False), (1.0, np.nan, True)],
+)  # fmt: skip
+def test_a_misfit_is_judged_by_what_is_usual(usual: float, misfit: float, confirmed: bool) -> None:
+    rows = empty_rows(1)
+    rows["x"] = rows["y"] = 50.0
+    rows["intensity"], rows["x_std"], rows["y_std"] = 10.0, 0.1, 0.1
+    known, now, result = np.float32([usual]), np.float32([misfit]), np.zeros(1, np.bool_)
+    confirm(rows, known, rows.copy(), now, 100, 100, 2.0, result)
+    assert result[0] == confirmed
+
+
+@pytest.mark.parametrize("shape", ["spot", "dark", "ring"])
+def test_measuring_begins_near_the_centre_of_what_is_round(shape: str) -> None:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:64, :64]
+    errors: list[float] = []
+    for _ in range(200):
+        expected = empty_rows(1)
+        centre = rng.uniform(20, 44, 2)
+        expected["x"], expected["y"] = centre + 0.4 * rng.standard_normal(2)
+        r = np.hypot(x - centre[0], y - centre[1])
+        profile = np.exp(-((r - 3 * (shape == "ring")) ** 2) / (2 * 1.4**2)) * (-1 if shape == "dark" else 1)
+        image = (500 + 20 * NOISE * profile + NOISE * rng.standard_normal(r.shape)).astype(np.uint16)
+        begun = begin_measuring(expected, image, 2.0)
+        errors += [float(begun["x"][0]) - centre[0], float(begun["y"][0]) - centre[1]]
+    assert np.sqrt(np.mean(np.square(errors))) < 0.06
+
+
+def test_measuring_begins_where_expected_at_the_edge_beside_another_one_and_where_nothing_is_round() -> None:
+    image = np.random.default_rng(0).integers(400, 500, (64, 64)).astype(np.uint16)
+    image[:, 32:] = 100
+    image[:, 40:] = 900
+    expected = empty_rows(5)
+    expected["x"], expected["y"] = (3.0, 20.0, 60.0, 15.0, 40.0), (30.0, 61.0, 12.0, 15.0, 50.0)
+    expected["x"][3:], expected["y"][3:] = (18.0, 24.0), (20.0, 22.0)  # beside each other
+    begun = begin_measuring(expected, image, 2.0)
+    assert begun["x"].tolist() == expected["x"].tolist()  # the third is in a plain part
+    assert begun["y"].tolist() == expected["y"].tolist()
 
 
 def test_a_measured_particle_that_the_network_does_not_find_is_left_out_only_within_the_crops() -> None:

@@ -120,6 +120,19 @@ def test_a_session_agrees_with_each_frame_alone(
         assert rms(errors(rows, places)[1]) == pytest.approx(1, abs=0.2)
 
 
+def test_frames_that_come_very_fast_are_not_all_learnt_from(spot: Localizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    learnt = []
+    learn = spot.learn  # type: ignore[attr-defined]
+    monkeypatch.setattr(spot, "learn", lambda: learnt.append(number) or learn())
+    tracker = tracker_of(spot)
+    for number, (_, image) in enumerate(spot_movie(9)):
+        tracker.update(image, 0.0 if number == 0 else number * 0.0004 + 1)
+    assert learnt == [0, 1, 4, 7]
+    tracker.forget()
+    tracker.update(image, number * 0.0004 + 1)
+    assert len(learnt) == 5
+
+
 @pytest.mark.parametrize("follow", [False, True])
 def test_repeating_the_last_frame_changes_nothing(spot: Localizer, follow: bool) -> None:
     once, repeating = tracker_of(spot, follow=follow), tracker_of(spot, follow=follow)
