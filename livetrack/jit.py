@@ -48,10 +48,13 @@ def njit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
 
 def _compile(function: Callable[..., Any], options: dict[str, Any]) -> Any:
-    kernel: Any = numba.njit(nogil=True, **options)(function)
+    # with fastmath every copy of a kernel rounds its sums in its own way, and which copy is linked differs between a
+    # process that compiles and one that loads: inlined, each caller always has its own
+    options = {"nogil": True, "forceinline": "fastmath" in options, **options}
+    kernel: Any = numba.njit(**options)(function)
     with suppress(RuntimeError):  # "no locator available": no folder is writable
         kernel.enable_caching()
-        kernel._cache._cache_file = _CacheFile(kernel._cache, _dependencies(function))
+        kernel._cache._cache_file = _CacheFile(kernel._cache, [*_dependencies(function), repr(options)])
     return kernel
 
 

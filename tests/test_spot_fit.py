@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +76,11 @@ def seen(x: np.ndarray, y: np.ndarray, height: float, rng: np.random.Generator, 
     rows["x_std"] = rows["y_std"] = 0.3
     rows["intensity"] = height * np.exp(rng.normal(0, 0.2, x.size))
     return rows
+
+
+def bits(rows: Rows) -> bytes:
+    """Return all fields, without what is between them."""
+    return b"".join(rows[name].tobytes() for name in rows.dtype.names or ())
 
 
 def equal(some: Rows, others: Rows) -> bool:
@@ -161,15 +170,53 @@ def test_pixels_are_weighted_by_the_given_or_estimated_noise(snr: float, loss: f
     assert ratios["equal"] > (1 + 0.6 * (loss - 1)) * max(ratios["given"], ratios["estimated"])
 
 
-def test_the_result_is_the_same_whatever_the_number_of_threads() -> None:
+def crowd(count: int) -> tuple[np.ndarray, Rows]:
+    """Return an image of 256x256 px with so many particles anywhere, and rows to begin with."""
     rng = np.random.default_rng(4)
-    x, y = rng.uniform(4, 252, (2, 250))
+    x, y = rng.uniform(4, 252, (2, count))
     image = (100 + 9 * picture(x, y, 1.3, 256) + rng.normal(size=(256, 256))).astype(np.float32)
+    return image, seen(x, y, 9.0, rng)
+
+
+@pytest.mark.parametrize("count", [60, 300])
+def test_the_result_is_the_same_whatever_the_number_of_threads(count: int) -> None:
+    image, begin = crowd(count)
     results = []
-    for threads in (1, 2, 5):
-        rows = seen(x, y, 9.0, np.random.default_rng(5))
-        fit(image, 1.0, rows, 12.0, threads=threads)
-        results.append(rows.tobytes())
+    for threads in (1, 2, 3, 5):
+        refiner = RadialRefiner(12.0, SPOTS)
+        for _ in range(3):  # by the image alone, and by what has been learnt
+            rows = begin.copy()
+            refiner.refine(image, 1.0, rows, threads=threads)
+            results.append(bits(rows))
+            refiner.recall(refiner.learn())
+    assert results[:3] == results[3:6] == results[6:9] == results[9:]
+
+
+@pytest.mark.measured
+@pytest.mark.timeout(600)
+def test_compiled_and_cached_kernels_give_the_same_rows(tmp_path: Path) -> None:
+    """Compiling takes a minute: bit for bit the same in a process that compiles and in one that loads the kernels."""
+    script = """if True:
+        import hashlib
+        import test_spot_fit as test
+        image, begin = test.crowd(300)
+        for which in (slice(0, 1), slice(0, 300)):
+            for kind in ("f4", "u2"):
+                refiner = test.RadialRefiner(12.0, test.SPOTS)
+                for _ in range(3):
+                    rows = begin[which].copy()
+                    refiner.refine(image.astype(kind), 1.0, rows, threads=2)
+                    print(hashlib.blake2b(test.bits(rows)).hexdigest())
+                    refiner.recall(refiner.learn())
+    """
+    results = [
+        subprocess.run(
+            [sys.executable, "-c", script], cwd=Path(__file__).parent, capture_output=True, text=True, check=True,
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        ).stdout.split()
+        for _ in range(3)
+    ]  # fmt: skip
+    assert len(results[0]) == 12
     assert results[0] == results[1] == results[2]
 
 
@@ -322,6 +369,130 @@ def test_a_row_outside_the_image_stays_as_it_is() -> None:
     fit(image, 1.0, rows, 12.0)
     assert rows["x"][0] == pytest.approx(40.2, abs=0.1)
     assert equal(rows[1:], before[1:])
+
+
+def ratios(x: np.ndarray, y: np.ndarray, rows: Rows, bound_px: float) -> tuple[float, float]:
+    """Return the error over the bound, and over x_std and y_std; root mean squares."""
+    error = np.stack([rows["x"] - x, rows["y"] - y])
+    by_std = error / np.stack([rows["x_std"], rows["y_std"]])
+    return math.sqrt(np.mean(error**2)) / bound_px, math.sqrt(np.mean(by_std**2))
+
+
+SCALES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "far from zero": lambda image: (1e6 + image).astype(np.float32),
+    "small numbers": lambda image: (1e-3 * image).astype(np.float32),
+    "small numbers far from zero": lambda image: (1 + 1e-3 * image).astype(np.float32),
+    "dark": lambda image: (1000 - image).astype(np.float32),
+    "few grey levels": lambda image: (20 + image).round().clip(0, 255).astype(np.uint8),
+}
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_any_scale_of_grey_levels_will_do(name: str) -> None:
+    rng = np.random.default_rng(20)
+    x, y, side = grid(225, rng)
+    image = SCALES[name](20 * picture(x, y, 1.5, side) + rng.normal(size=(side, side)))
+    scale = {"small numbers": 1e-3, "small numbers far from zero": 1e-3, "dark": -1.0}.get(name, 1.0)
+    rows = seen(x, y, 20 * scale, rng)
+    fit(image, abs(scale), rows, 14.0)
+    over, by_std = ratios(x, y, rows, bound(1.5, 20.0, 0.0))
+    assert over < (1.15 if name == "few grey levels" else 1.1)  # rounding adds a twelfth to the noise's variance
+    assert 0.9 < by_std < 1.1
+    assert rows["intensity"] == pytest.approx(17.3 * scale, rel=0.25)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
+def test_clipped_particles_come_to_the_bound_of_what_is_left(share: float) -> None:
+    """All above this share of the height is clipped, after the noise; the bound is that of the other pixels."""
+    rng, d, e = np.random.default_rng(21), np.arange(-12, 13), 1e-3
+    x, y, side = grid(225, rng)
+    image = 100 + 20 * picture(x, y, 1.5, side) + rng.normal(size=(side, side))
+    rows = seen(x, y, 20 * share, rng)
+    fit(np.minimum(image, 100 + 20 * share).astype(np.float32), 1.0, rows, 14.0)
+    variances = []
+    for dx, dy in zip(x - x.round(), y - y.round(), strict=True):
+        at, east, west = (spot(d[None] - dx - s, d[:, None] - dy, 1.5) for s in (0, e, -e))
+        variances.append(1 / np.sum((20 * (east - west) / (2 * e))[at < share] ** 2))
+    over, by_std = ratios(x, y, rows, math.sqrt(np.mean(variances)))
+    print(f"clipped at {share}: {over:.2f} x the bound, error / x_std {by_std:.2f}")
+    assert over < 1.3
+    assert 0.85 < by_std < 1.15
+
+
+def test_a_particle_half_outside_the_image_is_fitted_from_its_other_half() -> None:
+    """Without Flag.EDGE: across the edge it costs twice the bound, along it as much as half of the pixels do."""
+    rng, errors = np.random.default_rng(22), []
+    for _ in range(100):
+        x, y = rng.uniform(0, 0.4, 1), 30 + rng.random(1)
+        image = 100 + 20 * picture(x, y, 1.5, 64) + rng.normal(size=(64, 64))
+        rows = seen(x, y, 20.0, rng, off=0.0)
+        fit(image.astype(np.float32), 1.0, rows, 14.0)
+        errors.append([(rows[axis] - at) / rows[f"{axis}_std"] for axis, at in (("x", x), ("y", y))])
+        assert rows["x_std"][0] < 0.15
+        assert rows["y_std"][0] < 0.08
+    assert np.sqrt(np.mean(np.square(errors), axis=0)) == pytest.approx(1, abs=0.2)
+
+
+def test_windows_may_be_larger_than_the_image() -> None:
+    rng = np.random.default_rng(23)
+    for sigma, radius in ((1.3, 12.0), (1.3, 60.0), (3.0, 60.0)):
+        x, y = 7 + rng.random((2, 1))
+        image = 100 + 20 * picture(x, y, sigma, 16) + rng.normal(size=(16, 16))
+        rows = seen(x, y, 20.0, rng)
+        fit(image.astype(np.float32), 1.0, rows, radius)
+        assert abs(rows["x"] - x) < 4 * rows["x_std"]
+        assert rows["x_std"] < 0.15
+
+
+def test_equal_pixels_do_no_harm() -> None:
+    for kind in (np.uint8, np.uint16, np.float32):
+        rows = seen(np.array([30.2, 34.0, 50.0]), np.array([30.1, 31.0, 50.0]), 20.0, np.random.default_rng(24))
+        fit(np.full((64, 64), 7, kind), 1.0, rows, 12.0)
+        assert all(np.isfinite(rows[name]).all() for name in ("x", "y", "x_std", "y_std", "intensity"))
+
+
+def test_misfit_tells_a_pair_from_one() -> None:
+    """About 1 for round particles in noise; more for two that were taken for one; NaN where none was fitted."""
+    rng = np.random.default_rng(25)
+    x, y, side = grid(100, rng)
+    noise, one = rng.normal(size=(side, side)), picture(x, y, 1.5, side)
+    misfits = []
+    for shape, middle in ((one, x), (one + picture(x + 3, y, 1.5, side), x + 1.5)):
+        rows, misfit = seen(middle, y, 20.0, rng), np.zeros(100, np.float32)
+        rows["flags"][0] = Flag.EDGE
+        refiner = RadialRefiner(14.0, SPOTS)
+        refiner.refine((100 + 20 * shape + noise).astype(np.float32), 1.0, rows, misfit=misfit)
+        assert np.isnan(misfit[0])
+        misfits.append(misfit[1:])
+    alone, pairs = misfits
+    assert np.mean(alone) == pytest.approx(1, abs=0.05)
+    assert np.std(alone) < 0.2
+    assert np.median(pairs) > 1.7
+    assert np.mean(pairs > alone.max()) > 0.8
+
+
+@pytest.mark.parametrize("sigma", [0.8, 1.5, 3.0, 5.0, 8.0, pytest.param(12.0, marks=pytest.mark.measured)])
+def test_particles_of_any_size_come_to_the_bound(sigma: float) -> None:
+    """Lone ones, each in an image of its own, sigma up to 12 px: cores of 4.5 to 60 px."""
+    rng, errors, by_std, snr = np.random.default_rng(26), [], [], 15.0
+    profiles = [
+        np.exp(-(np.arange(0, 60, PROFILE_STEP_PX) ** 2) / (2 * s**2)) for s in sigma * np.geomspace(0.7, 1.4, 16)
+    ]
+    side = 2 * math.ceil(7 * sigma + 8)
+    for _ in range(120 if sigma < 8 else 60):
+        x, y = side / 2 + rng.random((2, 1))
+        image = 1000 + snr * picture(x, y, sigma, side) + rng.normal(size=(side, side))
+        rows = seen(x, y, snr, rng)
+        RadialRefiner(min(60.0, 5 * sigma + 2), profiles).refine(image.astype(np.float32), 1.0, rows)
+        errors += [rows["x"] - x, rows["y"] - y]
+        by_std += [(rows["x"] - x) / rows["x_std"], (rows["y"] - y) / rows["y_std"]]
+    d = np.arange(-6 * math.ceil(sigma), 6 * math.ceil(sigma) + 1)
+    slope = (spot(d[None] - 0.01, d[:, None], sigma) - spot(d[None] + 0.01, d[:, None], sigma)) / 0.02
+    over = math.sqrt(np.mean(np.square(errors)) * np.sum(slope**2)) * snr
+    spread = math.sqrt(np.mean(np.square(by_std)))
+    print(f"sigma {sigma}: {over:.2f} x the bound, error / x_std {spread:.2f}")
+    assert over < 1.15 + 2 / math.sqrt(2 * len(errors))
+    assert 0.8 < spread < 1.15
 
 
 def test_knots_follow_the_core() -> None:
