@@ -25,6 +25,7 @@ _USEFUL = 0.98  # share of the information on the position that lies within it
 _MARGIN, _MARGIN_PX = 1.25, 1.5  # beyond it, for the background
 _BRIGHT = 10.0  # in units of the noise: what is brighter counts no more
 _FAR = 0.8  # of the radius: beyond is background
+_FIRST_LOOK = 6  # of the cores: only if that is hardly enough, wider rings are looked at
 _MAX_NEAR = 64
 _DENSE_PX = 16.0  # radius: within wider ones, not every row of pixels is needed
 _RADII_PX = [core.radius_px for core in CORES]
@@ -42,12 +43,16 @@ def choose_core(
     """
     spacing = _spacing(state, active, max_radius_px)
     widest = max(bisect_right(_RADII_PX, spacing) - 1, 0)
-    rings = round(_RADII_PX[widest] / _RING_PX)
     sample = np.argsort(-np.abs(state[:, HEIGHT]) * active, kind="stable")[:_SAMPLE]
-    said, weight, spread = _sum_rings(image, light, state, sample[active[sample]], rings)
-    profile, noise = _mean_profile(*prior.at(rings, _RING_PX), said, weight, spread, int(active[sample].sum()))
-    enough = _MARGIN * _useful_rings(profile, noise) * _RING_PX + _MARGIN_PX
-    core = CORES[min(bisect_left(_RADII_PX, enough), widest)]
+    sample = sample[active[sample]]
+    for look in sorted({min(_FIRST_LOOK, widest), widest}):
+        rings = round(_RADII_PX[look] / _RING_PX)
+        said, weight, spread = _sum_rings(image, light, state, sample, rings)
+        profile, noise = _mean_profile(*prior.at(rings, _RING_PX), said, weight, spread, len(sample))
+        enough = _MARGIN * _useful_rings(profile, noise) * _RING_PX + _MARGIN_PX
+        if enough < _FAR * _RADII_PX[look]:
+            break
+    core = CORES[min(bisect_left(_RADII_PX, enough), look)]
     knots = np.abs(np.arange(-1, core.splines + 1))
     at = np.interp(core.step_px * knots, _RING_PX * np.arange(rings), profile, right=0.0)
     return core, (8 * at[1:-1] - at[:-2] - at[2:]) / 6  # the splines average over their neighbours

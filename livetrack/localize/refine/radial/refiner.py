@@ -21,7 +21,8 @@ from livetrack.particles import Rows, empty_rows
 __all__ = ["RadialRefiner"]
 
 _SURVEYED, _SURVEYED_PIXELS = 48, 16_000  # particles, of which an image's population is found; fewer large ones
-_FEWEST = 12
+_FAINT = 400.0  # height, in units of the noise, up to which so many are needed
+_FEWEST = 16
 _LEARNT = 4  # particles of each image of a sequence
 _REVIEWED = 16  # images after which the core is chosen anew
 _OTHER_CORE = 1.3  # ratio of radii
@@ -93,9 +94,10 @@ class RadialRefiner:
 
     def _sample(self, which: npt.NDArray[np.bool_], population: Population) -> npt.NDArray[np.intp]:
         """Return the numbers of those of the particles `which` (N,) that tell of all."""
-        most = max(min(_SURVEYED, _SURVEYED_PIXELS // population.pixels.row.size), _FEWEST)
         state = self._fits.state
-        return some_bright(state[:, [X, Y]], state[:, HEIGHT], which, most)
+        faint = _FAINT / float(np.median(np.abs(state[which, HEIGHT])))
+        most = min(_SURVEYED * min(faint * faint, 1.0), _SURVEYED_PIXELS / population.pixels.row.size)
+        return some_bright(state[:, [X, Y]], state[:, HEIGHT], which, max(int(most), _FEWEST))
 
     def recall(self, population: Population | None) -> None:
         """Refine the next images by what `learn` has returned; None: by what each of them tells itself."""

@@ -6,6 +6,7 @@ of the centre (x, y), in this order.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ __all__ = [
     "MISFIT",
     "MOVED_X",
     "MOVED_Y",
-    "PEAK",
+    "PEAK", "SHARPNESS", "SNR",
     "VAR_X",
     "VAR_Y",
     "Room",
@@ -71,7 +72,9 @@ PEAK = 10  # over the background
 MISFIT = 11  # reduced chi-square of the core
 EXCESS = 12  # chi-square of the window over that expected
 LEVEL = 13  # of the background around the core, from that of the image on
-COEFFICIENTS = 14  # the first one of the profile
+SHARPNESS = 14  # mean square of the profile's slope over that of the profile, 1/px²
+SNR = 15  # of the whole particle
+COEFFICIENTS = 16  # the first one of the profile
 
 BACKGROUND = 3
 """Unknowns of the background."""
@@ -183,7 +186,9 @@ def step(
     state[m, PEAK] = (2 * solution[BACKGROUND] + solution[BACKGROUND + 1]) / 3
     square, counted, state[m, EXCESS], seen = fill_residuals(in_core, solution, rows)
     state[m, MISFIT] = square / max(counted - size - 2, 1.0)
-    _move(m, normal, solution, 1 + min(_HARDLY_SEEN / max(seen, 1.0), 1.0) ** 2, state)
+    seen = max(seen, 1.0)
+    _move(m, normal, solution, 1 + min(_HARDLY_SEEN / seen, 1.0) ** 2, state)
+    state[m, SHARPNESS], state[m, SNR] = 2 / (normal[size, size] * seen), math.sqrt(seen)
     if crowded:
         _repaint(m, x, y, middle, state, added, painted, offsets, reach, in_core, rows)
     return True

@@ -16,6 +16,8 @@ from livetrack.localize.refine.radial.step import (
     LIMIT_PX,
     MOVED_X,
     MOVED_Y,
+    SHARPNESS,
+    SNR,
     VAR_X,
     X,
     Y,
@@ -30,7 +32,7 @@ MAX_TURNS = 5
 """Steps of a crowded particle, at most."""
 
 _MAX_STEPS = 9  # of one that is alone; most make one or two, others more as they doubt their surroundings
-_CURVATURE = 0.6  # 1/px: what is left after a step is about so much of its square
+_SQUARE, _CUBE_PER_PX = 0.15, 0.24  # of a step, px, times the sharpness: what it leaves if there is no noise
 _LEFT = 0.15  # standard uncertainties that may be left
 _SETTLED = 1.0  # standard uncertainty: a crowded particle that moves less has settled
 _MAX_DRIFT_PX = 0.6  # of a centre from the middle of its window
@@ -122,7 +124,8 @@ def sweep(
                 break
             std = math.sqrt(state[m, VAR_X])
             moved = max(abs(state[m, MOVED_X]), abs(state[m, MOVED_Y]))
-            further = _CURVATURE * moved * moved > _LEFT * std
+            curved = (_SQUARE + _CUBE_PER_PX * moved) * moved * state[m, SHARPNESS]
+            further = moved * (curved + 1 / state[m, SNR]) > _LEFT * std
             if crowded and n == 0:
                 further = further or moved > _SETTLED * std or crowd[m] == 2
             elif crowded:
