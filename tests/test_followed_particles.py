@@ -288,7 +288,7 @@ def test_measuring_begins_where_expected_at_the_edge_beside_another_one_and_wher
     image[:, 40:] = 900
     expected = empty_rows(5)
     expected["x"], expected["y"] = (3.0, 20.0, 60.0, 15.0, 40.0), (30.0, 61.0, 12.0, 15.0, 50.0)
-    expected["x"][3:], expected["y"][3:] = (18.0, 24.0), (20.0, 22.0)  # beside each other
+    expected["x"][3:], expected["y"][3:] = (18.0, 22.0), (20.0, 22.0)  # beside each other
     begun = begin_measuring(expected, image, 2.0)
     assert begun["x"].tolist() == expected["x"].tolist()  # the third is in a plain part
     assert begun["y"].tolist() == expected["y"].tolist()
