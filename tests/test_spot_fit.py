@@ -19,7 +19,7 @@ from livetrack.localize.refine.radial import PROFILE_STEP_PX, CameraNoise, Profi
 from livetrack.localize.refine.radial.core import choose_core
 from livetrack.localize.refine.radial.ldl import eliminate, invert, solve
 from livetrack.localize.refine.radial.particles import start
-from livetrack.localize.refine.radial.pixels import basis
+from livetrack.localize.refine.radial.pixels import CORES, Core, basis, pixels_of
 from livetrack.localize.refine.radial.sample import some_bright
 from livetrack.particles import Flag, Rows, empty_rows
 from livetrack.training.profiles import draw_profiles
@@ -493,6 +493,15 @@ def test_particles_of_any_size_come_to_the_bound(sigma: float) -> None:
     print(f"sigma {sigma}: {over:.2f} x the bound, error / x_std {spread:.2f}")
     assert over < 1.15 + 2 / math.sqrt(2 * len(errors))
     assert 0.8 < spread < 1.15
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_windows_are_within_their_reach(core: Core) -> None:
+    """By one square of pixels: the middle of a window may be one pixel beyond the image, as 63.7 in one of 64 px."""
+    pixels = pixels_of(core)
+    assert max(np.abs(pixels.row).max(), np.abs(pixels.column).max()) <= pixels.reach - core.binning
+    assert pixels.runs.max() <= pixels.row.size
+    assert pixels.neighbour.max() < pixels.in_core <= pixels.used <= pixels.row.size
 
 
 def test_knots_follow_the_core() -> None:

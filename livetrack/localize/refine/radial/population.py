@@ -56,12 +56,8 @@ class Population:
         """Number of particles, those that are forgotten in part counted in part."""
         self.free = np.full(self.pixels.row.size, np.nan, np.float32)
         """(P,) of `measure_freedom`; NaN before."""
-        self._own, self._said, self._evidence = (
-            np.zeros_like(information),
-            np.zeros(core.splines),
-            np.zeros(len(_SHARES)),
-        )
-        self._noise = np.zeros((core.splines + 1, 3))
+        self._own, self._said = np.zeros_like(information), np.zeros(core.splines)
+        self._evidence, self._noise = np.zeros(len(_SHARES)), np.zeros((core.splines + 1, 3))
 
     def add(self, own: Doubles, said: Doubles, noise: Doubles) -> None:
         """Take over what M particles say, and forget as much of what others said.

@@ -41,27 +41,8 @@ from livetrack.localize.refine.radial.window import (
 )  # fmt: skip
 
 __all__ = [
-    "BACKGROUND",
-    "COEFFICIENTS",
-    "COV",
-    "FOUND_X",
-    "FOUND_Y",
-    "HEIGHT",
-    "LEVEL",
-    "LIMIT_PX",
-    "MISFIT",
-    "MOVED_X",
-    "MOVED_Y",
-    "PEAK", "SHARPNESS", "SNR",
-    "VAR_X",
-    "VAR_Y",
-    "Room",
-    "X",
-    "Y",
-    "doubt",
-    "make_room",
-    "paint",
-    "step",
+    "BACKGROUND", "COEFFICIENTS", "COV", "FOUND_X", "FOUND_Y", "HEIGHT", "LEVEL", "LIMIT_PX", "MISFIT", "MOVED_X",
+    "MOVED_Y", "PEAK", "SHARPNESS", "SNR", "VAR_X", "VAR_Y", "Room", "X", "Y", "doubt", "make_room", "paint", "step",
 ]  # fmt: skip
 
 # Columns of the particles' state, (N, COEFFICIENTS + K) float64; grey levels are in units of the noise.

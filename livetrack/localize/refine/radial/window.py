@@ -14,35 +14,9 @@ import numpy as np
 from livetrack.jit import njit
 
 __all__ = [
-    "COS",
-    "DX",
-    "DY",
-    "GOOD",
-    "OTHERS",
-    "OUTSIDE",
-    "PROFILE",
-    "RESIDUAL",
-    "SHIFT_X",
-    "SHIFT_Y",
-    "SIN",
-    "SLOPE",
-    "SPLINES",
-    "WEIGHT",
-    "R",
-    "Z",
-    "cut",
-    "fill_background",
-    "fill_model",
-    "fill_profile",
-    "fill_residuals",
-    "fill_shift",
-    "fill_splines",
-    "load",
-    "place",
-    "rescale",
-    "subtract_level",
-    "subtract_others",
-    "weigh",
+    "COS", "DX", "DY", "GOOD", "OTHERS", "OUTSIDE", "PROFILE", "RESIDUAL", "SHIFT_X", "SHIFT_Y", "SIN", "SLOPE",
+    "SPLINES", "WEIGHT", "R", "Z", "cut", "fill_background", "fill_model", "fill_profile", "fill_residuals",
+    "fill_shift", "fill_splines", "load", "place", "rescale", "subtract_level", "subtract_others", "weigh",
 ]  # fmt: skip
 
 # Rows of a window, (SPLINES + 2 K, P) float32; grey levels are in units of the noise.
