@@ -123,6 +123,8 @@ class Tracker:
     def learn(self) -> None:
         """Learn from the image of the last `update`, for the next ones: at most from 1,000 frames a second.
 
+        To be called before the localizer is given another image. No effect if that image has no particles.
+
         Raises `LocalizerError`.
         """
         with self._named_errors:

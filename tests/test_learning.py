@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -73,9 +74,9 @@ def spot_movie(
         yield places, digitise(500 + SNR * NOISE * spots(places, sigma(number)), rng)
 
 
-def bead_movie(frames: int, seed: int = 0) -> Iterator[tuple[Places, Image]]:
+def bead_movie(frames: int, seed: int = 0, spacing_px: int = 48) -> Iterator[tuple[Places, Image]]:
     """Yield beads with faint rings around them."""
-    rng, one, spacing_px = np.random.default_rng(seed), np.ones(ACROSS**2), 48
+    rng, one = np.random.default_rng(seed), np.ones(ACROSS**2)
     for places in walk(frames, rng, spacing_px):
         image = np.full(2 * [ACROSS * spacing_px], 500, np.float32)
         add_beads(image, *places, 2.0 * one, np.outer(one, [1.0, 0.3, 0.0, 0.0]), SNR * NOISE * one)
@@ -105,7 +106,11 @@ def bits(rows: Rows, fields: tuple[str, ...] = (*MEASURED, "id", "vx", "vy", "fl
     return b"".join(rows[name].tobytes() for name in fields)
 
 
-@pytest.mark.parametrize(("model", "movie"), [("spot", spot_movie), ("bead", bead_movie)])
+@pytest.mark.parametrize(
+    ("model", "movie"),
+    [("spot", spot_movie), ("bead", bead_movie), ("bead", partial(bead_movie, spacing_px=36))],
+    ids=["spots", "beads", "beads that are close together"],
+)
 def test_a_session_agrees_with_each_frame_alone(
     model: str,
     movie: Callable[[int], Iterator[tuple[Places, Image]]],
