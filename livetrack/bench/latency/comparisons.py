@@ -91,7 +91,7 @@ def compare_with_full_search(frames: int, step: Callable[[], None]) -> list[Targ
 def compare_followed_with_full_search(
     side_px: int, count: int, frames: int, step: Callable[[], None]
 ) -> list[TargetResult]:
-    """Compare the duration of an update of a few followed particles with that of full search, frame by frame in turns.
+    """Compare the duration of an update of a few followed particles with that of full search.
 
     There are `SEARCH_WARM_UP` + `frames` frames; `step` is called after each.
     """
@@ -103,14 +103,16 @@ def compare_followed_with_full_search(
     for number, frame in enumerate(_frames(SEARCH_WARM_UP + frames, side_px, count)):
         before = runs[0]
         milliseconds, rows = timed(partial(guided.update, learn=False), frame, number / _FPS)
-        full_milliseconds, reference = timed(partial(full.update, learn=False), frame, number / _FPS)
         guided.learn()  # as in a session, after the rows were published
-        full.learn()
         if number >= SEARCH_WARM_UP:
             guided_us.append(1e3 * milliseconds)
-            full_us.append(1e3 * full_milliseconds)
             searched += runs[0] > before
-            differences.append(_differences(rows, reference))
+        if number % _FULL_SEARCH_EVERY == 0:
+            milliseconds, reference = timed(partial(full.update, learn=False), frame, number / _FPS)
+            full.learn()
+            if number >= SEARCH_WARM_UP:
+                full_us.append(1e3 * milliseconds)
+                differences.append(_differences(rows, reference))
         step()
     p50_us, target_us = float(np.median(guided_us)), FOLLOWED[side_px, count]
     particles = "1 particle" if count == 1 else f"{count} particles"
@@ -118,9 +120,9 @@ def compare_followed_with_full_search(
         TargetResult(
             name=f"followed without network, {side_px}x{side_px} px, {particles}",
             definition="whole update (measure or find, refine, link) of 16-bit frames of the simulated camera, one "
-            "after the other, guided and full search in turns, without learning from the frame, which a session does "
-            "afterwards; differences in units of the full search's x_std (or "
-            "y_std)",
+            "after the other, without learning from the frame, which a session does afterwards; every "
+            f"{_FULL_SEARCH_EVERY}th frame is searched in full as well; differences in units of the full search's "
+            "x_std (or y_std)",
             n=len(guided_us),
             figures={
                 "p50_us": p50_us,
