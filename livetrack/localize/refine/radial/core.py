@@ -32,14 +32,14 @@ _RADII_PX = [core.radius_px for core in CORES]
 
 
 def choose_core(
-    image: npt.NDArray[Any], light: Doubles, state: Doubles, active: npt.NDArray[np.bool_], prior: ProfilePrior,
+    image: npt.NDArray[Any], levels: Doubles, state: Doubles, active: npt.NDArray[np.bool_], prior: ProfilePrior,
     max_radius_px: float,
 ) -> tuple[Core, Doubles]:  # fmt: skip
     """Return one of `CORES`, and (K,) the coefficients of the mean profile, of height 1.
 
     The core holds `_USEFUL` of the information on the position, the sum of f'(r)^2 r, and a margin. What noise adds to
     that sum is taken off: of a faint particle it would stand for rings without end. It is no wider than the typical
-    distance to a neighbour, nor than `max_radius_px`. `light`, `state` and `active` are those of `step`.
+    distance to a neighbour, nor than `max_radius_px`. `levels`, `state` and `active` are those of `step`.
     """
     spacing = _spacing(state, active, max_radius_px)
     widest = max(bisect_right(_RADII_PX, spacing) - 1, 0)
@@ -47,8 +47,8 @@ def choose_core(
     sample = sample[active[sample]]
     for look in sorted({min(_FIRST_LOOK, widest), widest}):
         rings = round(_RADII_PX[look] / _RING_PX)
-        said, weight, spread = _sum_rings(image, light, state, sample, rings)
-        profile, noise = _mean_profile(*prior.at(rings, _RING_PX), said, weight, spread, len(sample))
+        total, weight, spread = _sum_rings(image, levels, state, sample, rings)
+        profile, noise = _mean_profile(*prior.at(rings, _RING_PX), total, weight, spread, len(sample))
         enough = _MARGIN * _useful_rings(profile, noise) * _RING_PX + _MARGIN_PX
         if enough < _FAR * _RADII_PX[look]:
             break
@@ -78,7 +78,7 @@ def _spacing(state: Any, active: Any, limit: float) -> float:
 
 
 @njit
-def _sum_rings(image: Any, light: Any, state: Any, sample: Any, rings: int) -> Any:
+def _sum_rings(image: Any, levels: Any, state: Any, sample: Any, rings: int) -> Any:
     """Return what the particles of `sample` say of each ring (R,), for height 1: sums over the level, weights, noise.
 
     Pixels that are stuck or nearer to a neighbour are left out.
@@ -86,7 +86,7 @@ def _sum_rings(image: Any, light: Any, state: Any, sample: Any, rings: int) -> A
     height, width = image.shape
     radius = (rings - 0.5) * _RING_PX
     every = 1 + int(radius / _DENSE_PX)  # rows
-    said, weight, spread = np.zeros(rings), np.zeros(rings), np.zeros(rings)
+    total, weight, spread = np.zeros(rings), np.zeros(rings), np.zeros(rings)
     sums, counts = np.empty(rings), np.empty(rings)
     near = np.empty((_MAX_NEAR, 2))
     for s in sample:
@@ -102,31 +102,31 @@ def _sum_rings(image: Any, light: Any, state: Any, sample: Any, rings: int) -> A
             across = math.sqrt(max(0.0, radius * radius - (i - y) ** 2))
             for j in range(max(0, math.ceil(x - across)), min(width, math.ceil(x + across))):
                 value = np.float32(image[i, j])
-                own = light[2] < value < light[3]
+                own = levels[2] < value < levels[3]
                 for k in range(others):
                     dx, dy = near[k, 0], near[k, 1]
                     own = own and (j - x) * dx + (i - y) * dy <= 0.5 * (dx * dx + dy * dy)
                 if own:
                     away = math.sqrt((i - y) ** 2 + (j - x) ** 2)
                     ring = min(int(away * (1 / _RING_PX) + 0.5), rings - 1)
-                    sums[ring] += light[0] * (value - light[1])
+                    sums[ring] += levels[0] * (value - levels[1])
                     counts[ring] += 1
         far = int(_FAR * rings)
         level = sums[far:].sum() / max(counts[far:].sum(), 1)
         tall = state[s, HEIGHT]
         bright = min(abs(tall), _BRIGHT) ** 2
         for r in range(rings):
-            said[r] += bright / tall * (sums[r] - level * counts[r])
+            total[r] += bright / tall * (sums[r] - level * counts[r])
             weight[r] += bright * counts[r]
             spread[r] += (bright / tall) ** 2 * counts[r]
-    return said, weight, spread
+    return total, weight, spread
 
 
 @njit
-def _mean_profile(mean: Any, information: Any, said: Any, weight: Any, spread: Any, particles: int) -> Any:
+def _mean_profile(mean: Any, information: Any, total: Any, weight: Any, spread: Any, particles: int) -> Any:
     """Return (R,) the mean profile, and its variance by noise, from what so many `particles` and the prior say."""
     size = mean.size
-    both, right, profile, noise = particles * information, said.copy(), np.empty(size), np.empty(size)
+    both, right, profile, noise = particles * information, total.copy(), np.empty(size), np.empty(size)
     for r in range(size):
         for k in range(size):
             right[r] += both[r, k] * mean[k]

@@ -28,11 +28,11 @@ _FEWEST, _MOST = 8, 0.5  # pixels, and share of all, that are stuck at an end of
 class Fits:
     """The particles of one image, from where the network found them to the bound. Keeps its arrays between images.
 
-    `light` (7,), `state` (N, `COEFFICIENTS` + K), `active` and `good` (N,) are those of `step` and `sweep`.
+    `levels` (7,), `state` (N, `COEFFICIENTS` + K), `active` and `good` (N,) are those of `step` and `sweep`.
     """
 
     def __init__(self) -> None:
-        self.light = np.zeros(7)
+        self.levels = np.zeros(7)
         self._pixels: Pixels | None = None
         self._shape: tuple[int, ...] = ()
         self._geometry: tuple[Any, Any] = ((), ())
@@ -70,8 +70,8 @@ class Fits:
         self._strays[:] = False
         self._read(image, population, self.active)
         low, high, lows, highs, looked = extremes(self._raw, self.active)
-        self.light[2] = low if _FEWEST <= lows <= _MOST * looked else -OUTSIDE
-        self.light[3] = high if _FEWEST <= highs <= _MOST * looked else OUTSIDE
+        self.levels[2] = low if _FEWEST <= lows <= _MOST * looked else -OUTSIDE
+        self.levels[3] = high if _FEWEST <= highs <= _MOST * looked else OUTSIDE
         far, close = core.radius_px + pixels.reach, max(_CLOSE_PX, core.radius_px + 1)
         self._any_crowded = find_crowds(self.state, far, close, self._crowd, self._order)
         if self._any_crowded and not self._added.size:
@@ -82,13 +82,13 @@ class Fits:
         kernels.begin(self.active, population.mean, self._crowd, *self._each, *self._geometry, self._room(0))
 
     def survey(self, population: Population, sample: npt.NDArray[np.intp]) -> None:
-        """Let the particles `sample` tell what all have in common, before the fit; then all begin with that."""
-        self._tell(population, sample, _SURVEY_STEPS)
+        """Learn from the particles `sample` what all have in common, before the fit; then all begin with that."""
+        self._observe(population, sample, _SURVEY_STEPS)
         kernels.begin_others(self.active, population.mean, self._fresh, self.state)
 
-    def teach(self, population: Population, sample: npt.NDArray[np.intp]) -> None:
-        """Let the fitted particles `sample` tell what all have in common."""
-        self._tell(population, sample, 1)
+    def observe(self, population: Population, sample: npt.NDArray[np.intp]) -> None:
+        """Learn from the fitted particles `sample` what all have in common."""
+        self._observe(population, sample, 1)
 
     def count_doubted(self) -> int:
         """Return how many of the good particles have surroundings that are not wholly trusted."""
@@ -97,7 +97,7 @@ class Fits:
     def fit(self, image: npt.NDArray[Any], population: Population, threads: int) -> None:
         """Fit all particles that are active, which decides who is good."""
         self.good[:] = self.active
-        self.light[4:] = population.noise_at(self.light[1], 1 / self.light[0])
+        self.levels[4:] = population.noise_at(self.levels[1], 1 / self.levels[0])
         for turn in range(kernels.MAX_TURNS):
             active, strays = self._sweep(turn, population, threads)
             if strays:
@@ -108,7 +108,7 @@ class Fits:
     def _sweep(self, turn: int, population: Population, threads: int) -> tuple[int, int]:
         """Fit all particles that are alone, and let the others make a step. Return who goes on, and who has strayed."""
         decided = self.active, self.good, self._strays
-        rest = (self._crowd, self.light, *self._each, *self._geometry, population.known)
+        rest = (self._crowd, self.levels, *self._each, *self._geometry, population.prior)
         bands = self._bands
         if bands is None:
             active, strays = kernels.sweep(turn, self._order, 0, len(self.state), *decided, *rest, self._room(0))
@@ -129,15 +129,15 @@ class Fits:
             self._middle, self._raw,
         )  # fmt: skip
 
-    def _tell(self, population: Population, sample: npt.NDArray[np.intp], steps: int) -> None:
+    def _observe(self, population: Population, sample: npt.NDArray[np.intp], steps: int) -> None:
         splines = population.core.splines
-        own, said = np.zeros((len(sample), splines, splines)), np.zeros((len(sample), splines))
+        information, product = np.zeros((len(sample), splines, splines)), np.zeros((len(sample), splines))
         noise = np.zeros((splines + 1, 3))
-        kernels.tell(
-            sample, steps, self._crowd, self.light, *self._each, *self._geometry, population.known,
-            population.pixels.neighbour, population.free, self._room(0), own, said, noise,
+        kernels.observe_sample(
+            sample, steps, self._crowd, self.levels, *self._each, *self._geometry, population.prior,
+            population.pixels.neighbour, population.free, self._room(0), information, product, noise,
         )  # fmt: skip
-        population.add(own, said, noise)
+        population.add(information, product, noise)
 
     def _room(self, thread: int) -> Room:
         """Return the room of the thread whose first band is this one."""

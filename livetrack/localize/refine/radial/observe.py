@@ -1,4 +1,4 @@
-"""What a fitted particle says of its population: its own profile, and the noise around it."""
+"""What is learnt from a fitted particle: the information on its profile, and the noise around it."""
 
 from __future__ import annotations
 
@@ -31,35 +31,36 @@ _NEAR = 96  # pixels from the centre on whose noise the fit follows noticeably
 
 @njit
 def observe(
-    m: int, light: Any, state: Any, runs: Any, neighbour: Any, free: Any, room: Any, own: Any, said: Any, noise: Any
+    m: int, levels: Any, state: Any, runs: Any, neighbour: Any, free: Any, room: Any, information: Any, product: Any,
+    noise: Any,
 ) -> None:  # fmt: skip
-    """Measure what particle `m` says, right after a `step` of it.
+    """Measure the information on the profile of particle `m`, and the noise around it, right after a `step`.
 
-    The differences between neighbouring residuals tell of the noise alone, where what the profile does not describe
+    The differences between neighbouring residuals show the noise alone, where what the profile does not describe
     changes little from pixel to pixel. The background, which is not what the population has in common, is eliminated
     from the profile's equations.
 
     Parameters
     ----------
-    light, state, room
+    levels, state, room
         Of `step`.
     runs, neighbour
         Of `Pixels`.
     free
         Of `measure_freedom`.
-    own, said
+    information, product
         (K, K) and (K,), filled: the particle's information on its profile, for height 1, and that times the profile.
     noise
         (K + 1, 3), by distance from the centre, to which is added: the differences' degrees of freedom, the sum of
         grey levels over those, and half of the sum of squared differences, grey levels squared.
     """
     rows, normal, right, _, _ = room
-    splines, scale = len(runs), 1 / light[0]
+    splines, scale = len(runs), 1 / levels[0]
     for p in range(free.size):
         q = neighbour[p]
         if q >= 0 and rows[GOOD, p] == 1 and rows[GOOD, q] == 1:
             difference = scale * (rows[RESIDUAL, p] / rows[WEIGHT, p] - rows[RESIDUAL, q] / rows[WEIGHT, q])
-            value = light[1] + scale * (state[m, LEVEL] + 0.5 * (rows[PROFILE, p] + rows[PROFILE, q]))
+            value = levels[1] + scale * (state[m, LEVEL] + 0.5 * (rows[PROFILE, p] + rows[PROFILE, q]))
             ring = min(int(rows[R, p] + 0.5), splines)
             noise[ring, 0] += free[p]
             noise[ring, 1] += free[p] * value
@@ -75,9 +76,9 @@ def observe(
                 normal[i, j] -= share * normal[j, k]
     height = state[m, HEIGHT]
     for i in range(splines):
-        said[i] = height * right[BACKGROUND + i]
+        product[i] = height * right[BACKGROUND + i]
         for k in range(i + 1):
-            own[i, k] = own[k, i] = height * height * normal[BACKGROUND + i, BACKGROUND + k]
+            information[i, k] = information[k, i] = height * height * normal[BACKGROUND + i, BACKGROUND + k]
 
 
 @njit(error_model="numpy")

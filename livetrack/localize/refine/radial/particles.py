@@ -27,7 +27,7 @@ from livetrack.particles import Flag
 __all__ = ["background_level", "extremes", "find_crowds", "read_windows", "start", "write_rows"]
 
 _AROUND_PX = (-4, -2, 0, 2, 4)  # along either axis, where pixels are looked at
-_FAR_MORE = 4.0  # times the height that the network gave: so much tells of a ring, not of noise
+_FAR_MORE = 4.0  # times the height that the network gave: so much is a ring, not noise
 _MIN_HEIGHT = 1.0  # in units of the noise: the prior's scale is no smaller
 _EDGE = np.uint32(Flag.EDGE)
 

@@ -18,9 +18,9 @@ __all__ = ["Population"]
 
 Doubles = npt.NDArray[np.float64]
 
-_ENOUGH = 8.0  # particles that tell what those of their image have in common
+_ENOUGH = 8.0  # particles from which something can be learnt of the others
 _SHARES = np.array([1.0, 0.3, 0.1, 0.03])  # of the covariance that is left among them
-_TOLD = 16  # particles are enough to tell how much they vary
+_COMPARED = 16  # particles, from which is learnt how much they vary
 _MEMORY = 64.0  # particles: older ones are forgotten
 _DARKEST = 0.2  # of the background's variance: less is not believed of dark pixels
 
@@ -28,54 +28,54 @@ _DARKEST = 0.2  # of the background's variance: less is not believed of dark pix
 class Population:
     """Core, mean profile and its information, noise: from the particles seen so far.
 
-    `mean` (K,) are the coefficients of the mean profile, of height 1; `known` is the information on those of one
+    `mean` (K,) are the coefficients of the mean profile, of height 1; `prior` is the information on those of one
     particle (K, K), and its product with their mean (K,).
 
     Parameters
     ----------
     core, mean
         From `choose_core`; the fits begin with this mean profile.
-    prior
-        Of the profiles.
+    family
+        The profiles of all particles of this kind.
     camera
         Its noise; None estimates it from the particles' surroundings.
     """
 
-    def __init__(self, core: Core, mean: Doubles, prior: ProfilePrior, camera: CameraNoise | None) -> None:
+    def __init__(self, core: Core, mean: Doubles, family: ProfilePrior, camera: CameraNoise | None) -> None:
         self.core = core
         self.pixels = pixels_of(core)
         self.mean = mean
         self._camera = camera
-        self._family, self._informative = prior.of_core(core), prior.is_informative
+        self._family, self._informative = family.of_core(core), family.is_informative
         information = np.zeros((core.splines, core.splines))
         information_from(*self._family, 1.0, information)
-        self.known = information, information @ self._family[0]
+        self.prior = information, information @ self._family[0]
         self.images, self.outgrown = 0, False
         """Number of images learnt from, and whether the core suits the particles no more."""
         self.seen = 0.0
         """Number of particles, those that are forgotten in part counted in part."""
         self.free = np.full(self.pixels.row.size, np.nan, np.float32)
         """(P,) of `measure_freedom`; NaN before."""
-        self._own, self._said = np.zeros_like(information), np.zeros(core.splines)
+        self._total, self._total_product = np.zeros_like(information), np.zeros(core.splines)
         self._evidence, self._noise = np.zeros(len(_SHARES)), np.zeros((core.splines + 1, 3))
 
-    def add(self, own: Doubles, said: Doubles, noise: Doubles) -> None:
-        """Take over what M particles say, and forget as much of what others said.
+    def add(self, information: Doubles, product: Doubles, noise: Doubles) -> None:
+        """Learn from M particles, and forget as much of what was learnt before.
 
         Parameters
         ----------
-        own, said
+        information, product
             (M, K, K) and (M, K) of each, see `observe`.
         noise
             (K + 1, 3) of all together.
         """
-        kept = math.exp(-len(own) / _MEMORY) if self.seen else 0.0
-        self.seen = kept * self.seen + len(own)
+        kept = math.exp(-len(information) / _MEMORY) if self.seen else 0.0
+        self.seen = kept * self.seen + len(information)
         self._noise *= kept
         self._noise += noise
         _learn(
-            own, said, kept, *self._family, self._own, self._said, self._evidence,
-            self._informative and self.seen >= _ENOUGH, self.mean, *self.known,
+            information, product, kept, *self._family, self._total, self._total_product, self._evidence,
+            self._informative and self.seen >= _ENOUGH, self.mean, *self.prior,
         )  # fmt: skip
 
     def noise_at(self, background: float, noise: float) -> tuple[float, float, float]:
@@ -88,25 +88,25 @@ class Population:
 
 @njit
 def _learn(
-    own: Any, said: Any, kept: float, family: Any, spread: Any, all_own: Any, all_said: Any, evidence: Any,
-    enough: bool, mean: Any, information: Any, pull: Any,
+    information: Any, product: Any, kept: float, family: Any, spread: Any, total: Any, total_product: Any,
+    evidence: Any, enough: bool, mean: Any, prior: Any, pull: Any,
 ) -> None:  # fmt: skip
-    """Update what is known of the profiles.
+    """Update mean, information (`prior`) and its product with the mean (`pull`).
 
-    The mean becomes what all particles say together, and the covariance shrinks to the share of it that makes what each
-    of them says most probable (empirical Bayes; Efron and Morris, J. Am. Stat. Assoc. 68, 117 (1973)).
+    The mean becomes that of all particles together, and the covariance shrinks to the share of it that makes the
+    particles most probable (empirical Bayes; Efron and Morris, J. Am. Stat. Assoc. 68, 117 (1973)).
     """
     size = family.size
     both, right = np.empty((size, size)), np.empty(size)
-    all_own *= kept
-    all_said *= kept
+    total *= kept
+    total_product *= kept
     evidence *= kept
-    for n in range(len(own)):
-        all_own += own[n]
-        all_said += said[n]
+    for n in range(len(information)):
+        total += information[n]
+        total_product += product[n]
     before = np.empty((size, size))
     information_from(family, spread, 1.0, before)
-    both[:], right[:] = before + all_own, all_said
+    both[:], right[:] = before + total, total_product
     _add_product(before, family, right)
     eliminate(both, right, 0, size)
     solve(both, right, size, mean)
@@ -114,16 +114,16 @@ def _learn(
         return
     for k in range(_SHARES.size):
         certainty = information_from(mean, spread, _SHARES[k], before)
-        for n in range(min(len(own), _TOLD)):
-            both[:], right[:] = before + own[n], said[n]
-            _add_product(-own[n], mean, right)
+        for n in range(min(len(information), _COMPARED)):
+            both[:], right[:] = before + information[n], product[n]
+            _add_product(-information[n], mean, right)
             eliminate(both, right, 0, size)
             for i in range(size):
                 evidence[k] += right[i] * right[i] * both[i, i] + math.log(both[i, i])
             evidence[k] += certainty
-    information_from(mean, spread, _SHARES[np.argmax(evidence)], information)
+    information_from(mean, spread, _SHARES[np.argmax(evidence)], prior)
     pull[:] = 0
-    _add_product(information, mean, pull)
+    _add_product(prior, mean, pull)
 
 
 @njit

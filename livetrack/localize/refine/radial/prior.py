@@ -93,7 +93,7 @@ def _smooth(count: int) -> tuple[Doubles, Doubles]:
 
 @njit
 def information_from(mean: Any, spread: Any, share: float, information: Any) -> float:
-    """Fill the inverse of the covariance: `share` times `spread`, and what a sample of profiles does not tell.
+    """Fill the inverse of the covariance: `share` times `spread`, and what is not known from a sample of profiles.
 
     Return the logarithm of its determinant.
     """

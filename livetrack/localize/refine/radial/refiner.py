@@ -70,7 +70,7 @@ class RadialRefiner:
         fits = self._fits
         fits.use(len(rows))
         if start(rows, image, noise, fits.state, fits.active, fits.good):
-            fits.light[:] = 1 / noise, background_level(image), -OUTSIDE, OUTSIDE, 1.0, 0.0, 1.0
+            fits.levels[:] = 1 / noise, background_level(image), -OUTSIDE, OUTSIDE, 1.0, 0.0, 1.0
             self._last = self._fit(image, threads)
         write_rows(rows, noise, fits.state, fits.good, np.empty(0, np.float32) if misfit is None else misfit)
 
@@ -87,20 +87,20 @@ class RadialRefiner:
         fits.fit(image, population, threads)
         if 2 * fits.count_doubted() >= np.count_nonzero(fits.good) > 0:  # what they doubt was taken for noise
             population = Population(population.core, population.mean, self._prior, self._camera)
-            fits.teach(population, self._sample(fits.good, population))
+            fits.observe(population, self._sample(fits.good, population))
             fits.active[:] = fits.good
             fits.fit(image, population, threads)
         return population
 
     def _sample(self, which: npt.NDArray[np.bool_], population: Population) -> npt.NDArray[np.intp]:
-        """Return the numbers of those of the particles `which` (N,) that tell of all."""
+        """Return the numbers of those of the particles `which` (N,) from which is learnt what all have in common."""
         state = self._fits.state
         faint = _FAINT / float(np.median(np.abs(state[which, HEIGHT])))
         most = min(_SURVEYED * min(faint * faint, 1.0), _SURVEYED_PIXELS / population.pixels.row.size)
         return some_bright(state[:, [X, Y]], state[:, HEIGHT], which, max(int(most), _FEWEST))
 
     def recall(self, population: Population | None) -> None:
-        """Refine the next images by what `learn` has returned; None: by what each of them tells itself."""
+        """Refine the next images by what `learn` has returned; None: each by itself alone."""
         self._recalled = population
 
     def learn(self) -> Population | None:
@@ -110,7 +110,7 @@ class RadialRefiner:
             return None
         if population.images:
             most = max(_LEARNT, int(_SURVEYED - population.seen))
-            self._fits.teach(population, in_turn(self._fits.good, _LEARNT * population.images, most))
+            self._fits.observe(population, in_turn(self._fits.good, _LEARNT * population.images, most))
         population.images += 1
         if population.images % _REVIEWED == 0 and self._fits.good.any():
             ratio = self._new_population().core.radius_px / population.core.radius_px
@@ -131,6 +131,6 @@ class RadialRefiner:
     def _new_population(self) -> Population:
         fits = self._fits
         core, mean = choose_core(
-            self._image, fits.light, fits.state, fits.active | fits.good, self._prior, self._max_radius_px
+            self._image, fits.levels, fits.state, fits.active | fits.good, self._prior, self._max_radius_px
         )  # fmt: skip
         return Population(core, mean, self._prior, self._camera)

@@ -88,8 +88,8 @@ def make_room(pixels: Pixels) -> Room:
 
 @njit(fastmath=True, error_model="numpy")
 def step(
-    m: int, crowded: bool, light: Any, raw: Any, middle: Any, state: Any, trust: Any, doubted: Any, fresh: Any,
-    added: Any, painted: Any, pixels: Any, geometry: Any, known: Any, room: Any,
+    m: int, crowded: bool, levels: Any, raw: Any, middle: Any, state: Any, trust: Any, doubted: Any, fresh: Any,
+    added: Any, painted: Any, pixels: Any, geometry: Any, prior: Any, room: Any,
 ) -> bool:  # fmt: skip
     """Improve the state of particle `m` once. Return False where there is no solution.
 
@@ -97,7 +97,7 @@ def step(
     ----------
     crowded
         Whether neighbours reach into the window.
-    light
+    levels
         (7,) float64: 1 / noise, the background's grey level, the lowest and the highest grey level at which pixels are
         stuck, and the noise's variance: at the background, its rise with the grey level, and its least value.
     raw, middle
@@ -114,7 +114,7 @@ def step(
     pixels, geometry
         (row, column, patch, lattice, runs) of `Pixels`, and (P,) the pixels' offsets in `added`; (reach, pixels in the
         core, distance of the knots, half of the binning, the window's radius).
-    known
+    prior
         (information (K, K), that times the mean (K,)) of a particle of height 1.
     room
         Of `make_room`.
@@ -122,9 +122,9 @@ def step(
     rows, normal, right, solution, _ = room
     row, column, patch, lattice, runs, offsets = pixels
     reach, in_core, step_px, half, radius_px = geometry
-    information, pull = known
+    information, pull = prior
     splines = len(runs)
-    load(m, raw, light, rows)
+    load(m, raw, levels, rows)
     if doubted[m]:
         for p in range(row.size):
             rows[GOOD, p] *= trust[m, patch[p]]
@@ -138,12 +138,12 @@ def step(
         return False
     state[m, LEVEL] = level
     fill_splines(splines, runs, per_px, rows)
-    if fresh[m] or light[5] > 0:
+    if fresh[m] or levels[5] > 0:
         fill_model(splines, runs, state[m], COEFFICIENTS, rows)
     if fresh[m]:
         fresh[m] = False
         state[m, HEIGHT] *= rescale(in_core, rows)
-    weigh(np.float32(light[4] + light[5] * level), np.float32(light[5]), np.float32(light[6]), crowded, rows)
+    weigh(np.float32(levels[4] + levels[5] * level), np.float32(levels[5]), np.float32(levels[6]), crowded, rows)
 
     size = BACKGROUND + splines
     fill_background(rows, normal, right)

@@ -26,7 +26,7 @@ from livetrack.localize.refine.radial.step import (
     step,
 )  # fmt: skip
 
-__all__ = ["MAX_TURNS", "bands_of", "begin", "begin_others", "erase", "sweep", "tell"]
+__all__ = ["MAX_TURNS", "bands_of", "begin", "begin_others", "erase", "observe_sample", "sweep"]
 
 MAX_TURNS = 5
 """Steps of a crowded particle, at most."""
@@ -96,16 +96,16 @@ def erase(crowd: Any, middle: Any, added: Any, pixels: Any, geometry: Any) -> No
 
 @njit
 def sweep(
-    turn: int, order: Any, first: int, last: int, active: Any, good: Any, strays: Any, crowd: Any, light: Any,
+    turn: int, order: Any, first: int, last: int, active: Any, good: Any, strays: Any, crowd: Any, levels: Any,
     raw: Any, middle: Any, state: Any, trust: Any, doubted: Any, fresh: Any, added: Any, painted: Any, pixels: Any,
-    geometry: Any, known: Any, room: Any,
+    geometry: Any, prior: Any, room: Any,
 ) -> Any:  # fmt: skip
     """Fit the particles `first` to `last` in `order`: one that is alone until it has settled, others by one step.
 
-    Whether another step is worth while is told by the curvature, for a crowded one also by how far it has moved, which
-    its neighbours have to learn. `active` (N,) becomes False for those that have settled, `good` (N,) for those that
-    have no solution. `strays` (N,) are those alone that have left the middle of their windows: they go on when these
-    have been read again. Returns the numbers of active particles and of strays.
+    Whether another step is worth while follows from sharpness and SNR, for a crowded one from how far it has moved,
+    which its neighbours have to take into account. `active` (N,) becomes False for those that have settled, `good` (N,)
+    for those that have no solution. `strays` (N,) are those alone that have left the middle of their windows: they go
+    on when these have been read again. Returns the numbers of active particles and of strays.
     """
     active_count = stray_count = 0
     for a in range(first, last):
@@ -117,7 +117,7 @@ def sweep(
         for n in range(turn, turn + 1 if crowded else _MAX_STEPS):
             x, y = state[m, MOVED_X], state[m, MOVED_Y]
             good[m] = step(
-                m, crowded, light, raw, middle, state, trust, doubted, fresh, added, painted, pixels, geometry, known,
+                m, crowded, levels, raw, middle, state, trust, doubted, fresh, added, painted, pixels, geometry, prior,
                 room,
             )  # fmt: skip
             if not good[m]:
@@ -132,7 +132,7 @@ def sweep(
                 further = _extrapolate(m, x, y, _WORTH * std, state) > _REMAINS * std
             else:
                 strays[m] = max(abs(state[m, X] - middle[m, 1]), abs(state[m, Y] - middle[m, 0])) > _MAX_DRIFT_PX
-            if n > 0 or not crowded:  # before, the neighbours are not known
+            if n > 0 or not crowded:  # before, the neighbours are not prior
                 further = doubt(m, state, trust, doubted, pixels[2], room) or further
             if strays[m] or not further:
                 active[m] = strays[m]
@@ -161,10 +161,10 @@ def _extrapolate(m: int, x: float, y: float, least: float, state: Any) -> Any:
 
 
 @njit
-def tell(
-    sample: Any, steps: int, crowd: Any, light: Any, raw: Any, middle: Any, state: Any, trust: Any, doubted: Any,
-    fresh: Any, added: Any, painted: Any, pixels: Any, geometry: Any, known: Any, neighbour: Any, free: Any, room: Any,
-    own: Any, said: Any, noise: Any,
+def observe_sample(
+    sample: Any, steps: int, crowd: Any, levels: Any, raw: Any, middle: Any, state: Any, trust: Any, doubted: Any,
+    fresh: Any, added: Any, painted: Any, pixels: Any, geometry: Any, prior: Any, neighbour: Any, free: Any, room: Any,
+    information: Any, product: Any, noise: Any,
 ) -> None:  # fmt: skip
     """Let the particles of `sample` (S,) make some steps, and `observe` them, `free` first if it is NaN."""
     runs = pixels[4]
@@ -173,10 +173,10 @@ def tell(
         good = True
         for _ in range(steps):
             good = good and step(
-                m, crowd[m] > 0, light, raw, middle, state, trust, doubted, fresh, added, painted, pixels, geometry,
-                known, room,
+                m, crowd[m] > 0, levels, raw, middle, state, trust, doubted, fresh, added, painted, pixels, geometry,
+                prior, room,
             )  # fmt: skip
         if good:
             if np.isnan(free[0]):
                 measure_freedom(neighbour, len(runs), room, free)
-            observe(m, light, state, runs, neighbour, free, room, own[s], said[s], noise)
+            observe(m, levels, state, runs, neighbour, free, room, information[s], product[s], noise)

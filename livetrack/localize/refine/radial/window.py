@@ -34,17 +34,17 @@ OUTSIDE = np.float32(1e30)
 """Stands for the grey level of a pixel outside the image."""
 
 _OTHERS_MISFIT = np.float32(0.3**2)  # variance of what neighbours add, over its square
-_TOLD = np.float32(1 / 0.1**2)  # information on the height that the network gave, over its square
+_HEIGHT = np.float32(1 / 0.1**2)  # information on the height that the network gave, over its square
 _LOWEST, _HIGHEST = np.float32(0.6), np.float32(1.6)  # of the height that the network gave
 _ZERO, _HALF, _ONE, _TWO, _FOUR, _SIXTH = (np.float32(value) for value in (0, 0.5, 1, 2, 4, 1 / 6))
 _TINY = np.float32(1e-6)
 
 
 @njit(fastmath=True, error_model="numpy")
-def load(m: int, raw: Any, light: Any, rows: Any) -> None:
+def load(m: int, raw: Any, levels: Any, rows: Any) -> None:
     """Read grey levels from `raw` (N, P); pixels that are stuck or outside the image have no weight."""
-    scale, zero = np.float32(light[0]), np.float32(light[1])
-    lowest, highest = np.float32(light[2]), np.float32(light[3])
+    scale, zero = np.float32(levels[0]), np.float32(levels[1])
+    lowest, highest = np.float32(levels[2]), np.float32(levels[3])
     for p in range(rows.shape[1]):
         good = lowest < raw[m, p] and raw[m, p] < highest
         rows[GOOD, p] = _ONE if good else _ZERO
@@ -130,12 +130,12 @@ def fill_model(splines: int, runs: Any, coefficients: Any, first: int, rows: Any
 
 @njit(fastmath=True, error_model="numpy")
 def rescale(in_core: int, rows: Any) -> Any:
-    """Scale the profile to the grey levels, as far as these tell more than the network does. Return the factor."""
+    """Scale the profile to the grey levels, as far as these are more certain than the network. Return the factor."""
     square = product = _ZERO
     for p in range(in_core):
         square += rows[GOOD, p] * rows[PROFILE, p] * rows[PROFILE, p]
         product += rows[GOOD, p] * rows[PROFILE, p] * rows[Z, p]
-    factor = min(max((_TOLD + product) / (_TOLD + square), _LOWEST), _HIGHEST)
+    factor = min(max((_HEIGHT + product) / (_HEIGHT + square), _LOWEST), _HIGHEST)
     for p in range(rows.shape[1]):
         rows[PROFILE, p] *= factor
     return factor
