@@ -68,12 +68,12 @@ class Fits:
             kernels.erase(self._crowd[: self._begun], self._middle, self._added, *self._geometry)
         self._begun = len(self.state)
         self._strays[:] = False
+        far, close = core.radius_px + pixels.reach, max(_CLOSE_PX, core.radius_px + 1)
+        self._any_crowded = find_crowds(self.state, far, close, self._crowd, self._order)
         self._read(image, population, self.active)
         low, high, lows, highs, looked = extremes(self._raw, self.active)
         self.levels[2] = low if _FEWEST <= lows <= _MOST * looked else -OUTSIDE
         self.levels[3] = high if _FEWEST <= highs <= _MOST * looked else OUTSIDE
-        far, close = core.radius_px + pixels.reach, max(_CLOSE_PX, core.radius_px + 1)
-        self._any_crowded = find_crowds(self.state, far, close, self._crowd, self._order)
         if self._any_crowded and not self._added.size:
             self._added = np.zeros((image.shape[0] + 2 * pixels.reach, image.shape[1] + 2 * pixels.reach), np.float32)
         self._bands = None
@@ -125,8 +125,8 @@ class Fits:
     def _read(self, image: npt.NDArray[Any], population: Population, which: npt.NDArray[np.bool_]) -> None:
         pixels = population.pixels
         read_windows(
-            image, self.state, which, pixels.row, pixels.column, pixels.used, population.core.binning, pixels.reach,
-            self._middle, self._raw,
+            image, self.state, which, self._crowd, pixels.row, pixels.column, pixels.used, population.core.binning,
+            pixels.reach, self._middle, self._raw,
         )  # fmt: skip
 
     def _observe(self, population: Population, sample: npt.NDArray[np.intp], steps: int) -> None:

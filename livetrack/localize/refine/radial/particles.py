@@ -109,16 +109,26 @@ def find_crowds(state: Any, far: float, close: float, crowd: Any, order: Any) ->
 
 @njit
 def read_windows(
-    image: Any, state: Any, which: Any, row: Any, column: Any, used: int, binning: int, reach: int, middle: Any,
-    raw: Any,
+    image: Any, state: Any, which: Any, crowd: Any, row: Any, column: Any, used: int, binning: int, reach: int,
+    middle: Any, raw: Any,
 ) -> None:  # fmt: skip
-    """Fill the windows of the particles `which` (N,): (N, P) grey levels and (N, 2) middle pixels."""
+    """Fill the windows of the particles `which` (N,): (N, P) grey levels and (N, 2) middle pixels.
+
+    The middle pixel is the one nearest to the centre; of a particle alone the nearest of every second one, as on a
+    chessboard: the pixels around the core, every second one too, are then the same wherever its fit begins.
+    """
     height, width = image.shape
     flat, last = image.reshape(-1), reach + binning - 1
     for m in range(which.size):
         if not which[m]:
             continue
-        i, j = math.floor(state[m, Y] + 0.5), math.floor(state[m, X] + 0.5)
+        x, y = state[m, X], state[m, Y]
+        i, j = math.floor(y + 0.5), math.floor(x + 0.5)
+        if crowd[m] == 0 and (i + j) % 2:
+            if abs(y - i) > abs(x - j):
+                i += 1 if y > i else -1
+            else:
+                j += 1 if x > j else -1
         middle[m, 0], middle[m, 1] = i, j
         whole = reach <= i < height - last and reach <= j < width - last
         if whole and binning == 1:

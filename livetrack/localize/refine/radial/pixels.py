@@ -17,7 +17,7 @@ PATCH_PX = 4
 _LANES = 16  # runs of pixels start and end at multiples, for the processor's vectors
 _REACH = 1.5  # radius of the window over that of the core
 _MIN_RADIUS_PX = 7.0
-_MARGIN_PX = 0.75  # a centre is up to 0.71 px from that of its pixel
+_MARGIN_PX = 1.1  # a centre is up to 1 px from the middle pixel
 _TRUSTED_PX = 4.0  # from the centre: what the profile does not describe there is the splines' own misfit
 
 

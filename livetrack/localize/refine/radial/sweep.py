@@ -35,7 +35,7 @@ _MAX_STEPS = 9  # of one that is alone; most make one or two, others more as the
 _SQUARE, _CUBE_PER_PX = 0.15, 0.24  # of a step, px, times the sharpness: what it leaves if there is no noise
 _LEFT = 0.15  # standard uncertainties that may be left
 _SETTLED = 1.0  # standard uncertainty: a crowded particle that moves less has settled
-_MAX_DRIFT_PX = 0.6  # of a centre from the middle of its window
+_MAX_DRIFT_PX = 1.2  # of a centre from the middle pixel, along both axes together
 _WORTH, _REMAINS = 0.1, 0.3  # standard uncertainties that a series of steps would go on, to do so, and to make another
 _MAX_RATIO = 0.6  # of two steps
 _TINY = 1e-12
@@ -131,7 +131,7 @@ def sweep(
             elif crowded:
                 further = _extrapolate(m, x, y, _WORTH * std, state) > _REMAINS * std
             else:
-                strays[m] = max(abs(state[m, X] - middle[m, 1]), abs(state[m, Y] - middle[m, 0])) > _MAX_DRIFT_PX
+                strays[m] = abs(state[m, X] - middle[m, 1]) + abs(state[m, Y] - middle[m, 0]) > _MAX_DRIFT_PX
             if n > 0 or not crowded:  # before, the neighbours are not prior
                 further = doubt(m, state, trust, doubted, pixels[2], room) or further
             if strays[m] or not further:
