@@ -20,9 +20,9 @@ from livetrack.particles import Rows, empty_rows
 
 __all__ = ["RadialRefiner"]
 
-_SURVEYED, _SURVEYED_PIXELS = 48, 16_000  # particles, of which an image's population is found; fewer large ones
-_FAINT = 400.0  # height, in units of the noise, up to which so many are needed
-_FEWEST = 16
+_SURVEYED, _SURVEYED_BRIGHT = 48, 24  # particles, of which an image's population is found
+_FAINT = 4.0  # height, in units of the noise, up to which so many are needed
+_SURVEYED_PIXELS, _FEWEST = 16_000, 12  # in the windows of all of these, and particles at least
 _LEARNT = 4  # particles of each image of a sequence
 _REVIEWED = 16  # images after which the core is chosen anew
 _OTHER_CORE = 1.3  # ratio of radii
@@ -96,8 +96,9 @@ class RadialRefiner:
         """Return the numbers of those of the particles `which` (N,) from which is learnt what all have in common."""
         state = self._fits.state
         faint = _FAINT / float(np.median(np.abs(state[which, HEIGHT])))
-        most = min(_SURVEYED * min(faint * faint, 1.0), _SURVEYED_PIXELS / population.pixels.row.size)
-        return some_bright(state[:, [X, Y]], state[:, HEIGHT], which, max(int(most), _FEWEST))
+        most = min(max(_SURVEYED * faint * faint, _SURVEYED_BRIGHT), _SURVEYED)
+        most = min(most, max(_SURVEYED_PIXELS / population.pixels.row.size, _FEWEST))
+        return some_bright(state[:, [X, Y]], state[:, HEIGHT], which, int(most))
 
     def recall(self, population: Population | None) -> None:
         """Refine the next images by what `learn` has returned; None: each by itself alone."""
