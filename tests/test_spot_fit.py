@@ -433,6 +433,16 @@ def test_a_particle_half_outside_the_image_is_fitted_from_its_other_half() -> No
     assert np.sqrt(np.mean(np.square(errors), axis=0)) == pytest.approx(1, abs=0.2)
 
 
+def test_particles_on_the_last_half_pixel_do_no_harm() -> None:
+    """Rows that a plug-in has not flagged as at the edge: their nearest pixel would be the one after the last."""
+    rng = np.random.default_rng(24)
+    image = rng.normal(100, 1, (64, 64)).astype(np.float32)
+    x, y = np.array([63.4, 60.0, 0.0, 3.0]), np.array([63.4, 63.2, 0.0, 0.0])
+    rows = seen(x, y, 10.0, rng, off=0.0)
+    fit(image, 1.0, rows, 12.0)
+    assert np.isfinite(rows["x"]).all()
+
+
 def test_windows_may_be_larger_than_the_image() -> None:
     rng = np.random.default_rng(23)
     for sigma, radius in ((1.3, 12.0), (1.3, 60.0), (3.0, 60.0)):

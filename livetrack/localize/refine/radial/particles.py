@@ -123,7 +123,7 @@ def read_windows(
         if not which[m]:
             continue
         x, y = state[m, X], state[m, Y]
-        i, j = math.floor(y + 0.5), math.floor(x + 0.5)
+        i, j = min(math.floor(y + 0.5), height - 1), min(math.floor(x + 0.5), width - 1)
         if crowd[m] == 0 and (i + j) % 2:
             if abs(y - i) > abs(x - j):
                 i += 1 if y > i else -1
