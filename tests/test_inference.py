@@ -55,5 +55,5 @@ def test_the_choice_of_threads_changes_no_row() -> None:
     before = localizer.localize(image)
     assert len(before) > 0
     localizer.choose_threads(lambda: localizer.localize(image))
-    assert localizer.threads in ("1 thread", "2 threads", "2 threads, spinning")
+    assert localizer.threads in ("1 thread", "2 threads", "2 threads, busy-waiting")
     assert localizer.localize(image).tobytes() == before.tobytes()
