@@ -21,7 +21,7 @@ from livetrack.particles import Rows, empty_rows
 __all__ = ["RadialRefiner"]
 
 _SURVEYED, _SURVEYED_BRIGHT = 48, 24  # particles, of which an image's population is found
-_FAINT = 4.0  # height, in units of the noise, up to which so many are needed
+_FAINT = 8.0  # height, in units of the noise, up to which so many are needed
 _SURVEYED_PIXELS, _FEWEST = 16_000, 12  # in the windows of all of these, and particles at least
 _LEARNT = 4  # particles of each image of a sequence
 _REVIEWED = 16  # images after which the core is chosen anew
