@@ -22,6 +22,22 @@ def engine() -> Iterator[Any]:
     engine.close()
 
 
+@pytest.fixture(scope="module")
+def spot() -> Any:
+    """Return the model for spots, one of its own for each file of tests."""
+    from livetrack import load_localizer
+
+    return load_localizer("spot", threads=1)
+
+
+@pytest.fixture(scope="module")
+def bead() -> Any:
+    """Return the model for beads, likewise."""
+    from livetrack import load_localizer
+
+    return load_localizer("bead", threads=1)
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Any:
     """Return a window's remembered state, in a file of the test; the tour has been seen."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from livetrack.linking import Linker
-from livetrack.localize import Localizer, load_localizer
+from livetrack.localize import Localizer
 from livetrack.optics.bead import add_beads
 from livetrack.particles import Rows
 from livetrack.tracker import Tracker
@@ -23,16 +23,6 @@ MEASURED = ("x", "y", "x_std", "y_std", "xy_cov", "intensity", "score", "angle")
 
 Image = npt.NDArray[np.uint16]
 Places = npt.NDArray[np.float64]
-
-
-@pytest.fixture(scope="module")
-def spot() -> Localizer:
-    return load_localizer("spot", threads=1)
-
-
-@pytest.fixture(scope="module")
-def bead() -> Localizer:
-    return load_localizer("bead", threads=1)
 
 
 def tracker_of(localizer: Localizer, **options: bool) -> Tracker:

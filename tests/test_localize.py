@@ -96,16 +96,6 @@ def score(localizer: Localizer, snr: float, *, sigma: tuple[float, float] = (1.3
     return result
 
 
-@pytest.fixture(scope="module")
-def spot() -> Localizer:
-    return load_localizer("spot", threads=1)
-
-
-@pytest.fixture(scope="module")
-def bead() -> Localizer:
-    return load_localizer("bead", threads=1)
-
-
 @pytest.fixture(scope="module", params=["spot", "bead", "centroid", "radial_symmetry"])
 def any_localizer(request: pytest.FixtureRequest) -> Localizer:
     return load_localizer(request.param)

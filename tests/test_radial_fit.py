@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from scipy.special import erf, jv
 
-from livetrack import load_localizer
 from livetrack.localize import Localizer
 from livetrack.localize.classical import radial_symmetry_centres
 from livetrack.localize.refine.radial import RadialRefiner
@@ -129,11 +128,6 @@ def test_what_cannot_be_fitted_stays_as_it_is() -> None:
     assert all(np.array_equal(rows[name][0], before[name][0], equal_nan=True) for name in rows.dtype.names)
     assert abs(rows["x"][1] - 30) < 2
     RadialRefiner(12.0).refine(image, 1.0, empty_rows())
-
-
-@pytest.fixture(scope="module")
-def bead() -> Localizer:
-    return load_localizer("bead", threads=1)
 
 
 @pytest.mark.parametrize(

@@ -32,15 +32,6 @@ class Crops(NamedTuple):
         """
         return cls(width, height, *_first_pixels(rows, width, height, shape[1], shape[0], align))
 
-    def select(self, mask: npt.NDArray[np.bool_]) -> Crops:
-        """Return the crops where `mask`, (N,), is True."""
-        return Crops(self.width, self.height, self.left[mask], self.top[mask])
-
-    def concatenate(self, more: Crops) -> Crops:
-        """Return these crops followed by `more`, which are of the same size or empty."""
-        left, top = np.append(self.left, more.left), np.append(self.top, more.top)
-        return Crops(self.width, self.height, left, top)
-
     @property
     def pixels(self) -> int:
         """Number of pixels of all crops together."""

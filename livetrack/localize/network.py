@@ -141,9 +141,7 @@ class NetworkLocalizer(Localizer):
 
         The noise is that of the last image that was searched.
         """
-        self._image = as_kernel_input(image, self._buffer)
-        if self._image.dtype == np.float32:
-            self._buffer = self._image
+        self._take(image)
         height, width = self._image.shape
         radius, count = self.card.diameter_px / 2, len(expected)
         rows = begin_measuring(expected, self._image, radius)
@@ -216,10 +214,14 @@ class NetworkLocalizer(Localizer):
 
     def _load(self, image: npt.NDArray[Any]) -> None:
         """Make `image` the current one, and estimate its noise. Raises `InputError`."""
+        self._take(image)
+        self._noise = noise_level(self._image)
+
+    def _take(self, image: npt.NDArray[Any]) -> None:
+        """Make `image` the current one. Raises `InputError`."""
         self._image = as_kernel_input(image, self._buffer)
         if self._image.dtype == np.float32:
             self._buffer = self._image
-        self._noise = noise_level(self._image)
 
     def _search(self, batches: Sequence[Crops]) -> Rows:
         """Return the particles in crops of the current image."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,15 @@ from livetrack.bench.runner import Progress, Task, check_parts, machine, no_prog
 from livetrack.localize.network import NetworkLocalizer
 
 __all__ = ["PARTS", "run_accuracy"]
+
+_ROBUSTNESS = {
+    "the degraded recording, particles kept": "at least 0.95",
+    "the degraded recording, differences": "within 0.8-1.2",
+}
+_DISPLACEMENTS = {
+    "the recording, MSD intercept": "at most 0.009 px²",
+    "the recording, squared error": "at most 0 px²",
+}
 
 Models = Mapping[str, NetworkLocalizer]
 Frames = Sequence[npt.NDArray[Any]]
@@ -82,10 +91,12 @@ def run_accuracy(
     robust_frames, speed_frames = frames[: _FRAMES // divisor], frames[: _SPEED_FRAMES // divisor]
     training = partial(_training, models, _TRAINED_PARTICLES // divisor)
     speed = partial(_speed, models, speed_frames, _SPEED_RUNS // divisor)
+    degraded = partial(_recording, models, robust_frames, robustness, _ROBUSTNESS)
+    displacements = partial(_recording, models, successive, displacement_errors, _DISPLACEMENTS)
     part_weight = _PART_WEIGHT / divisor
     tasks.append(Task("training", "users' particles", part_weight, training))
-    tasks.append(Task("recording", "the degraded recording", part_weight, partial(_recording, models, robust_frames)))
-    tasks.append(Task("recording", "displacements", part_weight, partial(_displacements, models, successive)))
+    tasks.append(Task("recording", "the degraded recording", part_weight, degraded))
+    tasks.append(Task("recording", "displacements", part_weight, displacements))
     tasks.append(Task("speed", "speed", part_weight, speed))
     targets = run_tasks(tasks, only=only, progress=progress)
     compared = [
@@ -130,22 +141,16 @@ def _training(models: Models, count: int) -> Iterator[TargetResult]:
             yield not_measured(f"a new particle type by {source}", target, needs=needs)
 
 
-def _recording(models: Models, frames: Frames) -> Iterator[TargetResult]:
+def _recording(
+    models: Models, frames: Frames, measure: Callable[..., Iterable[TargetResult]], targets: dict[str, str]
+) -> Iterator[TargetResult]:
+    """Yield what `measure` finds of each bead model on frames of the recording, or that its `targets` were not."""
     if frames:
         for name, localizer in _bead_models(models).items():
-            yield from robustness(localizer, name, frames)
+            yield from measure(localizer, name, frames)
     else:
-        yield not_measured("the degraded recording, particles kept", "at least 0.95", needs=_RECORDING)
-        yield not_measured("the degraded recording, differences", "within 0.8-1.2", needs=_RECORDING)
-
-
-def _displacements(models: Models, frames: Frames) -> Iterator[TargetResult]:
-    if frames:
-        for name, localizer in _bead_models(models).items():
-            yield from displacement_errors(localizer, name, frames)
-    else:
-        yield not_measured("the recording, MSD intercept", "at most 0.009 px²", needs=_RECORDING)
-        yield not_measured("the recording, squared error", "at most 0 px²", needs=_RECORDING)
+        for name, target in targets.items():
+            yield not_measured(name, target, needs=_RECORDING)
 
 
 def _speed(models: Models, frames: Frames, runs: int) -> Iterator[TargetResult]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 from livetrack.localize.refine.radial.ldl import eliminate, solve
+from livetrack.localize.refine.radial.particles import nearest_squares
 from livetrack.localize.refine.radial.pixels import CORES, Core
 from livetrack.localize.refine.radial.prior import ProfilePrior
 from livetrack.localize.refine.radial.step import HEIGHT, X, Y
@@ -61,20 +62,8 @@ def choose_core(
 @njit
 def _spacing(state: Any, active: Any, limit: float) -> float:
     """Return the median distance to the nearest other particle, px, or `limit` where it is less."""
-    count = len(state)
-    nearest = np.full(count, limit)
-    order = np.argsort(state[:, Y], kind="mergesort")
-    for a in range(count):
-        n = order[a]
-        for b in range(a + 1, count):
-            m = order[b]
-            dy = state[m, Y] - state[n, Y]
-            if dy >= limit:
-                break
-            distance = math.sqrt((state[m, X] - state[n, X]) ** 2 + dy * dy)
-            if 0 < distance < limit:
-                nearest[n], nearest[m] = min(nearest[n], distance), min(nearest[m], distance)
-    return float(np.sort(nearest[active])[active.sum() // 2])
+    squares = nearest_squares(state, limit, np.empty(len(state), np.int64))[active]
+    return float(min(math.sqrt(np.sort(squares)[squares.size // 2]), limit))
 
 
 @njit

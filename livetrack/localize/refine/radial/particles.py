@@ -24,7 +24,7 @@ from livetrack.localize.refine.radial.step import (
 from livetrack.localize.refine.radial.window import OUTSIDE
 from livetrack.particles import Flag
 
-__all__ = ["background_level", "extremes", "find_crowds", "read_windows", "start", "write_rows"]
+__all__ = ["background_level", "extremes", "find_crowds", "nearest_squares", "read_windows", "start", "write_rows"]
 
 _AROUND_PX = (-4, -2, 0, 2, 4)  # along either axis, where pixels are looked at
 _FAR_MORE = 4.0  # times the height that the network gave: so much is a ring, not noise
@@ -83,27 +83,38 @@ def _plausible(image: Any, noise: float, x: float, y: float, height: float) -> f
 
 
 @njit
-def find_crowds(state: Any, far: float, close: float, crowd: Any, order: Any) -> bool:
-    """Fill `order` (N,), from top to bottom, and `crowd` (N,). Return whether there are any.
+def nearest_squares(state: Any, limit: float, order: Any) -> Any:
+    """Return (N,) each particle's squared distance to the nearest other, px²; infinite where it is `limit` px or more.
 
-    0 stands for a particle alone, 1 for one with another within `far` px, 2 for one with another within `close` px.
+    Fills `order` (N,), from top to bottom.
     """
     count = len(state)
-    crowd[:count] = 0
-    some = False
+    squares = np.full(count, np.inf)
     order[:count] = np.argsort(state[:, Y], kind="mergesort")
     for a in range(count):
         n = order[a]
         for b in range(a + 1, count):
             m = order[b]
             dy = state[m, Y] - state[n, Y]
-            if dy >= far:
+            if dy >= limit:
                 break
             square = dy * dy + (state[m, X] - state[n, X]) ** 2
-            if 0 < square < far * far:
-                degree = 2 if square < close * close else 1
-                crowd[n], crowd[m] = max(crowd[n], degree), max(crowd[m], degree)
-                some = True
+            if 0 < square < limit * limit:
+                squares[n], squares[m] = min(squares[n], square), min(squares[m], square)
+    return squares
+
+
+@njit
+def find_crowds(state: Any, far: float, close: float, crowd: Any, order: Any) -> bool:
+    """Fill `order` (N,), from top to bottom, and `crowd` (N,). Return whether there are any.
+
+    0 stands for a particle alone, 1 for one with another within `far` px, 2 for one with another within `close` px.
+    """
+    some = False
+    squares = nearest_squares(state, far, order)
+    for n in range(squares.size):
+        crowd[n] = 2 if squares[n] < close * close else 1 if squares[n] < far * far else 0
+        some = some or crowd[n] > 0
     return some
 
 

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CORES", "PATCH_PX", "Core", "Pixels", "basis", "pixels_of"]
+__all__ = ["CORES", "Core", "Pixels", "basis", "pixels_of"]
 
-PATCH_PX = 4
-"""Side of the patches of pixels that are trusted or doubted together, px."""
+_PATCH_PX = 4  # side of the patches of pixels that are trusted or doubted together
 
 _LANES = 16  # runs of pixels start and end at multiples, for the processor's vectors
 _REACH = 1.5  # radius of the window over that of the core
@@ -115,7 +114,7 @@ def _patches(
     row: npt.NDArray[np.intp], column: npt.NDArray[np.intp], away: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.intp]:  # fmt: skip
     """Return the number of the patch of each pixel, 0 for those of patches that reach near the centre."""
-    tile = row // PATCH_PX * 1000 + column // PATCH_PX
+    tile = row // _PATCH_PX * 1000 + column // _PATCH_PX
     tiles, which = np.unique(tile, return_inverse=True)
     doubted = np.array([away[tile == each].min() > _TRUSTED_PX for each in tiles])
     numbers: npt.NDArray[np.intp] = np.cumsum(doubted) * doubted

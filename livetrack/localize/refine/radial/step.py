@@ -42,7 +42,8 @@ from livetrack.localize.refine.radial.window import (
 
 __all__ = [
     "BACKGROUND", "COEFFICIENTS", "COV", "FOUND_X", "FOUND_Y", "HEIGHT", "LEVEL", "LIMIT_PX", "MISFIT", "MOVED_X",
-    "MOVED_Y", "PEAK", "SHARPNESS", "SNR", "VAR_X", "VAR_Y", "Room", "X", "Y", "doubt", "make_room", "paint", "step",
+    "MOVED_Y", "PEAK", "SHARPNESS", "SNR", "VAR_X", "VAR_Y", "Room", "X", "Y", "doubt", "first_in_map", "make_room",
+    "paint", "step",
 ]  # fmt: skip
 
 # Columns of the particles' state, (N, COEFFICIENTS + K) float64; grey levels are in units of the noise.
@@ -129,7 +130,7 @@ def step(
         for p in range(row.size):
             rows[GOOD, p] *= trust[m, patch[p]]
     if crowded:
-        subtract_others(m, _first(m, middle, reach, added), offsets, in_core, added.reshape(-1), painted, rows)
+        subtract_others(m, first_in_map(m, middle, reach, added), offsets, in_core, added.reshape(-1), painted, rows)
     x, y, per_px = state[m, X] - middle[m, 1], state[m, Y] - middle[m, 0], np.float32(1 / step_px)
     place(row, column, np.float32(x - half), np.float32(y - half), per_px, rows)
     cut(lattice, np.float32(splines + 1), np.float32(radius_px) * per_px, rows)
@@ -221,8 +222,8 @@ def doubt(m: int, state: Any, trust: Any, doubted: Any, patch: Any, room: Any) -
 
 
 @njit
-def _first(m: int, middle: Any, reach: int, added: Any) -> Any:
-    """Return the number of the middle pixel in `added`."""
+def first_in_map(m: int, middle: Any, reach: int, added: Any) -> Any:
+    """Return the number of a window's middle pixel in `added`, flat."""
     return (middle[m, 0] + reach) * added.shape[1] + middle[m, 1] + reach
 
 
@@ -253,6 +254,6 @@ def _repaint(
         profile = rows[PROFILE, p] - rows[SLOPE, p] * (shift_x * rows[COS, p] + shift_y * rows[SIN, p])
         rows[SHIFT_X, p] = profile - painted[m, p]
         painted[m, p] = profile
-    flat, first = added.reshape(-1), _first(m, middle, reach, added)
+    flat, first = added.reshape(-1), first_in_map(m, middle, reach, added)
     for p in range(in_core):
         flat[np.uint64(first + offsets[p])] += rows[SHIFT_X, p]

@@ -22,6 +22,7 @@ from livetrack.localize.refine.radial.step import (
     X,
     Y,
     doubt,
+    first_in_map,
     paint,
     step,
 )  # fmt: skip
@@ -52,8 +53,7 @@ def begin(
             doubted[m], fresh[m] = False, True
             for k in range(trust.shape[1]):
                 trust[m, k] = np.float32(1)
-            for k in range(mean.size):
-                state[m, COEFFICIENTS + k] = state[m, HEIGHT] * mean[k]
+            _take_mean(m, mean, state)
             if crowd[m] > 0:
                 paint(m, middle, state, added, painted, pixels, geometry, room)
         else:
@@ -65,8 +65,13 @@ def begin_others(active: Any, mean: Any, fresh: Any, state: Any) -> None:
     """Begin the particles that have not made a step with another mean profile."""
     for m in range(active.size):
         if active[m] and fresh[m]:
-            for k in range(mean.size):
-                state[m, COEFFICIENTS + k] = state[m, HEIGHT] * mean[k]
+            _take_mean(m, mean, state)
+
+
+@njit
+def _take_mean(m: int, mean: Any, state: Any) -> None:
+    for k in range(mean.size):
+        state[m, COEFFICIENTS + k] = state[m, HEIGHT] * mean[k]
 
 
 @njit
@@ -86,10 +91,10 @@ def bands_of(state: Any, order: Any, height: float) -> Any:
 def erase(crowd: Any, middle: Any, added: Any, pixels: Any, geometry: Any) -> None:
     """Take away what the crowded particles of the last image have added."""
     offsets, (reach, in_core, _, _, _) = pixels[5], geometry
-    flat, width = added.reshape(-1), added.shape[1]
+    flat = added.reshape(-1)
     for m in range(crowd.size):
         if crowd[m] > 0:
-            first = (middle[m, 0] + reach) * width + middle[m, 1] + reach
+            first = first_in_map(m, middle, reach, added)
             for p in range(in_core):
                 flat[first + offsets[p]] = 0
 
@@ -132,7 +137,7 @@ def sweep(
                 further = _extrapolate(m, x, y, _WORTH * std, state) > _REMAINS * std
             else:
                 strays[m] = abs(state[m, X] - middle[m, 1]) + abs(state[m, Y] - middle[m, 0]) > _MAX_DRIFT_PX
-            if n > 0 or not crowded:  # before, the neighbours are not prior
+            if n > 0 or not crowded:  # before, the neighbours are not known
                 further = doubt(m, state, trust, doubted, pixels[2], room) or further
             if strays[m] or not further:
                 active[m] = strays[m]
