@@ -12,7 +12,7 @@ from livetrack.localize.refine.radial import sweep as kernels
 from livetrack.localize.refine.radial.particles import extremes, find_crowds, read_windows
 from livetrack.localize.refine.radial.pixels import Core, Pixels
 from livetrack.localize.refine.radial.population import Population
-from livetrack.localize.refine.radial.step import COEFFICIENTS, LIMIT_PX, Room, make_room
+from livetrack.localize.refine.radial.step import COEFFICIENTS, LIMIT_PX, Workspace, make_workspace
 from livetrack.localize.refine.radial.window import OUTSIDE
 
 __all__ = ["Fits"]
@@ -37,11 +37,11 @@ class Fits:
         self._shape: tuple[int, ...] = ()
         self._geometry: tuple[Any, Any] = ((), ())
         self._bands: npt.NDArray[np.int64] | None = None
-        self._rooms: dict[int, Room] = {}
-        self._make_room(16, 0, 0, 1)
+        self._workspaces: dict[int, Workspace] = {}
+        self._allocate(16, 0, 0, 1)
         self.use(0)
 
-    def _make_room(self, particles: int, pixels: int, splines: int, patches: int) -> None:
+    def _allocate(self, particles: int, pixels: int, splines: int, patches: int) -> None:
         self._splines = splines
         self._all = np.zeros((particles, COEFFICIENTS + splines))
         self._active, self._good, self._doubted, self._strays, self._fresh = np.zeros((5, particles), np.bool_)
@@ -53,10 +53,10 @@ class Fits:
         self._any_crowded, self._begun = False, 0
 
     def use(self, count: int) -> None:
-        """Make room for `count` particles, whose state is not kept."""
+        """Provide for `count` particles, whose state is not kept."""
         if count > len(self._all):
             pixels = self._pixels
-            self._make_room(2 * count, self._raw.shape[1], self._splines, pixels.patches if pixels else 1)
+            self._allocate(2 * count, self._raw.shape[1], self._splines, pixels.patches if pixels else 1)
         self.state, self.active, self.good = self._all[:count], self._active[:count], self._good[:count]
 
     def begin(self, image: npt.NDArray[Any], population: Population) -> None:
@@ -79,7 +79,7 @@ class Fits:
         self._bands = None
         if self._begun >= _MANY:
             self._bands = kernels.bands_of(self.state, self._order, far + 2 * LIMIT_PX)
-        kernels.begin(self.active, population.mean, self._crowd, *self._each, *self._geometry, self._room(0))
+        kernels.begin(self.active, population.mean, self._crowd, *self._each, *self._geometry, self._workspace(0))
 
     def survey(self, population: Population, sample: npt.NDArray[np.intp]) -> None:
         """Learn from the particles `sample` what all have in common, before the fit; then all begin with that."""
@@ -111,13 +111,15 @@ class Fits:
         rest = (self._crowd, self.levels, *self._each, *self._geometry, population.prior)
         bands = self._bands
         if bands is None:
-            active, strays = kernels.sweep(turn, self._order, 0, len(self.state), *decided, *rest, self._room(0))
+            active, strays = kernels.sweep(turn, self._order, 0, len(self.state), *decided, *rest, self._workspace(0))
             return active, strays
         for parity in (0, 1):  # particles of bands that are not next to each other have nothing to do with each other
 
             def sweep_bands(first: int, last: int, parity: int = parity) -> None:
                 for band in range(2 * first + parity, 2 * last + parity, 2):
-                    kernels.sweep(turn, self._order, bands[band], bands[band + 1], *decided, *rest, self._room(first))
+                    kernels.sweep(
+                        turn, self._order, bands[band], bands[band + 1], *decided, *rest, self._workspace(first)
+                    )
 
             parallel_for(sweep_bands, (len(bands) - parity) // 2, threads, 1)
         return int(np.count_nonzero(self.active)), int(np.count_nonzero(self._strays))
@@ -135,26 +137,26 @@ class Fits:
         noise = np.zeros((splines + 1, 3))
         kernels.observe_sample(
             sample, steps, self._crowd, self.levels, *self._each, *self._geometry, population.prior,
-            population.pixels.neighbour, population.free, self._room(0), information, product, noise,
+            population.pixels.neighbour, population.free, self._workspace(0), information, product, noise,
         )  # fmt: skip
         population.add(information, product, noise)
 
-    def _room(self, thread: int) -> Room:
-        """Return the room of the thread whose first band is this one."""
-        if thread not in self._rooms:
+    def _workspace(self, thread: int) -> Workspace:
+        """Return the workspace of the thread whose first band is this one."""
+        if thread not in self._workspaces:
             assert self._pixels is not None
-            self._rooms[thread] = make_room(self._pixels)
-        return self._rooms[thread]
+            self._workspaces[thread] = make_workspace(self._pixels)
+        return self._workspaces[thread]
 
     def _lay_out(self, shape: tuple[int, ...], pixels: Pixels, core: Core) -> None:
-        """Make room for such windows in an image of this `shape`."""
+        """Provide for such windows in an image of this `shape`."""
         if pixels is not self._pixels:
             self._pixels = pixels
             state, active = self.state, self.active
-            self._make_room(len(self._all), pixels.row.size, core.splines, pixels.patches)
+            self._allocate(len(self._all), pixels.row.size, core.splines, pixels.patches)
             self.use(len(state))
             self.state[:, :COEFFICIENTS], self.active[:] = state[:, :COEFFICIENTS], active
-            self._rooms.clear()
+            self._workspaces.clear()
         self._shape, self._added = shape, np.zeros((0, 0), np.float32)
         offsets = pixels.row * np.int32(shape[1] + 2 * pixels.reach) + pixels.column
         self._geometry = (

@@ -31,8 +31,8 @@ _NEAR = 96  # pixels from the centre on whose noise the fit follows noticeably
 
 @njit
 def observe(
-    m: int, levels: Any, state: Any, runs: Any, neighbour: Any, free: Any, room: Any, information: Any, product: Any,
-    noise: Any,
+    m: int, levels: Any, state: Any, runs: Any, neighbour: Any, free: Any, workspace: Any, information: Any,
+    product: Any, noise: Any,
 ) -> None:  # fmt: skip
     """Measure the information on the profile of particle `m`, and the noise around it, right after a `step`.
 
@@ -42,7 +42,7 @@ def observe(
 
     Parameters
     ----------
-    levels, state, room
+    levels, state, workspace
         Of `step`.
     runs, neighbour
         Of `Pixels`.
@@ -54,7 +54,7 @@ def observe(
         (K + 1, 3), by distance from the centre, to which is added: the differences' degrees of freedom, the sum of
         grey levels over those, and half of the sum of squared differences, grey levels squared.
     """
-    rows, normal, right, _, _ = room
+    rows, normal, right, _, _ = workspace
     splines, scale = len(runs), 1 / levels[0]
     for p in range(free.size):
         q = neighbour[p]
@@ -82,9 +82,9 @@ def observe(
 
 
 @njit(error_model="numpy")
-def measure_freedom(neighbour: Any, splines: int, room: Any, free: Any) -> None:
+def measure_freedom(neighbour: Any, splines: int, workspace: Any, free: Any) -> None:
     """Fill `free` (P,): the share of the noise of a difference to the `neighbour` that a `step` has not followed."""
-    rows, factors, _, _, _ = room
+    rows, factors, _, _, _ = workspace
     size = len(factors)
     change = np.empty(size)
     free[:] = 1

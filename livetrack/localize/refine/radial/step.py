@@ -42,8 +42,8 @@ from livetrack.localize.refine.radial.window import (
 
 __all__ = [
     "BACKGROUND", "COEFFICIENTS", "COV", "FOUND_X", "FOUND_Y", "HEIGHT", "LEVEL", "LIMIT_PX", "MISFIT", "MOVED_X",
-    "MOVED_Y", "PEAK", "SHARPNESS", "SNR", "VAR_X", "VAR_Y", "Room", "X", "Y", "doubt", "first_in_map", "make_room",
-    "paint", "step",
+    "MOVED_Y", "PEAK", "SHARPNESS", "SNR", "VAR_X", "VAR_Y", "Workspace", "X", "Y", "doubt", "first_in_map",
+    "make_workspace", "paint", "step",
 ]  # fmt: skip
 
 # Columns of the particles' state, (N, COEFFICIENTS + K) float64; grey levels are in units of the noise.
@@ -74,11 +74,11 @@ _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
-Room = tuple[Floats, Doubles, Doubles, Doubles, Floats]
+Workspace = tuple[Floats, Doubles, Doubles, Doubles, Floats]
 
 
-def make_room(pixels: Pixels) -> Room:
-    """Return room for a step to work in, one for each thread: window, equations, solution, sums over patches."""
+def make_workspace(pixels: Pixels) -> Workspace:
+    """Return what a step works in, one for each thread: window, equations, solution, sums over patches."""
     splines = len(pixels.runs)
     unknowns = BACKGROUND + splines + 2
     return (
@@ -90,7 +90,7 @@ def make_room(pixels: Pixels) -> Room:
 @njit(fastmath=True, error_model="numpy")
 def step(
     m: int, crowded: bool, levels: Any, raw: Any, middle: Any, state: Any, trust: Any, doubted: Any, fresh: Any,
-    added: Any, painted: Any, pixels: Any, geometry: Any, prior: Any, room: Any,
+    added: Any, painted: Any, pixels: Any, geometry: Any, prior: Any, workspace: Any,
 ) -> bool:  # fmt: skip
     """Improve the state of particle `m` once. Return False where there is no solution.
 
@@ -117,10 +117,10 @@ def step(
         core, distance of the knots, half of the binning, the window's radius).
     prior
         (information (K, K), that times the mean (K,)) of a particle of height 1.
-    room
-        Of `make_room`.
+    workspace
+        Of `make_workspace`.
     """
-    rows, normal, right, solution, _ = room
+    rows, normal, right, solution, _ = workspace
     row, column, patch, lattice, runs, offsets = pixels
     reach, in_core, step_px, half, radius_px = geometry
     information, pull = prior
@@ -177,9 +177,11 @@ def step(
 
 
 @njit(fastmath=True, error_model="numpy")
-def paint(m: int, middle: Any, state: Any, added: Any, painted: Any, pixels: Any, geometry: Any, room: Any) -> None:
+def paint(
+    m: int, middle: Any, state: Any, added: Any, painted: Any, pixels: Any, geometry: Any, workspace: Any
+) -> None:
     """Add particle `m` to what crowded particles add to the image. The parameters are those of `step`."""
-    rows = room[0]
+    rows = workspace[0]
     row, column, _, _, runs, offsets = pixels
     reach, in_core, step_px, half, _ = geometry
     x, y, per_px = state[m, X] - middle[m, 1], state[m, Y] - middle[m, 0], np.float32(1 / step_px)
@@ -192,7 +194,7 @@ def paint(m: int, middle: Any, state: Any, added: Any, painted: Any, pixels: Any
 
 
 @njit(fastmath=True, error_model="numpy")
-def doubt(m: int, state: Any, trust: Any, doubted: Any, patch: Any, room: Any) -> bool:
+def doubt(m: int, state: Any, trust: Any, doubted: Any, patch: Any, workspace: Any) -> bool:
     """Trust each patch as its mean residual deserves, right after a `step`. Return whether much has changed.
 
     A robust fit whose weights fall with the fourth power of the residual, patch by patch: a pixel's own noise would
@@ -200,7 +202,7 @@ def doubt(m: int, state: Any, trust: Any, doubted: Any, patch: Any, room: Any) -
     """
     if not (doubted[m] or state[m, EXCESS] > _DOUBTED):  # what a patch may add to chi-square before it is doubted
         return False
-    rows, _, _, _, sums = room
+    rows, _, _, _, sums = workspace
     sums[:] = _ZERO
     first = 0
     while patch[first] == 0:  # near the centre, and always trusted

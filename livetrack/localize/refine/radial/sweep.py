@@ -45,7 +45,7 @@ _TINY = 1e-12
 @njit
 def begin(
     active: Any, mean: Any, crowd: Any, raw: Any, middle: Any, state: Any, trust: Any, doubted: Any, fresh: Any,
-    added: Any, painted: Any, pixels: Any, geometry: Any, room: Any,
+    added: Any, painted: Any, pixels: Any, geometry: Any, workspace: Any,
 ) -> None:  # fmt: skip
     """Begin each particle with the mean profile, and trust its surroundings."""
     for m in range(active.size):
@@ -55,7 +55,7 @@ def begin(
                 trust[m, k] = np.float32(1)
             _take_mean(m, mean, state)
             if crowd[m] > 0:
-                paint(m, middle, state, added, painted, pixels, geometry, room)
+                paint(m, middle, state, added, painted, pixels, geometry, workspace)
         else:
             crowd[m] = 0  # it adds nothing, so that there is nothing to erase
 
@@ -103,7 +103,7 @@ def erase(crowd: Any, middle: Any, added: Any, pixels: Any, geometry: Any) -> No
 def sweep(
     turn: int, order: Any, first: int, last: int, active: Any, good: Any, strays: Any, crowd: Any, levels: Any,
     raw: Any, middle: Any, state: Any, trust: Any, doubted: Any, fresh: Any, added: Any, painted: Any, pixels: Any,
-    geometry: Any, prior: Any, room: Any,
+    geometry: Any, prior: Any, workspace: Any,
 ) -> Any:  # fmt: skip
     """Fit the particles `first` to `last` in `order`: one that is alone until it has settled, others by one step.
 
@@ -123,7 +123,7 @@ def sweep(
             x, y = state[m, MOVED_X], state[m, MOVED_Y]
             good[m] = step(
                 m, crowded, levels, raw, middle, state, trust, doubted, fresh, added, painted, pixels, geometry, prior,
-                room,
+                workspace,
             )  # fmt: skip
             if not good[m]:
                 break
@@ -138,7 +138,7 @@ def sweep(
             else:
                 strays[m] = abs(state[m, X] - middle[m, 1]) + abs(state[m, Y] - middle[m, 0]) > _MAX_DRIFT_PX
             if n > 0 or not crowded:  # before, the neighbours are not known
-                further = doubt(m, state, trust, doubted, pixels[2], room) or further
+                further = doubt(m, state, trust, doubted, pixels[2], workspace) or further
             if strays[m] or not further:
                 active[m] = strays[m]
                 break
@@ -168,8 +168,8 @@ def _extrapolate(m: int, x: float, y: float, least: float, state: Any) -> Any:
 @njit
 def observe_sample(
     sample: Any, steps: int, crowd: Any, levels: Any, raw: Any, middle: Any, state: Any, trust: Any, doubted: Any,
-    fresh: Any, added: Any, painted: Any, pixels: Any, geometry: Any, prior: Any, neighbour: Any, free: Any, room: Any,
-    information: Any, product: Any, noise: Any,
+    fresh: Any, added: Any, painted: Any, pixels: Any, geometry: Any, prior: Any, neighbour: Any, free: Any,
+    workspace: Any, information: Any, product: Any, noise: Any,
 ) -> None:  # fmt: skip
     """Let the particles of `sample` (S,) make some steps, and `observe` them, `free` first if it is NaN."""
     runs = pixels[4]
@@ -179,9 +179,9 @@ def observe_sample(
         for _ in range(steps):
             good = good and step(
                 m, crowd[m] > 0, levels, raw, middle, state, trust, doubted, fresh, added, painted, pixels, geometry,
-                prior, room,
+                prior, workspace,
             )  # fmt: skip
         if good:
             if np.isnan(free[0]):
-                measure_freedom(neighbour, len(runs), room, free)
-            observe(m, levels, state, runs, neighbour, free, room, information[s], product[s], noise)
+                measure_freedom(neighbour, len(runs), workspace, free)
+            observe(m, levels, state, runs, neighbour, free, workspace, information[s], product[s], noise)
