@@ -12,17 +12,20 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pytest
 import tifffile
 
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
+import onnx
 import onnxruntime as ort
 import torch
+from onnx import numpy_helper
 
 from livetrack.cli import main
-from livetrack.errors import ConfigError, UsageError
+from livetrack.errors import ConfigError, ModelError, UsageError
 from livetrack.localize import load_localizer
 from livetrack.localize.decode import BLOCK, CELL, MAPS
 from livetrack.localize.models import models_folder
@@ -32,7 +35,7 @@ from livetrack.training import Progress, load_recipe, train
 from livetrack.training.families import FAMILIES, Appearance, Family
 from livetrack.training.network import Network
 from livetrack.training.prefetch import prefetch_batches
-from livetrack.training.recipe import Recipe
+from livetrack.training.recipe import Recipe, find_start
 from livetrack.training.scenes import draw_scene
 from livetrack.training.sections import Particles
 from livetrack.training.targets import compute_loss, draw_batch
@@ -190,6 +193,41 @@ def test_an_unknown_device_is_reported_in_one_line(tiny: Path, tmp_path: Path) -
     with pytest.raises(UsageError, match="device 'gpu' cannot be used") as caught:
         train(tiny, tmp_path / "a.onnx", steps=1, device="gpu")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("unmeasured")
+def test_a_training_begins_with_the_weights_of_a_model(tiny: Path, tmp_path: Path) -> None:
+    first = train(tiny, tmp_path / "first.onnx", steps=60)
+    weights = weights_of(tmp_path / "first.onnx")
+    tiny.write_text(TINY + 'start = "first.onnx"\n', encoding="utf-8")
+    assert find_start(tiny, load_recipe(tiny)) == tmp_path / "first.onnx"
+    tiny.write_text(TINY + 'start = "spot"\n', encoding="utf-8")
+    second = train(tiny, tmp_path / "second.onnx", steps=1, start=tmp_path / "first.onnx")
+    assert second.loss < first.loss - 1
+    for name, value in weights_of(tmp_path / "second.onnx").items():
+        np.testing.assert_allclose(value, weights[name], atol=2e-4)  # a step at a rate that has just begun to rise
+    card = NetworkLocalizer(tmp_path / "second.onnx").card
+    digest = hashlib.sha256((tmp_path / "first.onnx").read_bytes()).hexdigest()
+    assert card.start == f"tiny, 60 steps, SHA-256 {digest}"
+    assert card.recipe["training"]["start"] == str(tmp_path / "first.onnx")
+    assert f"1 steps from the weights of {card.start}, and seed 1" in Path(second.card).read_text(encoding="utf-8")
+
+
+def test_a_model_to_start_from_must_exist_and_fit(tiny: Path, tmp_path: Path) -> None:
+    output = tmp_path / "a.onnx"
+    with pytest.raises(UsageError, match=r"channels are \[32, 64\], those of the recipe are \[8, 16\]"):
+        train(tiny, output, start="spot")
+    with pytest.raises(ModelError, match="did you mean spot"):
+        train(tiny, output, start="spots")
+    (tmp_path / "b.onnx").write_bytes(b"no model")
+    with pytest.raises(ModelError, match="cannot open it"):
+        train(tiny, output, start=tmp_path / "b.onnx")
+    with pytest.raises(UsageError, match="starts from this model"):
+        train(tiny, tmp_path / "b.onnx", start=tmp_path / "b.onnx")
+
+
+def weights_of(model: Path) -> dict[str, npt.NDArray[np.float32]]:
+    return {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(str(model)).graph.initializer}
 
 
 def test_a_recipe_is_read_without_pytorch(tiny: Path) -> None:
@@ -450,6 +488,10 @@ def test_scenes_repeat_with_their_seed() -> None:
         ("[particles]\nsize_px = [3.0, 1.0]\ntypical_diameter_px = 3.0", r"recipe.toml:4: .*\[min, max\]"),
         ("[particles]\nsize_px = [0.0, 1.0]\ntypical_diameter_px = 3.0", "both above 0"),
         ("[particles]\ntypical_diameter_px = 3.0", "size_px"),
+        (
+            '[particles]\nsize_px = [1.0, 2.0]\ntypical_diameter_px = 3.0\n[training]\nstart = "spt"',
+            r"recipe.toml:7: \[training.start\]: unknown model 'spt'; .*did you mean spot\?",
+        ),
         (
             'family = "spots"\n[particles]\nsize_px = [1.0, 2.0]\ntypical_diameter_px = 3.0',
             r"recipe.toml:2: \[family\] = 'spots': unknown family; did you mean spot\?",

@@ -28,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, help="random seed (default: the recipe's)")
     parser.add_argument(
+        "--start",
+        metavar="MODEL",
+        help="begin with the weights of a shipped model or an .onnx file (default: the recipe's)",
+    )
+    parser.add_argument(
         "--device", default="auto", help="PyTorch device to train on, e.g. cpu or cuda (default: a GPU if there is one)"
     )
     parser.add_argument(
@@ -79,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
             args.output,
             minutes=args.minutes,
             seed=args.seed,
+            start=args.start,
             device=args.device,
             restart=args.restart,
             progress=show,

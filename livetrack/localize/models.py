@@ -54,6 +54,8 @@ class ModelCard(msgspec.Struct, frozen=True):
     """Minimum score of a row, unless the user sets another."""
     description: str = ""
     seed: int = 0
+    start: str = ""
+    """Model whose weights the training began with: name, steps and hash; empty for random weights."""
     steps: int = 0
     minutes: float = 0.0
     """Duration of the training."""

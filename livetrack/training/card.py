@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from livetrack.localize.models import ModelCard
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.training.isolated_accuracy import IsolatedAccuracy
 from livetrack.training.recipe import Recipe, keys_of_other_families
@@ -32,7 +33,7 @@ def write_card(
 
 - family: {card.family}; {_settings(card.recipe["particles"], card.family)}
 - scenes: {_settings(card.recipe["scenes"], card.family)}
-- trained: {card.steps} steps from seed {card.seed} in {card.minutes:.1f} min on {card.hardware}, {card.date}, livetrack
+- trained: {card.steps} steps from {_start(card)} in {card.minutes:.1f} min on {card.hardware}, {card.date}, livetrack
   {card.livetrack}
 - file: {model.stat().st_size / 1000:.0f} kB; format {card.format}
 - shortest time per image, with {localizer.provider} on {os.cpu_count()} cores:
@@ -99,6 +100,10 @@ def accuracy_table(accuracy: list[Accuracy]) -> str:
             f"| {_number(cell.median_px)} | {_number(cell.bias_px)} | {_number(cell.spread, 2)} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _start(card: ModelCard) -> str:
+    return f"the weights of {card.start}, and seed {card.seed}," if card.start else f"seed {card.seed}"
 
 
 def _settings(section: dict[str, Any], family: str) -> str:

@@ -26,6 +26,7 @@ class Network(nn.Module):
 
     def __init__(self, channels: tuple[int, int]) -> None:
         super().__init__()
+        self.channels = channels
         fine, coarse = channels
         self.stem = nn.Conv2d(1, fine, 2 * BLOCK, stride=BLOCK, padding=BLOCK // 2)
         self.fine_in = nn.ModuleList(Mixer(fine) for _ in range(2))

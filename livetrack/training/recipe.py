@@ -9,14 +9,15 @@ from typing import Annotated, Literal
 import numpy as np
 from msgspec import Meta, structs
 
-from livetrack.errors import ConfigError, InputError
+from livetrack.errors import ConfigError, InputError, ModelError
+from livetrack.localize.models import find_model
 from livetrack.optics.drawing import Doubles
 from livetrack.toml_file import TomlDocument
 from livetrack.training.families import FAMILIES, Appearance
 from livetrack.training.sections import Network, Particles, Scenes, Section, Symmetry, Training
 from livetrack.training.template_picture import read_template_picture
 
-__all__ = ["Recipe", "keys_of_other_families", "load_recipe"]
+__all__ = ["Recipe", "find_start", "keys_of_other_families", "load_recipe"]
 
 
 class Recipe(Section, frozen=True, kw_only=True):
@@ -61,9 +62,18 @@ def load_recipe(path: str | Path) -> Recipe:
     recipe = document.convert(Recipe)
     _check_ranges(document, recipe)
     _check_family(document, recipe)
+    _check_start(document, recipe)
     if recipe.family != "template":
         return recipe
     return structs.replace(recipe, particles=_with_picture(document, recipe.particles))
+
+
+def find_start(recipe_path: str | Path, recipe: Recipe) -> Path | None:
+    """Return the model file that the training of `recipe` begins with, None for none. Raises `ModelError`."""
+    start = recipe.training.start
+    if not start:
+        return None
+    return find_model(Path(recipe_path).parent / start if start.endswith(".onnx") else start)
 
 
 def keys_of_other_families(family: str) -> set[str]:
@@ -101,6 +111,14 @@ def _check_family(document: TomlDocument, recipe: Recipe) -> None:
         if key in keys_of_other_families(family):
             owners = " and ".join(name for name, other in FAMILIES.items() if key in other.keys)
             raise ConfigError(f"{place} is a key of {owners}; this recipe is of family {family}")
+
+
+def _check_start(document: TomlDocument, recipe: Recipe) -> None:
+    assert document.path is not None
+    try:
+        find_start(document.path, recipe)
+    except ModelError as error:
+        raise ConfigError(f"{document.where(('training', 'start'))}: [training.start]: {error}") from None
 
 
 def _with_picture(document: TomlDocument, particles: Particles) -> Particles:

@@ -23,6 +23,7 @@ from livetrack.training.learner import Learner, choose_device, load_checkpoint, 
 from livetrack.training.network import COARSEST
 from livetrack.training.profiles import draw_profiles
 from livetrack.training.recipe import Recipe
+from livetrack.training.start import load_start
 from livetrack.training.targets import Batch
 from livetrack.training.validate import Accuracy, validate
 
@@ -54,7 +55,14 @@ class TrainingRun:
     """One training, from its first step or from a checkpoint."""
 
     def __init__(
-        self, recipe: Recipe, output: Path, seed: int | None, steps: int | None, minutes: float | None, device: str
+        self,
+        recipe: Recipe,
+        output: Path,
+        seed: int | None,
+        steps: int | None,
+        minutes: float | None,
+        device: str,
+        start: Path | None = None,
     ) -> None:
         self.seed = recipe.seed if seed is None else seed
         self.state = Progress(0, 0.0, math.nan, 0.0)
@@ -67,6 +75,7 @@ class TrainingRun:
         torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1)))
         torch.manual_seed(self.seed)
         self._learner = Learner(recipe, choose_device(device))
+        self._start_model = load_start(start, self._learner.network) if start else ""
         self._start = self._saved = time.perf_counter()
 
     def resume(self) -> None:
@@ -106,7 +115,7 @@ class TrainingRun:
 
     def write_model(self, calibrate: bool = False) -> NetworkLocalizer:
         """Export the network in its current state and open it; `calibrate` its scores too, which takes seconds."""
-        metadata = _metadata(self._recipe, self.seed, self.state, self._learner.hardware)
+        metadata = _metadata(self._recipe, self.seed, self.state, self._learner.hardware, self._start_model)
         export(self._learner.network, self._output, metadata)
         if calibrate:
             metadata["score_law"] = calibrate_scores(self._output, self._recipe)
@@ -122,7 +131,7 @@ def _rate(fraction: float) -> float:
     return fraction / _RISE if fraction < _RISE else 0.5 * (1 + math.cos(math.pi * (fraction - _RISE) / (1 - _RISE)))
 
 
-def _metadata(recipe: Recipe, seed: int, state: Progress, hardware: str) -> dict[str, Any]:
+def _metadata(recipe: Recipe, seed: int, state: Progress, hardware: str, start: str) -> dict[str, Any]:
     """Return the metadata of the model file: the fields of `ModelCard`."""
     return {
         "name": recipe.name,
@@ -139,6 +148,7 @@ def _metadata(recipe: Recipe, seed: int, state: Progress, hardware: str) -> dict
         "oriented": recipe.oriented,
         "threshold": recipe.threshold,
         "seed": seed,
+        "start": start,
         "steps": state.step,
         "minutes": round(state.elapsed_s / 60, 2),
         "hardware": hardware,

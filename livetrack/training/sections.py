@@ -105,8 +105,11 @@ class Network(Section, frozen=True):
 
 
 class Training(Section, frozen=True):
-    """`[training]`: length and learning rate."""
+    """`[training]`: beginning, length and learning rate."""
 
+    start: str = ""
+    """Model whose weights the training begins with: the name of a shipped one, or an .onnx file relative to the
+    recipe's folder. It must have the same channels. Empty: random weights."""
     steps: Annotated[int, Meta(ge=1)] = 50_000
     batch: Annotated[int, Meta(ge=1)] = 16
     """Scenes per step."""

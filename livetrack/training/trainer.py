@@ -7,11 +7,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import structs
+
 from livetrack.errors import UsageError
+from livetrack.localize.models import find_model
 from livetrack.training.card import accuracy_line, write_card
 from livetrack.training.isolated_accuracy import IsolatedAccuracy, measure_isolated
 from livetrack.training.prefetch import prefetch_batches
-from livetrack.training.recipe import load_recipe
+from livetrack.training.recipe import find_start, load_recipe
 from livetrack.training.run import Progress, TrainingRun
 from livetrack.training.validate import Accuracy, validate
 
@@ -46,6 +49,7 @@ def train(
     minutes: float | None = None,
     steps: int | None = None,
     seed: int | None = None,
+    start: str | Path | None = None,
     device: str = "auto",
     restart: bool = False,
     progress: Callable[[Progress], None] | None = None,
@@ -67,6 +71,8 @@ def train(
         Time limit; the learning rate is scheduled to fall to zero by then.
     steps, seed
         Override those of the recipe.
+    start
+        Overrides that of the recipe; a relative path is one from the current folder.
     device
         PyTorch's name of a device, such as "cpu" or "cuda"; "auto" uses CUDA if available.
     restart
@@ -78,19 +84,28 @@ def train(
     ------
     ConfigError
         The recipe is missing or wrong.
+    ModelError
+        The model to start from is missing or unusable.
     UsageError
-        The model cannot be written to `output_path`, the device is not available, or the checkpoint belongs to
-        another training.
+        The model cannot be written to `output_path`, the one to start from has other channels, the device is not
+        available, or the checkpoint belongs to another training.
     LivetrackError
         The training diverged.
     KeyboardInterrupt
         Ctrl-C before the end of the first step, or a second Ctrl-C.
     """
     recipe = load_recipe(recipe_path)
+    if start is None:
+        start_path = find_start(recipe_path, recipe)
+    else:
+        start_path = find_model(start)
+        recipe = structs.replace(recipe, training=structs.replace(recipe.training, start=str(start)))
     output = Path(output_path)
     if output.suffix != ".onnx" or not output.parent.is_dir():
         raise UsageError(f"{output}: expected an .onnx file in an existing folder")
-    run = TrainingRun(recipe, output, seed, steps, minutes, device)
+    if start_path is not None and output.resolve() == start_path.resolve():
+        raise UsageError(f"{output}: the training starts from this model; write to another file")
+    run = TrainingRun(recipe, output, seed, steps, minutes, device, start_path)
     if run.checkpoint.exists() and not restart:
         run.resume()
     first = run.state.step

@@ -1,0 +1,41 @@
+"""The model whose weights a training begins with."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import onnx
+import torch
+from onnx import numpy_helper
+
+from livetrack.errors import UsageError
+from livetrack.localize.inference import Inference
+from livetrack.localize.models import read_card
+from livetrack.training.network import Network
+
+__all__ = ["load_start"]
+
+
+def load_start(path: Path, network: Network) -> str:
+    """Copy the weights of a model file into `network`; return the model's name, steps and hash, for the card.
+
+    Raises
+    ------
+    ModelError
+        The file is not a model of `livetrack train`, or one of another format.
+    UsageError
+        The weights do not fit: the model has other channels.
+    """
+    card = read_card(Inference(path, "cpu", 1).session, path)
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(str(path)).graph.initializer}
+    state = network.state_dict()
+    if any(name not in weights or weights[name].shape != tuple(state[name].shape) for name in state):
+        channels = list(card.recipe.get("network", {}).get("channels", ()))
+        raise UsageError(
+            f"start {path}: its [network] channels are {channels}, those of the recipe are {list(network.channels)}; "
+            "use the same"
+        )
+    network.load_state_dict({name: torch.from_numpy(weights[name].copy()) for name in state})
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return f"{card.name}, {card.steps} steps, SHA-256 {digest}"
