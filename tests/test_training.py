@@ -38,6 +38,7 @@ from livetrack.training.prefetch import prefetch_batches
 from livetrack.training.recipe import Recipe, find_start
 from livetrack.training.scenes import draw_scene
 from livetrack.training.sections import Particles
+from livetrack.training.start import load_start
 from livetrack.training.targets import compute_loss, draw_batch
 
 RECIPES = {path.stem: path for path in models_folder().glob("*.toml")}
@@ -211,6 +212,18 @@ def test_a_training_begins_with_the_weights_of_a_model(tiny: Path, tmp_path: Pat
     assert card.start == f"tiny, 60 steps, SHA-256 {digest}"
     assert card.recipe["training"]["start"] == str(tmp_path / "first.onnx")
     assert f"1 steps from the weights of {card.start}, and seed 1" in Path(second.card).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_a_training_can_begin_with_a_shipped_model(name: str) -> None:
+    path = models_folder() / f"{name}.onnx"
+    network = Network(load_recipe(RECIPES[name]).network.channels)
+    assert load_start(path, network).startswith(f"{name}, ")
+    image = torch.randn(1, 1, 64, 64)
+    with torch.no_grad():
+        maps = network(image).numpy()
+    expected = ort.InferenceSession(str(path)).run(None, {"image": image.numpy()})[0]
+    np.testing.assert_allclose(maps, expected, atol=1e-3)
 
 
 def test_a_model_to_start_from_must_exist_and_fit(tiny: Path, tmp_path: Path) -> None:

@@ -28,14 +28,15 @@ def load_start(path: Path, network: Network) -> str:
         The weights do not fit: the model has other channels.
     """
     card = read_card(Inference(path, "cpu", 1).session, path)
-    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(str(path)).graph.initializer}
-    state = network.state_dict()
-    if any(name not in weights or weights[name].shape != tuple(state[name].shape) for name in state):
+    tensors = (tensor for tensor in onnx.load(str(path)).graph.initializer if tensor.name.endswith(("weight", "bias")))
+    weights = [torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in tensors]
+    state = network.state_dict()  # in the same order; the names of layers differ in older files
+    if [weight.shape for weight in weights] != [value.shape for value in state.values()]:
         channels = list(card.recipe.get("network", {}).get("channels", ()))
         raise UsageError(
             f"start {path}: its [network] channels are {channels}, those of the recipe are {list(network.channels)}; "
             "use the same"
         )
-    network.load_state_dict({name: torch.from_numpy(weights[name].copy()) for name in state})
+    network.load_state_dict(dict(zip(state, weights, strict=True)))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return f"{card.name}, {card.steps} steps, SHA-256 {digest}"
