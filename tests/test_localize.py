@@ -13,7 +13,7 @@ from livetrack.localize import Localizer, load_localizer
 from livetrack.localize.classical import METHODS
 from livetrack.localize.models import shipped_models
 from livetrack.localize.noise import noise_level
-from livetrack.localize.normalize import to_float
+from livetrack.localize.normalize import normalize_into, subtract_background, to_float
 from livetrack.optics.bead import add_beads
 from livetrack.optics.sensor import Sensor
 from livetrack.particles import NO_ID, Flag, Rows, empty_rows
@@ -358,3 +358,14 @@ def test_one_hot_pixel_changes_nothing(spot: Localizer) -> None:
     far = again[np.hypot(again["x"] - 2, again["y"] - 2) > 40]
     far_before = rows[np.hypot(rows["x"] - 2, rows["y"] - 2) > 40]
     np.testing.assert_allclose(far["x"], far_before["x"], atol=0.02)
+
+
+@pytest.mark.parametrize("scale", [1.0, 4.0])
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_the_network_sees_the_scaled_asinh_of_the_image(scale: float, dtype: type) -> None:
+    image = np.random.default_rng(8).normal(1000, 30, (40, 44)).astype(dtype)
+    image[20, 20] += 9000
+    flat, inputs, origin = np.empty(image.shape, np.float32), np.empty((1, 40, 44), np.float32), np.zeros(1, np.int64)
+    subtract_background(image.astype(np.float32), 1 / 30, 5, flat)
+    normalize_into(image, 30.0, 5, inputs, origin, origin, scale)
+    np.testing.assert_allclose(inputs[0], scale * np.arcsinh(flat / scale), rtol=1e-5, atol=3e-5)

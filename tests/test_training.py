@@ -36,7 +36,7 @@ from livetrack.training.families import FAMILIES, Appearance, Family
 from livetrack.training.network import Network
 from livetrack.training.prefetch import prefetch_batches
 from livetrack.training.recipe import Recipe, find_start
-from livetrack.training.scenes import draw_scene
+from livetrack.training.scenes import Scene, draw_scene
 from livetrack.training.sections import Particles
 from livetrack.training.start import load_start
 from livetrack.training.targets import compute_loss, draw_batch
@@ -329,6 +329,58 @@ def test_spot_scenes_are_empty_sparse_or_crowded() -> None:
     assert 0.12 < np.mean(counts == 0) < 0.3
     assert np.mean(counts >= 16) > 0.1
     assert np.median(counts) < 8
+
+
+def scenes_with(tiny: Path, count: int, *, particles: str = "", scenes: str = "") -> list[Scene]:
+    """Scenes of 64x64 px of the tiny recipe with more keys in two of its sections."""
+    text = TINY.replace("snr = [20.0, 40.0]", "snr = [2.0, 100.0]").replace(
+        "[scenes]", f"{particles}\n[scenes]\n{scenes}"
+    )
+    tiny.write_text(text.replace("count = [2, 6]", "count = [20, 20]"), encoding="utf-8")
+    recipe = load_recipe(tiny)
+    return [draw_scene(recipe, np.random.default_rng([3, n]), 64, 64) for n in range(count)]
+
+
+def test_touching_particles_are_crystals_or_pairs(tiny: Path) -> None:
+    scenes = scenes_with(tiny, 40, particles="apart = 1.0\ntouching = 1.0\nspacing = [3.0, 3.0]")
+    neighbours = []
+    for scene in scenes:
+        distance = np.hypot(scene.x - scene.x[:, None], scene.y - scene.y[:, None])
+        neighbours.append(np.sort(distance, axis=1)[:, 1:7])
+    # in a full hexagonal patch the six nearest neighbours of most particles are one spacing away: 3.6 to 4.8 px
+    regular = [np.mean((six > 3) & (six < 5.8)) for six in neighbours]
+    assert 0.1 < np.mean(np.array(regular) > 0.6) < 0.6
+    nearest = np.concatenate([six[:, 0] for six, often in zip(neighbours, regular, strict=True) if often < 0.6])
+    assert np.mean(nearest < 4.8) > 0.3
+    assert min(six.min() for six in neighbours) > 1.5
+    crowds = scenes_with(tiny, 40, particles="apart = 1.0")
+    assert np.mean([len(scene.x) for scene in crowds]) < np.mean([len(scene.x) for scene in scenes])
+
+
+def test_faint_scenes_are_faint_and_plain_ones_have_noise_only(tiny: Path) -> None:
+    for scene in scenes_with(tiny, 20, particles="faint = 1.0"):
+        assert np.all(scene.intensity <= 6.01 * scene.noise)
+    plain = scenes_with(
+        tiny, 20, scenes="plain = 1.0\ntilt = [5.0, 5.0]\nvignetting = [0.5, 0.5]\ntexture = [9.0, 9.0]"
+    )
+    for scene in plain:
+        border = scene.image[[0, -1]].ravel()
+        assert np.std(border[border < np.median(border) + 3 * scene.noise]) < 1.3 * scene.noise
+        assert scene.noise > 1.9
+        assert np.std(np.log(scene.intensity)) < 0.3
+
+
+def test_beads_of_a_single_order_are_airy_patterns_or_rings() -> None:
+    recipe = load_recipe(RECIPES["bead"])
+    recipe = msgspec.structs.replace(recipe, particles=msgspec.structs.replace(recipe.particles, single_order=1.0))
+    at_centre = []
+    for n in range(20):
+        image = np.zeros((61, 61), np.float32)
+        appearance = recipe.draw_appearance(np.random.default_rng(n), np.array([4.0]))
+        appearance.render(image, np.array([30.0]), np.array([30.0]), np.ones(1))
+        at_centre.append(abs(float(image[30, 30])))
+    assert all(value < 0.05 or value > 0.95 for value in at_centre)
+    assert 0.2 < np.mean(np.array(at_centre) > 0.5) < 0.8
 
 
 def test_airy_spots_have_the_core_of_the_gaussians_they_replace() -> None:

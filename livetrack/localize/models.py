@@ -42,6 +42,8 @@ class ModelCard(msgspec.Struct, frozen=True):
     """"bright", "dark" or "either"."""
     format: int = 1
     """Must be `FORMAT`."""
+    input_scale: float = 1.0
+    """Of the network's input, see `normalize`."""
     oriented: bool = False
     """The particles have a long axis; rows give its angle."""
     symmetry: str = "round"

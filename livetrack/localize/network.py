@@ -235,16 +235,17 @@ class NetworkLocalizer(Localizer):
         """Return the network's maps of crops of the current image, valid until the next run."""
         left, top = crops.left, crops.top
         batch = self.inference.input_buffer(len(left), crops.height, crops.width)
-        radius = self.card.background_radius_px
+        radius, scale = self.card.background_radius_px, self.card.input_scale
 
         def normalize_band(first: int, last: int) -> None:
-            normalize_into(self._image, self._noise, radius, batch[:, 0, first:last], left, top + first)
+            normalize_into(self._image, self._noise, radius, batch[:, 0, first:last], left, top + first, scale)
 
         def normalize_crops(first: int, last: int) -> None:
-            normalize_into(self._image, self._noise, radius, batch[first:last, 0], left[first:last], top[first:last])
+            inputs = batch[first:last, 0]
+            normalize_into(self._image, self._noise, radius, inputs, left[first:last], top[first:last], scale)
 
         if batch.size < 2 * _MIN_PIXELS:
-            normalize_into(self._image, self._noise, radius, batch[:, 0], left, top)
+            normalize_into(self._image, self._noise, radius, batch[:, 0], left, top, scale)
         elif len(left) == 1:
             least = max(2 * self.card.multiple, _MIN_PIXELS // crops.width)  # the last band holds the mirrored rows
             parallel_for(normalize_band, crops.height, self._threads, least)

@@ -1,8 +1,9 @@
-"""Normalises images for the network: asinh((grey - background) / noise).
+"""Normalises images for the network: s asinh((grey - background) / (s noise)).
 
 The background is the mean over a box of (2r+1) x (2r+1) pixels around each pixel, cut off at the image's edge. It
 removes offset, gradients and vignetting, and moves with the particles, so that it shifts none of them. The noise is
-one number per frame (`noise_level`). asinh is linear within the noise and logarithmic in bright particles.
+one number per frame (`noise_level`). The result is linear up to about s standard deviations of the noise and
+logarithmic beyond, in bright particles. s = 1 costs faint ones some of their evidence, s = 4 none.
 
 The result is the same for `image` and `a * image + b`, a > 0.
 """
@@ -87,6 +88,7 @@ def normalize_into(
     out: npt.NDArray[np.float32],
     left: npt.NDArray[np.int64],
     top: npt.NDArray[np.int64],
+    input_scale: float = 1.0,
 ) -> None:
     """Write the network's input for crops of `image` into `out`.
 
@@ -102,13 +104,16 @@ def normalize_into(
         (N, h, w) float32, C-contiguous; beyond the image, the image is mirrored at its last row and column.
     left, top
         (N,) first pixel of each crop, px, inside the image.
+    input_scale
+        s, > 0.
     """
-    _subtract_backgrounds(image, 1.0 / noise, radius, out, left, top, _zero(image, radius), True)
+    scale = 1.0 / (input_scale * noise)
+    _subtract_backgrounds(image, scale, radius, out, left, top, _zero(image, radius), np.float32(input_scale))
 
 
 def subtract_background(image: npt.NDArray[np.float32], scale: float, radius: int, out: npt.NDArray[Any]) -> None:
     """Write `scale` times (grey - mean of the box around the pixel) into `out`, (H, W) like `image`."""
-    _subtract_backgrounds(image, scale, radius, out[np.newaxis], _ORIGIN, _ORIGIN, _zero(image, radius), False)
+    _subtract_backgrounds(image, scale, radius, out[np.newaxis], _ORIGIN, _ORIGIN, _zero(image, radius), np.float32(0))
 
 
 def _zero(image: npt.NDArray[Any], radius: int) -> np.int32 | np.float64:
@@ -124,9 +129,9 @@ def _check_size(image: npt.NDArray[Any]) -> None:
 
 @njit
 def _subtract_backgrounds(
-    image: Any, scale: float, radius: int, out: Any, left: Any, top: Any, zero: Any, asinh: bool
+    image: Any, scale: float, radius: int, out: Any, left: Any, top: Any, zero: Any, factor: Any
 ) -> None:
-    """Write `scale` times (grey - background), or its asinh; sums are of the type of `zero`."""
+    """Write `scale` times (grey - background), or, above 0, `factor` times its asinh; sums are of `zero`'s type."""
     columns = out.shape[2]
     sums = np.full(1 + columns + 2 * radius, zero)  # over a box's rows, for each column of the boxes, after a zero
     boxes = np.full(columns, zero)
@@ -134,10 +139,10 @@ def _subtract_backgrounds(
     exponents, bits = np.empty(_CHUNK, np.int32), np.empty(_CHUNK, np.int32)
     for n in range(len(out)):
         _subtract_background(image, scale, radius, out[n], left[n], top[n], sums, boxes, weight)
-        if asinh:
+        if factor > 0:
             pixels = out[n].ravel()
             for first in range(0, pixels.size, _CHUNK):
-                _asinh(pixels[first : first + _CHUNK], exponents, bits.view(np.float32), bits)
+                _asinh(pixels[first : first + _CHUNK], factor, exponents, bits.view(np.float32), bits)
 
 
 @njit
@@ -185,8 +190,8 @@ def _subtract_background(
 
 
 @njit(error_model="numpy")  # a division that may raise an error would not be vectorised
-def _asinh(values: Any, exponents: Any, arguments: Any, bits: Any) -> None:
-    """Replace `values` by their asinh, ln(|x| + sqrt(x² + 1)), to 3e-7 of 1 or of the value, whichever is larger.
+def _asinh(values: Any, factor: Any, exponents: Any, arguments: Any, bits: Any) -> None:
+    """Replace `values` by `factor` asinh, ln(|x| + sqrt(x² + 1)), which is right to 3e-7 of 1 or of the value.
 
     NumPy's is as fast only on processors with AVX-512, and elsewhere 15 times slower. `bits` are those of `arguments`,
     of which the logarithm is taken: exponent ln 2 + 2 artanh((m - 1) / (m + 1)), with m within sqrt(2) of 1.
@@ -202,7 +207,7 @@ def _asinh(values: Any, exponents: Any, arguments: Any, bits: Any) -> None:
     for j in range(values.size):
         s = (arguments[j] - one) / (arguments[j] + one)
         z = s * s
-        logarithm = np.float32(exponents[j]) * _LN_2 + s * (
-            _ARTANH[0] + z * (_ARTANH[1] + z * (_ARTANH[2] + z * _ARTANH[3]))
+        logarithm = factor * (
+            np.float32(exponents[j]) * _LN_2 + s * (_ARTANH[0] + z * (_ARTANH[1] + z * (_ARTANH[2] + z * _ARTANH[3])))
         )
         values[j] = logarithm if values[j] > 0 else -logarithm

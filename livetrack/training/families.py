@@ -71,6 +71,8 @@ def _draw_beads(particles: Particles, rng: np.random.Generator, size: Doubles) -
     common = rng.standard_normal(particles.orders)
     individual = particles.variety * rng.standard_normal((size.size, particles.orders))
     weights = (common + individual) * falling
+    if rng.random() < particles.single_order:
+        weights[:] = np.arange(particles.orders) == rng.integers(min(2, particles.orders))
     elongation = rng.uniform(*particles.elongation, size.size)
     angle = rng.uniform(0, math.pi, size.size)
 
@@ -107,7 +109,7 @@ def _draw_templates(particles: Particles, rng: np.random.Generator, size: Double
 
 FAMILIES = {
     "spot": Family(_draw_spots, ("contrast", "airy"), "round"),
-    "bead": Family(_draw_beads, ("contrast", "orders", "elongation"), "round"),
+    "bead": Family(_draw_beads, ("contrast", "orders", "single_order", "elongation"), "round"),
     "rod": Family(_draw_rods, ("contrast", "elongation", "blur_px"), "half turn", oriented=True),
     "template": Family(_draw_templates, ("template", "centre", "turns", "symmetry"), None),
 }

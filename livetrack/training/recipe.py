@@ -82,7 +82,7 @@ def keys_of_other_families(family: str) -> set[str]:
 
 
 _RANGES = {
-    "particles": ("size_px", "elongation", "blur_px", "snr", "count"),
+    "particles": ("size_px", "elongation", "blur_px", "snr", "count", "spacing"),
     "scenes": ("background", "tilt", "vignetting", "texture", "texture_px", "read_noise", "noise_grey", "compression"),
 }
 _MAY_BE_ZERO = ("count", "tilt", "vignetting")

@@ -140,6 +140,7 @@ def _metadata(recipe: Recipe, seed: int, state: Progress, hardware: str, start: 
         "format": FORMAT,
         "multiple": COARSEST,
         "background_radius_px": recipe.network.background_radius_px,
+        "input_scale": recipe.network.input_scale,
         "crop_px": recipe.network.crop_px,
         "diameter_px": recipe.particles.typical_diameter_px,
         "contrast": recipe.particles.contrast,

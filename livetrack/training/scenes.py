@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import structs
 
-from livetrack.jit import njit
 from livetrack.optics.background import add_texture, add_tilt, vignette
 from livetrack.optics.drawing import Doubles, Photons
 from livetrack.optics.sensor import Sensor
 from livetrack.training.artefacts import add_camera_artefacts
+from livetrack.training.centres import draw_centres
 from livetrack.training.recipe import Recipe
 from livetrack.training.sections import Particles, Scenes, log_uniform
 
 __all__ = ["Scene", "draw_scene"]
 
-_MARGIN = 0.08  # fraction of the scene: particles are placed this far beyond its edge, so that the edge cuts some
-_MIN_DISTANCE_PX = 2.0
+_FAINT_SNR = 6.0
+_OF_CRYSTALS = 0.7  # part of the range of log size: wide particles that touch fill the scene
+_MIN_PLAIN_NOISE = 2.0  # grey levels, so that rounding is negligible
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,16 @@ class Scene:
 def draw_scene(recipe: Recipe, rng: np.random.Generator, width: int, height: int) -> Scene:
     """Draw one scene of `width` x `height` px."""
     particles, scenes = recipe.particles, recipe.scenes
-    size = log_uniform(rng, particles.size_px)
-    x, y = _draw_centres(rng, particles, size, width, height)
+    plain, crystal = rng.random() < scenes.plain, rng.random() < particles.touching / 2
+    smallest, largest = particles.size_px
+    size = log_uniform(rng, (smallest, smallest * (largest / smallest) ** _OF_CRYSTALS if crystal else largest))
+    if plain or crystal:
+        particles = structs.replace(particles, variety=particles.variety * rng.uniform(0, 0.5))
+        recipe = structs.replace(recipe, particles=particles)
+    if rng.random() < particles.faint:
+        particles = structs.replace(particles, snr=(particles.snr[0], max(particles.snr[0], _FAINT_SNR)))
+    centres = draw_centres(particles, rng, size, width, height, crystal=crystal)
+    x, y = centres[:, 0].copy(), centres[:, 1].copy()
     sizes = np.clip(size * np.exp(particles.variety / 3 * rng.standard_normal(x.size)), *particles.size_px)
     snr = log_uniform(rng, particles.snr) * np.exp(particles.variety * rng.standard_normal(x.size))
     snr = _draw_signs(rng, particles, x.size) * np.clip(snr, *particles.snr)
@@ -59,43 +68,24 @@ def draw_scene(recipe: Recipe, rng: np.random.Generator, width: int, height: int
     noise = math.sqrt(background + read_noise**2)
 
     photons = np.full((height, width), background, np.float32)
-    _add_background(photons, rng, scenes, noise)
+    if not plain:
+        _add_background(photons, rng, scenes, noise)
     amplitude = snr * noise
     appearance = recipe.draw_appearance(rng, sizes)
     appearance.render(photons, x, y, amplitude)
 
-    gain = log_uniform(rng, scenes.noise_grey) / noise
+    noise_grey = log_uniform(rng, scenes.noise_grey)
+    gain = (max(noise_grey, _MIN_PLAIN_NOISE) if plain else noise_grey) / noise
     sensor = Sensor(gain=gain, offset=rng.uniform(50, 500), read_noise=read_noise)
     image = sensor.expose(photons, rng).astype(np.float32)
-    max_intensity = gain * _full_well(rng, scenes, amplitude, noise)
-    add_camera_artefacts(image, rng, scenes, gain * noise, sensor.offset + gain * background + max_intensity)
+    max_intensity = math.inf
+    if not plain:
+        max_intensity = gain * _full_well(rng, scenes, amplitude, noise)
+        add_camera_artefacts(image, rng, scenes, gain * noise, sensor.offset + gain * background + max_intensity)
 
     inside = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
     intensity = np.minimum(gain * amplitude, max_intensity)
     return Scene(image, x[inside], y[inside], intensity[inside], gain * noise, appearance.angle[inside])
-
-
-def _draw_centres(
-    rng: np.random.Generator, particles: Particles, size: float, width: int, height: int
-) -> tuple[Doubles, Doubles]:
-    """Draw centres; those too close to an earlier one are left out."""
-    low, high = particles.count
-    count = int((low + 1) * ((high + 2) / (low + 1)) ** rng.random()) - 1
-    margin = _MARGIN * max(width, height)
-    centres = rng.uniform((-margin, -margin), (width + margin, height + margin), (count, 2))
-    centres = centres[_far_from_earlier(centres, max(_MIN_DISTANCE_PX, particles.apart * size))]
-    return centres[:, 0].copy(), centres[:, 1].copy()
-
-
-@njit
-def _far_from_earlier(points: Any, distance: float) -> Any:
-    """Return (N,) bool: whether each point is at least `distance` from all earlier ones that are kept."""
-    kept = np.ones(len(points), np.bool_)
-    for n in range(len(points)):
-        for k in range(n):
-            if kept[k] and (points[n, 0] - points[k, 0]) ** 2 + (points[n, 1] - points[k, 1]) ** 2 < distance**2:
-                kept[n] = False
-    return kept
 
 
 def _draw_signs(rng: np.random.Generator, particles: Particles, count: int) -> Doubles:

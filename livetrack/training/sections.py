@@ -35,6 +35,8 @@ class Particles(Section, frozen=True, kw_only=True):
     """`spot`: fraction of scenes with Airy patterns instead of Gaussians of the same core."""
     orders: Annotated[int, Meta(ge=1, le=8)] = 1
     """`bead`: number of Bessel functions summed; more give more rings."""
+    single_order: Fraction = 0.0
+    """`bead`: fraction of scenes whose beads have one order alone, the first or the second."""
     elongation: tuple[AtLeastOne, AtLeastOne] = (1.0, 1.0)
     """`bead`, `rod`: length over width, uniform."""
     blur_px: Range = (0.8, 1.5)
@@ -50,13 +52,20 @@ class Particles(Section, frozen=True, kw_only=True):
     limit set by noise."""
     snr: Range = (2.0, 200.0)
     """Peak intensity / standard deviation of the background noise."""
+    faint: Fraction = 0.0
+    """Fraction of scenes whose SNR is at most 6."""
     variety: Positive = 0.4
     """Standard deviation among the particles of a scene of log intensity and of the orders' weights; of log size, a
     third of it."""
     count: tuple[Annotated[int, Meta(ge=0)], Annotated[int, Meta(ge=1)]] = (0, 16)
     """Particles in a scene; count + 1 is log-uniform, so that from 0 to 16 a quarter of the scenes is empty."""
     apart: Positive = 2.0
-    """Min distance between two centres, in sizes; never below 2 px."""
+    """Min distance between two centres, in sizes; never below 1.5 px."""
+    touching: Fraction = 0.0
+    """Fraction of scenes with particles that touch: in one half a patch of a crystal, in the other half close pairs."""
+    spacing: Range = (1.0, 2.0)
+    """Distance between neighbours in a crystal, in sizes, uniform; never below 3 px. Pairs are one to three times
+    `apart` from each other."""
     typical_diameter_px: Positive
     """Nominal size, stored in the model; it helps users to choose a model."""
     picture: TemplatePicture | None = None
@@ -91,6 +100,8 @@ class Scenes(Section, frozen=True):
     """Rounding step of the compression / standard deviation of the noise, log-uniform."""
     hot_pixels: Annotated[int, Meta(ge=0)] = 2
     """Max number of hot pixels in a scene; half of the scenes have none."""
+    plain: Fraction = 0.0
+    """Fraction of scenes with particles that are nearly alike, on an even background, without artefacts but noise."""
 
 
 class Network(Section, frozen=True):
@@ -100,6 +111,8 @@ class Network(Section, frozen=True):
     """At stride 4 and 8."""
     background_radius_px: Annotated[int, Meta(ge=3, le=255)] = 15
     """Half side of the box whose mean is subtracted as background; wider than the particles."""
+    input_scale: Positive = 1.0
+    """Standard deviations of the noise up to which the input is linear; it is logarithmic beyond."""
     crop_px: Annotated[int, Meta(ge=16, le=256, multiple_of=8)] = 32
     """Side of the crops around known particles."""
 

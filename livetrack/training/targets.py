@@ -54,8 +54,8 @@ def draw_batch(recipe: Recipe, rng: np.random.Generator) -> Batch:
     for n in range(count):
         scene = _draw_varied_scene(recipe, rng)
         height, width = scene.image.shape
-        noise = noise_level(scene.image)
-        normalize_into(scene.image, noise, recipe.network.background_radius_px, inputs[n], _ORIGIN, _ORIGIN)
+        noise, radius, scale = noise_level(scene.image), recipe.network.background_radius_px, recipe.network.input_scale
+        normalize_into(scene.image, noise, radius, inputs[n], _ORIGIN, _ORIGIN, scale)
         _fill_targets(scene.x, scene.y, np.arcsinh(scene.intensity / noise), scene.angle, targets[n])
         inside[n, 0, : (height + 1) // CELL, : (width + 1) // CELL] = 1
     return Batch(torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(inside))
