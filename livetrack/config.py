@@ -80,7 +80,7 @@ class LocalizerSettings(_Section, frozen=True):
     """Threads per image; 0: one per core, up to 8, and for the network as many as are fastest when a live session
     starts."""
     provider: str = "auto"
-    """ONNX Runtime execution provider."""
+    """An execution provider of ONNX Runtime, or "openvino"; "auto" chooses."""
     profile_fit: bool = True
     """With a network: fit each particle's profile, which refines positions to the limit that the noise sets."""
     diameter_px: Annotated[float, Meta(ge=3, le=255)] | None = None

@@ -124,7 +124,7 @@ class TrackGuidedSearch:
         measured, confirmed, misfit = self._measure(image)
         self._choose_crops(confirmed)
         _average(measured, misfit, self._expected, self._misfits, self._usual)
-        self._search(image, measured, [self._crops(rows), self._crops(rows[:1], _WIDE), self._tiles[0]])
+        self._search(image, measured, [self._crops(rows), self._crops(rows[:2], _WIDE), self._tiles[0]])
         self.reset()
 
     def _make_tiles(self, shape: tuple[int, ...]) -> None:

@@ -15,7 +15,7 @@ from livetrack.errors import ConfigError, LivetrackError, LocalizerError
 from livetrack.following import TrackGuidedSearch
 from livetrack.linking import Linker
 from livetrack.localize import CameraNoise, Localizer, load_localizer
-from livetrack.localize.localizer import GuidedLocalizer, LearningLocalizer, ThreadedLocalizer
+from livetrack.localize.localizer import GuidedLocalizer, LearningLocalizer, RuntimeLocalizer, ThreadedLocalizer
 from livetrack.particles import Rows
 
 __all__ = ["PIXEL_TYPES", "Tracker"]
@@ -165,6 +165,14 @@ class Tracker:
         if isinstance(self.localizer, ThreadedLocalizer):
             image = _noise(shape, np.uint16)
             self.localizer.choose_threads(lambda: self._localize_for_warmup(image))
+
+    def choose_runtime(self, shape: tuple[int, int]) -> None:
+        """Measure the runtime too, where there is a choice; the rows then stay the same but for rounding."""
+        if isinstance(self.localizer, RuntimeLocalizer):
+            image = _noise(shape, np.uint16)
+            self.localizer.choose_runtime(lambda: self._localize_for_warmup(image))
+        else:
+            self.choose_threads(shape)
 
     def _localize_for_warmup(self, image: npt.NDArray[Any]) -> None:
         if self._guided_search is None:

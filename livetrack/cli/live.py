@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_session_options", "run_session", "session_overrides"]
 
-_VERIFIED = ("CPUExecutionProvider", "numba")  # by the tests
+_VERIFIED = ("CPUExecutionProvider", "OpenVINO", "OpenVINO bfloat16", "numba")  # by the tests
 
 _STAGES = {
     "camera": "mid-exposure to receipt",

@@ -12,7 +12,9 @@ import numpy.typing as npt
 from livetrack.localize.crops import Crops
 from livetrack.particles import Flag, Rows
 
-__all__ = ["GuidedLocalizer", "LearningLocalizer", "Localizer", "MeasuringLocalizer", "ThreadedLocalizer"]
+__all__ = [
+    "GuidedLocalizer", "LearningLocalizer", "Localizer", "MeasuringLocalizer", "RuntimeLocalizer", "ThreadedLocalizer",
+]  # fmt: skip
 
 _REACH_PX = 5.0  # how far from the expected position `Localizer.refine` accepts a particle
 _MEASURED = ("x", "y", "x_std", "y_std", "xy_cov", "intensity", "score", "angle")
@@ -51,7 +53,7 @@ class Localizer(Protocol):
     name: str = ""
     """Shown in the window and written to files; a plug-in's is by default that of its entry point."""
     provider: str = "Python"
-    """What it runs on: an execution provider of ONNX Runtime, "numba", "Python"."""
+    """What it runs on: an execution provider of ONNX Runtime, "OpenVINO", "numba", "Python"."""
     default_threshold: float = 0.5
     """The threshold unless the user sets one, 0..1."""
     threshold: float = 0.5
@@ -170,4 +172,15 @@ class ThreadedLocalizer(Localizer, Protocol):
         """Use the number of threads with which `work`, a typical frame, takes the least time.
 
         The rows do not depend on it.
+        """
+
+
+@runtime_checkable
+class RuntimeLocalizer(ThreadedLocalizer, Protocol):
+    """A localizer that can measure which runtime is fastest."""
+
+    def choose_runtime(self, work: Callable[[], object]) -> None:
+        """Use the runtime and the number of threads with which `work`, a typical frame, takes the least time.
+
+        The rows depend on the runtime, by much less than their uncertainty.
         """

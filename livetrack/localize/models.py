@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import onnxruntime as ort
 
 from livetrack.errors import ModelError
 from livetrack.localize.classical import METHODS
+from livetrack.localize.inference.onnx_runtime import OnnxRuntime
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -119,15 +119,15 @@ def find_model(model: str | Path) -> Path:
     raise ModelError(f"unknown model {str(model)!r}; available: {', '.join(names)}; {hint}")
 
 
-def read_card(session: ort.InferenceSession, path: Path) -> ModelCard:
-    """Return the metadata of an open model.
+def read_card(path: Path) -> ModelCard:
+    """Return a model's metadata.
 
     Raises
     ------
     ModelError
-        The file was not made by livetrack, or for another version's input.
+        The file is not a model, was not made by livetrack, or for another version's input.
     """
-    text = session.get_modelmeta().custom_metadata_map.get("livetrack")
+    text = OnnxRuntime(path, "cpu", 1).session.get_modelmeta().custom_metadata_map.get("livetrack")
     if text is None:
         raise ModelError(f"model {path}: not made by `livetrack train` (it has no livetrack metadata)")
     try:

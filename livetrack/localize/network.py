@@ -13,7 +13,8 @@ from livetrack.localize.crops import Crops
 from livetrack.localize.decode import BLOCK, decode, decode_nearest
 from livetrack.localize.edge import flag_edges
 from livetrack.localize.followed import begin_measuring, confirm, merge
-from livetrack.localize.inference import Inference, fastest
+from livetrack.localize.inference.choice import fastest, open_for_runtimes, open_for_threads, open_inference
+from livetrack.localize.inference.inference import Inference
 from livetrack.localize.localizer import Localizer
 from livetrack.localize.models import ModelCard, read_card
 from livetrack.localize.noise import noise_level
@@ -46,8 +47,8 @@ class NetworkLocalizer(Localizer):
     threads
         Number of threads; 0 for one per CPU core, up to 8.
     provider
-        An ONNX Runtime execution provider, such as "CUDAExecutionProvider" or "cuda"; "auto" uses CUDA if it is
-        installed and works, else the CPU.
+        An ONNX Runtime execution provider, such as "CUDAExecutionProvider" or "cuda", or "openvino". "auto" uses CUDA
+        if it is installed and works, else the CPU, on which `choose_runtime` may choose OpenVINO.
     profile_fit
         Refine the positions to the limit that the noise sets, see `make_refiner`.
     camera
@@ -71,10 +72,10 @@ class NetworkLocalizer(Localizer):
     ) -> None:
         self._threads = resolve_thread_count(threads)
         self._path, self._provider = path, provider
-        self.inference = Inference(path, provider, self._threads)
-        self.card: ModelCard = read_card(self.inference.session, path)
+        self.card: ModelCard = read_card(path)
         self.name = self.card.name
-        self.provider = self.inference.provider
+        self._bfloat16 = self.card.symmetry == "round"  # measured to be as precise for these
+        self._use(open_inference(path, provider, self._threads, bfloat16=self._bfloat16))
         self.default_threshold = self.card.threshold
         self.threshold = self.default_threshold if threshold is None else threshold
         self.crop_px = self.card.crop_px
@@ -189,28 +190,36 @@ class NetworkLocalizer(Localizer):
             self.localize(image)
             self.refine(image, centre)
 
-    def use_threads(self, count: int, spinning: bool) -> None:
-        """Run the network on `count` threads, as `choose_threads` has chosen for another model."""
-        self.inference = Inference(self._path, self._provider, count, spinning=spinning)
+    def run_like(self, other: NetworkLocalizer) -> None:
+        """Run the network on the runtime and the threads that were chosen for another model."""
+        chosen = other.inference
+        self._use(
+            open_inference(
+                self._path, chosen.requested, chosen.threads, spinning=chosen.spinning, bfloat16=self._bfloat16
+            )
+        )
 
     def choose_threads(self, work: Callable[[], object]) -> None:
-        """Run the network on as many threads as do `work`, a typical frame, in the least time.
+        """Run the network on one thread, or on all that it may use, whichever does `work` in the least time.
 
-        The candidates are one thread, and all that the localizer may use, spinning or not. The rows do not depend on
-        the choice.
+        See `ThreadedLocalizer.choose_threads`.
         """
-        if self._threads == 1:
-            return
-        candidates = [
-            Inference(self._path, self._provider, threads, spinning=spinning)
-            for threads, spinning in ((1, False), (self._threads, False), (self._threads, True))
-        ]
+        self._choose(open_for_threads(self._path, self._provider, self._threads, bfloat16=self._bfloat16), work)
 
+    def choose_runtime(self, work: Callable[[], object]) -> None:
+        """Likewise on the fastest runtime. See `RuntimeLocalizer.choose_runtime`."""
+        self._choose(open_for_runtimes(self._path, self._provider, self._threads, bfloat16=self._bfloat16), work)
+
+    def _choose(self, candidates: list[Inference], work: Callable[[], object]) -> None:
         def run_with(inference: Inference) -> None:
-            self.inference = inference
+            self._use(inference)
             work()
 
-        self.inference = fastest(candidates, run_with)
+        if len(candidates) > 1:
+            self._use(fastest(candidates, run_with))
+
+    def _use(self, inference: Inference) -> None:
+        self.inference, self.provider = inference, inference.provider
 
     def _load(self, image: npt.NDArray[Any]) -> None:
         """Make `image` the current one, and estimate its noise. Raises `InputError`."""

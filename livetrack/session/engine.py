@@ -158,4 +158,4 @@ class Engine:
         shape = (geometry.height, geometry.width)
         self.tracker.warmup(shape)
         if not self.config.localizer.threads:
-            self.tracker.choose_threads(shape)
+            self.tracker.choose_runtime(shape)

@@ -10,7 +10,6 @@ import torch
 from onnx import numpy_helper
 
 from livetrack.errors import UsageError
-from livetrack.localize.inference import Inference
 from livetrack.localize.models import read_card
 from livetrack.training.network import Network
 
@@ -27,7 +26,7 @@ def load_start(path: Path, network: Network) -> str:
     UsageError
         The weights do not fit: the model has other channels.
     """
-    card = read_card(Inference(path, "cpu", 1).session, path)
+    card = read_card(path)
     tensors = (tensor for tensor in onnx.load(str(path)).graph.initializer if tensor.name.endswith(("weight", "bias")))
     weights = [torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in tensors]
     state = network.state_dict()  # in the same order; the names of layers differ in older files

@@ -127,7 +127,7 @@ def swap_model(context: CommandContext, request: commands.SwapModel) -> str:
     tracker = Tracker.from_config(structs.replace(loop.config, localizer=settings))
     old, new = loop.tracker.localizer, tracker.localizer
     if isinstance(old, NetworkLocalizer) and isinstance(new, NetworkLocalizer):
-        new.use_threads(old.inference.threads, old.inference.spinning)
+        new.run_like(old)
     geometry, frame = loop.acquisition.geometry, loop.frame
     tracker.warmup((geometry.height, geometry.width), (frame.pixels.dtype,) if frame else PIXEL_TYPES)
 
