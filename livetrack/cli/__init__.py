@@ -34,6 +34,7 @@ COMMANDS = {
     "track": "find and link the particles of a movie or a recorded session",
     "check": "inspect a movie and suggest settings, or test the settings of a live session",
     "train": "train a model from a recipe (needs livetrack[train])",
+    "learn": "train a model of one particle of a running session (needs livetrack[train])",
     "bench": "benchmark livetrack against other trackers (needs livetrack[bench])",
     "models": "list the available models",
     "cameras": "list the camera drivers and their settings",

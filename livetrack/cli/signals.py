@@ -1,14 +1,19 @@
-"""Handling of Ctrl-C, SIGTERM and the closing of the terminal."""
+"""Handling of Ctrl-C, SIGTERM, the closing of the terminal, and the end of the program that started this one."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["default_sigint", "interruptible", "stop_event"]
+__all__ = ["default_sigint", "end_on_eof", "interruptible", "stop_event"]
+
+_CLOSING_S = 5.0
 
 
 @contextmanager
@@ -50,6 +55,20 @@ def default_sigint() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def end_on_eof() -> None:
+    """End this process when its standard input ends, a pipe from the program that started it and that is gone then."""
+
+    def wait() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 1):  # not sys.stdin: its lock, held by a daemon thread, would break Python's exit
+                pass
+        signal.raise_signal(signal.SIGTERM)  # while Qt loads, this ends the process; later it closes the window
+        time.sleep(_CLOSING_S)
+        os._exit(1)
+
+    threading.Thread(target=wait, name="livetrack-eof", daemon=True).start()
 
 
 @contextmanager

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from livetrack.cli.arguments import add_json, positive
-from livetrack.cli.terminal import ProgressBars, make_console, write_json
+from livetrack.cli.terminal import make_console, write_json
+from livetrack.cli.training_bars import TrainingBars, check_installed
 from livetrack.errors import UsageError
-
-if TYPE_CHECKING:
-    from livetrack.training import Progress as TrainingProgress
 
 __all__ = ["add_arguments", "run"]
 
@@ -52,33 +47,11 @@ def run(args: argparse.Namespace) -> int:
             "usage: livetrack train RECIPE -o MODEL.onnx; `livetrack train --list` shows recipes to start from"
         )
     load_recipe(args.recipe)  # reports a mistake before PyTorch is loaded
-    try:
-        from livetrack.training import train
-        from livetrack.training.card import accuracy_line, precision_line
-    except ImportError as error:
-        raise UsageError(
-            f"training needs {error.name or 'PyTorch'}, which is not installed: python -m pip install torch onnx"
-        ) from None
+    check_installed()
+    from livetrack.training import train
 
     console = make_console()
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
-    with ProgressBars(*columns, console=console) as bars:
-        task = bars.add_task("training", total=1.0)
-        started = False
-
-        def show(progress: TrainingProgress) -> None:
-            nonlocal started
-            if not started and progress.step > 1:
-                bars.print(
-                    f"continuing the interrupted training after step {progress.step - 1}; --restart starts from scratch"
-                )
-            started = True
-            description = f"training, step {progress.step}, loss {progress.loss:.3f}"
-            bars.update(task, completed=progress.fraction, description=description)
-            if progress.accuracy is not None and progress.isolated is not None:
-                quality = f"{accuracy_line(progress.accuracy)} {precision_line(progress.isolated)}"
-                bars.print(f"{progress.elapsed_s / 60:.1f} min, step {progress.step}: {quality}")
-
+    with TrainingBars(console) as bars:
         report = train(
             args.recipe,
             args.output,
@@ -87,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
             start=args.start,
             device=args.device,
             restart=args.restart,
-            progress=show,
+            progress=bars.show,
         )
     done = "stopped at step" if report.interrupted else "finished at step"
     console.print(

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
-import signal
-import threading
-import time
 
 from livetrack.cli.arguments import add_address, add_overrides, new_file, positive
 from livetrack.cli.inputs import load_command_config
-from livetrack.cli.signals import default_sigint
+from livetrack.cli.signals import default_sigint, end_on_eof
 from livetrack.config import load_config
 
 __all__ = ["add_arguments", "run"]
-
-_CLOSING_S = 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,16 +28,6 @@ def run(args: argparse.Namespace) -> int:
 
     config = load_config(None, args.overrides) if args.no_config else load_command_config(None, args.overrides)[0]
     if args.close_on_eof:
-        threading.Thread(target=_close_on_eof, name="livetrack-eof", daemon=True).start()
+        end_on_eof()
     with default_sigint():
         return viewer.main(args.address, config.view, seconds=args.seconds, screenshot=args.screenshot)
-
-
-def _close_on_eof() -> None:
-    """Wait until standard input ends, as it does when the session that opened the window is gone; end this process."""
-    with contextlib.suppress(OSError):
-        while os.read(0, 1):  # not sys.stdin: its lock, held by a daemon thread, would break Python's exit
-            pass
-    signal.raise_signal(signal.SIGTERM)  # while Qt loads, this ends the process; later it closes the window
-    time.sleep(_CLOSING_S)
-    os._exit(1)

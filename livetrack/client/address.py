@@ -12,7 +12,7 @@ import zmq
 from livetrack.curve_keys import secure_client
 from livetrack.errors import UsageError
 
-__all__ = ["DEFAULT_ADDRESS", "Keys", "connect", "connection_hint", "resolve_address"]
+__all__ = ["DEFAULT_ADDRESS", "Keys", "connect", "connection_hint", "is_local", "resolve_address"]
 
 DEFAULT_ADDRESS = "tcp://127.0.0.1:5555"
 
@@ -36,9 +36,14 @@ def resolve_address(address: str, seen_at: str) -> str:
     return address
 
 
+def is_local(address: str) -> bool:
+    """Return whether the engine at `address` runs on this computer."""
+    return _LOCAL.match(address) is not None
+
+
 def connection_hint(address: str) -> str:
     """Return what to check if nothing is received from `address`."""
-    if _LOCAL.match(address):
+    if is_local(address):
         return "is an engine running there? Start one with `livetrack demo`"
     return "is an engine running there, open to other machines? Are these its keys? Does its firewall open the port?"
 

@@ -12,12 +12,14 @@ import numpy.typing as npt
 from livetrack.jit import njit
 from livetrack.optics.drawing import Doubles, Photons, as_doubles, clip_to_image
 
-__all__ = ["FINE", "Template", "add_templates", "make_template"]
+__all__ = ["BORDER", "FINE", "Template", "add_templates", "fine_samples", "make_template", "subtract_background"]
 
 FINE = 4
 """Samples along each side of a pixel."""
 
-_BORDER = 0.125  # fraction of the shorter side that is background, and over which the particle fades to zero
+BORDER = 0.125
+"""Fraction of the shorter side that is background, and over which the particle fades to zero."""
+
 _MIN_SIGNAL = 5.0  # of the particle, in standard deviations of the border
 _CORE = 0.1  # fraction of the peak: fainter samples do not count towards the centre
 
@@ -60,17 +62,14 @@ def make_template(image: npt.NDArray[Any], centre: Literal["light", "picture"] =
     ValueError
         No particle stands out from the border.
     """
-    grey = np.asarray(image, np.float64)
-    height, width = grey.shape
-    border = max(1, round(_BORDER * min(height, width)))
-    outside = np.ones(grey.shape, bool)
-    outside[border:-border, border:-border] = False
-    signal = grey - _plane(grey, outside)
+    height, width = image.shape
+    border, outside = _border(image.shape)
+    signal = subtract_background(image)
     noise = 1.4826 * float(np.median(np.abs(signal[outside])))
     if np.abs(signal).max() <= _MIN_SIGNAL * noise or not np.abs(signal[~outside]).max() > 0:
         raise ValueError("no particle stands out from the border of the image; leave some background around it")
     signal *= _taper(height, border)[:, None] * _taper(width, border)
-    fine = _interpolate(_denoise(signal, noise))
+    fine = fine_samples(_denoise(signal, noise))
     extreme = fine.flat[np.abs(fine).argmax()]
     fine /= extreme
     if centre == "picture":
@@ -109,6 +108,31 @@ def add_templates(
     _add_templates(image, x, y, template.fine, template.x, template.y, scale, angle, amplitude)
 
 
+def subtract_background(image: npt.NDArray[Any]) -> Doubles:
+    """Return an image of one particle (H, W) without its background: a plane fitted to its border."""
+    grey = np.asarray(image, np.float64)
+    return grey - _plane(grey, _border(grey.shape)[1])
+
+
+def fine_samples(signal: Doubles) -> Doubles:
+    """Return the Fourier series through `signal` at `FINE` samples per pixel, starting at the first pixel's centre."""
+    for axis in (0, 1):
+        length = signal.shape[axis]
+        spectrum = np.fft.rfft(signal, axis=axis)
+        if length % 2 == 0:  # the highest frequency stands for both signs
+            spectrum[(slice(None),) * axis + (-1,)] *= 0.5
+        signal = FINE * np.fft.irfft(spectrum, FINE * length, axis=axis)
+    return signal
+
+
+def _border(shape: tuple[int, ...]) -> tuple[int, npt.NDArray[np.bool_]]:
+    """Return the width of the border, px, and (H, W) bool: the pixels in it."""
+    border = max(1, round(BORDER * min(shape)))
+    outside = np.ones(shape, bool)
+    outside[border:-border, border:-border] = False
+    return border, outside
+
+
 def _plane(grey: Doubles, outside: npt.NDArray[np.bool_]) -> Doubles:
     """Return (H, W) plane through the border, refitted without outliers."""
     rows, columns = np.indices(grey.shape)
@@ -135,17 +159,6 @@ def _denoise(signal: Doubles, noise: float) -> Doubles:
     power = np.bincount(ring, (np.abs(spectrum) ** 2).ravel()) / np.bincount(ring)
     passed = np.maximum(1 - noise**2 * signal.size / np.maximum(power, 1e-300), 0)
     return np.real(np.fft.ifft2(spectrum * passed[ring].reshape(signal.shape)))
-
-
-def _interpolate(signal: Doubles) -> Doubles:
-    """Return the Fourier series through `signal` at `FINE` samples per pixel, starting at the first pixel's centre."""
-    for axis in (0, 1):
-        length = signal.shape[axis]
-        spectrum = np.fft.rfft(signal, axis=axis)
-        if length % 2 == 0:  # the highest frequency stands for both signs
-            spectrum[(slice(None),) * axis + (-1,)] *= 0.5
-        signal = FINE * np.fft.irfft(spectrum, FINE * length, axis=axis)
-    return signal
 
 
 @njit

@@ -19,9 +19,9 @@ _SEED = 30_000  # distinct from those of training and validation
 _MIN_SCORE = 0.05
 
 
-def calibrate_scores(model: Path, recipe: Recipe) -> ScoreCalibration:
-    """Return the score calibration of `model`, a file without one."""
-    localizer = NetworkLocalizer(model, threshold=_MIN_SCORE, profile_fit=False)
+def calibrate_scores(model: Path, recipe: Recipe, threads: int = 0) -> ScoreCalibration:
+    """Return the score calibration of `model`, a file without one, run on so many threads (`NetworkLocalizer`)."""
+    localizer = NetworkLocalizer(model, threshold=_MIN_SCORE, profile_fit=False, threads=threads)
     rng = np.random.default_rng(recipe.seed + _SEED)
     scores, intensities, is_particle = [], [], []
     for _ in range(_SCENES):

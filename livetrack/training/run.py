@@ -118,9 +118,9 @@ class TrainingRun:
         metadata = _metadata(self._recipe, self.seed, self.state, self._learner.hardware, self._start_model)
         export(self._learner.network, self._output, metadata)
         if calibrate:
-            metadata["score_law"] = calibrate_scores(self._output, self._recipe)
+            metadata["score_law"] = calibrate_scores(self._output, self._recipe, threads=torch.get_num_threads())
             export(self._learner.network, self._output, metadata)
-        return NetworkLocalizer(self._output)
+        return NetworkLocalizer(self._output, threads=torch.get_num_threads())
 
     def _elapsed_s(self) -> float:
         return time.perf_counter() - self._start

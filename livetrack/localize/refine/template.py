@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from base64 import b64decode
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from livetrack.localize.refine.combine import fit_each
 from livetrack.optics.template import FINE, Template, make_template
 from livetrack.particles import Rows
 
-__all__ = ["TemplateRefiner"]
+__all__ = ["Pose", "TemplateRefiner", "fit_template"]
 
 _ANGLES = 16  # tried as a start, if particles may have any orientation
 _STEPS = 4
@@ -30,6 +30,29 @@ _MIN_SIGNAL, _MARGIN_PX = 0.03, 2.0  # the fit reads pixels above this fraction 
 _MAX_SHIFT_PX = 2.0  # from the start; beyond, the fit is lost
 _TERMS = 8  # x, y, angle, log scale, height, background, its slopes
 _RIDGE = 1e-9
+
+
+class Pose(NamedTuple):
+    """How a template fits an image: its centre, px, rotation, rad from x towards y, and height in grey levels."""
+
+    x: float
+    y: float
+    angle: float
+    height: float
+
+
+def fit_template(image: npt.NDArray[np.float32], template: Template, x: float, y: float, *, turns: bool) -> Pose:
+    """Fit `template` to the one particle of `image` (H, W), from a centre (`x`, `y`) about a pixel off.
+
+    `turns`: the particle may have any orientation.
+    """
+    pose, matrix, vector = np.array([x, y, 0.0, 0.0, 0.0]), np.empty((_TERMS, _TERMS)), np.empty(_TERMS)
+    free = np.array([True, True, turns, False] + [True] * 4)
+    _fit_pose(
+        image, np.ones(image.shape, np.bool_), template.fine, np.array([template.x, template.y]), FINE,
+        _start_angles(turns), np.zeros(2), free, pose, matrix, vector,
+    )  # fmt: skip
+    return Pose(pose[0], pose[1], pose[2], pose[4])
 
 
 class TemplateRefiner:
@@ -47,7 +70,7 @@ class TemplateRefiner:
 
     def __init__(self, template: Template, turns: bool, scale: tuple[float, float]) -> None:
         self._template = template
-        self._angles = np.arange(_ANGLES) * (2 * math.pi / _ANGLES) if turns else np.zeros(1)
+        self._angles = _start_angles(turns)
         self._free = np.array([True, True, turns, scale[1] > scale[0]] + [True] * 4)
         self._sizes = np.log(np.array(scale))
         row, column = np.nonzero(np.abs(template.fine) > _MIN_SIGNAL)
@@ -88,6 +111,11 @@ class TemplateRefiner:
         """Do nothing: a first call compiles everything."""
 
 
+def _start_angles(turns: bool) -> npt.NDArray[np.float64]:
+    count = _ANGLES if turns else 1
+    return np.linspace(0.0, 2 * math.pi, count, endpoint=False)
+
+
 @njit
 def _fit_particles(
     first: int, last: int, grey: Any, noise: float, positions: Any, fine: Any, origin: Any, per_px: int, angles: Any,
@@ -105,31 +133,43 @@ def _fit_particles(
         right, bottom = min(width, round(x) + reach + 1), min(height, round(y) + reach + 1)
         z = grey[top:bottom, left:right] / np.float32(noise)
         used = _nearest_pixels(positions, n, left, top, z.shape[0], z.shape[1])
-        least = np.inf
-        best_angle = best_height = 0.0
-        for angle in angles:
-            pose[0], pose[1], pose[2], pose[3], pose[4] = x - left, y - top, angle, 0.5 * sizes.sum(), 0.0
-            squares = _normal_equations(z, used, 2, fine, origin, per_px, pose, free, matrix, vector)
-            solution = np.linalg.inv(matrix) @ vector
-            squares -= float(solution @ vector)
-            if squares < least:
-                least, best_angle, best_height = squares, angle, solution[4]
-        pose[2], pose[4] = best_angle, best_height
-        for _ in range(_STEPS):
-            _normal_equations(z, used, 1, fine, origin, per_px, pose, free, matrix, vector)
-            inverse = np.linalg.inv(matrix)
-            solution = inverse @ vector
-            for k in range(2):
-                pose[k] += min(max(solution[k], -_MAX_MOVE_PX), _MAX_MOVE_PX)
-            pose[2] += min(max(solution[2], -_MAX_TURN), _MAX_TURN)
-            pose[3] += min(max(solution[3], -_MAX_GROWTH), _MAX_GROWTH)
-            pose[3] = min(max(pose[3], sizes[0]), sizes[1])
-            pose[4] = solution[4]
+        pose[0], pose[1] = x - left, y - top
+        inverse = _fit_pose(z, used, fine, origin, per_px, angles, sizes, free, pose, matrix, vector)
         fitted[n, 0], fitted[n, 1] = pose[0] + left, pose[1] + top
         shift = math.hypot(fitted[n, 0] - x, fitted[n, 1] - y)
         good[n] = inverse[0, 0] > 0 and inverse[1, 1] > 0 and shift < _MAX_SHIFT_PX
         if good[n]:
             fitted[n, 2], fitted[n, 3], fitted[n, 4] = math.sqrt(inverse[0, 0]), math.sqrt(inverse[1, 1]), inverse[0, 1]
+
+
+@njit
+def _fit_pose(
+    z: Any, used: Any, fine: Any, origin: Any, per_px: int, angles: Any, sizes: Any, free: Any, pose: Any, matrix: Any,
+    vector: Any,
+) -> Any:  # fmt: skip
+    """Fit the template to `z`, in units of the noise, from x and y of `pose`; return the covariance, (8, 8)."""
+    least = np.inf
+    best_angle = best_height = 0.0
+    x, y = pose[0], pose[1]
+    for angle in angles:
+        pose[0], pose[1], pose[2], pose[3], pose[4] = x, y, angle, 0.5 * sizes.sum(), 0.0
+        squares = _normal_equations(z, used, 2, fine, origin, per_px, pose, free, matrix, vector)
+        solution = np.linalg.inv(matrix) @ vector
+        squares -= float(solution @ vector)
+        if squares < least:
+            least, best_angle, best_height = squares, angle, solution[4]
+    pose[2], pose[4] = best_angle, best_height
+    for _ in range(_STEPS):
+        _normal_equations(z, used, 1, fine, origin, per_px, pose, free, matrix, vector)
+        inverse = np.linalg.inv(matrix)
+        solution = inverse @ vector
+        for k in range(2):
+            pose[k] += min(max(solution[k], -_MAX_MOVE_PX), _MAX_MOVE_PX)
+        pose[2] += min(max(solution[2], -_MAX_TURN), _MAX_TURN)
+        pose[3] += min(max(solution[3], -_MAX_GROWTH), _MAX_GROWTH)
+        pose[3] = min(max(pose[3], sizes[0]), sizes[1])
+        pose[4] = solution[4]
+    return inverse
 
 
 @njit
