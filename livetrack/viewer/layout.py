@@ -10,6 +10,7 @@ from livetrack.viewer.panels.banner import BannerBar
 from livetrack.viewer.panels.controls import ControlPanel
 from livetrack.viewer.panels.diagnostics import DiagnosticsPanel
 from livetrack.viewer.panels.image import ImagePanel
+from livetrack.viewer.panels.learn import LearnBar
 from livetrack.viewer.panels.particle import ParticlePanel
 from livetrack.viewer.panels.shortcuts_sheet import ShortcutsSheet
 from livetrack.viewer.panels.sidebar import Sidebar
@@ -28,6 +29,7 @@ class CentralWidget(QtWidgets.QWidget):
         self.banner = BannerBar()
         self.view = ParticleView(palette)
         self.particle_panel = ParticlePanel(palette)
+        self.learn_bar = LearnBar()
         self.image_panel = ImagePanel(levels, palette)
         self.control_panel = ControlPanel(remote)
         self.diagnostics = DiagnosticsPanel(palette)
@@ -41,6 +43,7 @@ class CentralWidget(QtWidgets.QWidget):
         left.setSpacing(0)
         left.addWidget(self.banner)
         left.addWidget(self.view, 1)
+        left.addWidget(self.learn_bar)
         left.addWidget(self.particle_panel)
         row = QtWidgets.QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

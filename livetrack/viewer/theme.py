@@ -71,6 +71,11 @@ class Palette(NamedTuple):
             QPushButton:pressed, QPushButton:checked {{ background: {self.accent}; color: {self.panel}; }}
             QPushButton:disabled {{ color: {self.faint}; background: {self.panel}; }}
             QPushButton#record:checked {{ background: {self.record}; color: white; border-color: {self.record}; }}
+            QProgressBar {{
+                background: {self.field}; border: 1px solid {self.line}; border-radius: 4px; max-height: 12px;
+                font-size: 9px; text-align: center;
+            }}
+            QProgressBar::chunk {{ background: {self.accent}; border-radius: 3px; }}
             QCheckBox::indicator {{
                 width: 13px; height: 13px; border: 1px solid {self.line}; border-radius: 3px; background: {self.field};
             }}

@@ -13,6 +13,7 @@ from livetrack.viewer.data.session_data import SessionData
 from livetrack.viewer.data.streams import EngineStreams
 from livetrack.viewer.frame_presenter import FramePresenter
 from livetrack.viewer.layout import CentralWidget
+from livetrack.viewer.learn_presenter import LearnPresenter
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
 from livetrack.viewer.status_presenter import StatusPresenter
 from livetrack.viewer.theme import PALETTES, Palette, apply_theme
@@ -41,7 +42,7 @@ class Window(QtWidgets.QMainWindow):
     settings
         The section `[view]`.
     folder
-        Where snapshots are saved; None: the current folder.
+        Where snapshots and models are saved; None: the current folder.
     store
         Where the window's state is kept between starts; None: the user's settings.
 
@@ -63,6 +64,7 @@ class Window(QtWidgets.QMainWindow):
         self.central = CentralWidget(levels, self._remote, palette, self._store)
         self.frame_presenter = FramePresenter(self.central, self.session_data, streams, levels)
         self.viewer_actions = ViewerActions(self.central, self.frame_presenter, folder or Path.cwd())
+        self.learn_presenter = LearnPresenter(address, self.central, folder or Path.cwd())
         self.tool_bar = ActionToolBar(self.viewer_actions, palette)
         self.status_presenter = StatusPresenter(
             address, self.central, self.viewer_actions, self._remote, self.statusBar()
@@ -103,6 +105,7 @@ class Window(QtWidgets.QMainWindow):
 
     def closeEvent(self, event: QtGui.QCloseEvent) -> None:  # noqa: D102, N802 - Qt's
         self._timer.stop()
+        self.learn_presenter.close()
         self.frame_presenter.streams.close()
         self._remote.close()
         self._store.setValue("window/geometry", self.saveGeometry())

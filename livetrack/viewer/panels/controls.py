@@ -97,6 +97,11 @@ class ControlPanel(QtWidgets.QWidget):
                 "target", lambda remote: remote.choose_target(track_id), lambda chosen: f"the target is #{chosen}"
             )
 
+    def use_model(self, model: str) -> None:
+        """Switch to another model: a name, or a file on the engine's computer."""
+        self.confirmed.emit(f"loading {model} ...")
+        self._command("model", lambda remote: remote.swap_model(model), lambda name: f"model {name}")
+
     def switch_camera(self) -> None:
         """Close the camera, or open it again."""
         call = Remote.start if self._camera_closed else Remote.stop
@@ -180,8 +185,7 @@ class ControlPanel(QtWidgets.QWidget):
     def _set_model(self) -> None:
         model = self.model.currentText().strip()
         if model and model != (self.settings.get("localizer") or {}).get("model"):
-            self.confirmed.emit(f"loading {model} ...")
-            self._command("model", lambda remote: remote.swap_model(model), lambda name: f"model {name}")
+            self.use_model(model)
         self.model.clearFocus()
 
     def _connect(self) -> None:

@@ -23,6 +23,8 @@ class ParticlePanel(QtWidgets.QFrame):
     """Below the image; shows the trace of one track."""
 
     deselected = QtCore.Signal()
+    learn_requested = QtCore.Signal()
+    """A model of this particle is to be trained."""
 
     def __init__(self, palette: Palette) -> None:
         super().__init__()
@@ -36,6 +38,10 @@ class ParticlePanel(QtWidgets.QFrame):
         self._name.setObjectName("title")
         self._facts.setSizePolicy(QtWidgets.QSizePolicy.Policy.Ignored, QtWidgets.QSizePolicy.Policy.Preferred)
         self._facts.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.learn_button = QtWidgets.QPushButton("Learn this particle")
+        self.learn_button.setToolTip("Train a model of particles like this one, from its own images, in three minutes")
+        self.learn_button.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
+        self.learn_button.clicked.connect(self.learn_requested)
         self._deselect = QtWidgets.QPushButton("Deselect")
         self._deselect.setToolTip("Deselect the particle (Esc)")
         self._deselect.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
@@ -46,6 +52,7 @@ class ParticlePanel(QtWidgets.QFrame):
         head.setSpacing(14)
         head.addWidget(self._name)
         head.addWidget(self._facts, 1)
+        head.addWidget(self.learn_button)
         head.addWidget(self._deselect)
         self._selected = QtWidgets.QWidget()
         selected = QtWidgets.QVBoxLayout(self._selected)
