@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
-_ACCURACY_PARTS = "spot, bead, light, size, detection, empty, density, training, recording, speed"
+_ACCURACY_PARTS = "spot, bead, light, size, detection, empty, density, finding, touching, training, recording, speed"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from livetrack.bench.accuracy.layouts import Layout, square_grid
 from livetrack.bench.accuracy.scene import Hints, Particles, Scene, crop_indices
 from livetrack.bench.accuracy.shapes import Floats, Shape, bessel
 
@@ -90,6 +91,8 @@ class EqualParticles(Condition):
         Number of particles at random positions.
     margin_px
         Their min distance from the image's edge.
+    layout
+        Instead of a grid or random positions.
     """
 
     shape: Shape
@@ -103,17 +106,21 @@ class EqualParticles(Condition):
     pitch_px: int | None = None
     count: int = 0
     margin_px: float = 3.0
+    layout: Layout | None = None
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether particles may overlap."""
+        return self.pitch_px is None
 
     def draw(self, rng: np.random.Generator) -> Scene:
         """Return a new image of integer grey levels."""
-        x, y = self._grid_positions(rng) if self.pitch_px else self._random_positions(rng)
+        x, y = self._positions(rng)
         particles = Particles(self.shape, x, y, np.full(x.size, self.intensity), np.full(x.size, self.size_px))
         side = self.side_px
         illumination = np.ones((side, side)) if self.illumination is None else self.illumination(side, rng)
-        background = self.background * (1 + self.gradient * _ramp(self.side_px, rng))
-        expected = illumination * (
-            background + _image(particles, self.side_px, math.ceil(_EXTENT_SIGMA * self.sigma_px))
-        )
+        background = illumination * self.background * (1 + self.gradient * _ramp(self.side_px, rng))
+        expected = background + illumination * _image(particles, side, math.ceil(_EXTENT_SIGMA * self.sigma_px))
         if self.read:
             image = np.rint(rng.normal(expected, self.read))
             variance = np.full(expected.shape, self.read**2)
@@ -122,17 +129,15 @@ class EqualParticles(Condition):
             image = rng.poisson(variance)
         shot, read = (0.0, self.read**2) if self.read else (1.0, 0.0)
         hints = Hints(_diameter(self.sigma_px), self.sigma_px, self.intensity > 0, x.size, shot, read)
-        return Scene(image.clip(0, 65535).astype(np.uint16), variance, illumination, particles, hints)
+        return Scene(image.clip(0, 65535).astype(np.uint16), variance, illumination, particles, hints, background)
 
-    def _grid_positions(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        assert self.pitch_px
-        count = self.side_px // self.pitch_px
-        centres = (np.arange(count) + 0.5) * (self.side_px / count) - 0.5
-        x, y = (axis.ravel() for axis in np.meshgrid(centres, centres))
-        shift = self.pitch_px / 8
-        return x + rng.uniform(-shift, shift, x.size), y + rng.uniform(-shift, shift, y.size)
-
-    def _random_positions(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    def _positions(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        if self.layout:
+            return self.layout(self.side_px, rng)
+        if self.pitch_px:
+            x, y = square_grid(self.side_px, self.pitch_px)
+            shift = self.pitch_px / 8
+            return x + rng.uniform(-shift, shift, x.size), y + rng.uniform(-shift, shift, y.size)
         low, high = self.margin_px - 0.5, self.side_px - 0.5 - self.margin_px
         return rng.uniform(low, high, self.count), rng.uniform(low, high, self.count)
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from livetrack.bench.accuracy.conditions import Condition, DeepTrackImages, EqualParticles
+from livetrack.bench.accuracy.layouts import Lattice, Layout, crystals, pairs
 from livetrack.bench.accuracy.shapes import Floats, Shape, airy, bessel, gaussian
 
 __all__ = ["SPOT_SIGMAS", "grids"]
@@ -19,8 +20,14 @@ _SPOT_SNRS = (2, 3, 4, 7, 10, 20, 50, 100, 200)
 _DEEPTRACK_SNRS = (3, 5, 10, 20, 50, 100, 200)
 _GRADIENTS = (0.5, 1.0)
 _SIZES = (0.8, 1.3, 2.0, 3.0)
-_DENSITIES = (300, 1000, 2000)
+_DENSITIES = ((300, 7), (1000, 4), (1000, 7), (2000, 7))  # particles, SNR
 _DETECTION_SNRS = (3, 4, 7)
+_FINDING_SIGMAS = (0.9, 1.0, 1.3, 1.75, 2.5)
+_FINDING_SNRS = (2, 3, 4, 7, 10)
+_LATTICES: tuple[Lattice, ...] = ("hexagonal", "square")
+_SPACINGS_PX = (4, 5, 6)
+_PAIR_SNRS, _PAIR_SIGMAS = (10, 20), (1.2, 1.5, 2.0)  # distances of pairs, in sigma
+_TILT = 0.5  # of an uneven background: from half its mean at one side to one and a half times that at the other
 
 _BACKGROUND_E = 25.0  # of spots under Poisson noise, photoelectrons
 _BEAD_BACKGROUND_E = 2500.0
@@ -51,7 +58,18 @@ def grids() -> dict[str, list[Condition]]:
         + [_spots("size", sigma, snr, "additive", airy) for sigma in (1.0, 2.0) for snr in (10, 100)],
         "detection": [_crowd("detection", 100, snr, noise) for noise in _SNR_DEFINITIONS for snr in _DETECTION_SNRS],
         "empty": [_crowd("empty", 0, 0, noise) for noise in _SNR_DEFINITIONS],
-        "density": [_crowd("density", count, 7, "additive") for count in _DENSITIES],
+        "density": [_crowd("density", count, snr, "additive") for count, snr in _DENSITIES],
+        "finding": [
+            _isolated(sigma, snr, noise, gradient)
+            for noise in _SNR_DEFINITIONS
+            for gradient in (0.0, _TILT)
+            for sigma in _FINDING_SIGMAS
+            for snr in _FINDING_SNRS
+        ],
+        "touching": [
+            *(_crystals(spacing, lattice) for lattice in _LATTICES for spacing in _SPACINGS_PX),
+            *(_pairs(distance, snr) for snr in _PAIR_SNRS for distance in _PAIR_SIGMAS),
+        ],
     }
 
 
@@ -60,6 +78,34 @@ def _spots(grid: str, sigma: float, snr: float, noise: Noise, shape: Shape = gau
     name = f"{grid}: {pattern}sigma {sigma:g} px, SNR {snr:g}, {noise} noise"
     definition = f"isolated spots in 512x512 px; {_SNR_DEFINITIONS[noise]}"
     return _spot_condition(grid, name, definition, sigma, snr, noise, shape, pitch_px=32)
+
+
+def _isolated(sigma: float, snr: float, noise: Noise, gradient: float) -> Condition:
+    background = "uneven background" if gradient else "flat background"
+    name = f"finding: sigma {sigma:g} px, SNR {snr:g}, {noise} noise, {background}"
+    definition = f"144 isolated spots in 512x512 px; {_SNR_DEFINITIONS[noise]}"
+    if gradient:
+        definition += "; a background that rises from half its mean at one side to one and a half times that"
+    options: dict[str, Any] = {"pitch_px": 42, "images": 14, "gradient": gradient, "half_width_px": 10}
+    return _spot_condition("finding", name, definition, sigma, snr, noise, **options)
+
+
+def _crystals(spacing: float, lattice: Lattice) -> Condition:
+    sigma = round(spacing / 3, 2)
+    name = f"{lattice} crystals, {spacing:g} px apart, sigma {sigma:g} px, SNR 10"
+    definition = f"patches of about 100 touching particles, on {lattice} lattices with 5 % disorder, in 512x512 px"
+    return _touching(name, definition, sigma, 10, crystals(spacing, lattice), images=1)
+
+
+def _pairs(distance: float, snr: float) -> Condition:
+    name = f"pairs {distance:g} sigma apart, sigma 1.3 px, SNR {snr:g}"
+    return _touching(name, "144 isolated pairs in 512x512 px", 1.3, snr, pairs(1.3 * distance), images=7)
+
+
+def _touching(name: str, definition: str, sigma: float, snr: float, layout: Layout, images: int) -> Condition:
+    definition += f"; {_SNR_DEFINITIONS['additive']}; bound as if isolated"
+    options: dict[str, Any] = {"layout": layout, "images": images, "half_width_px": 10}
+    return _spot_condition("touching", f"touching: {name}", definition, sigma, snr, "additive", **options)
 
 
 def _crowd(grid: str, count: int, snr: float, noise: Noise) -> Condition:

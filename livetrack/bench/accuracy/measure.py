@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
+from msgspec.structs import replace
 
 from livetrack.bench.accuracy.bound import position_bound
 from livetrack.bench.accuracy.conditions import Condition, scenes
-from livetrack.bench.accuracy.methods import Method
-from livetrack.bench.accuracy.scene import Scene
+from livetrack.bench.accuracy.methods import IDEAL, Method
+from livetrack.bench.accuracy.scene import Particles
+from livetrack.bench.accuracy.scores import ScoreBin, best_threshold, score_bins, true_rows
 from livetrack.bench.accuracy.shapes import Floats
 from livetrack.bench.matching import match, nearest_neighbour
 from livetrack.particles import Rows
@@ -59,6 +63,15 @@ class Figures(Struct, frozen=True):
     """Fraction of the errors within 1.96 x_std."""
     phase_bias: float | None
     """Largest mean error of ten bins of sub-pixel phase, over the CRLB."""
+    over_ideal: float | None = None
+    """Missed particles and false rows, over those of the ideal observer or 1."""
+    reliability: tuple[ScoreBin, ...] = ()
+    """Of the rows from a score of 0.05 on; empty if it was not measured."""
+
+    @property
+    def wrong(self) -> float:
+        """Missed particles and false rows."""
+        return self.particles * (1 - (self.recall or 0)) + self.false_per_image * self.images
 
 
 class ConditionResult(NamedTuple):
@@ -73,16 +86,65 @@ class ConditionResult(NamedTuple):
 
 
 def measure_condition(
-    condition: Condition, methods: Mapping[str, Method], *, quick: bool = False, step: Callable[[], None] = lambda: None
+    condition: Condition,
+    methods: Mapping[str, Method],
+    *,
+    ideal: Method | None = None,
+    scored: Mapping[str, Method] = MappingProxyType({}),
+    quick: bool = False,
+    step: Callable[[], None] = lambda: None,
 ) -> ConditionResult:
-    """Run each method on the same images; `step` is called after each image."""
+    """Run each method on the same images; `step` is called after each image.
+
+    The rows of the `ideal` observer count from the threshold that gives the best F1. Methods in `scored`, by names that
+    `methods` has too, return weak rows as well, for the reliability of the scores.
+    """
     tallies = {name: _Tally() for name in methods}
+    weak_rows = {name: _ScoredRows() for name in scored}
+    best, truths = _ScoredRows(), []
     for scene in scenes(condition, quick):
         bound = position_bound(scene, condition.half_width_px)
         for name, method in methods.items():
-            tallies[name].add(scene, method(scene), bound)
+            tallies[name].add(scene.particles, method(scene), bound)
+        for name, method in scored.items():
+            weak_rows[name].add(scene.particles, method(scene))
+        if ideal:
+            best.add(scene.particles, ideal(scene))
+            truths.append((scene.particles, bound))
         step()
-    return ConditionResult(condition, [tally.figures(name) for name, tally in tallies.items()])
+    if ideal:
+        tallies[IDEAL] = _Tally()
+        for (particles, bound), rows in zip(truths, best.above_best_threshold(), strict=True):
+            tallies[IDEAL].add(particles, rows, bound)
+    figures = {name: tally.figures(name) for name, tally in tallies.items()}
+    for name, weak in weak_rows.items():
+        figures[name] = replace(figures[name], reliability=score_bins(*weak.scores()))
+    if ideal:
+        least = max(figures[IDEAL].wrong, 1.0)
+        figures = {name: replace(each, over_ideal=each.wrong / least) for name, each in figures.items()}
+    return ConditionResult(condition, list(figures.values()))
+
+
+class _ScoredRows:
+    """Rows with scores, of all images of a condition, and which of them are particles."""
+
+    def __init__(self) -> None:
+        self._rows: list[Rows] = []
+        self._is_true: list[npt.NDArray[np.bool_]] = []
+        self._particles = 0
+
+    def add(self, particles: Particles, rows: Rows) -> None:
+        self._rows.append(rows)
+        self._is_true.append(true_rows(rows, particles.x, particles.y))
+        self._particles += particles.x.size
+
+    def scores(self) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        scores = np.concatenate([rows["score"] for rows in self._rows]).astype(np.float64)
+        return scores, np.concatenate(self._is_true)
+
+    def above_best_threshold(self) -> Iterator[Rows]:
+        threshold = best_threshold(*self.scores(), self._particles)
+        yield from (rows[rows["score"] >= threshold] for rows in self._rows)
 
 
 class _Tally:
@@ -94,8 +156,8 @@ class _Tally:
         self._errors: list[Floats] = []
         """(M, 2 axes, 4): error, x_std, phase, variance of the bound."""
 
-    def add(self, scene: Scene, rows: Rows, bound: Floats) -> None:
-        _, x, y, _, _ = scene.particles
+    def add(self, particles: Particles, rows: Rows, bound: Floats) -> None:
+        _, x, y, _, _ = particles
         owner = match(rows, x, y)
         found = owner >= 0
         matched = rows[owner[found]]

@@ -9,11 +9,25 @@ from typing import Any
 
 import numpy.typing as npt
 
+from livetrack.bench.accuracy.blur_bank import blur_bank
 from livetrack.bench.accuracy.conditions import Condition, image_count
 from livetrack.bench.accuracy.displacements import displacement_errors
+from livetrack.bench.accuracy.finding_targets import finding_results
 from livetrack.bench.accuracy.grids import grids
 from livetrack.bench.accuracy.measure import ConditionResult, measure_condition
-from livetrack.bench.accuracy.methods import PEERS, THREADS, Method, network_methods, peers
+from livetrack.bench.accuracy.methods import (
+    BANK,
+    FINDING_GRIDS,
+    LIMITS,
+    PEERS,
+    THREADS,
+    Method,
+    finders,
+    ideal_method,
+    network_methods,
+    peers,
+    with_weak_rows,
+)
 from livetrack.bench.accuracy.recording import read_frames, robustness
 from livetrack.bench.accuracy.reference_values import reference_results
 from livetrack.bench.accuracy.speed import small_image_speed, speed_against_trackpy
@@ -77,8 +91,9 @@ def run_accuracy(
     results: list[ConditionResult] = []
 
     def measure(condition: Condition, step: Callable[[], None]) -> list[TargetResult]:
-        methods = _methods(condition, models, with_peers)
-        results.append(measure_condition(condition, methods, quick=quick, step=step))
+        methods, ideal = _methods(condition, models, with_peers), ideal_method(condition)
+        scored = {name: with_weak_rows(localizer) for name, localizer in _suited(condition, models)} if ideal else {}
+        results.append(measure_condition(condition, methods, ideal=ideal, scored=scored, quick=quick, step=step))
         return []
 
     tasks = []
@@ -103,7 +118,8 @@ def run_accuracy(
         result
         for name, localizer in models.items()
         if localizer.card.family not in FAMILIES
-        for result in target_results(results, name, localizer.card.family)
+        for judge in (target_results, finding_results)
+        for result in judge(results, name, localizer.card.family)
     ]
     descriptions = {name: localizer.card.description for name, localizer in models.items()}
     reports = [condition_report(result) for result in results]
@@ -111,22 +127,31 @@ def run_accuracy(
         bench="accuracy",
         machine=machine(f"networks on {THREADS} threads"),
         quick=quick,
-        methods=descriptions | (PEERS if with_peers else {}),
+        methods=descriptions | LIMITS | (PEERS if with_peers else {}),
         targets=[*reference_results(results), *compared, *targets],
         tables=list(grid_tables(reports)),
         measurements={"conditions": reports},
     )
 
 
+def _suited(condition: Condition, models: Models) -> list[tuple[str, NetworkLocalizer]]:
+    """Return the models of the condition's family."""
+    return [(name, localizer) for name, localizer in models.items() if localizer.card.family == condition.family]
+
+
 def _methods(condition: Condition, models: Models, with_peers: bool) -> dict[str, Method]:
-    """Return the models of the condition's family and their peers."""
-    suited = {name: localizer for name, localizer in models.items() if localizer.card.family == condition.family}
+    """Return the models of the condition's family, and what they are compared with."""
+    suited = _suited(condition, models)
     methods: dict[str, Method] = {}
-    for name, localizer in suited.items():
-        methods |= network_methods(localizer, name)
+    for name, localizer in suited:
+        methods |= network_methods(localizer, name, alone=condition.grid not in ("finding", "touching"))
+    if condition.grid in FINDING_GRIDS:
+        methods[BANK] = blur_bank
     if with_peers:
-        available = peers(next(iter(suited.values())))
+        available = peers(suited[0][1])
         methods |= {name: available[name] for name in (_SEARCHERS if condition.grid == "empty" else available)}
+        if condition.grid in FINDING_GRIDS:
+            methods |= finders()
     return methods
 
 

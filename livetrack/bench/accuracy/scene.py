@@ -51,6 +51,8 @@ class Scene(NamedTuple):
     """Factor on the particles' intensity."""
     particles: Particles
     hints: Hints
+    background: Floats | float = 0.0
+    """Expected image without the particles, for the ideal observer."""
 
 
 def crop_indices(x: Floats, y: Floats, half_width: int) -> tuple[Indices, Indices]:

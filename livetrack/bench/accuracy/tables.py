@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from livetrack.bench.accuracy.bound import NUISANCES
 from livetrack.bench.accuracy.measure import ConditionResult, Figures
+from livetrack.bench.accuracy.methods import FINDING_GRIDS, IDEAL
 from livetrack.bench.report import Table
 from livetrack.bench.result import format_figure
 
 __all__ = ["ConditionReport", "condition_report", "grid_tables"]
 
-_DETECTION_GRIDS = ("empty", "detection", "density")
+_DETECTION_GRIDS = ("empty", *FINDING_GRIDS)
+
+
+_DETECTION_NOTE = "F1; recall; false rows per image; missed and false over those of the ideal observer"
 
 
 class ConditionReport(Struct, frozen=True):
@@ -39,11 +44,13 @@ def condition_report(result: ConditionResult) -> ConditionReport:
 def grid_tables(conditions: Sequence[ConditionReport]) -> Iterator[Table]:
     """Yield the errors or the detection of each grid, then the reliability of the uncertainties."""
     for grid, family in dict.fromkeys((condition.grid, condition.family) for condition in conditions):
-        members = [condition for condition in conditions if (condition.grid, condition.family) == (grid, family)]
+        every = [condition for condition in conditions if (condition.grid, condition.family) == (grid, family)]
         title = f"{grid}, {family}" if grid == "light" else grid
+        # the ideal observer finds, and does not measure positions
+        members = every if grid in FINDING_GRIDS else [_without(IDEAL, condition) for condition in every]
         methods = [figures.method for figures in members[0].figures]
         if grid in _DETECTION_GRIDS:
-            cell, note = _detection, "F1; false rows per image"
+            cell, note = _detection, _DETECTION_NOTE
         else:
             cell, note = _error, "RMSE per axis in px (over the bound); recall if below 0.995"
         rows = []
@@ -51,7 +58,18 @@ def grid_tables(conditions: Sequence[ConditionReport]) -> Iterator[Table]:
             figures = condition.figures
             rows.append([_images(condition), format_figure(figures[0].crlb_px), *map(cell, figures)])
         yield Table(title, ("images", "CRLB, px", *methods), rows, note)
+        if grid not in _DETECTION_GRIDS:
+            yield from _detections(title, every)
         yield from _uncertainties(title, members)
+
+
+def _detections(title: str, conditions: Sequence[ConditionReport]) -> Iterator[Table]:
+    """Yield what was found under those conditions that have an ideal observer."""
+    compared = [condition for condition in conditions if condition.figures[0].over_ideal is not None]
+    if compared:
+        methods = [figures.method for figures in compared[0].figures]
+        rows = [[_images(condition), *map(_detection, condition.figures)] for condition in compared]
+        yield Table(f"{title}: detection", ("images", *methods), rows, _DETECTION_NOTE)
 
 
 def _uncertainties(title: str, conditions: Sequence[ConditionReport]) -> Iterator[Table]:
@@ -63,6 +81,10 @@ def _uncertainties(title: str, conditions: Sequence[ConditionReport]) -> Iterato
             for condition in conditions
         ]
         yield Table(f"{title}: uncertainty", ("images", *methods), rows, note)
+
+
+def _without(method: str, condition: ConditionReport) -> ConditionReport:
+    return replace(condition, figures=[figures for figures in condition.figures if figures.method != method])
 
 
 def _images(condition: ConditionReport) -> str:
@@ -77,8 +99,9 @@ def _error(figures: Figures) -> str:
 
 
 def _detection(figures: Figures) -> str:
-    f1 = "" if figures.f1 is None else f"{figures.f1:.3f}; "
-    return f"{f1}{figures.false_per_image:.2f}"
+    found = "" if figures.f1 is None else f"{figures.f1:.3f}; {figures.recall:.3f}; "
+    over_ideal = "" if figures.over_ideal is None else f"; {figures.over_ideal:.1f}"
+    return f"{found}{figures.false_per_image:.2f}{over_ideal}"
 
 
 def _uncertainty(figures: Figures) -> str:

@@ -25,7 +25,7 @@ _MAX_RISE = 1.15
 _MAX_UNEVEN = 1.10
 _MIN_F1 = {3.0: 0.90, 4.0: 0.97}  # by SNR
 _MAX_FALSE = 0.5
-_DENSE, _MIN_F1_ISOLATED, _MIN_F1_ALL = 1000, 0.97, 0.88
+_DENSE, _DENSE_SNR, _MIN_F1_ISOLATED, _MIN_F1_ALL = 1000, 7, 0.97, 0.88
 _MIN_FOUND = 200  # under a condition, for a meaningful spread or bias
 _EVERY_CONDITION = (
     ("spread of error / x_std", "spread", 0.9, 1.1, "1.4826 x median of |error| / x_std, both axes"),
@@ -167,14 +167,14 @@ def _detection(measured: Measured, method: str) -> Iterator[TargetResult]:
 
 def _density(measured: Measured, method: str) -> Iterator[TargetResult]:
     for condition, figures in measured:
-        if not (isinstance(condition, EqualParticles) and condition.grid == "density" and condition.count == _DENSE):
+        if not _is_dense(condition):
             continue
         for subset, value, limit in (
             (f"no neighbour within {ISOLATED_PX:g} px", figures.f1_isolated, _MIN_F1_ISOLATED),
             ("all", figures.f1, _MIN_F1_ALL),
         ):
             yield TargetResult(
-                name=f"{method}: {_DENSE:,} particles, SNR 7, {subset}",
+                name=f"{method}: {_DENSE:,} particles, SNR {_DENSE_SNR}, {subset}",
                 definition=f"{condition.definition}; gate {GATE_PX:g} px; a false row belongs to its nearest particle",
                 n=figures.particles,
                 figures={"f1": value, "recall": figures.recall, "false_per_frame": figures.false_per_image},
@@ -222,5 +222,13 @@ def _has_target(condition: Condition) -> bool:
         "bead": reference_for(condition) is not None,
         "light": True,
         "detection": condition.snr in _MIN_F1,
-        "density": isinstance(condition, EqualParticles) and condition.count == _DENSE,
+        "density": _is_dense(condition),
     }.get(condition.grid, False)
+
+
+def _is_dense(condition: Condition) -> bool:
+    return (
+        isinstance(condition, EqualParticles)
+        and condition.grid == "density"
+        and (condition.count, condition.snr) == (_DENSE, _DENSE_SNR)
+    )
