@@ -31,6 +31,7 @@ __all__ = [
     "load_config",
 ]
 
+_SCALES = tuple(0.5**n for n in range(6))
 Positive = Annotated[float, Meta(gt=0)]
 _PORT = r"(\*|\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"  # ZeroMQ reads 65537 as 1
 Address = Annotated[
@@ -76,6 +77,9 @@ class LocalizerSettings(_Section, frozen=True):
     """Search every frame in full; or measure the known particles, and search near those in doubt and in one tile."""
     threshold: Annotated[float, Meta(gt=0, lt=1)] | None = None
     """Minimum score of a particle; if left out, the model's default."""
+    scale: float | str = 1.0
+    """With a network: scale of the image that is searched; 0.25 finds particles 4 times as large as the model's. Or
+    "auto": all scales, for particles of any size."""
     threads: Annotated[int, Meta(ge=0, le=256)] = 0
     """Threads per image; 0: one per core, up to 8, and for the network as many as are fastest when a live session
     starts."""
@@ -199,6 +203,7 @@ def load_config(path: str | Path | None = None, overrides: Iterable[str] = ()) -
     driver_settings = document.convert(used.Settings, ("camera", camera.driver))
     rest = document.convert(_Sections, known=("camera",))
     _check_keys(document, rest.publish)
+    _check_scale(document, rest.localizer.scale)
     return Config(camera=camera, driver_settings=driver_settings, **structs.asdict(rest))
 
 
@@ -217,6 +222,12 @@ def _check_keys(document: TomlDocument, publish: PublishSettings) -> None:
                 "keys: make keys with `livetrack keys FOLDER` and set publish.curve_keys = 'FOLDER', or use an address "
                 "of this computer, such as tcp://127.0.0.1:5555"
             )
+
+
+def _check_scale(document: TomlDocument, scale: float | str) -> None:
+    if scale not in (*_SCALES, "auto"):
+        where, scales = document.where(("localizer", "scale")), ", ".join(f"{each:g}" for each in _SCALES)
+        raise ConfigError(f'{where}: [localizer.scale] = {scale!r}: expected "auto" or one of {scales}')
 
 
 def _check_noise(document: TomlDocument, camera: CameraSettings) -> None:

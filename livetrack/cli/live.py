@@ -81,8 +81,8 @@ def _run_engine(engine: Engine, args: argparse.Namespace, console: Console, stop
     address = resolve_address(engine.publisher.address, seen_at=DEFAULT_ADDRESS)
     localizer = engine.tracker.localizer
     console.print(
-        f"ready (Ctrl-C stops): camera {config.camera.driver}, model {localizer.name} on "
-        f"{_provider(localizer.provider)}, {localizer.threads}, positions at {address}",
+        f"ready (Ctrl-C stops): camera {config.camera.driver}, model {localizer.name} at scale "
+        f"{localizer.search_scale} on {_provider(localizer.provider)}, {localizer.threads}, positions at {address}",
     )
     if _opens_window(config, args, console):
         with WindowProcess(address, config.view, console) as window:

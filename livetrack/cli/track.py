@@ -52,6 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("movie", type=Path, help="TIFF stack, folder of images, video, or a recorded session's folder")
     parser.add_argument("-o", "--output", type=Path, required=True, help="table to write, .csv or .parquet")
     parser.add_argument("--model", help="name of a model, or an ONNX file (default: localizer.model of the settings)")
+    parser.add_argument(
+        "--scale",
+        help="scale of the searched image: 0.5, 0.25 ... for particles larger than the model's, or auto for any size",
+    )
     parser.add_argument("--config", type=Path, help="settings file, .toml (default: the default settings)")
     parser.add_argument(
         "--stateless", action="store_true", help="refine each frame from itself alone, without learning from the others"
@@ -73,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         with table:
             with _silent(logging.getLogger("livetrack.movies.movie")):  # damage is printed at the end
-                model, counts = _track_all(source, config, args.stateless, table, console)
+                model, scale, counts = _track_all(source, config, args.stateless, table, console)
             if not counts.frames:
                 raise InputError(f"{args.movie}: contains no frames to track")
     except BaseException:
@@ -82,9 +86,10 @@ def run(args: argparse.Namespace) -> int:
         raise
     console.print(
         f"{counts.frames} frames in {counts.seconds:.1f} s ({counts.frames / counts.seconds:.1f} frames/s): "
-        f"{counts.particles} localisations in {counts.trajectories} tracks; {args.output}",
+        f"{counts.particles} localisations in {counts.trajectories} tracks by {model} at scale {scale}; {args.output}",
     )
-    results = {"movie": str(args.movie), "output": str(args.output), "model": model, **counts._asdict()}
+    names = {"movie": str(args.movie), "output": str(args.output), "model": model, "search_scale": scale}
+    results = {**names, **counts._asdict()}
     problem = source.problem()
     write_json(args.json, {**results, "problem": problem})
     if problem:
@@ -94,8 +99,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _track_all(
     source: _Source, config: Config, stateless: bool, table: TrackTable, console: Console
-) -> tuple[str, _Counts]:
-    """Fill the table; return the model's name and the counts."""
+) -> tuple[str, str, _Counts]:
+    """Fill the table; return the model's name, the scales of the last frame and the counts."""
     with default_sigint():
         from livetrack.tracker import Tracker
 
@@ -124,13 +129,15 @@ def _track_all(
             progress.update(task, advance=1, description=f"tracking, {len(rows)} particles")
     gc.unfreeze()
     seconds = round(time.perf_counter() - started, 3)
-    return tracker.localizer.name, _Counts(frames, particles, len(ids), seconds)
+    return tracker.localizer.name, tracker.localizer.search_scale, _Counts(frames, particles, len(ids), seconds)
 
 
 def _config(args: argparse.Namespace) -> Config:
     overrides = list(args.overrides)
     if args.model is not None:
         overrides.append(assignment("localizer.model", args.model))
+    if args.scale is not None:
+        overrides.append(f"localizer.scale={args.scale}")
     return load_config(args.config, overrides)
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from livetrack.errors import LivetrackError, ModelError
 from livetrack.localize.classical import METHODS, ClassicalLocalizer, Contrast
+from livetrack.localize.every_scale import EveryScaleLocalizer
 from livetrack.localize.localizer import Localizer
 from livetrack.localize.models import find_model, installed_localizers, shipped_models
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.localize.refine.radial import CameraNoise
+from livetrack.localize.scaled import SCALES, ScaledLocalizer, check_scale
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -30,6 +32,7 @@ def load_localizer(
     diameter_px: float | None = None,
     contrast: Contrast | None = None,
     camera: CameraNoise | None = None,
+    scale: float | Literal["auto"] = 1.0,
 ) -> Localizer:
     """Load a localizer.
 
@@ -52,6 +55,9 @@ def load_localizer(
         Of the particles, for the classical methods (see `ClassicalLocalizer`); networks have learnt them.
     camera
         Its noise, for the profile fit; None to estimate it from each image.
+    scale
+        For networks: of the image that is searched, over the image's own, one of `SCALES`: with 0.25, particles 4 times
+        as large as those of the model are found. "auto": particles of all sizes (`EveryScaleLocalizer`).
 
     Raises
     ------
@@ -60,22 +66,38 @@ def load_localizer(
     """
     name, plugins = str(model), installed_localizers()
     about_particles = _given(diameter_px=diameter_px, contrast=contrast)
+    about_scale = _given(scale=None if scale == 1 else scale)
     if name in METHODS:
+        if about_scale:
+            raise ModelError(f"{name}: scale belongs to networks; set diameter_px instead")
         return ClassicalLocalizer(name, **_given(threshold=threshold), **about_particles)
     if name in plugins and name not in shipped_models():
         about_running = _given(
             threads=threads or None, provider=None if provider == "auto" else provider,
             profile_fit=None if profile_fit else False, camera=camera,
         )  # fmt: skip
-        localizer = _build(plugins[name], about_particles, about_running)
+        localizer = _build(plugins[name], {**about_particles, **about_scale}, about_running)
         localizer.threshold = localizer.default_threshold if threshold is None else threshold
         return localizer
     path = find_model(model)
     if about_particles:
         raise ModelError(f"model {model}: diameter_px and contrast belong to {' and '.join(METHODS)} only")
-    return NetworkLocalizer(
-        path, threshold=threshold, threads=threads, provider=provider, profile_fit=profile_fit, camera=camera
-    )
+    check_scale(scale)
+
+    def network(halvings: int) -> NetworkLocalizer:
+        return NetworkLocalizer(
+            path, threshold=threshold, threads=threads, provider=provider, profile_fit=profile_fit,
+            camera=camera and camera.of_means(4**halvings),
+        )  # fmt: skip
+
+    def scaled(halvings: int) -> ScaledLocalizer:
+        return ScaledLocalizer(network(halvings), halvings, camera=camera, threads=threads)
+
+    if scale == 1:
+        return network(0)
+    if scale == "auto":
+        return EveryScaleLocalizer([scaled(n) for n in range(len(SCALES))])
+    return scaled(SCALES.index(scale))
 
 
 def load_plugin(plugin: EntryPoint) -> Callable[..., Localizer]:

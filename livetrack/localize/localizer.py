@@ -64,6 +64,11 @@ class Localizer(Protocol):
         """The number of threads that it runs on, in words."""
         return "1 thread"
 
+    @property
+    def search_scale(self) -> str:
+        """The scale of the image that it searches, over that of the image given, in words, such as "1/4"."""
+        return "1"
+
     @abstractmethod
     def find(self, image: npt.NDArray[Any]) -> Rows:
         """Return the particles in `image` (H, W): (N,) rows, top to bottom."""
@@ -74,7 +79,7 @@ class Localizer(Protocol):
         Returns a copy: all measured fields and `Flag.EDGE` are new, the ids, velocities and other flags are kept. A
         particle that is not there has a low score.
         """
-        found, refined = self.find(image), rows.copy()
+        found, refined = self.localize(image), rows.copy()
         refined["score"] = 0
         if len(found) and len(rows):
             distance = np.hypot(rows["x"][:, None] - found["x"], rows["y"][:, None] - found["y"])

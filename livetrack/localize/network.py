@@ -156,6 +156,10 @@ class NetworkLocalizer(Localizer):
             confirmed[:], misfit[:] = False, np.nan
         return rows, confirmed, misfit
 
+    def fit(self, rows: Rows) -> None:
+        """Refine `rows`, (N,), some of those that `find` has just returned, in place."""
+        self._refine(rows)
+
     def crops(self, rows: Rows, side_px: int, shape: tuple[int, ...]) -> Crops:
         """Return crops of a size that the network accepts. See `GuidedLocalizer.crops`.
 
@@ -198,6 +202,10 @@ class NetworkLocalizer(Localizer):
                 self._path, chosen.requested, chosen.threads, spinning=chosen.spinning, bfloat16=self._bfloat16
             )
         )
+
+    def share(self, other: NetworkLocalizer) -> None:
+        """Use the open model of `other`, which is of the same file, instead of an own one."""
+        self._use(other.inference)
 
     def choose_threads(self, work: Callable[[], object]) -> None:
         """Run the network on one thread, or on all that it may use, whichever does `work` in the least time.

@@ -178,6 +178,7 @@ class TrackingLoop:
             model=self.tracker.localizer.name,
             provider=self.tracker.localizer.provider,
             threads=self.tracker.localizer.threads,
+            search_scale=self.tracker.localizer.search_scale,
             preview_address=self.publisher.preview_address,
             uptime_s=round((time.perf_counter_ns() - self._started_ns) * 1e-9, 3),
             camera_fps=camera_fps,

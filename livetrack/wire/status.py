@@ -67,6 +67,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     the middle of the exposure to receipt, if the camera reports exposure times."""
     threads: str = ""
     """Threads of the localizer, such as "2 threads, spinning"."""
+    search_scale: str = ""
+    """Scale of the image that the localizer searches, such as "1/4"; with "auto", those of the newest particles."""
     repeated: int = 0
     """Frames delivered a second time by the camera, not counted in `received`."""
     outages: int = 0

@@ -13,9 +13,11 @@ from livetrack.localize.refine.radial import CameraNoise, RadialRefiner
 from livetrack.localize.refine.template import TemplateRefiner
 from livetrack.particles import Rows
 
-__all__ = ["Refiner", "make_refiner"]
+__all__ = ["RADIAL_REACH", "Refiner", "make_refiner"]
 
-_RADIAL_REACH = 0.6  # radius of the largest core that the radial fit accepts, over the side of the model's crops
+RADIAL_REACH = 0.6
+"""Radius of the largest core that the radial fit accepts, over the side of the model's crops."""
+
 _SYMMETRY_REACH = 0.45  # radius of the point-symmetry fit's window, likewise
 
 
@@ -63,7 +65,7 @@ def make_refiner(card: ModelCard, camera: CameraNoise | None = None) -> Refiner:
     radial fit weights pixels; None estimates it from the images.
     """
     if card.symmetry == "round":
-        return RadialRefiner(_RADIAL_REACH * card.crop_px, card.profiles, camera)
+        return RadialRefiner(RADIAL_REACH * card.crop_px, card.profiles, camera)
     if card.symmetry == "half turn":
         return PointSymmetryRefiner(_SYMMETRY_REACH * card.crop_px)
     return TemplateRefiner.from_recipe(card.recipe["particles"])

@@ -12,8 +12,10 @@ from msgspec import structs
 import livetrack
 from livetrack.errors import CommandError
 from livetrack.localize import Localizer
+from livetrack.localize.every_scale import EveryScaleLocalizer
 from livetrack.localize.models import localizer_names
 from livetrack.localize.network import NetworkLocalizer
+from livetrack.localize.scaled import ScaledLocalizer
 from livetrack.particles import ROW, Flag
 from livetrack.record import Recorder
 from livetrack.session.commands.registry import LOOP, CommandContext, handles
@@ -23,6 +25,8 @@ from livetrack.wire import HEADER, VERSION, RecordingStatus, Status, commands
 from livetrack.wire.common import dtype_schema
 
 __all__: list[str] = []
+
+_NETWORKS = (NetworkLocalizer, ScaledLocalizer, EveryScaleLocalizer)
 
 
 @handles(commands.Hello)
@@ -126,8 +130,8 @@ def swap_model(context: CommandContext, request: commands.SwapModel) -> str:
     settings = structs.replace(loop.config.localizer, model=request.model)
     tracker = Tracker.from_config(structs.replace(loop.config, localizer=settings))
     old, new = loop.tracker.localizer, tracker.localizer
-    if isinstance(old, NetworkLocalizer) and isinstance(new, NetworkLocalizer):
-        new.run_like(old)
+    if isinstance(old, _NETWORKS) and isinstance(new, _NETWORKS):
+        new.run_like(old if isinstance(old, NetworkLocalizer) else old.network)
     geometry, frame = loop.acquisition.geometry, loop.frame
     tracker.warmup((geometry.height, geometry.width), (frame.pixels.dtype,) if frame else PIXEL_TYPES)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,10 @@ class CameraNoise:
     gain_grey: float
     offset_grey: float
     read_noise_e: float
+
+    def of_means(self, pixels: int) -> CameraNoise:
+        """Return the noise of means of so many pixels."""
+        return CameraNoise(self.gain_grey / pixels, self.offset_grey, self.read_noise_e * math.sqrt(pixels))
 
     def of(self, noise: float, zero: float) -> tuple[float, float]:
         """Return the variance at grey level `zero`, and its slope, in units of `noise` (grey levels)."""

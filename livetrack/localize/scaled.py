@@ -1,0 +1,205 @@
+"""A network that searches a halved image, for particles larger than those that it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from livetrack.errors import ModelError
+from livetrack.localize.crops import Crops
+from livetrack.localize.halving import HalvedImages
+from livetrack.localize.localizer import Localizer
+from livetrack.localize.network import NetworkLocalizer
+from livetrack.localize.noise import noise_level
+from livetrack.localize.parallel import resolve_thread_count
+from livetrack.localize.refine.radial import CameraNoise, RadialRefiner
+from livetrack.localize.refine.refiner import RADIAL_REACH
+from livetrack.particles import Rows
+
+__all__ = ["SCALES", "ScaledLocalizer", "check_scale"]
+
+SCALES = (1.0, 0.5, 0.25, 0.125, 0.0625, 0.03125)
+"""Of the searched image, over the image's own: by 0, 1, 2 ... halvings."""
+
+
+class ScaledLocalizer(Localizer):
+    """Finds particles 2, 4, 8 ... times as large as those of a model. A `MeasuringLocalizer`.
+
+    The network searches and fits in the image halved `halvings` times. From there, the particles are fitted once more
+    in an image that is twice as large: no finer one would make them more precise, as their profiles are as wide there
+    as those of the model's particles are at most. Pixel x of an image that was halved n times is at 2^n x + (2^n - 1) /
+    2 of the image itself.
+
+    Parameters
+    ----------
+    network
+        For the halved image: what it is given of the camera's noise is that of means of 4^halvings pixels.
+    halvings
+        From 0; with 0, the rows are those of the network.
+    camera
+        Noise of the image itself; None estimates it from each image.
+    threads
+        Of the fit; 0 for one per CPU core, up to 8.
+    """
+
+    def __init__(
+        self, network: NetworkLocalizer, halvings: int, *, camera: CameraNoise | None = None, threads: int = 0
+    ) -> None:
+        self.network, self.halvings = network, halvings
+        self.name, self.provider, self.default_threshold = network.name, network.provider, network.default_threshold
+        self.measures = network.measures
+        self.crop_px, self.margin_px = network.crop_px << halvings, network.margin_px * (1 << halvings)
+        self._images, self._threads = HalvedImages(), resolve_thread_count(threads)
+        self._refiner = None
+        if halvings and network.measures:
+            card = network.card
+            self._refiner = RadialRefiner(
+                2 * RADIAL_REACH * card.crop_px,
+                _doubled(card.profiles),
+                camera and camera.of_means(4 ** (halvings - 1)),
+            )
+
+    @property
+    def threshold(self) -> float:
+        """Minimum score of a row, 0..1; may be set between two calls."""
+        return self.network.threshold
+
+    @threshold.setter
+    def threshold(self, value: float) -> None:
+        self.network.threshold = value
+
+    @property
+    def threads(self) -> str:
+        """The number of threads that the network runs on, in words."""
+        return self.network.threads
+
+    @property
+    def search_scale(self) -> str:
+        """The scale of the image that the network searches, in words."""
+        return f"1/{1 << self.halvings}" if self.halvings else "1"
+
+    def find(self, image: npt.NDArray[Any]) -> Rows:
+        """Search the full image. See `Localizer.find`."""
+        return self.find_in(self._images.of(image, self.halvings))
+
+    def refine(self, image: npt.NDArray[Any], rows: Rows) -> Rows:
+        """Measure again near `rows`. See `Localizer.refine`."""
+        images = self._images.of(image, self.halvings)
+        return self._fit_finer(images, self.network.refine(images[self.halvings], _resized(rows, -self.halvings)))
+
+    def localize(self, image: npt.NDArray[Any]) -> Rows:
+        """Find, then refine. See `Localizer.localize`."""
+        images = self._images.of(image, self.halvings)
+        return self._fit_finer(images, self.network.localize(images[self.halvings]))
+
+    def localize_within(self, image: npt.NDArray[Any], crops: Sequence[Crops], measured: Rows | None = None) -> Rows:
+        """Find and refine within `crops` only, which `crops` has returned. See `NetworkLocalizer.localize_within`."""
+        images, n = self._images.of(image, self.halvings), self.halvings
+        halved = [Crops(crop.width >> n, crop.height >> n, crop.left >> n, crop.top >> n) for crop in crops]
+        before = None if measured is None else _resized(measured, -n)
+        return self._fit_finer(images, self.network.localize_within(images[n], halved, before))
+
+    def measure(
+        self, image: npt.NDArray[Any], expected: Rows, usual_misfit: npt.NDArray[np.float32]
+    ) -> tuple[Rows, npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
+        """Refine at the expected positions. See `MeasuringLocalizer.measure`. The misfit is the halved image's."""
+        images, n = self._images.of(image, self.halvings), self.halvings
+        rows, confirmed, misfit = self.network.measure(images[n], _resized(expected, -n), usual_misfit)
+        return self._fit_finer(images, rows), confirmed, misfit
+
+    def crops(self, rows: Rows, side_px: int, shape: tuple[int, ...]) -> Crops:
+        """Return crops of a size that the network accepts. See `GuidedLocalizer.crops`."""
+        n = self.halvings
+        crops = self.network.crops(_resized(rows, -n), -(-side_px >> n), tuple(length >> n for length in shape))
+        return Crops(crops.width << n, crops.height << n, crops.left << n, crops.top << n)
+
+    def learn(self) -> object | None:
+        """Return what the last particles have in common. See `LearningLocalizer.learn`."""
+        learnt = self.network.learn()
+        return (learnt, self._refiner.learn() if self._refiner else None) if learnt is not None else None
+
+    def recall(self, learnt: Any) -> None:
+        """Refine the next images by what was learnt. See `LearningLocalizer.recall`."""
+        coarse, fine = learnt or (None, None)
+        self.network.recall(coarse)
+        if self._refiner is not None:
+            self._refiner.recall(fine)
+
+    def warmup(self, shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
+        """Compile and allocate everything for images of this shape (H, W) and dtype."""
+        halved = (shape[0] >> self.halvings, shape[1] >> self.halvings)
+        self.network.warmup(halved, np.float32 if self.halvings else dtype)
+        if self._refiner is not None:
+            self._refiner.warmup()
+        noise = 100 + 10 * np.random.default_rng(0).random(shape)
+        for image in (noise.astype(dtype), noise.astype(np.float32)):  # see `NetworkLocalizer.warmup`
+            self.localize(image)
+
+    def run_like(self, other: NetworkLocalizer) -> None:
+        """Run the network as was chosen for another model. See `NetworkLocalizer.run_like`."""
+        self.network.run_like(other)
+        self.provider = self.network.provider
+
+    def choose_threads(self, work: Callable[[], object]) -> None:
+        """Run the network on as many threads as are fastest. See `ThreadedLocalizer.choose_threads`."""
+        self.network.choose_threads(work)
+
+    def choose_runtime(self, work: Callable[[], object]) -> None:
+        """Likewise on the fastest runtime. See `RuntimeLocalizer.choose_runtime`."""
+        self.network.choose_runtime(work)
+        self.provider = self.network.provider
+
+    def find_in(self, images: Sequence[npt.NDArray[Any]]) -> Rows:
+        """Return the particles in an image, given with its halved ones, as `HalvedImages.of` returns them."""
+        return _resized(self.network.find(images[self.halvings]), self.halvings)
+
+    def fit_in(self, images: Sequence[npt.NDArray[Any]], rows: Rows) -> Rows:
+        """Return `rows`, (N,), refined: some of those that the last call of `find_in` has returned, for its images."""
+        halved = _resized(rows, -self.halvings)
+        self.network.fit(halved)
+        return self._fit_finer(images, halved)
+
+    def _fit_finer(self, images: Sequence[npt.NDArray[Any]], rows: Rows) -> Rows:
+        """Return `rows` of the halved image in px of the image itself, refined in one that is twice as large."""
+        if self._refiner is None:
+            return _resized(rows, self.halvings)
+        image, rows = images[self.halvings - 1], _resized(rows, 1)
+        self._refiner.refine(image, noise_level(image), rows, threads=self._threads)
+        return _resized(rows, self.halvings - 1)
+
+
+def check_scale(scale: float | str) -> None:
+    """Check a setting.
+
+    Raises
+    ------
+    ModelError
+        It is neither one of `SCALES` nor "auto".
+    """
+    if scale not in (*SCALES, "auto"):
+        raise ModelError(f"scale is {scale!r}; expected 'auto' or one of {', '.join(f'{each:g}' for each in SCALES)}")
+
+
+def _resized(rows: Rows, halvings: int) -> Rows:
+    """Return `rows`, (N,), of an image halved so often in px of the image itself; negative: the other way round."""
+    if not halvings:
+        return rows
+    factor, rows = 2.0**halvings, rows.copy()
+    for axis in ("x", "y"):
+        rows[axis] = factor * rows[axis] + 0.5 * (factor - 1)
+        rows[f"{axis}_std"] *= factor
+    rows["xy_cov"] *= factor * factor
+    return rows
+
+
+def _doubled(profiles: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return radial profiles, (M, S) as of `ProfilePrior`, of particles twice as large: (M, 2 S - 1)."""
+    given = np.asarray(profiles, np.float64)
+    if not given.size:
+        return given
+    known = np.arange(given.shape[1])
+    at = 0.5 * np.arange(2 * given.shape[1] - 1)
+    return np.stack([np.interp(at, known, profile) for profile in given])
