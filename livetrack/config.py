@@ -31,7 +31,7 @@ __all__ = [
     "load_config",
 ]
 
-_SCALES = tuple(0.5**n for n in range(6))
+_SCALES = tuple(0.5**n for n in range(-1, 6))
 Positive = Annotated[float, Meta(gt=0)]
 _PORT = r"(\*|\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"  # ZeroMQ reads 65537 as 1
 Address = Annotated[
@@ -78,8 +78,8 @@ class LocalizerSettings(_Section, frozen=True):
     threshold: Annotated[float, Meta(gt=0, lt=1)] | None = None
     """Minimum score of a particle; if left out, the model's default."""
     scale: float | str = 1.0
-    """With a network: scale of the image that is searched; 0.25 finds particles 4 times as large as the model's. Or
-    "auto": all scales, for particles of any size."""
+    """With a network: scale of the image that is searched; 0.25 finds particles 4 times as large as the model's, 2
+    those half as large. Or "auto": all scales from 1 down, for particles of any size."""
     threads: Annotated[int, Meta(ge=0, le=256)] = 0
     """Threads per image; 0: one per core, up to 8, and for the network as many as are fastest when a live session
     starts."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tifffile
+from scipy.ndimage import map_coordinates
 from scipy.special import expit
 
 from livetrack.bench.accuracy.bound import position_bound
@@ -21,6 +22,7 @@ from livetrack.config import load_config
 from livetrack.errors import ConfigError, InputError, ModelError
 from livetrack.linking import Linker
 from livetrack.localize import CameraNoise, Localizer, load_localizer
+from livetrack.localize.enlarged import _enlarge
 from livetrack.localize.halving import HalvedImages
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.localize.scaled import SCALES, ScaledLocalizer
@@ -185,16 +187,36 @@ def test_auto_adds_nothing_to_noise_under_uneven_light(auto: Localizer) -> None:
         assert len(auto.localize(image)) == 0
 
 
-@pytest.mark.parametrize("scale", [0.5, "auto"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_small_particles_are_found_and_placed_at_the_bound(bead: Localizer, sign: int) -> None:
+    """In an enlarged image; the model alone misses them."""
+    f1, ratio = figures(load_localizer("bead", threads=1, scale=2), "spots", 0.65, sign)
+    assert f1 >= 0.98
+    assert ratio < 1.15
+    assert figures(bead, "spots", 0.65, sign)[0] < 0.9
+
+
+def test_a_pixel_of_an_enlarged_image_is_half_a_pixel_wide() -> None:
+    rng = np.random.default_rng(0)
+    for shape, dtype in (((40, 51), np.uint16), ((16, 16), np.float32)):
+        image = rng.integers(0, 60000, shape).astype(dtype)
+        enlarged = np.empty((2 * shape[0], 2 * shape[1]), np.float32)
+        _enlarge(image, enlarged)
+        places = np.meshgrid(*((np.arange(2 * length) - 0.5) / 2 for length in shape), indexing="ij")
+        assert np.allclose(enlarged, map_coordinates(image.astype(float), places, order=1, mode="nearest"), rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [0.5, 2, "auto"])
 def test_the_contract_of_a_localizer_holds(scale: Any) -> None:
     drawn = scene(grid("spots", 4.0, 256, np.random.default_rng(1)), (256, 250), 1)
     check_localizer(load_localizer("bead", threads=1, scale=scale), drawn.image)
 
 
-@pytest.mark.parametrize("scale", [0.25, "auto"])
+@pytest.mark.parametrize("scale", [0.25, 2, "auto"])
 def test_what_is_learnt_belongs_to_the_caller(scale: Any) -> None:
     localizer = load_localizer("bead", threads=1, scale=scale)
-    frames = [scene(grid("spots", 7.0, 256, np.random.default_rng(n)), (256, 256), n).image for n in range(3)]
+    size = 1.5 if scale == 2 else 7.0
+    frames = [scene(grid("spots", size, 256, np.random.default_rng(n)), (256, 256), n).image for n in range(3)]
     alone = localizer.localize(frames[2]).copy()
     tracker = Tracker(localizer, Linker(20.0, 2, "brownian"))
     learnt = [tracker.update(frame, n / 10) for n, frame in enumerate(frames)][2]
@@ -265,7 +287,7 @@ def test_a_wrong_scale_is_reported_with_its_line(tmp_path: Path, text: str, caps
     with pytest.raises(ConfigError) as caught:
         load_config(path)
     assert str(caught.value).startswith(f"{path}:3: [localizer.scale] = ")
-    assert '"auto" or one of 1, 0.5, 0.25' in str(caught.value)
+    assert '"auto" or one of 2, 1, 0.5, 0.25' in str(caught.value)
     assert main(["track", "movie.tif", "-o", "tracks.csv", "--config", str(path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -277,7 +299,7 @@ def wrong(**options: Any) -> Callable[[], Localizer]:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (wrong(scale=0.3), "scale is 0.3; expected 'auto' or one of 1, 0.5"),
+        (wrong(scale=0.3), "scale is 0.3; expected 'auto' or one of 2, 1, 0.5"),
         (wrong(scale="big"), "scale is 'big'"),
         (wrong(model="centroid", scale=0.5), "set diameter_px instead"),
     ],
@@ -292,14 +314,15 @@ def test_an_image_too_small_for_the_scale_is_refused(quarter: Localizer) -> None
         quarter.localize(np.zeros((50, 100), np.uint8))
 
 
-@pytest.mark.parametrize("scale", [*SCALES, "auto"])
+@pytest.mark.parametrize("scale", [2, *SCALES, "auto"])
 def test_every_scale_can_be_set(scale: float | str) -> None:
     config = load_config(None, ["localizer.model='bead'", f"localizer.scale={scale}"])
     localizer = Tracker.from_config(config).localizer
-    assert localizer.search_scale == ("auto" if scale == "auto" else "1" if scale == 1 else f"1/{1 / float(scale):g}")
+    words = {2: "2", 1: "1", 0.5: "1/2", 0.25: "1/4", 0.125: "1/8", 0.0625: "1/16", 0.03125: "1/32", "auto": "auto"}
+    assert localizer.search_scale == words[scale]
 
 
-@pytest.mark.parametrize("scale", [0.5, "auto"])
+@pytest.mark.parametrize("scale", [0.5, 2, "auto"])
 def test_the_choice_of_threads_is_taken_over_and_changes_no_row(bead: NetworkLocalizer, scale: Any) -> None:
     image = scene(grid("spots", 4.0, 192, np.random.default_rng(1)), (192, 192), 1).image
     localizer: Any = load_localizer("bead", threads=2, scale=scale)

@@ -54,7 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="name of a model, or an ONNX file (default: localizer.model of the settings)")
     parser.add_argument(
         "--scale",
-        help="scale of the searched image: 0.5, 0.25 ... for particles larger than the model's, or auto for any size",
+        help="scale of the searched image: 0.5, 0.25 ... 0.03125 for particles larger than the model's, 2 for smaller "
+        "ones, auto for any size (default: localizer.scale of the settings)",
     )
     parser.add_argument("--config", type=Path, help="settings file, .toml (default: the default settings)")
     parser.add_argument(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from livetrack.errors import LivetrackError, ModelError
 from livetrack.localize.classical import METHODS, ClassicalLocalizer, Contrast
+from livetrack.localize.enlarged import EnlargedLocalizer
 from livetrack.localize.every_scale import EveryScaleLocalizer
 from livetrack.localize.localizer import Localizer
 from livetrack.localize.models import find_model, installed_localizers, shipped_models
@@ -57,7 +58,8 @@ def load_localizer(
         Its noise, for the profile fit; None to estimate it from each image.
     scale
         For networks: of the image that is searched, over the image's own, one of `SCALES`: with 0.25, particles 4 times
-        as large as those of the model are found. "auto": particles of all sizes (`EveryScaleLocalizer`).
+        as large as those of the model are found; or 2, for half the size. "auto": all `SCALES`, for particles of any
+        size (`EveryScaleLocalizer`).
 
     Raises
     ------
@@ -84,9 +86,9 @@ def load_localizer(
         raise ModelError(f"model {model}: diameter_px and contrast belong to {' and '.join(METHODS)} only")
     check_scale(scale)
 
-    def network(halvings: int) -> NetworkLocalizer:
+    def network(halvings: int, *, fit: bool = profile_fit) -> NetworkLocalizer:
         return NetworkLocalizer(
-            path, threshold=threshold, threads=threads, provider=provider, profile_fit=profile_fit,
+            path, threshold=threshold, threads=threads, provider=provider, profile_fit=fit,
             camera=camera and camera.of_means(4**halvings),
         )  # fmt: skip
 
@@ -95,6 +97,8 @@ def load_localizer(
 
     if scale == 1:
         return network(0)
+    if scale == 2:
+        return EnlargedLocalizer(network(0, fit=False), camera=camera, threads=threads, profile_fit=profile_fit)
     if scale == "auto":
         return EveryScaleLocalizer([scaled(n) for n in range(len(SCALES))])
     return scaled(SCALES.index(scale))

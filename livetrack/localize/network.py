@@ -83,6 +83,7 @@ class NetworkLocalizer(Localizer):
         self._score_calibration = ScoreCalibration(*self.card.score_law)
         self._refiner = make_refiner(self.card, camera) if profile_fit else None
         self.measures = profile_fit and self.card.symmetry == "round"  # other refiners build on the network's position
+        self.measure_noise: Callable[[npt.NDArray[Any]], float] = noise_level  # of pixels that are not independent
         # the current image, its noise (grey levels), and a buffer for its float32 copy or that copy itself
         self._image: npt.NDArray[Any] = np.empty((0, 0), np.uint16)
         self._noise = 0.0
@@ -232,7 +233,7 @@ class NetworkLocalizer(Localizer):
     def _load(self, image: npt.NDArray[Any]) -> None:
         """Make `image` the current one, and estimate its noise. Raises `InputError`."""
         self._take(image)
-        self._noise = noise_level(self._image)
+        self._noise = self.measure_noise(self._image)
 
     def _take(self, image: npt.NDArray[Any]) -> None:
         """Make `image` the current one. Raises `InputError`."""

@@ -19,7 +19,7 @@ from livetrack.localize.refine.radial import CameraNoise, RadialRefiner
 from livetrack.localize.refine.refiner import RADIAL_REACH
 from livetrack.particles import Rows
 
-__all__ = ["SCALES", "ScaledLocalizer", "check_scale"]
+__all__ = ["SCALES", "ScaledLocalizer", "check_scale", "resized"]
 
 SCALES = (1.0, 0.5, 0.25, 0.125, 0.0625, 0.03125)
 """Of the searched image, over the image's own: by 0, 1, 2 ... halvings."""
@@ -88,7 +88,7 @@ class ScaledLocalizer(Localizer):
     def refine(self, image: npt.NDArray[Any], rows: Rows) -> Rows:
         """Measure again near `rows`. See `Localizer.refine`."""
         images = self._images.of(image, self.halvings)
-        return self._fit_finer(images, self.network.refine(images[self.halvings], _resized(rows, -self.halvings)))
+        return self._fit_finer(images, self.network.refine(images[self.halvings], resized(rows, -self.halvings)))
 
     def localize(self, image: npt.NDArray[Any]) -> Rows:
         """Find, then refine. See `Localizer.localize`."""
@@ -99,7 +99,7 @@ class ScaledLocalizer(Localizer):
         """Find and refine within `crops` only, which `crops` has returned. See `NetworkLocalizer.localize_within`."""
         images, n = self._images.of(image, self.halvings), self.halvings
         halved = [Crops(crop.width >> n, crop.height >> n, crop.left >> n, crop.top >> n) for crop in crops]
-        before = None if measured is None else _resized(measured, -n)
+        before = None if measured is None else resized(measured, -n)
         return self._fit_finer(images, self.network.localize_within(images[n], halved, before))
 
     def measure(
@@ -107,13 +107,13 @@ class ScaledLocalizer(Localizer):
     ) -> tuple[Rows, npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
         """Refine at the expected positions. See `MeasuringLocalizer.measure`. The misfit is the halved image's."""
         images, n = self._images.of(image, self.halvings), self.halvings
-        rows, confirmed, misfit = self.network.measure(images[n], _resized(expected, -n), usual_misfit)
+        rows, confirmed, misfit = self.network.measure(images[n], resized(expected, -n), usual_misfit)
         return self._fit_finer(images, rows), confirmed, misfit
 
     def crops(self, rows: Rows, side_px: int, shape: tuple[int, ...]) -> Crops:
         """Return crops of a size that the network accepts. See `GuidedLocalizer.crops`."""
         n = self.halvings
-        crops = self.network.crops(_resized(rows, -n), -(-side_px >> n), tuple(length >> n for length in shape))
+        crops = self.network.crops(resized(rows, -n), -(-side_px >> n), tuple(length >> n for length in shape))
         return Crops(crops.width << n, crops.height << n, crops.left << n, crops.top << n)
 
     def learn(self) -> object | None:
@@ -154,21 +154,21 @@ class ScaledLocalizer(Localizer):
 
     def find_in(self, images: Sequence[npt.NDArray[Any]]) -> Rows:
         """Return the particles in an image, given with its halved ones, as `HalvedImages.of` returns them."""
-        return _resized(self.network.find(images[self.halvings]), self.halvings)
+        return resized(self.network.find(images[self.halvings]), self.halvings)
 
     def fit_in(self, images: Sequence[npt.NDArray[Any]], rows: Rows) -> Rows:
         """Return `rows`, (N,), refined: some of those that the last call of `find_in` has returned, for its images."""
-        halved = _resized(rows, -self.halvings)
+        halved = resized(rows, -self.halvings)
         self.network.fit(halved)
         return self._fit_finer(images, halved)
 
     def _fit_finer(self, images: Sequence[npt.NDArray[Any]], rows: Rows) -> Rows:
         """Return `rows` of the halved image in px of the image itself, refined in one that is twice as large."""
         if self._refiner is None:
-            return _resized(rows, self.halvings)
-        image, rows = images[self.halvings - 1], _resized(rows, 1)
+            return resized(rows, self.halvings)
+        image, rows = images[self.halvings - 1], resized(rows, 1)
         self._refiner.refine(image, noise_level(image), rows, threads=self._threads)
-        return _resized(rows, self.halvings - 1)
+        return resized(rows, self.halvings - 1)
 
 
 def check_scale(scale: float | str) -> None:
@@ -177,14 +177,18 @@ def check_scale(scale: float | str) -> None:
     Raises
     ------
     ModelError
-        It is neither one of `SCALES` nor "auto".
+        It is neither one of `SCALES`, nor 2, nor "auto".
     """
-    if scale not in (*SCALES, "auto"):
-        raise ModelError(f"scale is {scale!r}; expected 'auto' or one of {', '.join(f'{each:g}' for each in SCALES)}")
+    if scale not in (*SCALES, "auto", 2.0):
+        scales = ", ".join(f"{each:g}" for each in (2.0, *SCALES))
+        raise ModelError(f"scale is {scale!r}; expected 'auto' or one of {scales}")
 
 
-def _resized(rows: Rows, halvings: int) -> Rows:
-    """Return `rows`, (N,), of an image halved so often in px of the image itself; negative: the other way round."""
+def resized(rows: Rows, halvings: int) -> Rows:
+    """Return `rows`, (N,), of an image halved so often in px of the image itself; negative: the other way round.
+
+    Those of an image that was enlarged twice are those of one that was halved -1 times.
+    """
     if not halvings:
         return rows
     factor, rows = 2.0**halvings, rows.copy()

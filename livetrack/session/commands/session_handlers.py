@@ -12,6 +12,7 @@ from msgspec import structs
 import livetrack
 from livetrack.errors import CommandError
 from livetrack.localize import Localizer
+from livetrack.localize.enlarged import EnlargedLocalizer
 from livetrack.localize.every_scale import EveryScaleLocalizer
 from livetrack.localize.models import localizer_names
 from livetrack.localize.network import NetworkLocalizer
@@ -26,7 +27,7 @@ from livetrack.wire.common import dtype_schema
 
 __all__: list[str] = []
 
-_NETWORKS = (NetworkLocalizer, ScaledLocalizer, EveryScaleLocalizer)
+_NETWORKS = (NetworkLocalizer, ScaledLocalizer, EnlargedLocalizer, EveryScaleLocalizer)
 
 
 @handles(commands.Hello)
