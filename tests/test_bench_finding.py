@@ -20,9 +20,11 @@ from livetrack.bench.accuracy.ideal_observer import ideal_observer, log_ratio
 from livetrack.bench.accuracy.joint_observer import joint_observer
 from livetrack.bench.accuracy.measure import ConditionResult, Figures, measure_condition
 from livetrack.bench.accuracy.methods import BANK, IDEAL, Method, ideal_method
+from livetrack.bench.accuracy.recorded_scores import recorded_scores
 from livetrack.bench.accuracy.scene import Scene
 from livetrack.bench.accuracy.scores import ScoreBin, best_threshold, calibration_error, score_bins, true_rows
 from livetrack.bench.accuracy.shapes import gaussian
+from livetrack.bench.accuracy.tables import condition_report, grid_tables
 from livetrack.particles import Rows, empty_rows
 
 
@@ -138,9 +140,9 @@ def test_both_of_a_close_pair_are_found(distance: str, snr: int, least: float) -
 
 
 def test_touching_crystals_are_resolved() -> None:
-    words = "square crystals, 4 px apart, sigma 1.33 px, SNR 10"
+    words = "hexagonal crystals, 4 px apart, sigma 1.33 px, SNR 10"
     figures = measured(condition("touching", words, side_px=128), joint_observer, bank=blur_bank)
-    assert figures[IDEAL].particles == 97
+    assert figures[IDEAL].particles == 109
     assert figures[IDEAL].f1 == 1
     assert figures["bank"].f1 is not None
     assert figures["bank"].f1 < 0.5
@@ -245,6 +247,45 @@ def test_reliability_is_measured_with_weak_rows() -> None:
     (figures,) = measure_condition(small(images=1), {"mine": strong}, scored={"mine": rows}).figures
     assert (figures.f1, figures.false_per_image) == (1, 0)
     assert calibration_error([figures.reliability]) == pytest.approx((0.1 + 0.3) / 2, abs=1e-6)
+
+
+class Recorded:
+    """Returns 100 particles of score 0.9 at the same places, and 100 false rows of score `weak` that move."""
+
+    def __init__(self, weak: float) -> None:
+        self._weak, self.threshold = weak, 0.5
+
+    def localize(self, image: np.ndarray) -> Rows:
+        x, y = 20 + 40 * np.stack(np.divmod(np.arange(100.0), 10))
+        shift = 12 * (1 + int(image[0, 0]) % 2)
+        true = rows_of(*zip(x, y, [0.9] * 100, strict=True))
+        false = rows_of(*zip(x + shift, y, [self._weak] * 100, strict=True))
+        rows = np.concatenate([true, false])
+        return rows[rows["score"] >= self.threshold]
+
+
+@pytest.mark.parametrize("weak", [0.3, 0.6])
+def test_on_a_recording_a_particle_is_what_the_frames_around_agree_on(weak: float) -> None:
+    frames = [np.full((16, 16), n, np.uint8) for n in range(6)]
+    localizer = Recorded(weak)
+    (line,) = recorded_scores(localizer, "mine", frames)  # type: ignore[arg-type]
+    assert line.n == 4 * 200
+    assert line.figures["calibration_error"] == pytest.approx((0.1 + weak) / 2, abs=1e-6)
+    assert (line.met, localizer.threshold) == (False, 0.5)
+    (line,) = recorded_scores(localizer, "mine", frames[:2])  # type: ignore[arg-type]
+    assert (line.n, line.met) == (0, False)
+
+
+def test_the_tables_show_what_was_found_and_the_reliability() -> None:
+    def rows(scene: Scene) -> Rows:
+        return rows_of(*zip(scene.particles.x, scene.particles.y, [0.95] * scene.particles.x.size, strict=True))
+
+    result = measure_condition(small(images=1), {"mine": rows}, ideal=ideal_observer, scored={"mine": rows})
+    found, reliability = grid_tables([condition_report(result)])
+    assert found.columns == ("images", "CRLB, px", "mine", IDEAL)
+    assert found.rows[0][2] == "1.000; 1.000; 0.00; 0.0"
+    assert reliability.title == "finding: reliability of the scores"
+    assert reliability.rows == [["mine", *["none"] * 9, "0.95, 1.00 (64)", "0.05"]]
 
 
 # the targets

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from livetrack.bench.accuracy.conditions import EqualParticles
 from livetrack.bench.accuracy.measure import ConditionResult, Figures
 from livetrack.bench.accuracy.methods import BANK, FINDING_GRIDS, IDEAL, PEERS
+from livetrack.bench.accuracy.recorded_scores import MAX_CALIBRATION_ERROR
 from livetrack.bench.accuracy.scores import MIN_SCORE, calibration_error
 from livetrack.bench.matching import GATE_PX
 from livetrack.bench.result import Figure, TargetResult, at_least, at_most
@@ -21,7 +22,6 @@ _FALSE_FACTOR, _FALSE_MORE = 2.0, 0.2
 _AS_MANY = 0.01  # a peer is compared if it finds at least so nearly as many
 _MIN_CRYSTAL_F1 = 0.95
 _MIN_PAIR_RECALL = 0.95  # over the ideal observer's
-_MAX_CALIBRATION_ERROR = 0.03
 _GATE = f"gate {GATE_PX:g} px"
 
 Compared = list[tuple[ConditionResult, Figures, Figures]]
@@ -206,8 +206,8 @@ def _reliability(grid: str, compared: Compared, method: str) -> Iterator[TargetR
         "particle",
         n=sum(each.rows for bins in diagrams.values() for each in bins),
         figures={"calibration_error": error, "max_of_a_condition": single[worst], "max_at": worst},
-        target=f"at most {_MAX_CALIBRATION_ERROR:g}",
-        met=at_most(error, _MAX_CALIBRATION_ERROR),
+        target=f"at most {MAX_CALIBRATION_ERROR:g}",
+        met=at_most(error, MAX_CALIBRATION_ERROR),
     )
 
 

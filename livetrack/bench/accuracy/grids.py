@@ -24,7 +24,7 @@ _DENSITIES = ((300, 7), (1000, 4), (1000, 7), (2000, 7))  # particles, SNR
 _DETECTION_SNRS = (3, 4, 7)
 _FINDING_SIGMAS = (0.9, 1.0, 1.3, 1.75, 2.5)
 _FINDING_SNRS = (2, 3, 4, 7, 10)
-_LATTICES: tuple[Lattice, ...] = ("hexagonal", "square")
+_LATTICES: tuple[tuple[Lattice, int], ...] = (("hexagonal", 3), ("square", 4))  # and spacing / sigma
 _SPACINGS_PX = (4, 5, 6)
 _PAIR_SNRS, _PAIR_SIGMAS = (10, 20), (1.2, 1.5, 2.0)  # distances of pairs, in sigma
 _TILT = 0.5  # of an uneven background: from half its mean at one side to one and a half times that at the other
@@ -67,7 +67,7 @@ def grids() -> dict[str, list[Condition]]:
             for snr in _FINDING_SNRS
         ],
         "touching": [
-            *(_crystals(spacing, lattice) for lattice in _LATTICES for spacing in _SPACINGS_PX),
+            *(_crystals(spacing, spacing / ratio, lattice) for lattice, ratio in _LATTICES for spacing in _SPACINGS_PX),
             *(_pairs(distance, snr) for snr in _PAIR_SNRS for distance in _PAIR_SIGMAS),
         ],
     }
@@ -90,9 +90,8 @@ def _isolated(sigma: float, snr: float, noise: Noise, gradient: float) -> Condit
     return _spot_condition("finding", name, definition, sigma, snr, noise, **options)
 
 
-def _crystals(spacing: float, lattice: Lattice) -> Condition:
-    sigma = round(spacing / 3, 2)
-    name = f"{lattice} crystals, {spacing:g} px apart, sigma {sigma:g} px, SNR 10"
+def _crystals(spacing: float, sigma: float, lattice: Lattice) -> Condition:
+    name = f"{lattice} crystals, {spacing:g} px apart, sigma {sigma:.3g} px, SNR 10"
     definition = f"patches of about 100 touching particles, on {lattice} lattices with 5 % disorder, in 512x512 px"
     return _touching(name, definition, sigma, 10, crystals(spacing, lattice), images=1)
 

@@ -85,9 +85,10 @@ class _JointFit:
         for _ in range(steps if len(self.particles) else 0):
             columns, rows = self._crop_indices(self.particles)
             at, inside = self._pixels(columns, rows)
-            residual, weight = self._residual()
+            slopes = self._slopes(self.particles, columns, rows)
+            residual, weight = self._residual_of(slopes[:, 2] * self.particles[:, 2, None, None], at, inside)
             root = np.sqrt(weight).ravel()
-            slopes = self._slopes(self.particles, columns, rows) * (inside * root[at])[:, None]
+            slopes *= (inside * root[at])[:, None]
             count, per_crop = 3 * len(at), at[0].size
             entries = np.broadcast_to(at[:, None], slopes.shape).ravel()
             jacobian = csr_array(
@@ -237,8 +238,11 @@ class _JointFit:
         """Return the image less the model, and the weight of its pixels, 1 / variance."""
         columns, rows = self._crop_indices(self.particles)
         at, inside = self._pixels(columns, rows)
-        images = self._images(self.particles, columns, rows) * inside
-        model = np.bincount(at.ravel(), images.ravel(), self._image.size).reshape(self._image.shape)
+        return self._residual_of(self._images(self.particles, columns, rows), at, inside)
+
+    def _residual_of(self, images: Floats, at: Indices, inside: Floats) -> tuple[Floats, Floats]:
+        """Return the residual and the weights for images of all particles, (N, K, K), at flat indices `at`."""
+        model = np.bincount(at.ravel(), (images * inside).ravel(), self._image.size).reshape(self._image.shape)
         variance = self._shot * np.maximum(self._background + model, 0.2 * self._background) + self._read
         return self._image - model, 1 / np.maximum(variance, _TINY)
 
@@ -254,5 +258,6 @@ def _correlate(image: Floats, kernel: Floats) -> Floats:
     """Return the sum of image * kernel around each pixel; zero outside the image."""
     (height, width), half_width = image.shape, len(kernel) // 2
     shape = next_fast_len(height + 2 * half_width), next_fast_len(width + 2 * half_width)
-    correlated: Floats = irfft2(rfft2(image, shape) * rfft2(kernel[::-1, ::-1], shape), shape)
+    spectra = (rfft2(each.astype(np.float32), shape) for each in (image, kernel[::-1, ::-1]))
+    correlated: Floats = irfft2(math.prod(spectra), shape)
     return correlated[half_width:][:height, half_width:][:, :width]

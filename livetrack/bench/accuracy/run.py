@@ -28,6 +28,7 @@ from livetrack.bench.accuracy.methods import (
     peers,
     with_weak_rows,
 )
+from livetrack.bench.accuracy.recorded_scores import MAX_CALIBRATION_ERROR, recorded_scores
 from livetrack.bench.accuracy.recording import read_frames, robustness
 from livetrack.bench.accuracy.reference_values import reference_results
 from livetrack.bench.accuracy.speed import small_image_speed, speed_against_trackpy
@@ -49,6 +50,7 @@ _DISPLACEMENTS = {
     "the recording, MSD intercept": "at most 0.009 px²",
     "the recording, squared error": "at most 0 px²",
 }
+_SCORES = {"the recording, reliability of the scores": f"at most {MAX_CALIBRATION_ERROR:g}"}
 
 Models = Mapping[str, NetworkLocalizer]
 Frames = Sequence[npt.NDArray[Any]]
@@ -108,10 +110,12 @@ def run_accuracy(
     speed = partial(_speed, models, speed_frames, _SPEED_RUNS // divisor)
     degraded = partial(_recording, models, robust_frames, robustness, _ROBUSTNESS)
     displacements = partial(_recording, models, successive, displacement_errors, _DISPLACEMENTS)
+    scores = partial(_recording, models, successive, recorded_scores, _SCORES)
     part_weight = _PART_WEIGHT / divisor
     tasks.append(Task("training", "users' particles", part_weight, training))
     tasks.append(Task("recording", "the degraded recording", part_weight, degraded))
     tasks.append(Task("recording", "displacements", part_weight, displacements))
+    tasks.append(Task("recording", "scores", part_weight, scores))
     tasks.append(Task("speed", "speed", part_weight, speed))
     targets = run_tasks(tasks, only=only, progress=progress)
     compared = [

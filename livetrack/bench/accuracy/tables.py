@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from livetrack.bench.accuracy.bound import NUISANCES
 from livetrack.bench.accuracy.measure import ConditionResult, Figures
 from livetrack.bench.accuracy.methods import FINDING_GRIDS, IDEAL
+from livetrack.bench.accuracy.scores import MIN_SCORE, ScoreBin, calibration_error
 from livetrack.bench.report import Table
 from livetrack.bench.result import format_figure
 
@@ -61,6 +62,30 @@ def grid_tables(conditions: Sequence[ConditionReport]) -> Iterator[Table]:
         if grid not in _DETECTION_GRIDS:
             yield from _detections(title, every)
         yield from _uncertainties(title, members)
+        yield from _reliabilities(title, every)
+
+
+def _reliabilities(title: str, conditions: Sequence[ConditionReport]) -> Iterator[Table]:
+    """Yield the reliability diagram of each model over all conditions."""
+    diagrams: dict[str, list[tuple[ScoreBin, ...]]] = {}
+    for figures in (figures for condition in conditions for figures in condition.figures if figures.reliability):
+        diagrams.setdefault(figures.method, []).append(figures.reliability)
+    if diagrams:
+        count = len(next(iter(diagrams.values()))[0])
+        columns = ["model", *(f"{n / count:g}-{(n + 1) / count:g}" for n in range(count)), "calibration error"]
+        rows = [
+            [name, *map(_bin, zip(*several, strict=True)), format_figure(calibration_error(several))]
+            for name, several in diagrams.items()
+        ]
+        note = f"Rows by their score, from {MIN_SCORE:g} on: mean score, fraction that are particles (rows)"
+        yield Table(f"{title}: reliability of the scores", columns, rows, note)
+
+
+def _bin(parts: Sequence[ScoreBin]) -> str:
+    rows = sum(part.rows for part in parts)
+    if not rows:
+        return "none"
+    return f"{sum(part.score for part in parts) / rows:.2f}, {sum(part.true for part in parts) / rows:.2f} ({rows:,})"
 
 
 def _detections(title: str, conditions: Sequence[ConditionReport]) -> Iterator[Table]:
