@@ -16,7 +16,6 @@ from livetrack.cli import main
 from livetrack.client import Remote, Subscriber
 from livetrack.errors import InputError, UsageError
 from livetrack.localize import load_localizer
-from livetrack.optics.template import FINE, make_template
 from livetrack.session.engine import Engine
 from livetrack.training import load_recipe
 from livetrack.training.particle.align import AlignedParticle, align_crops
@@ -66,16 +65,13 @@ def crops_of(
 def error_over_noise(average: AlignedParticle, shape: Any) -> float:
     """Return the error of a pixel of the average over what the noise of its crops leaves, at the best orientation."""
     half = average.image.shape[0] // 2
-    fine = make_template(average.image)
-    x, y = fine.x / FINE - half, fine.y / FINE - half  # of the centre of light, from the middle
     errors = []
     for angle in np.linspace(0, 2 * np.pi, 360, endpoint=False):
         true = shape(SIDE // 2, SIDE // 2, angle)
-        light = np.abs(true) > 0.1
         rows, columns = np.indices(true.shape)
-        weight = light * (np.abs(true) - 0.1)
-        shift = (weight * columns).sum() / weight.sum() - SIDE // 2, (weight * rows).sum() / weight.sum() - SIDE // 2
-        true = shape(SIDE // 2 - shift[0] + x, SIDE // 2 - shift[1] + y, angle)
+        light = np.where(np.abs(true) > 0.03 * np.abs(true).max(), np.abs(true), 0)
+        x, y = (light * columns).sum() / light.sum(), (light * rows).sum() / light.sum()
+        true = shape(SIDE - 1 - x, SIDE - 1 - y, angle)  # its centre of light is in the middle
         true = true[SIDE // 2 - half : SIDE // 2 + half + 1, SIDE // 2 - half : SIDE // 2 + half + 1]
         scale = (average.image * true).sum() / (true**2).sum()
         errors.append(np.sqrt(((average.image - scale * true) ** 2).mean()))
@@ -141,7 +137,7 @@ def test_the_recipe_can_be_loaded_and_covers_what_was_measured(tmp_path: Path, n
     assert particles.snr[0] < 4 < average.snr < particles.snr[1]
     assert recipe.training.start == "spot"
     assert particles.picture is not None
-    assert particles.picture.template("light").sign == 1
+    assert particles.picture.template("picture").sign == 1
 
 
 def test_a_round_dark_particle_gets_the_radial_fit(tmp_path: Path) -> None:

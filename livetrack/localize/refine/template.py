@@ -24,6 +24,7 @@ from livetrack.particles import Rows
 __all__ = ["Pose", "TemplateRefiner", "fit_template"]
 
 _ANGLES = 16  # tried as a start, if particles may have any orientation
+_COARSE_PX = 2  # between the pixels by which that start is chosen
 _STEPS = 4
 _MAX_MOVE_PX, _MAX_TURN, _MAX_GROWTH = 0.5, 0.3, 0.1  # per step: px, rad, log scale
 _MIN_SIGNAL, _MARGIN_PX = 0.03, 2.0  # the fit reads pixels above this fraction of the height, and a margin around
@@ -41,15 +42,17 @@ class Pose(NamedTuple):
     height: float
 
 
-def fit_template(image: npt.NDArray[np.float32], template: Template, x: float, y: float, *, turns: bool) -> Pose:
+def fit_template(
+    image: npt.NDArray[np.float32], template: Template, x: float, y: float, *, turns: bool, used: npt.NDArray[np.bool_]
+) -> Pose:
     """Fit `template` to the one particle of `image` (H, W), from a centre (`x`, `y`) about a pixel off.
 
-    `turns`: the particle may have any orientation.
+    `turns`: the particle may have any orientation; `used` (H, W): the pixels to compare.
     """
     pose, matrix, vector = np.array([x, y, 0.0, 0.0, 0.0]), np.empty((_TERMS, _TERMS)), np.empty(_TERMS)
     free = np.array([True, True, turns, False] + [True] * 4)
     _fit_pose(
-        image, np.ones(image.shape, np.bool_), template.fine, np.array([template.x, template.y]), FINE,
+        image, used, 1, template.fine, np.array([template.x, template.y]), FINE,
         _start_angles(turns), np.zeros(2), free, pose, matrix, vector,
     )  # fmt: skip
     return Pose(pose[0], pose[1], pose[2], pose[4])
@@ -134,7 +137,7 @@ def _fit_particles(
         z = grey[top:bottom, left:right] / np.float32(noise)
         used = _nearest_pixels(positions, n, left, top, z.shape[0], z.shape[1])
         pose[0], pose[1] = x - left, y - top
-        inverse = _fit_pose(z, used, fine, origin, per_px, angles, sizes, free, pose, matrix, vector)
+        inverse = _fit_pose(z, used, _COARSE_PX, fine, origin, per_px, angles, sizes, free, pose, matrix, vector)
         fitted[n, 0], fitted[n, 1] = pose[0] + left, pose[1] + top
         shift = math.hypot(fitted[n, 0] - x, fitted[n, 1] - y)
         good[n] = inverse[0, 0] > 0 and inverse[1, 1] > 0 and shift < _MAX_SHIFT_PX
@@ -144,16 +147,19 @@ def _fit_particles(
 
 @njit
 def _fit_pose(
-    z: Any, used: Any, fine: Any, origin: Any, per_px: int, angles: Any, sizes: Any, free: Any, pose: Any, matrix: Any,
-    vector: Any,
+    z: Any, used: Any, step: int, fine: Any, origin: Any, per_px: int, angles: Any, sizes: Any, free: Any, pose: Any,
+    matrix: Any, vector: Any,
 ) -> Any:  # fmt: skip
-    """Fit the template to `z`, in units of the noise, from x and y of `pose`; return the covariance, (8, 8)."""
+    """Fit the template to `z`, in units of the noise, from x and y of `pose`; return the covariance, (8, 8).
+
+    The angle to start from is chosen by every `step`-th pixel along x and y.
+    """
     least = np.inf
     best_angle = best_height = 0.0
     x, y = pose[0], pose[1]
     for angle in angles:
         pose[0], pose[1], pose[2], pose[3], pose[4] = x, y, angle, 0.5 * sizes.sum(), 0.0
-        squares = _normal_equations(z, used, 2, fine, origin, per_px, pose, free, matrix, vector)
+        squares = _normal_equations(z, used, step, fine, origin, per_px, pose, free, matrix, vector)
         solution = np.linalg.inv(matrix) @ vector
         squares -= float(solution @ vector)
         if squares < least:

@@ -10,34 +10,30 @@ import numpy.typing as npt
 
 from livetrack.errors import InputError
 from livetrack.localize.noise import noise_level
-from livetrack.localize.refine.template import Pose, fit_template
-from livetrack.optics.template import (
-    BORDER,
-    FINE,
-    Template,
-    add_templates,
-    fine_samples,
-    make_template,
-    subtract_background,
-)
+from livetrack.optics.template import BORDER, FINE, make_template
+from livetrack.training.particle.aligner import Aligner
 from livetrack.training.particle.outline import find_outline
-from livetrack.training.particle.symmetry import find_symmetry
+from livetrack.training.particle.symmetry import MAX_RADIUS, distance_from_middle, find_symmetry
 from livetrack.training.sections import Symmetry
 
 __all__ = ["MIN_CROPS", "AlignedParticle", "align_crops"]
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 
 MIN_CROPS = 12
 """Fewer crops of the particle alone are rejected."""
 
 _ROUNDS = 4  # of fitting all crops and averaging them
 _TURNED_ROUNDS = 8  # where orientations are unknown
-_AREA_RANGE = 0.6, 1.6  # of the median: more is a particle with a neighbour, less is part of one
+_CORE_HALF_PX = 12  # half side of the windows in which a small round particle is looked for
+_USUAL = 0.25  # quantile of the areas in a crowd: most outlines include a neighbour there
+_AREA_RANGE = 0.6, 1.6  # of the usual one: more is a particle with a neighbour, less is part of one
 _MARGIN_PX = 2  # around the outline, before the particle's size is measured
-_MAX_MISFIT = 3.0  # median absolute deviations above the median: another particle is in the crop
-_MAX_DEVIATION = 4.0  # standard deviations of the noise: other values of a pixel are left out of its mean
 _FAINTEST = 0.03  # fraction of the peak where the particle ends
+_ABOVE_NOISE = 2.0  # standard deviations
+_CLEAR = 3.0  # likewise, where light is summed
+_ABOVE_AROUND = 2.0  # a ring of the particle has at least this many times the energy of what surrounds it
 _MIN_SIDE = 9
 _WIDTH_LEVEL = 0.2  # fraction of the peak where the diameter is measured
 
@@ -47,7 +43,7 @@ class AlignedParticle:
     """The average of aligned crops of one particle."""
 
     image: Floats
-    """(S, S) grey levels over the background; an eighth of the side is background on each side."""
+    """(S, S) grey levels over the background. The centre of light is in the middle, an eighth of each side is empty."""
     used: int
     """Number of crops averaged."""
     noise: float
@@ -62,10 +58,11 @@ class AlignedParticle:
 def align_crops(crops: Floats, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> AlignedParticle:
     """Average crops of one particle.
 
-    The particle's outline is found in each crop, from the pixel at the tracked position: a track may follow one end of
-    a large particle. Crops in which the outline is larger or smaller than usual are left out: a neighbour touches the
-    particle. The others are aligned by fitting their average to each, several times; orientations too, unless the
-    particle is round. Crops that the average fits badly are left out, and so are single pixels far from the median.
+    The average around the tracked positions is used if it shows a small round particle. If not, a track may follow one
+    end of a large particle: its outline is found in each crop, from the pixel at the tracked position. Crops in which
+    the outline is larger or smaller than usual are left out: a neighbour touches the particle. The others are aligned
+    by fitting their average to each, several times; orientations too, unless the particle is round. Crops that the
+    average fits badly are left out, and so are single pixels far from the median.
 
     Parameters
     ----------
@@ -81,23 +78,79 @@ def align_crops(crops: Floats, x: npt.NDArray[np.float64], y: npt.NDArray[np.flo
     """
     _check_count(len(crops), len(crops))
     noise = float(np.median([noise_level(_inside(crop)) for crop in crops]))
+    return _average_core(crops, np.stack([x, y], axis=1), noise) or _average_outlines(crops, x, y, noise)
+
+
+def _average_core(crops: Floats, centres: Doubles, noise: float) -> AlignedParticle | None:
+    """Return the average around the tracked positions if it shows a small round particle; None if it does not."""
+    windows, centres = _cut(crops, centres, _CORE_HALF_PX)
+    if len(windows) < MIN_CROPS:
+        return None
+    aligner = Aligner(windows, centres, noise)
+    try:
+        for _ in range(_ROUNDS):
+            aligner.fit(turns=False)
+    except InputError:
+        return None
+    radius = _radius(aligner)
+    if aligner.kept.sum() < MIN_CROPS or radius > MAX_RADIUS * _CORE_HALF_PX:
+        return None
+    return (
+        _measure(aligner, "round") if find_symmetry(aligner.aligned[aligner.kept], noise, radius) == "round" else None
+    )
+
+
+def _average_outlines(crops: Floats, x: Doubles, y: Doubles, noise: float) -> AlignedParticle:
+    """Return the average of those crops in which the particle's outline is as large as usual."""
     outlines = [find_outline(crop, noise, *place) for crop, *place in zip(crops, x, y, strict=True)]
-    found = np.array([outline.area for outline in outlines], np.float64)
-    typical = float(np.median(found[found > 0])) if found.any() else 0.0
-    alone = (found >= _AREA_RANGE[0] * typical) & (found <= _AREA_RANGE[1] * typical) & (found > 0)
+    area = np.array([outline.area for outline in outlines], np.float64)
+    usual = float(np.quantile(area[area > 0], _USUAL)) if area.any() else 0.0
+    alone = (area >= _AREA_RANGE[0] * usual) & (area <= _AREA_RANGE[1] * usual) & (area > 0)
     if not alone.any():
         raise InputError("nothing stands out from the noise at the particle's position; choose a brighter one")
-    radius = float(np.percentile([outline.radius for outline, used in zip(outlines, alone, strict=True) if used], 75))
+    radius = float(np.median([outline.radius for outline, used in zip(outlines, alone, strict=True) if used]))
     half = math.ceil((radius + _MARGIN_PX) / (1 - 2 * BORDER)) + 1
-    windows, centres = [], []
-    for n in np.flatnonzero(alone):
-        left, top = round(outlines[n].x) - half, round(outlines[n].y) - half
-        window = crops[n, max(top, 0) : top + 2 * half + 1, max(left, 0) : left + 2 * half + 1]
+    centres = np.array([(outline.x, outline.y) for outline in outlines])
+    windows, centres = _cut(crops[alone], centres[alone], half)
+    _check_count(len(windows), len(crops))
+    aligner = Aligner(windows, centres, noise)
+    for _ in range(_ROUNDS):
+        aligner.fit(turns=False)
+    _check_count(int(aligner.kept.sum()), len(crops))
+    symmetry = find_symmetry(aligner.aligned[aligner.kept], noise, _radius(aligner))
+    if symmetry != "round":
+        energy = (aligner.aligned**2).sum(axis=(1, 2))
+        aligner.start_from(int(np.abs(energy - np.median(energy)).argmin()))
+        for _ in range(_TURNED_ROUNDS):
+            aligner.fit(turns=True)
+        _check_count(int(aligner.kept.sum()), len(crops))
+    return _measure(aligner, symmetry)
+
+
+def _measure(aligner: Aligner, symmetry: Symmetry) -> AlignedParticle:
+    """Return the average with the centre of light in the middle, and what can be measured in it."""
+    aligner.move(*_centre_of_light(aligner))
+    heights = [pose.height for pose, used in zip(aligner.poses, aligner.kept, strict=True) if used]
+    middle = aligner.mean.shape[0] // 2
+    half = min(middle, max(math.ceil((_radius(aligner) + 1) / (1 - 2 * BORDER)), _MIN_SIDE // 2))
+    image = aligner.mean[middle - half : middle + half + 1, middle - half : middle + half + 1]
+    diameter = 2 * math.sqrt((np.abs(image) > _WIDTH_LEVEL * np.abs(image).max()).sum() / math.pi)
+    return AlignedParticle(image, int(aligner.kept.sum()), aligner.noise, float(np.median(heights)), diameter, symmetry)
+
+
+def _cut(crops: Floats, centres: Doubles, half: int) -> tuple[Floats, Doubles]:
+    """Return the windows around `centres` (M, 2) that are inside the image, and their centres in them.
+
+    They are (N, S, S) and (N, 2), S = 2 `half` + 1.
+    """
+    windows, inside = [], []
+    for crop, (x, y) in zip(crops, centres, strict=True):
+        left, top = round(x) - half, round(y) - half
+        window = crop[max(top, 0) : top + 2 * half + 1, max(left, 0) : left + 2 * half + 1]
         if window.shape == (2 * half + 1, 2 * half + 1) and np.isfinite(window).all():
             windows.append(window)
-            centres.append((outlines[n].x - left, outlines[n].y - top))
-    _check_count(len(windows), len(crops))
-    return _average(np.stack(windows).astype(np.float32), centres, noise, len(crops))
+            inside.append((x - left, y - top))
+    return np.array(windows, np.float32), np.array(inside, np.float64)
 
 
 def _inside(crop: Floats) -> Floats:
@@ -106,94 +159,26 @@ def _inside(crop: Floats) -> Floats:
     return np.ascontiguousarray(crop[inside.any(axis=1)][:, inside.any(axis=0)])
 
 
-def _average(windows: Floats, centres: list[tuple[float, float]], noise: float, total: int) -> AlignedParticle:
-    """Align windows (N, S, S) on the particle alone, and average them."""
-    signals = [subtract_background(window).astype(np.float32) for window in windows]
-    aligner = _Aligner(signals, noise)
-    mean, _, kept = aligner.average([Pose(x, y, 0.0, 1.0) for x, y in centres])
-    for _ in range(_ROUNDS):
-        poses = aligner.fit(mean, turns=False)
-        mean, aligned, kept = aligner.average(poses)
-    _check_count(int(kept.sum()), total)
-    symmetry = find_symmetry(aligned[kept], noise)
-    if symmetry != "round":
-        energy = (aligned**2).sum(axis=(1, 2))
-        mean = aligned[int(np.abs(energy - np.median(energy)).argmin())]
-        for _ in range(_TURNED_ROUNDS):
-            poses = aligner.fit(mean, turns=True)
-            mean, aligned, kept = aligner.average(poses)
-        _check_count(int(kept.sum()), total)
-    height = float(np.median([pose.height for pose, used in zip(poses, kept, strict=True) if used]))
-    image = _trim(mean, noise / math.sqrt(kept.sum()))
-    diameter = 2 * math.sqrt((np.abs(image) > _WIDTH_LEVEL * np.abs(image).max()).sum() / math.pi)
-    return AlignedParticle(image.astype(np.float32), int(kept.sum()), noise, height, diameter, symmetry)
+def _centre_of_light(aligner: Aligner) -> tuple[float, float]:
+    """Return the centroid of what exceeds `_FAINTEST` of the peak of the average, and its noise, px from the middle."""
+    template, middle = make_template(aligner.mean, "picture"), aligner.mean.shape[0] // 2
+    noise = aligner.noise / math.sqrt(aligner.kept.sum()) / float(np.abs(aligner.mean).max())
+    light = np.abs(template.fine) * (np.abs(template.fine) > max(_FAINTEST, _CLEAR * noise))
+    x = float((light.sum(axis=0) * np.arange(light.shape[1])).sum() / light.sum())
+    y = float((light.sum(axis=1) * np.arange(light.shape[0])).sum() / light.sum())
+    return x / FINE - middle, y / FINE - middle
 
 
-class _Aligner:
-    """Crops of one particle without background, each (S, S), S odd."""
-
-    def __init__(self, signals: list[Floats], noise: float) -> None:
-        self._signals = signals
-        self._noise = noise
-        self._fine = [fine_samples(signal.astype(np.float64)) for signal in signals]
-        self._starts: list[tuple[float, float]] = []
-
-    def fit(self, mean: Floats, *, turns: bool) -> list[Pose]:
-        """Fit the average to each crop, its centre of light; raises `InputError` if it shows no particle."""
-        try:
-            template = make_template(mean)
-        except ValueError:
-            raise InputError(
-                "nothing stands out from the noise at the particle's position; choose a brighter one"
-            ) from None
-        starts = self._starts
-        return [
-            fit_template(signal / np.float32(self._noise), template, x, y, turns=turns)
-            for signal, (x, y) in zip(self._signals, starts, strict=True)
-        ]
-
-    def average(self, poses: list[Pose]) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
-        """Return the average (S, S) of the crops moved and turned by `poses`, these crops, (N, S, S), and which count.
-
-        The particle is in the middle.
-        """
-        self._starts = [(pose.x, pose.y) for pose in poses]
-        aligned = np.stack(
-            [
-                _move(fine, pose, signal.shape)
-                for fine, pose, signal in zip(self._fine, poses, self._signals, strict=True)
-            ]
-        )
-        median = np.median(aligned, axis=0)
-        misfit = np.mean((aligned - median) ** 2, axis=(1, 2))
-        spread = 1.4826 * float(np.median(np.abs(misfit - np.median(misfit))))
-        kept = misfit <= np.median(misfit) + _MAX_MISFIT * spread
-        weight = kept[:, None, None] & (np.abs(aligned - median) <= _MAX_DEVIATION * self._noise)
-        mean = (weight * aligned).sum(axis=0) / np.maximum(weight.sum(axis=0), 1)
-        return mean.astype(np.float32), aligned, kept
-
-
-def _move(fine: npt.NDArray[np.float64], pose: Pose, shape: tuple[int, ...]) -> Floats:
-    """Return a crop, given in fine samples, with the particle in the middle and turned back."""
-    image, one = np.zeros(shape, np.float32), np.ones(1)
-    middle = Template(fine, FINE * pose.x, FINE * pose.y, 1.0)
-    centre = np.array([shape[0] // 2], np.float64)
-    add_templates(image, centre, centre, middle, one, np.array([-pose.angle]), one)
-    return image
-
-
-def _trim(mean: Floats, noise: float) -> Floats:
-    """Return the middle of `mean` (S, S): the particle, up to where its profile meets the `noise`, and a border."""
-    middle = mean.shape[0] // 2
-    rows, columns = np.indices(mean.shape) - middle
-    ring = np.rint(np.hypot(rows, columns)).astype(int)
-    energy = np.bincount(ring.ravel(), (mean.astype(np.float64) ** 2).ravel()) / np.bincount(ring.ravel())
-    least = max(_FAINTEST * float(np.abs(mean).max()), 2 * noise)
-    outside = np.flatnonzero(energy[: middle + 1] < least**2)
-    core = int(energy[: middle + 1].argmax())
-    radius = next((int(r) for r in outside if r > core), middle)
-    half = min(middle, max(math.ceil((radius + 1) / (1 - 2 * BORDER)), _MIN_SIDE // 2))
-    return mean[middle - half : middle + half + 1, middle - half : middle + half + 1]
+def _radius(aligner: Aligner) -> int:
+    """Return the radius, px, at which the profile of the average meets its noise or the level of its surroundings."""
+    mean, middle = aligner.mean.astype(np.float64), aligner.mean.shape[0] // 2
+    ring = distance_from_middle(mean.shape).round().astype(int)
+    energy = (np.bincount(ring.ravel(), (mean**2).ravel()) / np.bincount(ring.ravel()))[: middle + 1]
+    around = float(np.median(energy[round((1 - BORDER) * middle) :]))
+    noise = _ABOVE_NOISE * aligner.noise / math.sqrt(aligner.kept.sum())
+    least = max((_FAINTEST * float(np.abs(mean).max())) ** 2, noise**2, _ABOVE_AROUND * around)
+    core = int(energy.argmax())
+    return next((int(r) for r in np.flatnonzero(energy < least) if r > core), middle)
 
 
 def _check_count(count: int, total: int) -> None:

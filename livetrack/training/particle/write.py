@@ -33,6 +33,7 @@ description = {description}
 
 [particles]
 template = {template}
+centre = "picture"            # of the light
 typical_diameter_px = {diameter:.2f}
 size_px = [{smallest:.2f}, {largest:.2f}]
 turns = {turns}
@@ -45,7 +46,8 @@ apart = 0.8
 [scenes]
 size_px = {scene}
 background = [20.0, 5000.0]
-smoothed = 0.1
+smoothed = 0.2
+compressed = 0.15
 
 [network]
 background_radius_px = {background}
