@@ -77,11 +77,11 @@ def scene(placed: list[tuple[str, float, float, float]], shape: tuple[int, int],
     return Scene(image, np.full(shape, NOISE**2), np.ones(shape), particles, hints)
 
 
-def figures(localizer: Localizer, kind: str, size: float, sign: int) -> tuple[float, float]:
-    """Return F1, and the error of the positions over the Cramér-Rao bound, of 60 isolated particles or some more."""
+def figures(localizer: Localizer, kind: str, size: float, sign: int, count: int = 60) -> tuple[float, float]:
+    """Return F1, and the error of the positions over the Cramér-Rao bound, of so many isolated particles or more."""
     true = found = rows_found = seed = 0
     squares, bounds = [], []
-    while true < 60:
+    while true < count:
         seed += 1
         placed = grid(kind, size, 512, np.random.default_rng(seed))
         drawn = scene(placed, (512, 512), seed, sign)
@@ -145,6 +145,21 @@ def test_large_particles_are_found_and_placed_at_the_bound(kind: str, size: floa
     f1, ratio = figures(load_localizer("bead", threads=1, scale=scale), kind, size, sign)
     assert f1 >= 0.98
     assert ratio < 1.15
+
+
+@pytest.mark.measured
+@pytest.mark.parametrize(
+    ("kind", "size", "scale"),
+    [
+        ("spots", 0.65, 2), ("spots", 1.3, 1), ("spots", 4.0, 0.5), ("spots", 8.0, 0.25), ("spots", 17.0, 0.125),
+        ("discs", 3.0, 1), ("discs", 12.0, 0.5), ("discs", 24.0, 0.25), ("discs", 42.0, 0.125), ("discs", 60.0, 0.0625),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("sign", [1, -1])
+def test_cores_of_1_to_60_px_reach_the_target(kind: str, size: float, scale: float, sign: int) -> None:
+    f1, ratio = figures(load_localizer("bead", threads=1, scale=scale), kind, size, sign, count=300)
+    assert f1 >= 0.98
+    assert ratio <= 1.15
 
 
 def test_the_model_alone_misses_what_the_scale_finds(bead: Localizer, quarter: Localizer) -> None:
