@@ -147,6 +147,21 @@ def test_a_round_dark_particle_gets_the_radial_fit(tmp_path: Path) -> None:
     assert (particles.turns, particles.symmetry, particles.contrast) == (False, "round", "dark")
 
 
+def test_the_centre_of_a_round_particle_is_its_centre_of_symmetry() -> None:
+    """Although light from one side, as of a large particle out of focus, moves the centroid."""
+
+    def lit(x: float, y: float, _: float) -> np.ndarray:
+        rows, columns = np.mgrid[:SIDE, :SIDE]
+        return ring(x, y, 0) + 0.08 * np.exp(-((columns - x - 7) ** 2 + (rows - y) ** 2) / (2 * 2.0**2))
+
+    average = align_crops(*crops_of(lit, 30.0, turning=0.0))
+    assert average.symmetry == "round"
+    half = average.image.shape[0] // 2
+    np.testing.assert_allclose(average.image, average.image[::-1, ::-1], atol=1e-4)
+    true = 30 * NOISE * ring(SIDE // 2, SIDE // 2, 0)[SIDE // 2 - 4 : SIDE // 2 + 5, SIDE // 2 - 4 : SIDE // 2 + 5]
+    np.testing.assert_allclose(average.image[half - 4 : half + 5, half - 4 : half + 5], true, atol=0.05 * true.max())
+
+
 @pytest.fixture(scope="module")
 def session() -> Iterator[Engine]:
     with odd_particles.odd_session() as engine:

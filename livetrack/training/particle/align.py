@@ -43,7 +43,8 @@ class AlignedParticle:
     """The average of aligned crops of one particle."""
 
     image: Floats
-    """(S, S) grey levels over the background. The centre of light is in the middle, an eighth of each side is empty."""
+    """(S, S) grey levels over the background; an eighth of each side is empty. The centre of light is in the middle, or
+    that of symmetry if the particle is round."""
     used: int
     """Number of crops averaged."""
     noise: float
@@ -128,8 +129,12 @@ def _average_outlines(crops: Floats, x: Doubles, y: Doubles, noise: float) -> Al
 
 
 def _measure(aligner: Aligner, symmetry: Symmetry) -> AlignedParticle:
-    """Return the average with the centre of light in the middle, and what can be measured in it."""
-    aligner.move(*_centre_of_light(aligner))
+    """Return the average with its centre in the middle, and what can be measured in it."""
+    if symmetry == "round":
+        for _ in range(_ROUNDS):
+            aligner.fit_round()
+    else:
+        aligner.move(*_centre_of_light(aligner))
     heights = [pose.height for pose, used in zip(aligner.poses, aligner.kept, strict=True) if used]
     middle = aligner.mean.shape[0] // 2
     half = min(middle, max(math.ceil((_radius(aligner) + 1) / (1 - 2 * BORDER)), _MIN_SIDE // 2))

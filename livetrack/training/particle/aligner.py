@@ -37,6 +37,7 @@ class Aligner:
     def __init__(self, windows: Floats, centres: npt.NDArray[np.float64], noise: float) -> None:
         self._signals = [subtract_background(window).astype(np.float32) for window in windows]
         self._fine = [fine_samples(signal.astype(np.float64)) for signal in self._signals]
+        self._round = False
         self.noise = noise
         """Standard deviation of a pixel of the crops."""
         shape = windows.shape[1:]
@@ -70,6 +71,12 @@ class Aligner:
         ]
         self.mean = self._average()
 
+    def fit_round(self) -> None:
+        """Likewise for a round particle: the average is made symmetric, and its centre of symmetry is the centre."""
+        self._round = True
+        self.mean = self._average()
+        self.fit(turns=False)
+
     def start_from(self, crop: int) -> None:
         """Use one crop as the average, because orientations are unknown."""
         self.mean = self.aligned[crop]
@@ -89,7 +96,7 @@ class Aligner:
         self.kept = misfit <= np.median(misfit) + _MAX_MISFIT * spread
         weight = self.kept[:, None, None] & (np.abs(deviation) <= _MAX_DEVIATION * self.noise)
         mean: Floats = ((weight * self.aligned).sum(axis=0) / np.maximum(weight.sum(axis=0), 1)).astype(np.float32)
-        return mean
+        return _symmetric(mean) if self._round else mean
 
 
 def _move(fine: npt.NDArray[np.float64], pose: Pose, side: int) -> Floats:
@@ -99,6 +106,13 @@ def _move(fine: npt.NDArray[np.float64], pose: Pose, side: int) -> Floats:
     centre = np.array([side // 2], np.float64)
     add_templates(image, centre, centre, middle, one, np.array([-pose.angle]), one)
     return image
+
+
+def _symmetric(image: Floats) -> Floats:
+    """Return the mean of `image` (S, S) and its quarter turns, each also mirrored."""
+    turned = [np.rot90(image, turns) for turns in range(4)]
+    mean: Floats = np.mean([*turned, *(np.fliplr(each) for each in turned)], axis=0, dtype=np.float32)
+    return mean
 
 
 def _moved(pose: Pose, x: float, y: float) -> Pose:

@@ -33,7 +33,7 @@ description = {description}
 
 [particles]
 template = {template}
-centre = "picture"            # of the light
+centre = "picture"
 typical_diameter_px = {diameter:.2f}
 size_px = [{smallest:.2f}, {largest:.2f}]
 turns = {turns}
