@@ -81,7 +81,9 @@ class Tracker:
         """
         guided = localizer if isinstance(localizer, GuidedLocalizer) else None
         if self._follow and guided is None:
-            raise ConfigError(f'[localizer.search] {localizer.name} does not support "follow"; use "full"')
+            scale = localizer.search_scale
+            which, cure = ("", "") if scale == "1" else (f" at scale {scale}", ", or another scale")
+            raise ConfigError(f'[localizer.search] {localizer.name}{which} does not support "follow"; use "full"{cure}')
         self.localizer = localizer
         self._guided_search = TrackGuidedSearch(guided, self.linker) if guided and self._follow else None
         self._recalled = _Recalled(localizer, stateless=self._stateless)

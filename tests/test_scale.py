@@ -268,7 +268,7 @@ def test_particles_are_confirmed_without_a_search(quarter: Any) -> None:
 
 
 def test_auto_cannot_follow(auto: Localizer) -> None:
-    with pytest.raises(ConfigError, match="does not support"):
+    with pytest.raises(ConfigError, match=r'bead at scale auto.* does not support "follow"; .*, or another scale'):
         Tracker(auto, Linker(5.0, 2, "velocity"), follow=True)
 
 
@@ -327,6 +327,8 @@ def test_a_wrong_scale_is_refused(call: Callable[[], Localizer], message: str) -
 def test_an_image_too_small_for_the_scale_is_refused(quarter: Localizer) -> None:
     with pytest.raises(InputError, match="100x50 px is too small to be searched at scale 1/4; the minimum is 64x64 px"):
         quarter.localize(np.zeros((50, 100), np.uint8))
+    with pytest.raises(InputError, match="100x50 px is too small to be searched at scale 1/4"):
+        quarter.warmup((50, 100), np.uint8)
 
 
 @pytest.mark.parametrize("scale", [2, *SCALES, "auto"])

@@ -130,11 +130,11 @@ class ScaledLocalizer(Localizer):
 
     def warmup(self, shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
         """Compile and allocate everything for images of this shape (H, W) and dtype."""
-        halved = (shape[0] >> self.halvings, shape[1] >> self.halvings)
-        self.network.warmup(halved, np.float32 if self.halvings else dtype)
+        noise = 100 + 10 * np.random.default_rng(0).random(shape)
+        halved = self._images.of(noise.astype(dtype), self.halvings)[self.halvings]
+        self.network.warmup((halved.shape[0], halved.shape[1]), halved.dtype)
         if self._refiner is not None:
             self._refiner.warmup()
-        noise = 100 + 10 * np.random.default_rng(0).random(shape)
         for image in (noise.astype(dtype), noise.astype(np.float32)):  # see `NetworkLocalizer.warmup`
             self.localize(image)
 
