@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -233,6 +234,16 @@ def test_learn_writes_a_model_and_makes_the_session_use_it(
     assert {path.name for path in tmp_path.iterdir()} == {
         "comma.onnx", "comma.md", "comma.toml", "comma.tif", "results.json",
     }  # fmt: skip
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priority and cores are read as Linux reports them")
+def test_the_training_makes_way_for_the_session() -> None:
+    code = (
+        "import os; from livetrack.cli.priority import lower_priority; lower_priority(); "
+        "print(os.nice(0), len(os.sched_getaffinity(0)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert run.stdout.split() == ["19", "1"]
 
 
 def test_missing_pytorch_is_reported_before_anything_starts(
