@@ -72,7 +72,7 @@ def test_cancel_ends_the_training_and_leaves_nothing_behind(live, qtbot, monkeyp
     assert bar.isVisible()
     assert not live.central.particle_panel.learn_button.isEnabled()
     pid = process._process.processId()
-    until(qtbot, live, lambda: bar.text.startswith("step "))
+    qtbot.waitUntil(lambda: bar.text.startswith("step "), timeout=60_000)
     assert len(files(live)) == 1
     click(qtbot, bar.cancel_button)
     assert not bar.isVisible()
@@ -99,7 +99,7 @@ def test_the_session_uses_the_model_that_was_learnt(session, live, qtbot):
     pytest.importorskip("torch")
     bar = live.central.learn_bar
     click(qtbot, live.central.particle_panel.learn_button)
-    qtbot.waitUntil(lambda: bar.use_button.isVisible(), timeout=120_000)
+    qtbot.waitUntil(lambda: bar.use_button.isVisible(), timeout=250_000)
     assert "% found, " in bar.text
     model = live.learn_presenter.process.model
     assert {path.suffix for path in model.parent.iterdir()} == {".onnx", ".md", ".toml", ".tif"}
@@ -129,7 +129,7 @@ def test_the_present_model_may_be_kept_or_the_engine_be_elsewhere(live, qtbot, m
 def test_what_goes_wrong_is_shown_in_one_line(live, qtbot, monkeypatch):
     bar, process = live.central.learn_bar, live.learn_presenter.process
     process.start("tcp://127.0.0.1:9", 3, (10, 10))
-    qtbot.waitUntil(lambda: bar.close_button.isVisible(), timeout=30_000)
+    qtbot.waitUntil(lambda: bar.close_button.isVisible(), timeout=60_000)
     assert bar.text.startswith(("tcp://127.0.0.1:9: no response from an engine", "training needs "))
     assert not files(live)
     monkeypatch.setattr(learning.sys, "executable", "no-such-python")

@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.output}: expected an .onnx file in an existing folder")
     if args.for_window:
         end_on_eof()
+    with Remote(args.address) as remote:
+        remote.state()  # fails here, while the priority is normal, if there is no engine
     lower_priority()
     from livetrack.training.particle.learn import learn_particle
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
-
-import torch
+from typing import TYPE_CHECKING, NamedTuple
 
 from livetrack.client import Remote
 from livetrack.errors import UsageError
@@ -14,7 +12,9 @@ from livetrack.localize.models import shipped_models
 from livetrack.training.particle.align import AlignedParticle, align_crops
 from livetrack.training.particle.crops import collect_crops
 from livetrack.training.particle.write import write_recipe
-from livetrack.training.trainer import Progress, TrainingReport, train
+
+if TYPE_CHECKING:
+    from livetrack.training.trainer import Progress, TrainingReport
 
 __all__ = ["LearntParticle", "learn_particle"]
 
@@ -83,6 +83,10 @@ def learn_particle(
         aligned(found.particle, average)
     recipe = output.with_suffix(".toml")
     write_recipe(recipe, average, model if model in shipped_models() else _START)
+    import torch  # here: it loads for seconds, in which the particle moves
+
+    from livetrack.training.trainer import train
+
     torch.set_num_threads(threads)
     report = train(recipe, output, minutes=minutes, device="cpu", restart=True, progress=progress)
     return LearntParticle(found.particle, average, report)
