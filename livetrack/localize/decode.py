@@ -213,12 +213,13 @@ def _write_distinct(found: Any, noise: float, oriented: bool, rows: Any) -> int:
     kept = 0
     for n in order:
         x, y = found[n, 0], found[n, 1]
-        same = -1
+        same, nearest = -1, _SAME_PX**2
         for m in range(kept - 1, -1, -1):
             if y - rows[m]["y"] >= 2 * _SAME_PX:  # twice: a row may have been replaced by a more probable one below it
                 break
-            if (rows[m]["x"] - x) ** 2 + (rows[m]["y"] - y) ** 2 < _SAME_PX**2:
-                same = m
+            distance = (rows[m]["x"] - x) ** 2 + (rows[m]["y"] - y) ** 2
+            if distance < nearest:
+                same, nearest = m, distance
         if same < 0:
             _write(found[n], noise, oriented, rows[kept])
             rows[kept]["id"], rows[kept]["vx"], rows[kept]["vy"] = NO_ID, np.nan, np.nan

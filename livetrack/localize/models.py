@@ -52,6 +52,11 @@ class ModelCard(msgspec.Struct, frozen=True):
     """(M, S) radial profiles of particles drawn from the recipe, for `ProfilePrior`; empty unless they are round."""
     score_law: tuple[float, float, float] = (1.0, 0.0, 0.0)
     """The `ScoreCalibration`: slope, brightness, shift."""
+    filters_px: list[float] = []
+    """Sigmas of the matched filters whose evidence is judged beside the network; empty for models without."""
+    decision_weights: list[float] = []
+    """Of the decision's features (`livetrack.localize.evidence.decision`), instead of `score_law` where there are
+    filters."""
     threshold: float = 0.5
     """Minimum score of a row, unless the user sets another."""
     description: str = ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,10 @@ import numpy.typing as npt
 from livetrack.localize.crops import Crops
 from livetrack.localize.decode import BLOCK, decode, decode_nearest
 from livetrack.localize.edge import flag_edges
+from livetrack.localize.evidence.candidates import Candidates
+from livetrack.localize.evidence.decision import Law
+from livetrack.localize.evidence.matched_filters import Noise
+from livetrack.localize.evidence.scoring import LEAST_NETWORK_SCORE, EvidenceScoring
 from livetrack.localize.followed import begin_measuring, confirm, merge
 from livetrack.localize.inference.choice import fastest, open_for_runtimes, open_for_threads, open_inference
 from livetrack.localize.inference.inference import Inference
@@ -20,7 +24,7 @@ from livetrack.localize.models import ModelCard, read_card
 from livetrack.localize.noise import noise_level
 from livetrack.localize.normalize import as_kernel_input, normalize_into, to_float
 from livetrack.localize.parallel import parallel_for, resolve_thread_count
-from livetrack.localize.refine.radial import CameraNoise, RadialRefiner
+from livetrack.localize.refine.radial import CameraNoise, Population, RadialRefiner
 from livetrack.localize.refine.refiner import make_refiner
 from livetrack.localize.score_calibration import ScoreCalibration
 from livetrack.particles import Flag, Rows, empty_rows
@@ -31,6 +35,16 @@ _MIN_NETWORK_SCORE = 0.1  # before calibration; candidates below are dropped at 
 _MIN_PIXELS = 1 << 16  # worth a thread of their own
 _ORIGIN = np.zeros(1, np.int64)
 _PARTIAL = np.uint32(Flag.PARTIAL_SEARCH)
+
+
+class _Learnt(NamedTuple):
+    """What a sequence of frames has in common: its particles, and the law by which its candidates are decided."""
+
+    population: Population | None = None
+    law: Law | None = None
+
+
+_NOTHING = _Learnt()
 
 
 class NetworkLocalizer(Localizer):
@@ -81,6 +95,7 @@ class NetworkLocalizer(Localizer):
         self.crop_px = self.card.crop_px
         self.margin_px = self.crop_px / 4
         self._score_calibration = ScoreCalibration(*self.card.score_law)
+        self._scoring = EvidenceScoring(self.card, self._threads) if self.card.filters_px else None
         self._refiner = make_refiner(self.card, camera) if profile_fit else None
         self.measures = profile_fit and self.card.symmetry == "round"  # other refiners build on the network's position
         self.measure_noise: Callable[[npt.NDArray[Any]], float] = noise_level  # of pixels that are not independent
@@ -88,6 +103,8 @@ class NetworkLocalizer(Localizer):
         self._image: npt.NDArray[Any] = np.empty((0, 0), np.uint16)
         self._noise = 0.0
         self._buffer = np.empty((0, 0), np.float32)
+        self._flat = np.empty((0, 0, 0), np.float32)
+        self._recalled = _NOTHING
         self._confirmed, self._misfit = np.zeros(0, np.bool_), np.zeros(0, np.float32)  # of `measure`
 
     def find(self, image: npt.NDArray[Any]) -> Rows:
@@ -95,8 +112,15 @@ class NetworkLocalizer(Localizer):
         self._load(image)
         if self._noise == 0:
             return empty_rows()
-        height, width = self._image.shape
-        return self._search([Crops(self._padded(width), self._padded(height), _ORIGIN, _ORIGIN)])
+        if self._scoring is None:
+            return self._search([self._whole()])
+        return self._flag_edges(self._scoring.score_image(*self._search_whole(), self.threshold))
+
+    def candidates(self, image: npt.NDArray[Any]) -> tuple[Candidates, Noise]:
+        """Return what `find` decides about, and the noise of the image. Only for models with matched filters."""
+        assert self._scoring is not None
+        self._load(image)
+        return self._scoring.candidates(*self._search_whole())
 
     def refine(self, image: npt.NDArray[Any], rows: Rows) -> Rows:
         """Measure again near `rows`. See `Localizer.refine`."""
@@ -108,7 +132,7 @@ class NetworkLocalizer(Localizer):
             return rows
         crops = self.crops(rows, self.crop_px, self._image.shape)
         decode_nearest(self._run_network(crops), crops.left, crops.top, self._noise, rows, self.card.oriented)
-        self._calibrate_scores(rows, 0.0)
+        rows = self._with_scores(rows, 0.0)
         self._refine(rows)
         return rows
 
@@ -171,12 +195,17 @@ class NetworkLocalizer(Localizer):
 
     def learn(self) -> object | None:
         """Return what the last particles have in common. See `LearningLocalizer.learn`."""
-        return self._refiner.learn() if isinstance(self._refiner, RadialRefiner) else None
+        population = self._refiner.learn() if isinstance(self._refiner, RadialRefiner) else None
+        law = self._scoring.law if self._scoring else None
+        return _Learnt(population or self._recalled.population, law) if population or law else None
 
     def recall(self, learnt: Any) -> None:
-        """Refine the next images by what was learnt. See `LearningLocalizer.recall`."""
+        """Localize the next images by what was learnt. See `LearningLocalizer.recall`."""
+        self._recalled = _NOTHING if learnt is None else learnt
         if isinstance(self._refiner, RadialRefiner):
-            self._refiner.recall(learnt)
+            self._refiner.recall(self._recalled.population)
+        if self._scoring is not None:
+            self._scoring.recalled = self._scoring.law = self._recalled.law
 
     @property
     def threads(self) -> str:
@@ -243,27 +272,47 @@ class NetworkLocalizer(Localizer):
 
     def _search(self, batches: Sequence[Crops]) -> Rows:
         """Return the particles in crops of the current image."""
-        height, width = self._image.shape
-        maps = ((self._run_network(crops), crops) for crops in batches)
-        least = min(self.threshold, _MIN_NETWORK_SCORE)
-        rows = decode(maps, width, height, self.margin_px, self._noise, least, self.card.oriented)
-        return self._calibrate_scores(rows, self.threshold)
+        return self._with_scores(self._decode((self._run_network(crops), crops) for crops in batches), self.threshold)
 
-    def _run_network(self, crops: Crops) -> npt.NDArray[np.float32]:
-        """Return the network's maps of crops of the current image, valid until the next run."""
+    def _search_whole(self) -> tuple[Rows, npt.NDArray[Any], float, npt.NDArray[np.float32]]:
+        """Return what `EvidenceScoring` judges: the network's rows, and the current image in several forms."""
+        whole, (height, width) = self._whole(), self._image.shape
+        if self._flat.shape != (1, whole.height, whole.width):
+            self._flat = np.empty((1, whole.height, whole.width), np.float32)
+        rows = self._decode([(self._run_network(whole, self._flat), whole)])
+        return rows, self._image, self._noise, np.ascontiguousarray(self._flat[0, :height, :width])
+
+    def _whole(self) -> Crops:
+        height, width = self._image.shape
+        return Crops(self._padded(width), self._padded(height), _ORIGIN, _ORIGIN)
+
+    def _decode(self, maps: Iterable[tuple[npt.NDArray[np.float32], Crops]]) -> Rows:
+        """Return the network's rows, whose scores are still its own."""
+        height, width = self._image.shape
+        least = min(self.threshold, _MIN_NETWORK_SCORE) if self._scoring is None else LEAST_NETWORK_SCORE
+        return decode(maps, width, height, self.margin_px, self._noise, least, self.card.oriented)
+
+    def _run_network(self, crops: Crops, flat: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:
+        """Return the network's maps of crops of the current image, valid until the next run.
+
+        The normalised crops are written into `flat`, (N, h, w), too, before their compression.
+        """
         left, top = crops.left, crops.top
         batch = self.inference.input_buffer(len(left), crops.height, crops.width)
-        radius, scale = self.card.background_radius_px, self.card.input_scale
+        inputs = batch[:, 0]
+        linear = inputs if flat is None else flat
+        settings = self._image, self._noise, self.card.background_radius_px
 
         def normalize_band(first: int, last: int) -> None:
-            normalize_into(self._image, self._noise, radius, batch[:, 0, first:last], left, top + first, scale)
+            band = slice(first, last)
+            normalize_into(*settings, inputs[:, band], left, top + first, self.card.input_scale, linear[:, band])
 
         def normalize_crops(first: int, last: int) -> None:
-            inputs = batch[first:last, 0]
-            normalize_into(self._image, self._noise, radius, inputs, left[first:last], top[first:last], scale)
+            some = slice(first, last)
+            normalize_into(*settings, inputs[some], left[some], top[some], self.card.input_scale, linear[some])
 
         if batch.size < 2 * _MIN_PIXELS:
-            normalize_into(self._image, self._noise, radius, batch[:, 0], left, top, scale)
+            normalize_into(*settings, inputs, left, top, self.card.input_scale, linear)
         elif len(left) == 1:
             least = max(2 * self.card.multiple, _MIN_PIXELS // crops.width)  # the last band holds the mirrored rows
             parallel_for(normalize_band, crops.height, self._threads, least)
@@ -271,9 +320,16 @@ class NetworkLocalizer(Localizer):
             parallel_for(normalize_crops, len(left), self._threads, -(-_MIN_PIXELS // (crops.width * crops.height)))
         return self.inference.run(batch)
 
-    def _calibrate_scores(self, rows: Rows, threshold: float) -> Rows:
-        """Turn the network's scores into probabilities and flag the edge, in place; return those above `threshold`."""
-        rows = self._score_calibration.apply(rows, self._noise, threshold)
+    def _with_scores(self, rows: Rows, threshold: float) -> Rows:
+        """Turn the network's scores of rows from parts of the image into probabilities; return those above `threshold`.
+
+        `rows` are changed.
+        """
+        if self._scoring is None:
+            return self._flag_edges(self._score_calibration.apply(rows, self._noise, threshold))
+        return self._flag_edges(self._scoring.score_parts(rows, self._image, self._noise, threshold))
+
+    def _flag_edges(self, rows: Rows) -> Rows:
         height, width = self._image.shape
         flag_edges(rows, width, height, self.card.diameter_px / 2)
         return rows

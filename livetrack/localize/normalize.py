@@ -19,7 +19,15 @@ import numpy.typing as npt
 from livetrack.errors import InputError
 from livetrack.jit import njit
 
-__all__ = ["MIN_SIZE_PX", "as_float", "as_kernel_input", "normalize_into", "subtract_background", "to_float"]
+__all__ = [
+    "MIN_SIZE_PX",
+    "as_float",
+    "as_kernel_input",
+    "extrapolate_background",
+    "normalize_into",
+    "subtract_background",
+    "to_float",
+]
 
 MIN_SIZE_PX = 16
 """Minimum width and height of an image."""
@@ -89,6 +97,7 @@ def normalize_into(
     left: npt.NDArray[np.int64],
     top: npt.NDArray[np.int64],
     input_scale: float = 1.0,
+    flat: npt.NDArray[np.float32] | None = None,
 ) -> None:
     """Write the network's input for crops of `image` into `out`.
 
@@ -106,14 +115,28 @@ def normalize_into(
         (N,) first pixel of each crop, px, inside the image.
     input_scale
         s, > 0.
+    flat
+        (N, h, w) float32 like `out`, into which (grey - background) / noise is written; None: nowhere.
     """
-    scale = 1.0 / (input_scale * noise)
-    _subtract_backgrounds(image, scale, radius, out, left, top, _zero(image, radius), np.float32(input_scale))
+    linear = out if flat is None else flat
+    _subtract_backgrounds(image, 1.0 / noise, radius, linear, left, top, _zero(image, radius))
+    _compress(linear, np.float32(input_scale), out)
+
+
+def extrapolate_background(image: npt.NDArray[Any], noise: float, radius: int, flat: npt.NDArray[np.float32]) -> None:
+    """Correct `flat`, (H, W), of a whole image, within `radius` px of its edge, in place.
+
+    There the box is cut off, and its mean is that of the background farther inside: a gradient shows in `flat`. The
+    background is extrapolated instead, in a straight line along x and along y. No effect on images of less than four
+    times `radius`.
+    """
+    if min(image.shape) > 4 * radius:
+        _extrapolate(image, 1.0 / noise, radius, flat)
 
 
 def subtract_background(image: npt.NDArray[np.float32], scale: float, radius: int, out: npt.NDArray[Any]) -> None:
     """Write `scale` times (grey - mean of the box around the pixel) into `out`, (H, W) like `image`."""
-    _subtract_backgrounds(image, scale, radius, out[np.newaxis], _ORIGIN, _ORIGIN, _zero(image, radius), np.float32(0))
+    _subtract_backgrounds(image, scale, radius, out[np.newaxis], _ORIGIN, _ORIGIN, _zero(image, radius))
 
 
 def _zero(image: npt.NDArray[Any], radius: int) -> np.int32 | np.float64:
@@ -128,21 +151,14 @@ def _check_size(image: npt.NDArray[Any]) -> None:
 
 
 @njit
-def _subtract_backgrounds(
-    image: Any, scale: float, radius: int, out: Any, left: Any, top: Any, zero: Any, factor: Any
-) -> None:
-    """Write `scale` times (grey - background), or, above 0, `factor` times its asinh; sums are of `zero`'s type."""
+def _subtract_backgrounds(image: Any, scale: float, radius: int, out: Any, left: Any, top: Any, zero: Any) -> None:
+    """Write `scale` times (grey - background); sums are of `zero`'s type."""
     columns = out.shape[2]
     sums = np.full(1 + columns + 2 * radius, zero)  # over a box's rows, for each column of the boxes, after a zero
     boxes = np.full(columns, zero)
     weight = np.empty(columns)  # of one pixel in each box
-    exponents, bits = np.empty(_CHUNK, np.int32), np.empty(_CHUNK, np.int32)
     for n in range(len(out)):
         _subtract_background(image, scale, radius, out[n], left[n], top[n], sums, boxes, weight)
-        if factor > 0:
-            pixels = out[n].ravel()
-            for first in range(0, pixels.size, _CHUNK):
-                _asinh(pixels[first : first + _CHUNK], factor, exponents, bits.view(np.float32), bits)
 
 
 @njit
@@ -189,16 +205,55 @@ def _subtract_background(
         out[i] = out[2 * rows - 2 - i]
 
 
+@njit
+def _extrapolate(image: Any, scale: float, radius: int, flat: Any) -> None:
+    height, width = flat.shape
+    for i in range(height):
+        line, into = image[i], flat[i]
+        near, far = (scale * line[radius] - into[radius]), (scale * line[2 * radius] - into[2 * radius])
+        slope = (far - near) / (2 * radius)
+        for j in range(radius):
+            into[j] += slope * (radius - j)
+        near = scale * line[width - 1 - radius] - into[width - 1 - radius]
+        far = scale * line[width - 1 - 2 * radius] - into[width - 1 - 2 * radius]
+        slope = (far - near) / (2 * radius)
+        for j in range(radius):
+            into[width - 1 - j] += slope * (radius - j)
+    for j in range(width):
+        near, far = (scale * image[radius, j] - flat[radius, j]), (scale * image[2 * radius, j] - flat[2 * radius, j])
+        top = (far - near) / (2 * radius)
+        near = scale * image[height - 1 - radius, j] - flat[height - 1 - radius, j]
+        far = scale * image[height - 1 - 2 * radius, j] - flat[height - 1 - 2 * radius, j]
+        bottom = (far - near) / (2 * radius)
+        for i in range(radius):
+            flat[i, j] += top * (radius - i)
+            flat[height - 1 - i, j] += bottom * (radius - i)
+
+
+@njit
+def _compress(flat: Any, factor: Any, out: Any) -> None:
+    """Write `factor` asinh(x / `factor`) of each pixel x of `flat` (N, h, w) into `out`, which may be the same."""
+    exponents, bits = np.empty(_CHUNK, np.int32), np.empty(_CHUNK, np.int32)
+    for n in range(len(out)):
+        pixels, into = flat[n].ravel(), out[n].ravel()
+        for first in range(0, pixels.size, _CHUNK):
+            _asinh(
+                pixels[first : first + _CHUNK], factor, into[first : first + _CHUNK], exponents, bits.view(np.float32),
+                bits,
+            )  # fmt: skip
+
+
 @njit(error_model="numpy")  # a division that may raise an error would not be vectorised
-def _asinh(values: Any, factor: Any, exponents: Any, arguments: Any, bits: Any) -> None:
-    """Replace `values` by `factor` asinh, ln(|x| + sqrt(x² + 1)), which is right to 3e-7 of 1 or of the value.
+def _asinh(values: Any, factor: Any, out: Any, exponents: Any, arguments: Any, bits: Any) -> None:
+    """Write `factor` asinh(x / `factor`), with asinh ln(|x| + sqrt(x² + 1)), right to 3e-7 of 1 or of the value.
 
     NumPy's is as fast only on processors with AVX-512, and elsewhere 15 times slower. `bits` are those of `arguments`,
     of which the logarithm is taken: exponent ln 2 + 2 artanh((m - 1) / (m + 1)), with m within sqrt(2) of 1.
     """
     one = np.float32(1)
+    scale = one / factor
     for j in range(values.size):
-        x = values[j]
+        x = values[j] * scale
         arguments[j] = abs(x) + np.sqrt(x * x + one)
     for j in range(values.size):
         exponents[j] = (bits[j] - _BITS_OF_ROOT_HALF) >> 23
@@ -210,4 +265,4 @@ def _asinh(values: Any, factor: Any, exponents: Any, arguments: Any, bits: Any) 
         logarithm = factor * (
             np.float32(exponents[j]) * _LN_2 + s * (_ARTANH[0] + z * (_ARTANH[1] + z * (_ARTANH[2] + z * _ARTANH[3])))
         )
-        values[j] = logarithm if values[j] > 0 else -logarithm
+        out[j] = logarithm if values[j] > 0 else -logarithm

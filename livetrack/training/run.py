@@ -16,7 +16,7 @@ from livetrack import __version__
 from livetrack.errors import LivetrackError
 from livetrack.localize.models import FORMAT
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.training.calibrate import calibrate_scores
+from livetrack.training.calibrate import TYPICAL_WEIGHTS, calibrate_scores, filters_for, fit_decision
 from livetrack.training.export import export
 from livetrack.training.isolated_accuracy import IsolatedAccuracy, measure_isolated
 from livetrack.training.learner import Learner, choose_device, load_checkpoint, save_checkpoint
@@ -118,7 +118,11 @@ class TrainingRun:
         metadata = _metadata(self._recipe, self.seed, self.state, self._learner.hardware, self._start_model)
         export(self._learner.network, self._output, metadata)
         if calibrate:
-            metadata["score_law"] = calibrate_scores(self._output, self._recipe, threads=torch.get_num_threads())
+            threads = torch.get_num_threads()
+            if metadata["filters_px"]:
+                metadata["decision_weights"] = fit_decision(self._output, self._recipe, threads)
+            else:
+                metadata["score_law"] = calibrate_scores(self._output, self._recipe, threads)
             export(self._learner.network, self._output, metadata)
         return NetworkLocalizer(self._output, threads=torch.get_num_threads())
 
@@ -133,6 +137,7 @@ def _rate(fraction: float) -> float:
 
 def _metadata(recipe: Recipe, seed: int, state: Progress, hardware: str, start: str) -> dict[str, Any]:
     """Return the metadata of the model file: the fields of `ModelCard`."""
+    filters = filters_for(recipe)
     return {
         "name": recipe.name,
         "family": recipe.family,
@@ -147,6 +152,8 @@ def _metadata(recipe: Recipe, seed: int, state: Progress, hardware: str, start: 
         "symmetry": recipe.symmetry,
         "profiles": draw_profiles(recipe, seed),
         "oriented": recipe.oriented,
+        "filters_px": filters,
+        "decision_weights": TYPICAL_WEIGHTS if filters else [],
         "threshold": recipe.threshold,
         "seed": seed,
         "start": start,

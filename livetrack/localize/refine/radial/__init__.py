@@ -19,7 +19,8 @@ weights the pixels. It is found from the image, or recalled from the frames befo
 """
 
 from livetrack.localize.refine.radial.noise_model import CameraNoise
+from livetrack.localize.refine.radial.population import Population
 from livetrack.localize.refine.radial.prior import PROFILE_STEP_PX, ProfilePrior, radial_profile
 from livetrack.localize.refine.radial.refiner import RadialRefiner
 
-__all__ = ["PROFILE_STEP_PX", "CameraNoise", "ProfilePrior", "RadialRefiner", "radial_profile"]
+__all__ = ["PROFILE_STEP_PX", "CameraNoise", "Population", "ProfilePrior", "RadialRefiner", "radial_profile"]

@@ -1,0 +1,1 @@
+"""Which candidates are particles: matched filters beside the network, and one decision for the whole image."""
