@@ -16,7 +16,7 @@ from livetrack.particles import Rows, empty_rows
 from livetrack.training.calibrate import TYPICAL_WEIGHTS
 
 SIGMAS = (0.9, 1.5, 2.5)
-WHITE = Noise(0.0, 1.0)
+WHITE = Noise(0.0, 1.0, 0)
 NOISE = 20.0
 
 Image = npt.NDArray[np.float32]

@@ -37,6 +37,7 @@ _MEAN, _STD = 2.1, 0.6  # of the particles' log evidence, before anything is see
 _LEAST_STD = 0.1
 _PARTICLES, _NOISE_PEAKS = 0.5, 2.0  # numbers before anything is seen
 _STRENGTH = 2.0  # particles that mean and standard deviation before count for
+_SURE = 5.0  # evidence that no noise of an image has
 _OTHERS = 0.05  # fraction of the particles whose evidence is not like that of the rest
 _LOWEST = 1.5  # evidence below counts as this much
 _FURTHEST = 30.0  # logit
@@ -71,7 +72,8 @@ def decide(candidates: Candidates, noise: Noise, weights: Doubles, law: Law | No
     """
     score, found = np.empty(len(candidates.rows)), np.array([0.1, _MEAN, _STD] if law is None else law[:3])
     whiteness = min(1.0, (_WHITE_TAIL / noise.tail) ** 2)
-    _decide(*candidates[1:], whiteness, weights, law is not None, found, score)
+    troughs = noise.troughs if noise.tail <= _WHITE_TAIL else 0
+    _decide(*candidates[1:], whiteness, troughs, weights, law is not None, found, score)
     particles, mean, std = found.tolist()
     return score, Law(particles, mean, std, noise)
 
@@ -100,12 +102,16 @@ def _weigh(logit: float, evidence: float, explained: float, whiteness: float, we
 
 @njit
 def _decide(
-    logit: Any, evidence: Any, explained: Any, whiteness: float, weights: Any, known: bool, law: Any, score: Any
-) -> None:
-    """Fill `score`, and, unless it is `known`, find the `law` by expectation and maximisation."""
+    logit: Any, evidence: Any, explained: Any, whiteness: float, troughs: int, weights: Any, known: bool, law: Any,
+    score: Any,
+) -> None:  # fmt: skip
+    """Fill `score`, and, unless it is `known`, find the `law` by expectation and maximisation.
+
+    Where there are `troughs`, as many candidates are noise: the law cannot take faint particles for more than the rest.
+    """
     count = evidence.size
     given, log_evidence, noise, others = np.empty((4, count))
-    alone = 0
+    alone, peaks, sure = 0, 0, 0
     for n in range(count):
         given[n] = _weigh(logit[n], evidence[n], explained[n], whiteness, weights)
         log_evidence[n] = math.log(max(evidence[n], _LOWEST))
@@ -113,8 +119,11 @@ def _decide(
         strength = min(max(evidence[n], BAR), _MOST)
         noise[n] = math.log(strength) - 0.5 * (strength * strength - BAR * BAR)
         alone += explained[n] < _ALONE
+        peaks += explained[n] < _ALONE and evidence[n] >= BAR
+        sure += explained[n] < _ALONE and evidence[n] >= _SURE
         if explained[n] >= _ALONE:
             score[n] = _sigmoid(given[n])
+    most = max(peaks - troughs + math.sqrt(2.0 * troughs), float(sure)) if troughs else float(count)
     for _ in range(1 if known else _ROUNDS):
         particles, mean, std = law[0], law[1], law[2]
         prior = math.log(particles / (1 - particles))
@@ -130,7 +139,7 @@ def _decide(
         if not known:
             before = law[0], law[1]
             seen = total + _STRENGTH
-            law[0] = (total + _PARTICLES) / (alone + _PARTICLES + _NOISE_PEAKS)
+            law[0] = (min(total, most) + _PARTICLES) / (alone + _PARTICLES + _NOISE_PEAKS)
             law[1] = (first + _STRENGTH * _MEAN) / seen
             variance = (second + _STRENGTH * (_MEAN * _MEAN + _STD * _STD)) / seen - law[1] * law[1]
             law[2] = max(math.sqrt(max(variance, 0.0)), math.exp(-law[1]), _LEAST_STD)

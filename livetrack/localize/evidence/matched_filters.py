@@ -42,6 +42,8 @@ class Noise(NamedTuple):
     """Of a pixel's noise; 0 if it is symmetric."""
     tail: float
     """How fast the number of troughs falls with their squared depth: 1 in white noise, more in structured images."""
+    troughs: int
+    """As deep as `BAR` or deeper: as many as there are such peaks of white noise."""
 
 
 class MatchedFilters:
@@ -96,7 +98,7 @@ class MatchedFilters:
         parallel_for(filter_rows, height, threads, _MIN_ROWS)
         pixels = self._pixels
         peaks = _find_peaks(self._highest, np.float32(1), pixels)
-        return pixels[:peaks].copy(), self._highest, Noise(skewness, _tail(self._lowest, pixels[peaks:]))
+        return pixels[:peaks].copy(), self._highest, Noise(skewness, *_tail(self._lowest, pixels[peaks:]))
 
     def kernels(self, noise: Noise) -> tuple[npt.NDArray[np.float64], Floats, npt.NDArray[np.int64], Floats]:
         """Return the K filters as `measure` takes them: sigmas, taps (K, R), radii, and the correction for skewness."""
@@ -207,7 +209,7 @@ def _is_peak(values: Any, sign: Any, row: int, column: int) -> bool:
 
 @njit
 def _tail(lowest: Any, pixels: Any) -> Any:
-    """Return the mean by which half the square of a trough's depth exceeds that of `BAR`.
+    """Return the mean by which half the square of a trough's depth exceeds that of `BAR`, and the number of troughs.
 
     Peaks of white Gaussian noise are the rarer the higher, as exp(-z²/2): so this is 1 in white noise.
     """
@@ -216,7 +218,7 @@ def _tail(lowest: Any, pixels: Any) -> Any:
     for n in range(troughs):
         depth = lowest[pixels[n, 1], pixels[n, 0]]
         excess += 0.5 * (depth * depth - BAR * BAR)
-    return (excess + _USUAL_TAIL) / (troughs + _USUAL_TAIL)
+    return (excess + _USUAL_TAIL) / (troughs + _USUAL_TAIL), troughs
 
 
 @njit

@@ -20,7 +20,7 @@ __all__ = ["LEAST_NETWORK_SCORE", "EvidenceScoring"]
 LEAST_NETWORK_SCORE = 0.011
 """Rows of the network below are not considered."""
 
-_WHITE = Noise(0.0, 1.0)
+_WHITE = Noise(0.0, 1.0, 0)
 
 
 class EvidenceScoring:
