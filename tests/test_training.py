@@ -404,12 +404,12 @@ def test_saturation_clips_bright_pixels_and_limits_the_true_intensity(tiny: Path
     recipe = load_recipe(tiny)
     full = msgspec.structs.replace(recipe, scenes=msgspec.structs.replace(recipe.scenes, saturated=1.0))
     lower = flat = 0
-    for seed in range(20):
+    for seed in range(100):
         unclipped, clipped = (draw_scene(variant, np.random.default_rng(seed), 64, 64) for variant in (recipe, full))
         lower += clipped.intensity.max(initial=0) < unclipped.intensity.max(initial=0)
         flat += (clipped.image == clipped.image.max()).sum() > 3
-    assert lower > 15  # in the others the brightest is outside the image
-    assert flat > 10
+    assert lower > 75  # in the others the brightest is outside the image
+    assert flat > 50
 
 
 def test_example_recipes_make_scenes(tmp_path: Path) -> None:

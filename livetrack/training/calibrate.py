@@ -103,11 +103,15 @@ def _most_probable(logit: Callable[[Doubles], Doubles], truth: npt.NDArray[np.bo
 
 
 def _crowded(recipe: Recipe) -> Recipe:
-    """Return the recipe with as many particles in the larger image as there are in so many of its scenes."""
+    """Return the recipe with as many particles in the larger image as there are in so many of its scenes.
+
+    It has no crystals, one of which holds as many particles as a hundred other images.
+    """
     particles = recipe.particles
     low, high = particles.count
     area = (_DECISION_SIDE_PX / recipe.scenes.size_px) ** 2
-    return structs.replace(recipe, particles=structs.replace(particles, count=(low, round(area * high))))
+    particles = structs.replace(particles, count=(low, round(area * high)), touching=0.0)
+    return structs.replace(recipe, particles=particles)
 
 
 def _plain(recipe: Recipe) -> Recipe:

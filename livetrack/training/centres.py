@@ -17,6 +17,7 @@ _MARGIN = 0.08  # fraction of the scene: particles are placed this far beyond it
 _MIN_DISTANCE_PX = 1.5
 _WIDEST_PAIR = 3.0  # times the min distance
 _MIN_SPACING_PX = 3.0  # in a crystal
+_MAX_RADIUS_PX = 64.0
 _HEXAGONAL = 0.6  # fraction of the crystals; the others are square
 _MAX_DISORDER = 0.12  # standard deviation of the centres, over the spacing
 _MAX_VACANCIES = 0.2
@@ -39,7 +40,7 @@ def draw_centres(
     apart = max(_MIN_DISTANCE_PX, particles.apart * size)
     if crystal:
         middle = rng.uniform((0, 0), (width, height))
-        patch = middle + _draw_patch(rng, particles, size, max(width, height))
+        patch = middle + _draw_patch(rng, particles, size)
         inside = (patch > least).all(axis=1) & (patch < most).all(axis=1)
         centres = np.concatenate((patch[inside], centres[: count // _LOOSE]))
     elif rng.random() < particles.touching / 2:
@@ -50,10 +51,10 @@ def draw_centres(
     return kept
 
 
-def _draw_patch(rng: np.random.Generator, particles: Particles, size: float, largest: float) -> Doubles:
+def _draw_patch(rng: np.random.Generator, particles: Particles, size: float) -> Doubles:
     """Draw a round patch of a lattice about (0, 0), with disorder and vacancies: (N, 2)."""
     spacing = max(_MIN_SPACING_PX, rng.uniform(*particles.spacing) * size)
-    radius = 1 + log_uniform(rng, (1.0, max(1.0, largest / spacing)))  # in spacings
+    radius = 1 + log_uniform(rng, (1.0, max(1.0, _MAX_RADIUS_PX / spacing)))  # in spacings
     reach = math.ceil(1.5 * radius)
     column, row = (axis.ravel() for axis in np.meshgrid(*2 * [np.arange(-reach, reach + 1.0)]))
     if rng.random() < _HEXAGONAL:

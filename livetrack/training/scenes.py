@@ -20,6 +20,7 @@ from livetrack.training.sections import Particles, Scenes, log_uniform
 __all__ = ["Scene", "draw_scene"]
 
 _FAINT_SNR = 6.0
+_MIN_CRYSTAL_SNR = 5.0  # fainter ones look like an uneven background
 _OF_CRYSTALS = 0.7  # part of the range of log size: wide particles that touch fill the scene
 _MIN_PLAIN_NOISE = 2.0  # grey levels, so that rounding is negligible
 
@@ -51,8 +52,11 @@ def draw_scene(recipe: Recipe, rng: np.random.Generator, width: int, height: int
     if plain or crystal:
         particles = structs.replace(particles, variety=particles.variety * rng.uniform(0, 0.5))
         recipe = structs.replace(recipe, particles=particles)
-    if rng.random() < particles.faint:
-        particles = structs.replace(particles, snr=(particles.snr[0], max(particles.snr[0], _FAINT_SNR)))
+    low, high = particles.snr
+    if crystal:
+        particles = structs.replace(particles, snr=(min(max(low, _MIN_CRYSTAL_SNR), high), high))
+    elif rng.random() < particles.faint:
+        particles = structs.replace(particles, snr=(low, max(low, _FAINT_SNR)))
     centres = draw_centres(particles, rng, size, width, height, crystal=crystal)
     x, y = centres[:, 0].copy(), centres[:, 1].copy()
     sizes = np.clip(size * np.exp(particles.variety / 3 * rng.standard_normal(x.size)), *particles.size_px)

@@ -53,7 +53,7 @@ class Particles(Section, frozen=True, kw_only=True):
     snr: Range = (2.0, 200.0)
     """Peak intensity / standard deviation of the background noise."""
     faint: Fraction = 0.0
-    """Fraction of scenes whose SNR is at most 6."""
+    """Fraction of scenes whose SNR is at most 6; in crystals it is at least 5."""
     variety: Positive = 0.4
     """Standard deviation among the particles of a scene of log intensity and of the orders' weights; of log size, a
     third of it."""

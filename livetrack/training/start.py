@@ -17,7 +17,7 @@ __all__ = ["load_start"]
 
 
 def load_start(path: Path, network: Network) -> str:
-    """Copy the weights of a model file into `network`; return the model's name, steps and hash, for the card.
+    """Copy the weights of a model file into `network`; return its name, steps and hash for the card, and its own start.
 
     Raises
     ------
@@ -34,8 +34,9 @@ def load_start(path: Path, network: Network) -> str:
         channels = list(card.recipe.get("network", {}).get("channels", ()))
         raise UsageError(
             f"start {path}: its [network] channels are {channels}, those of the recipe are {list(network.channels)}; "
-            "use the same"
+            'use the same, or start = ""'
         )
     network.load_state_dict(dict(zip(state, weights, strict=True)))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return f"{card.name}, {card.steps} steps, SHA-256 {digest}"
+    text = f"{card.name}, {card.steps} steps, SHA-256 {digest}"
+    return f"{text}, which began with {card.start}" if card.start else text
