@@ -240,6 +240,23 @@ def test_what_is_learnt_belongs_to_the_caller(scale: Any) -> None:
     assert np.array_equal(localizer.localize(frames[2])["x"], alone["x"])
 
 
+def test_an_empty_image_makes_nothing_forgotten() -> None:
+    localizer = load_localizer("spot", threads=1, scale=0.5)
+    assert isinstance(localizer, ScaledLocalizer)
+    rng = np.random.default_rng(0)
+    empty = 1000 + rng.normal(0, 20, (128, 128))
+    y, x = np.mgrid[:128, :128]
+    localizer.localize((empty + 800 * np.exp(-((x - 60) ** 2 + (y - 70) ** 2) / 18)).astype(np.uint16))
+    learnt = localizer.learn()
+    localizer.recall(learnt)
+    assert len(localizer.localize(empty.astype(np.uint16))) == 0
+    again = localizer.learn()
+    assert isinstance(learnt, tuple)
+    assert isinstance(again, tuple)
+    assert learnt[1] is not None
+    assert again[1] is learnt[1]
+
+
 def test_known_particles_are_followed(quarter: Localizer) -> None:
     trackers = [Tracker(quarter, Linker(12.0, 2, "velocity"), follow=follow) for follow in (True, False)]
     places = np.array([[100.0, 120.0], [300.0, 140.0], [200.0, 330.0], [400.0, 400.0]])

@@ -15,7 +15,7 @@ from livetrack.localize.localizer import Localizer
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.localize.noise import noise_level
 from livetrack.localize.parallel import resolve_thread_count
-from livetrack.localize.refine.radial import CameraNoise, RadialRefiner
+from livetrack.localize.refine.radial import CameraNoise, Population, RadialRefiner
 from livetrack.localize.refine.refiner import RADIAL_REACH
 from livetrack.particles import Rows
 
@@ -53,6 +53,7 @@ class ScaledLocalizer(Localizer):
         self.measures = network.measures
         self.crop_px, self.margin_px = network.crop_px << halvings, network.margin_px * (1 << halvings)
         self._images, self._threads = HalvedImages(), resolve_thread_count(threads)
+        self._recalled: Population | None = None  # of the finer image
         self._refiner = None
         if halvings and network.measures:
             card = network.card
@@ -118,15 +119,18 @@ class ScaledLocalizer(Localizer):
 
     def learn(self) -> object | None:
         """Return what the last particles have in common. See `LearningLocalizer.learn`."""
-        learnt = self.network.learn()
-        return (learnt, self._refiner.learn() if self._refiner else None) if learnt is not None else None
+        coarse = self.network.learn()
+        if coarse is None:
+            return None
+        fine = self._refiner.learn() if self._refiner else None
+        return coarse, fine or self._recalled
 
     def recall(self, learnt: Any) -> None:
         """Refine the next images by what was learnt. See `LearningLocalizer.recall`."""
-        coarse, fine = learnt or (None, None)
+        coarse, self._recalled = learnt or (None, None)
         self.network.recall(coarse)
         if self._refiner is not None:
-            self._refiner.recall(fine)
+            self._refiner.recall(self._recalled)
 
     def warmup(self, shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
         """Compile and allocate everything for images of this shape (H, W) and dtype."""
