@@ -103,9 +103,43 @@ def _of_image(
     for n in range(count):
         if evidence[n] >= _EXPLAINS and n < len(rows):
             measure(flat, taps, radii, skew, pixels[n, 0], pixels[n, 1], outputs[n])
+    _explain_all(both[:count], pixels, outputs, logit, flat, sigmas, taps, radii, skew, evidence, explained)
+    return count
+
+
+@njit
+def _near_rows(
+    rows: Any, image: Any, scale: float, radius: int, patch: Any, sigmas: Any, taps: Any, radii: Any, skew: Any,
+    logit: Any, evidence: Any, explained: Any,
+) -> None:  # fmt: skip
+    outputs, tried = np.empty((len(rows), len(taps))), np.empty(len(taps))
+    pixels = np.empty((len(rows), 2), np.int32)
+    for n in range(len(rows)):
+        logit[n] = _logit(rows[n]["score"])
+        part, x, y, left, top = read_patch(rows[n], image, scale, radius, patch)
+        evidence[n] = -np.inf
+        for i in range(max(y - 1, 0), min(y + 2, part.shape[0])):
+            for j in range(max(x - 1, 0), min(x + 2, part.shape[1])):
+                measure(part, taps, radii, skew, j, i, tried)
+                if tried.max() > evidence[n]:
+                    evidence[n], outputs[n] = tried.max(), tried
+                    pixels[n, 0], pixels[n, 1] = left + j, top + i
+    _explain_all(rows, pixels, outputs, logit, patch, sigmas, taps, radii, skew, evidence, explained)
+
+
+@njit
+def _explain_all(
+    rows: Any, pixels: Any, outputs: Any, logit: Any, flat: Any, sigmas: Any, taps: Any, radii: Any, skew: Any,
+    evidence: Any, explained: Any,
+) -> None:  # fmt: skip
+    """Fill `explained`, and take it from the `evidence`.
+
+    Those of the `outputs` at the candidates' `pixels` that are NaN are measured in `flat` where they are needed.
+    """
+    count = len(rows)
     x, y = np.empty(count, np.float32), np.empty(count, np.float32)
     for n in range(count):
-        x[n], y[n] = both[n]["x"], both[n]["y"]
+        x[n], y[n] = rows[n]["x"], rows[n]["y"]
     order = np.argsort(y, kind="mergesort")
     x, y = x[order], y[order]
     explained[:] = 0
@@ -118,36 +152,10 @@ def _of_image(
                 continue
             n, m = order[a], order[b]
             by, other = _in_order(n, m, strength, logit)
-            size, share = _share(both[by], pixels[other], outputs[by], strength[by], sigmas)
+            size, share = _share(rows[by], pixels[other], outputs[by], strength[by], sigmas)
             if share > 0:
                 if np.isnan(outputs[other, 0]):
                     measure(flat, taps, radii, skew, pixels[other, 0], pixels[other, 1], outputs[other])
-                _explain(share, strength[by], outputs[other, size], other, evidence, explained)
-    return count
-
-
-@njit
-def _near_rows(
-    rows: Any, image: Any, scale: float, radius: int, patch: Any, sigmas: Any, taps: Any, radii: Any, skew: Any,
-    logit: Any, evidence: Any, explained: Any,
-) -> None:  # fmt: skip
-    outputs, tried, pixels = np.empty((len(rows), len(taps))), np.empty(len(taps)), np.empty((len(rows), 2))
-    for n in range(len(rows)):
-        logit[n] = _logit(rows[n]["score"])
-        part, x, y, left, top = read_patch(rows[n], image, scale, radius, patch)
-        evidence[n], explained[n] = -np.inf, 0
-        for i in range(max(y - 1, 0), min(y + 2, part.shape[0])):
-            for j in range(max(x - 1, 0), min(x + 2, part.shape[1])):
-                measure(part, taps, radii, skew, j, i, tried)
-                if tried.max() > evidence[n]:
-                    evidence[n], outputs[n] = tried.max(), tried
-                    pixels[n, 0], pixels[n, 1] = left + j, top + i
-    strength = evidence.copy()
-    for n in range(len(rows)):
-        for m in range(n + 1, len(rows)):
-            by, other = _in_order(n, m, strength, logit)
-            size, share = _share(rows[by], pixels[other], outputs[by], strength[by], sigmas)
-            if share > 0:
                 _explain(share, strength[by], outputs[other, size], other, evidence, explained)
 
 

@@ -52,7 +52,7 @@ class MatchedFilters:
     Parameters
     ----------
     sigmas_px
-        Of the spots, px; at most 8 filters.
+        Of the spots, px, rising.
     """
 
     def __init__(self, sigmas_px: Sequence[float]) -> None:
