@@ -216,6 +216,25 @@ def test_plain_noise_holds_nothing() -> None:
     assert sum(len(localizer.localize(image.astype(np.uint16))) for image in images) <= 1
 
 
+@pytest.mark.parametrize("snr", [15, 50, 80])
+def test_one_bright_spot_is_found_among_faint_ones(snr: float) -> None:
+    image, _ = grid_of_spots(1.3, 4, seed=1)
+    bright = image + (NOISE * snr * spots(512, [(46, 67)], 1.3, 1.0)).astype(np.uint16)
+    rows = load_localizer("spot", threads=1).localize(bright)
+    assert np.hypot(rows["x"] - 46, rows["y"] - 67).min() < 3
+
+
+def test_hot_pixels_are_not_found() -> None:
+    rng = np.random.default_rng(0)
+    localizer = load_localizer("spot", threads=1)
+    found = 0
+    for _ in range(3):
+        image = rng.normal(1000, NOISE, (512, 512))
+        image.flat[rng.choice(image.size, 20)] += NOISE * rng.uniform(5, 100, 20)
+        found += len(localizer.localize(image.round().astype(np.uint16)))
+    assert found <= 12  # of 60
+
+
 def test_whole_and_part_agree_on_faint_spots() -> None:
     localizer = load_localizer("spot", threads=1)
     assert isinstance(localizer, NetworkLocalizer)

@@ -28,6 +28,7 @@ _ROUNDS = 20  # at most, until the law changes by less than this, relatively
 _SETTLED = 0.002
 _WHITE_TAIL = 1.3  # of the noise: up to here it counts as white
 _MOST = 6.0  # evidence up to which noise peaks become rarer
+_MOST_UNSEEN = 20.0  # the same where the network sees nothing: the brighter, the less like a particle
 _TYPICAL = 4.5  # evidence from which it is counted, so that the weights hardly depend on each other
 _STRUCTURED, _MOST_STRUCTURED = 5.0, 8.0  # the same for a structured background
 _LEAST_BESIDE, _MOST_BESIDE = -3.0, 8.0  # evidence beside a better candidate
@@ -39,6 +40,7 @@ _PARTICLES, _NOISE_PEAKS = 0.5, 2.0  # numbers before anything is seen
 _STRENGTH = 2.0  # particles that mean and standard deviation before count for
 _SURE = 5.0  # evidence that no noise of an image has
 _OTHERS = 0.05  # fraction of the particles whose evidence is not like that of the rest
+_BRIGHT = 2.7  # log evidence from which these are equally frequent: one may be far brighter than all others
 _LOWEST = 1.5  # evidence below counts as this much
 _FURTHEST = 30.0  # logit
 
@@ -83,6 +85,7 @@ def _weigh(logit: float, evidence: float, explained: float, whiteness: float, we
     """Return the logit of a particle, but for the law's part: a weighted sum of `FEATURES` features.
 
     They are those of white noise (5), of a structured background (4), or of a place beside a better candidate (5).
+    What is bright, but not seen by the network, has another shape: a hot pixel.
     """
     by_network = not math.isnan(logit)
     if explained >= _ALONE:
@@ -97,6 +100,8 @@ def _weigh(logit: float, evidence: float, explained: float, whiteness: float, we
         other = weights[5] + weights[6] * logit
     else:
         white, other = weights[3] + weights[4] * above, weights[7]
+    unseen = max(1 - 2 * _sigmoid(logit), 0.0) if by_network else 1.0
+    white += weights[4] * unseen * (min(max(strength, _MOST), _MOST_UNSEEN) - _MOST)
     return whiteness * white + (1 - whiteness) * (other + weights[8] * structured)
 
 
@@ -115,7 +120,7 @@ def _decide(
     for n in range(count):
         given[n] = _weigh(logit[n], evidence[n], explained[n], whiteness, weights)
         log_evidence[n] = math.log(max(evidence[n], _LOWEST))
-        others[n] = _OTHERS * _gaussian(log_evidence[n], _MEAN, _STD)
+        others[n] = _OTHERS * _gaussian(min(log_evidence[n], _BRIGHT), _MEAN, _STD)
         strength = min(max(evidence[n], BAR), _MOST)
         noise[n] = math.log(strength) - 0.5 * (strength * strength - BAR * BAR)
         alone += explained[n] < _ALONE
