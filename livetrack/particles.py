@@ -45,6 +45,7 @@ class Flag(IntFlag):
     COASTED = 8  # not found in this frame; the position is predicted
     PARTIAL_SEARCH = 16  # found or refined without searching the full frame
     APPROXIMATE = 32  # linked approximately: the frame was too crowded to consider every possible link
+    MERGED = 64  # longer than wide, perhaps two particles: x_std, y_std and xy_cov hold for either of them
 
 
 def empty_rows(count: int = 0) -> Rows:

@@ -11,7 +11,7 @@ from scipy.special import erf
 from livetrack.errors import InputError, ModelError
 from livetrack.localize import Localizer, load_localizer
 from livetrack.localize.classical import METHODS
-from livetrack.localize.models import shipped_models
+from livetrack.localize.models import models_folder, read_card, shipped_models
 from livetrack.localize.noise import noise_level
 from livetrack.localize.normalize import normalize_into, subtract_background, to_float
 from livetrack.optics.bead import add_beads
@@ -274,6 +274,25 @@ def test_particles_at_the_edge_are_flagged(spot: Localizer) -> None:
     rows = rows[np.argsort(rows["x"])]
     assert [bool(flags & Flag.EDGE) for flags in rows["flags"]] == [True, False]
     np.testing.assert_allclose(rows["x"], x, atol=0.3)
+
+
+def test_two_particles_found_as_one_are_flagged(spot: Localizer) -> None:
+    """1.9 sigma apart, beside one that is alone; also when they are measured again."""
+    x, y = np.array([20.0, 22.5, 70.3]), np.array([30.0, 30.4, 31.8])
+    image = gaussian_image((64, 96), x, y, 1.3, 20) + np.random.default_rng(0).standard_normal((64, 96))
+    rows = spot.localize(image)
+    rows = rows[np.argsort(rows["x"])]
+    before = rows.copy()
+    before["flags"] ^= np.uint32(Flag.MERGED)
+    for found in (rows, spot.refine(image, before)):
+        assert [bool(flags & Flag.MERGED) for flags in found["flags"]] == [True, False]
+        assert 0.7 < found["x_std"][0] < 2
+        assert found["x_std"][1] < 0.1
+
+
+def test_models_limit_how_long_one_particle_is() -> None:
+    cards = [read_card(models_folder() / f"{name}.onnx") for name in ("spot", "bead")]
+    assert [card.longest for card in cards] == [1.0, 1.15]
 
 
 @pytest.mark.parametrize(

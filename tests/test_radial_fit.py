@@ -115,6 +115,21 @@ def test_shot_noise_is_estimated_and_pixels_are_weighted_by_it() -> None:
     assert math.sqrt(np.mean(np.square(errors)) / np.mean(bounds)) < 1.15
 
 
+@pytest.mark.parametrize("snr", [20.0, -100.0])
+def test_only_what_is_longer_than_its_kind_is_marked(snr: float) -> None:
+    """Beads up to 15 or 40 % longer than wide, where that is the most for one; and 40 % where one is round."""
+    rng, across, cell = np.random.default_rng(5), 8, 60
+    x, y = (np.stack(np.divmod(np.arange(across**2), across)) + 0.5) * cell + rng.random((2, across**2))
+    for elongation, longest, marked in (((1.0, 1.15), 1.15, 0.0), ((1.0, 1.4), 1.4, 0.0), ((1.4, 1.5), 1.0, 1.0)):
+        image = rng.normal(100, 1, (across * cell, across * cell)).astype(np.float32)
+        bead, angle = np.ones(x.size), rng.uniform(0, math.pi, x.size)
+        add_beads(image, x, y, 2 * bead, bead[:, None], snr * bead, rng.uniform(*elongation, x.size), angle)
+        rows = empty_rows(x.size)
+        rows["x"], rows["y"], rows["intensity"] = x, y, snr
+        RadialRefiner(15.0, longest=longest).refine(image, 1.0, rows)
+        assert np.mean((rows["flags"] & Flag.MERGED) != 0) == marked
+
+
 def test_what_cannot_be_fitted_stays_as_it_is() -> None:
     """At the edge, and where nothing is round."""
     rng = np.random.default_rng(4)

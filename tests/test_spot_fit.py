@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from scipy.special import erf
 
 from livetrack import Tracker, load_config
@@ -459,6 +460,59 @@ def test_equal_pixels_do_no_harm() -> None:
         rows = seen(np.array([30.2, 34.0, 50.0]), np.array([30.1, 31.0, 50.0]), 20.0, np.random.default_rng(24))
         fit(np.full((64, 64), 7, kind), 1.0, rows, 12.0)
         assert all(np.isfinite(rows[name]).all() for name in ("x", "y", "x_std", "y_std", "intensity"))
+
+
+def pairs(rng: np.random.Generator, apart: float, snr: float) -> tuple[np.ndarray, np.ndarray, Rows]:
+    """Return (2, 196) x and y of pairs in random directions, `apart` px apart, and a row for each pair, refined."""
+    x, y, side = grid(196, rng)
+    angle = rng.uniform(0, 2 * math.pi, x.size)
+    both = np.array([[-0.5], [0.5]]) * apart
+    px, py = x + both * np.cos(angle), y + both * np.sin(angle)
+    image = snr * picture(px.ravel(), py.ravel(), 1.3, side) + rng.normal(size=(side, side))
+    rows = seen(x, y, 1.5 * snr, rng)
+    fit((100 + image).astype(np.float32), 1.0, rows, 14.0)
+    return px, py, rows
+
+
+@pytest.mark.parametrize(("apart", "snr", "marked"), [(1.2, 20, 0.5), (1.5, 10, 0.7), (1.5, 20, 0.98), (2, 10, 0.98)])
+def test_two_found_as_one_are_marked_and_x_std_holds_for_either(apart: float, snr: float, marked: float) -> None:
+    x, y, rows = pairs(np.random.default_rng(27), 1.3 * apart, snr)
+    which = (rows["flags"] & Flag.MERGED) != 0
+    error = np.stack([rows["x"] - x, rows["y"] - y], axis=2)[:, which]
+    std = np.stack([rows["x_std"], rows["y_std"]], axis=1)[which]
+    spread = math.sqrt(np.mean(np.square(error / std)))
+    print(f"{apart} sigma apart, SNR {snr}: {which.mean():.0%} marked, error / x_std {spread:.2f}")
+    assert which.mean() >= marked
+    assert 0.8 < spread < 1.15
+    assert np.corrcoef(rows["xy_cov"][which], error[0].prod(axis=1))[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("snr", [3.0, 10.0, 100.0, 300.0])
+def test_round_particles_are_not_marked(snr: float) -> None:
+    rng = np.random.default_rng(28)
+    x, y, side = grid(400, rng)
+    rows = seen(x, y, snr, rng)
+    fit((100 + snr * picture(x, y, 1.3, side) + rng.normal(size=(side, side))).astype(np.float32), 1.0, rows, 14.0)
+    assert np.count_nonzero(rows["flags"]) <= 1
+
+
+def test_noise_that_pixels_share_marks_nothing() -> None:
+    rng = np.random.default_rng(29)
+    x, y, side = grid(225, rng)
+    noise = gaussian_filter(rng.normal(size=(side, side)), 0.8)
+    image = 100 + 10 * picture(x, y, 1.3, side) + noise / noise.std()
+    rows = seen(x, y, 10.0, rng)
+    fit(image.astype(np.float32), 1.0, rows, 14.0)
+    assert not rows["flags"].any()
+
+
+def test_the_mark_is_of_this_frame_and_other_flags_stay() -> None:
+    rng = np.random.default_rng(30)
+    x, y, side = grid(64, rng)
+    rows = seen(x, y, 20.0, rng)
+    rows["flags"] = Flag.MERGED | Flag.PARTIAL_SEARCH
+    fit((100 + 20 * picture(x, y, 1.3, side) + rng.normal(size=(side, side))).astype(np.float32), 1.0, rows, 14.0)
+    assert (rows["flags"] == Flag.PARTIAL_SEARCH).all()
 
 
 def test_misfit_tells_a_pair_from_one() -> None:

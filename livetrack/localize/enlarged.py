@@ -58,7 +58,9 @@ class EnlargedLocalizer(Localizer):
         self._refiner = None
         if profile_fit and network.card.symmetry == "round":
             profiles = [profile[::2] for profile in network.card.profiles]
-            self._refiner = RadialRefiner(0.5 * RADIAL_REACH * network.card.crop_px, profiles, camera)
+            self._refiner = RadialRefiner(
+                0.5 * RADIAL_REACH * network.card.crop_px, profiles, camera, network.card.longest
+            )
 
     @property
     def threshold(self) -> float:

@@ -18,7 +18,7 @@ __all__ = [
 
 _REACH_PX = 5.0  # how far from the expected position `Localizer.refine` accepts a particle
 _MEASURED = ("x", "y", "x_std", "y_std", "xy_cov", "intensity", "score", "angle")
-_EDGE = np.uint32(Flag.EDGE)
+_OF_FRAME = np.uint32(Flag.EDGE | Flag.MERGED)
 
 
 class Localizer(Protocol):
@@ -76,8 +76,8 @@ class Localizer(Protocol):
     def refine(self, image: npt.NDArray[Any], rows: Rows) -> Rows:
         """Measure known particles again in `image`, near the finite positions of `rows`, (N,).
 
-        Returns a copy: all measured fields and `Flag.EDGE` are new, the ids, velocities and other flags are kept. A
-        particle that is not there has a low score.
+        Returns a copy: all measured fields, `Flag.EDGE` and `Flag.MERGED` are new, the ids, velocities and other flags
+        are kept. A particle that is not there has a low score.
         """
         found, refined = self.localize(image), rows.copy()
         refined["score"] = 0
@@ -87,7 +87,7 @@ class Localizer(Protocol):
             nearest = found[distance.argmin(axis=1)[there]]
             for field in _MEASURED:
                 refined[field][there] = nearest[field]
-            refined["flags"][there] = refined["flags"][there] & ~_EDGE | nearest["flags"] & _EDGE
+            refined["flags"][there] = refined["flags"][there] & ~_OF_FRAME | nearest["flags"] & _OF_FRAME
         return refined
 
     def localize(self, image: npt.NDArray[Any]) -> Rows:

@@ -72,6 +72,11 @@ class ModelCard(msgspec.Struct, frozen=True):
     livetrack: str = ""
     recipe: dict[str, Any] = {}
 
+    @property
+    def longest(self) -> float:
+        """Length over width of the recipe's particles, at most; 1 for round ones."""
+        return float(max(self.recipe.get("particles", {}).get("elongation", (1.0,))))
+
 
 def models_folder() -> Path:
     """Return the folder of the shipped models: in a checkout its `models`, otherwise the installed copy."""

@@ -61,6 +61,7 @@ class ScaledLocalizer(Localizer):
                 2 * RADIAL_REACH * card.crop_px,
                 _doubled(card.profiles),
                 camera and camera.of_means(4 ** (halvings - 1)),
+                card.longest,
             )
 
     @property

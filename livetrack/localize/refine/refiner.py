@@ -65,7 +65,7 @@ def make_refiner(card: ModelCard, camera: CameraNoise | None = None) -> Refiner:
     radial fit weights pixels; None estimates it from the images.
     """
     if card.symmetry == "round":
-        return RadialRefiner(RADIAL_REACH * card.crop_px, card.profiles, camera)
+        return RadialRefiner(RADIAL_REACH * card.crop_px, card.profiles, camera, card.longest)
     if card.symmetry == "half turn":
         return PointSymmetryRefiner(_SYMMETRY_REACH * card.crop_px)
     return TemplateRefiner.from_recipe(card.recipe["particles"])

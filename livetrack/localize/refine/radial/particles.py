@@ -14,6 +14,7 @@ from livetrack.localize.refine.radial.step import (
     FOUND_Y,
     HEIGHT,
     LIMIT_PX,
+    MERGED,
     MISFIT,
     PEAK,
     VAR_X,
@@ -29,7 +30,7 @@ __all__ = ["background_level", "extremes", "find_crowds", "nearest_squares", "re
 _AROUND_PX = (-4, -2, 0, 2, 4)  # along either axis, where pixels are looked at
 _FAR_MORE = 4.0  # times the height that the network gave: so much is a ring, not noise
 _MIN_HEIGHT = 1.0  # in units of the noise: the prior's scale is no smaller
-_EDGE = np.uint32(Flag.EDGE)
+_EDGE, _MERGED = np.uint32(Flag.EDGE), np.uint32(Flag.MERGED)
 
 
 _SAMPLES = 64  # pixels, whose median is the background
@@ -222,3 +223,5 @@ def write_rows(rows: Any, noise: float, state: Any, good: Any, misfit: Any) -> N
             rows[n]["x_std"], rows[n]["y_std"] = math.sqrt(state[n, VAR_X]), math.sqrt(state[n, VAR_Y])
             rows[n]["xy_cov"] = state[n, COV]
             rows[n]["intensity"] = noise * state[n, PEAK]
+            others = rows[n]["flags"] & ~_MERGED
+            rows[n]["flags"] = others | _MERGED if state[n, MERGED] > 0 else others

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.localize.refine.radial.core import choose_core
+from livetrack.localize.refine.radial.elongation import mark_merged
 from livetrack.localize.refine.radial.fit import Fits
 from livetrack.localize.refine.radial.noise_model import CameraNoise
 from livetrack.localize.refine.radial.particles import background_level, start, write_rows
@@ -26,6 +27,7 @@ _SURVEYED_PIXELS, _FEWEST = 16_000, 12  # in the windows of all of these, and pa
 _LEARNT = 4  # particles of each image of a sequence
 _REVIEWED = 16  # images after which the core is chosen anew
 _OTHER_CORE = 1.3  # ratio of radii
+_ROUND, _MARGIN = 1.1, 1.01  # length over width of what counts as round, and what the fit may add
 
 
 class RadialRefiner:
@@ -41,12 +43,19 @@ class RadialRefiner:
         (M, S) radial profiles of such particles, see `ProfilePrior`; without any, profiles are assumed to be smooth.
     camera
         Its noise; None estimates it from the images.
+    longest
+        Length over width of one particle, at most, less than 1.1 counts as that; longer ones get `Flag.MERGED`.
     """
 
     def __init__(
-        self, max_radius_px: float, profiles: npt.ArrayLike = (), camera: CameraNoise | None = None
-    ) -> None:  # fmt: skip
+        self,
+        max_radius_px: float,
+        profiles: npt.ArrayLike = (),
+        camera: CameraNoise | None = None,
+        longest: float = 1.0,
+    ) -> None:
         self._max_radius_px, self._prior, self._camera = max_radius_px, ProfilePrior(profiles), camera
+        self._longest = _MARGIN * max(longest, _ROUND)
         self._recalled: Population | None = None
         self._last: Population | None = None  # of the last image
         self._image: npt.NDArray[Any] = np.empty((0, 0), np.uint8)
@@ -62,7 +71,7 @@ class RadialRefiner:
         threads: int = 1,
         misfit: npt.NDArray[np.float32] | None = None,
     ) -> None:
-        """Refine `rows` in place: x, y, x_std, y_std, xy_cov, intensity. See `Refiner.refine`.
+        """Refine `rows` in place: x, y, x_std, y_std, xy_cov, intensity, `Flag.MERGED`. See `Refiner.refine`.
 
         Rows at the edge of the image or outside it, and those that the fit moves too far, stay as they are.
         """
@@ -72,6 +81,7 @@ class RadialRefiner:
         if start(rows, image, noise, fits.state, fits.active, fits.good):
             fits.levels[:] = 1 / noise, background_level(image), -OUTSIDE, OUTSIDE, 1.0, 0.0, 1.0
             self._last = self._fit(image, threads)
+            mark_merged(fits.state, fits.good, self._longest)
         write_rows(rows, noise, fits.state, fits.good, np.empty(0, np.float32) if misfit is None else misfit)
 
     def _fit(self, image: npt.NDArray[Any], threads: int) -> Population:

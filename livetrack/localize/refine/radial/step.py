@@ -41,9 +41,9 @@ from livetrack.localize.refine.radial.window import (
 )  # fmt: skip
 
 __all__ = [
-    "BACKGROUND", "COEFFICIENTS", "COV", "FOUND_X", "FOUND_Y", "HEIGHT", "LEVEL", "LIMIT_PX", "MISFIT", "MOVED_X",
-    "MOVED_Y", "PEAK", "SHARPNESS", "SNR", "VAR_X", "VAR_Y", "Workspace", "X", "Y", "doubt", "first_in_map",
-    "make_workspace", "paint", "step",
+    "ALONG", "BACKGROUND", "COEFFICIENTS", "COV", "DIAGONAL", "FOUND_X", "FOUND_Y", "HEIGHT", "LEVEL", "LIMIT_PX",
+    "MERGED", "MISFIT", "MOVED_X", "MOVED_Y", "PEAK", "SHARPNESS", "SNR", "STRETCH_STD", "THREEFOLD", "VAR_X", "VAR_Y",
+    "Workspace", "X", "Y", "doubt", "first_in_map", "make_workspace", "paint", "step",
 ]  # fmt: skip
 
 # Columns of the particles' state, (N, COEFFICIENTS + K) float64; grey levels are in units of the noise.
@@ -56,7 +56,11 @@ EXCESS = 12  # chi-square of the window over that expected
 LEVEL = 13  # of the background around the core, from that of the image on
 SHARPNESS = 14  # mean square of the profile's slope over that of the profile, 1/px²
 SNR = 15  # of the whole particle
-COEFFICIENTS = 16  # the first one of the profile
+ALONG, DIAGONAL = 16, 17  # stretch of the core, see `measure_elongation`
+THREEFOLD = 18  # what two particles do not add, in the same measure
+STRETCH_STD = 19  # of all three, by the noise
+MERGED = 20  # 1 for what are perhaps two particles
+COEFFICIENTS = 21  # the first one of the profile
 
 BACKGROUND = 3
 """Unknowns of the background."""

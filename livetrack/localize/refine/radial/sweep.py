@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from livetrack.jit import njit
+from livetrack.localize.refine.radial.elongation import measure_elongation
 from livetrack.localize.refine.radial.observe import measure_freedom, observe
 from livetrack.localize.refine.radial.step import (
     COEFFICIENTS,
@@ -143,6 +144,8 @@ def sweep(
                 active[m] = strays[m]
                 break
             active[m] = crowded
+        if good[m]:
+            measure_elongation(m, geometry[1], geometry[2], workspace[0], state)
         active_count += active[m]
         stray_count += strays[m]
     return active_count, stray_count
