@@ -171,8 +171,8 @@ def test_the_same_evidence_means_more_among_many_particles() -> None:
     assert few[0] < 0.2 < many[0]
     assert bright[0] < many[0]  # it is not as bright as the others
     part, same = decide(only_evidence([4.6]), WHITE, weights, law)
-    assert part[0] == pytest.approx(many[0], abs=0.02)
-    assert same == law
+    assert few[0] < many[0] == pytest.approx(part[0], abs=0.1)
+    assert same.particles == law.particles
 
 
 def test_without_candidates_there_is_nothing_to_decide() -> None:

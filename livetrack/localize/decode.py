@@ -45,7 +45,9 @@ _MAX_SHARING_CELLS = 4  # cells that share one centre
 _REACH_CELLS = 2  # around the expected cell, where `decode_nearest` searches
 _MIN_LOGIT = -7.0  # up to this, a logit counts as probability 0
 _FIELDS = 8
-_SAME_PX = 1.5  # two rows nearer than this are one particle found in two crops; the less probable is dropped
+_SAME_PX = (
+    2.3  # two rows nearer than this are one particle, found in two crops or in two cells; the less probable is dropped
+)
 
 
 def decode(

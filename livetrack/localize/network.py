@@ -40,11 +40,8 @@ _PARTIAL = np.uint32(Flag.PARTIAL_SEARCH)
 class _Learnt(NamedTuple):
     """What a sequence of frames has in common: its particles, and the law by which its candidates are decided."""
 
-    population: Population | None = None
-    law: Law | None = None
-
-
-_NOTHING = _Learnt()
+    population: Population
+    law: Law | None
 
 
 class NetworkLocalizer(Localizer):
@@ -104,7 +101,6 @@ class NetworkLocalizer(Localizer):
         self._noise = 0.0
         self._buffer = np.empty((0, 0), np.float32)
         self._flat = np.empty((0, 0, 0), np.float32)
-        self._recalled = _NOTHING
         self._confirmed, self._misfit = np.zeros(0, np.bool_), np.zeros(0, np.float32)  # of `measure`
 
     def find(self, image: npt.NDArray[Any]) -> Rows:
@@ -196,16 +192,14 @@ class NetworkLocalizer(Localizer):
     def learn(self) -> object | None:
         """Return what the last particles have in common. See `LearningLocalizer.learn`."""
         population = self._refiner.learn() if isinstance(self._refiner, RadialRefiner) else None
-        law = self._scoring.law if self._scoring else None
-        return _Learnt(population or self._recalled.population, law) if population or law else None
+        return population and _Learnt(population, self._scoring.law if self._scoring else None)
 
-    def recall(self, learnt: Any) -> None:
+    def recall(self, learnt: _Learnt | None) -> None:
         """Localize the next images by what was learnt. See `LearningLocalizer.recall`."""
-        self._recalled = _NOTHING if learnt is None else learnt
         if isinstance(self._refiner, RadialRefiner):
-            self._refiner.recall(self._recalled.population)
+            self._refiner.recall(learnt and learnt.population)
         if self._scoring is not None:
-            self._scoring.recalled = self._scoring.law = self._recalled.law
+            self._scoring.recall(learnt and learnt.law)
 
     @property
     def threads(self) -> str:
@@ -321,9 +315,9 @@ class NetworkLocalizer(Localizer):
         return self.inference.run(batch)
 
     def _with_scores(self, rows: Rows, threshold: float) -> Rows:
-        """Turn the network's scores of rows from parts of the image into probabilities; return those above `threshold`.
+        """Return the network's `rows` from parts of the image that score above `threshold`, with their scores.
 
-        `rows` are changed.
+        `rows` may be changed.
         """
         if self._scoring is None:
             return self._flag_edges(self._score_calibration.apply(rows, self._noise, threshold))

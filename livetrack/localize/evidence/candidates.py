@@ -18,6 +18,9 @@ _SAME_PX = 3.0  # a peak this near to a row of the network is the same particle
 _MIN_SCORE = 1e-6  # distance from 0 and 1 that keeps logits finite
 _UNSEEN = -6.0  # logit of a peak that the network has not proposed, where candidates are put in order
 _STRONGEST = 8.0  # evidence that decides the order
+_HOT = -9.0  # logit of a hot pixel, whatever the network says
+_NO_NOISE = 8.0  # evidence of which the shape is seen
+_SHARPEST = 1.13  # outputs of two filters times their sigmas, second over first: 1 for a pixel, 1.2 for sigma 0.5 px
 _EXPLAINS = 4.0  # evidence from which a candidate may explain that of others
 _NEIGHBOUR = 3.0  # of a filter's sigma: spots farther apart explain nothing of each other
 _LEAST_OWN = 1e-3  # of the evidence's variance, for two at the same place
@@ -101,8 +104,11 @@ def _of_image(
             _write_peak(column, row, highest, outputs[count], sigmas, noise, both[count])
             count += 1
     for n in range(count):
-        if evidence[n] >= _EXPLAINS and n < len(rows):
-            measure(flat, taps, radii, skew, pixels[n, 0], pixels[n, 1], outputs[n])
+        if evidence[n] >= _EXPLAINS:
+            if n < len(rows):
+                measure(flat, taps, radii, skew, pixels[n, 0], pixels[n, 1], outputs[n])
+            if _is_hot_pixel(evidence[n], outputs[n], sigmas):
+                logit[n] = _HOT
     _explain_all(both[:count], pixels, outputs, logit, flat, sigmas, taps, radii, skew, evidence, explained)
     return count
 
@@ -124,6 +130,8 @@ def _near_rows(
                 if tried.max() > evidence[n]:
                     evidence[n], outputs[n] = tried.max(), tried
                     pixels[n, 0], pixels[n, 1] = left + j, top + i
+        if _is_hot_pixel(evidence[n], outputs[n], sigmas):
+            logit[n] = _HOT
     _explain_all(rows, pixels, outputs, logit, patch, sigmas, taps, radii, skew, evidence, explained)
 
 
@@ -157,6 +165,14 @@ def _explain_all(
                 if np.isnan(outputs[other, 0]):
                     measure(flat, taps, radii, skew, pixels[other, 0], pixels[other, 1], outputs[other])
                 _explain(share, strength[by], outputs[other, size], other, evidence, explained)
+
+
+@njit
+def _is_hot_pixel(evidence: float, outputs: Any, sigmas: Any) -> bool:
+    """Whether what is there is narrower than any spot: outputs of one pixel are inversely proportional to sigma."""
+    return bool(
+        evidence >= _NO_NOISE and len(sigmas) > 1 and outputs[1] * sigmas[1] < _SHARPEST * outputs[0] * sigmas[0]
+    )
 
 
 @njit

@@ -3,8 +3,8 @@
 In white noise the number of noise peaks falls with their evidence z as z exp(-z²/2), whatever the image; how many
 particles there are, and how bright, the image itself shows. Both together give the odds of a particle (empirical Bayes:
 Efron, Large-Scale Inference, chapter 5 (2010); the prior of each image as in Saerens et al., Neural Computation 14, 21
-(2002)), to which the network adds what it sees besides. Where troughs show that the background is structured, and
-beside a better candidate, evidence means less, and the network decides. How much each counts was fitted in training.
+(2002)), to which the network adds what it sees besides. Where troughs show that the background is structured, near a
+better candidate, and of what cannot be noise, the network decides what it is. How much each counts, training fits.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ FEATURES = 14
 
 _ROUNDS = 20  # at most, until the law changes by less than this, relatively
 _SETTLED = 0.002
+_SKEWED = 0.5  # skewness of the noise of 4 photoelectrons a pixel: of fewer, the correction is too small
 _WHITE_TAIL = 1.3  # of the noise: up to here it counts as white
-_MOST = 6.0  # evidence up to which noise peaks become rarer
-_MOST_UNSEEN = 20.0  # the same where the network sees nothing: the brighter, the less like a particle
+_MOST, _BEYOND_NOISE = 6.0, 8.0  # evidence up to which the law counts, and from which on it does not
 _TYPICAL = 4.5  # evidence from which it is counted, so that the weights hardly depend on each other
 _STRUCTURED, _MOST_STRUCTURED = 5.0, 8.0  # the same for a structured background
 _LEAST_BESIDE, _MOST_BESIDE = -3.0, 8.0  # evidence beside a better candidate
@@ -36,11 +36,11 @@ _MISMATCH = 0.15  # of what a neighbour explains: particles are not quite Gaussi
 _ALONE = 1.0  # evidence explained by a neighbour, up to which a candidate counts as alone
 _MEAN, _STD = 2.1, 0.6  # of the particles' log evidence, before anything is seen
 _LEAST_STD = 0.1
+_BEFORE = (0.1, _MEAN, _STD)  # law from which the first round starts
 _PARTICLES, _NOISE_PEAKS = 0.5, 2.0  # numbers before anything is seen
-_STRENGTH = 2.0  # particles that mean and standard deviation before count for
+_STRENGTH, _KNOWN_STRENGTH = 2.0, 8.0  # particles that mean and standard deviation before count for
 _SURE = 5.0  # evidence that no noise of an image has
 _OTHERS = 0.05  # fraction of the particles whose evidence is not like that of the rest
-_BRIGHT = 2.7  # log evidence from which these are equally frequent: one may be far brighter than all others
 _LOWEST = 1.5  # evidence below counts as this much
 _FURTHEST = 30.0  # logit
 
@@ -70,10 +70,11 @@ def decide(candidates: Candidates, noise: Noise, weights: Doubles, law: Law | No
     weights
         (`FEATURES`,) of the features.
     law
-        Of the whole image, where the candidates are those of a part of it; None: their own.
+        Of the images before, where the candidates are those of parts of this one: they are decided by it, and what is
+        returned follows the particles' evidence. None: their own.
     """
-    score, found = np.empty(len(candidates.rows)), np.array([0.1, _MEAN, _STD] if law is None else law[:3])
-    whiteness = min(1.0, (_WHITE_TAIL / noise.tail) ** 2)
+    score, found = np.empty(len(candidates.rows)), np.array(_BEFORE if law is None else law[:3])
+    whiteness = min(1.0, (_WHITE_TAIL / noise.tail) ** 2) * min(1.0, (_SKEWED / max(noise.skewness, _SKEWED)) ** 4)
     troughs = noise.troughs if noise.tail <= _WHITE_TAIL else 0
     _decide(*candidates[1:], whiteness, troughs, weights, law is not None, found, score)
     particles, mean, std = found.tolist()
@@ -85,7 +86,6 @@ def _weigh(logit: float, evidence: float, explained: float, whiteness: float, we
     """Return the logit of a particle, but for the law's part: a weighted sum of `FEATURES` features.
 
     They are those of white noise (5), of a structured background (4), or of a place beside a better candidate (5).
-    What is bright, but not seen by the network, has another shape: a hot pixel.
     """
     by_network = not math.isnan(logit)
     if explained >= _ALONE:
@@ -100,8 +100,6 @@ def _weigh(logit: float, evidence: float, explained: float, whiteness: float, we
         other = weights[5] + weights[6] * logit
     else:
         white, other = weights[3] + weights[4] * above, weights[7]
-    unseen = max(1 - 2 * _sigmoid(logit), 0.0) if by_network else 1.0
-    white += weights[4] * unseen * (min(max(strength, _MOST), _MOST_UNSEEN) - _MOST)
     return whiteness * white + (1 - whiteness) * (other + weights[8] * structured)
 
 
@@ -110,17 +108,18 @@ def _decide(
     logit: Any, evidence: Any, explained: Any, whiteness: float, troughs: int, weights: Any, known: bool, law: Any,
     score: Any,
 ) -> None:  # fmt: skip
-    """Fill `score`, and, unless it is `known`, find the `law` by expectation and maximisation.
+    """Fill `score`, and find the `law` by expectation and maximisation, or, if it is `known`, let it follow the scores.
 
     Where there are `troughs`, as many candidates are noise: the law cannot take faint particles for more than the rest.
     """
     count = evidence.size
-    given, log_evidence, noise, others = np.empty((4, count))
+    white, given, log_evidence, noise, others = np.empty((5, count))
     alone, peaks, sure = 0, 0, 0
     for n in range(count):
-        given[n] = _weigh(logit[n], evidence[n], explained[n], whiteness, weights)
+        white[n] = whiteness * min(max((_BEYOND_NOISE - evidence[n]) / (_BEYOND_NOISE - _MOST), 0.0), 1.0)
+        given[n] = _weigh(logit[n], evidence[n], explained[n], white[n], weights)
         log_evidence[n] = math.log(max(evidence[n], _LOWEST))
-        others[n] = _OTHERS * _gaussian(min(log_evidence[n], _BRIGHT), _MEAN, _STD)
+        others[n] = _OTHERS * _gaussian(log_evidence[n], _MEAN, _STD)
         strength = min(max(evidence[n], BAR), _MOST)
         noise[n] = math.log(strength) - 0.5 * (strength * strength - BAR * BAR)
         alone += explained[n] < _ALONE
@@ -129,6 +128,7 @@ def _decide(
         if explained[n] >= _ALONE:
             score[n] = _sigmoid(given[n])
     most = max(peaks - troughs + math.sqrt(2.0 * troughs), float(sure)) if troughs else float(count)
+    usual_mean, usual_std, held = law[1], law[2], _KNOWN_STRENGTH if known else _STRENGTH
     for _ in range(1 if known else _ROUNDS):
         particles, mean, std = law[0], law[1], law[2]
         prior = math.log(particles / (1 - particles))
@@ -137,19 +137,18 @@ def _decide(
             if explained[n] < _ALONE:
                 density = (1 - _OTHERS) * _gaussian(log_evidence[n], mean, std) + others[n]
                 odds = prior + math.log(density) - log_evidence[n] - noise[n]
-                score[n] = _sigmoid(given[n] + whiteness * odds)
+                score[n] = _sigmoid(given[n] + white[n] * odds)
                 total += score[n]
                 first += score[n] * log_evidence[n]
                 second += score[n] * log_evidence[n] ** 2
+        seen = total + held
         if not known:
-            before = law[0], law[1]
-            seen = total + _STRENGTH
             law[0] = (min(total, most) + _PARTICLES) / (alone + _PARTICLES + _NOISE_PEAKS)
-            law[1] = (first + _STRENGTH * _MEAN) / seen
-            variance = (second + _STRENGTH * (_MEAN * _MEAN + _STD * _STD)) / seen - law[1] * law[1]
-            law[2] = max(math.sqrt(max(variance, 0.0)), math.exp(-law[1]), _LEAST_STD)
-            if abs(law[0] - before[0]) < _SETTLED * before[0] and abs(law[1] - before[1]) < _SETTLED:
-                break
+        law[1] = (first + held * usual_mean) / seen
+        variance = (second + held * (usual_mean * usual_mean + usual_std * usual_std)) / seen - law[1] * law[1]
+        law[2] = max(math.sqrt(max(variance, 0.0)), math.exp(-law[1]), _LEAST_STD)
+        if abs(law[0] - particles) < _SETTLED * particles and abs(law[1] - mean) < _SETTLED:
+            break
 
 
 @njit

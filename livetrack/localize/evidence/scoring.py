@@ -39,10 +39,15 @@ class EvidenceScoring:
         self._weights = np.array(card.decision_weights)
         self._sign = -1 if card.contrast == "dark" else 1
         self._radius, self._threads = card.background_radius_px, threads
-        self.recalled: Law | None = None
-        """By which parts of an image are decided; None: by what they show themselves."""
         self.law: Law | None = None
-        """Of the last whole image, or the recalled one."""
+        """Of the last image, or, of parts that were decided by themselves, of the one before."""
+        self._recalled: Law | None = None
+
+    def recall(self, law: Law | None) -> None:
+        """Decide parts of the next image by the law of an earlier one; None: by themselves."""
+        self._recalled = law
+        if law is not None:
+            self.law = law
 
     def score_image(
         self, rows: Rows, image: npt.NDArray[Any], noise: float, flat: npt.NDArray[np.float32], threshold: float
@@ -66,9 +71,11 @@ class EvidenceScoring:
 
     def score_parts(self, rows: Rows, image: npt.NDArray[Any], noise: float, threshold: float) -> Rows:
         """Return the particles of the network's `rows` from parts of an image, (N,). Parameters as above."""
-        of_noise = self.recalled.noise if self.recalled else _WHITE
+        of_noise = self._recalled.noise if self._recalled else _WHITE
         candidates = near_rows(rows, image, self._filters, self._sign / noise, self._radius, of_noise)
-        score, _ = decide(candidates, of_noise, self._weights, self.recalled)
+        score, law = decide(candidates, of_noise, self._weights, self._recalled)
+        if self._recalled:
+            self.law = law
         return _chosen(candidates, score, len(rows), threshold)
 
     def candidates(
