@@ -5,11 +5,14 @@ import math
 import numpy as np
 import numpy.typing as npt
 import pytest
+from msgspec import structs
 
+from livetrack.errors import ModelError
 from livetrack.localize import load_localizer
 from livetrack.localize.evidence.candidates import Candidates, near_rows, of_image
 from livetrack.localize.evidence.decision import decide
 from livetrack.localize.evidence.matched_filters import BAR, MatchedFilters, Noise
+from livetrack.localize.evidence.scoring import EvidenceScoring
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.localize.normalize import extrapolate_background, normalize_into
 from livetrack.particles import Rows, empty_rows
@@ -245,6 +248,13 @@ def test_whole_and_part_agree_on_faint_spots() -> None:
     assert len(rows) > 20
     assert np.median(np.abs(again["score"] - rows["score"])) < 0.02
     assert (again["score"] > 0.5).mean() > 0.95
+
+
+def test_a_model_of_another_decision_is_refused() -> None:
+    localizer = load_localizer("spot", threads=1)
+    assert isinstance(localizer, NetworkLocalizer)
+    with pytest.raises(ModelError, match="its decision has 13 weights, this livetrack needs 14; train it again"):
+        EvidenceScoring(structs.replace(localizer.card, decision_weights=[0.0] * 13), threads=1)
 
 
 def test_a_model_without_filters_keeps_the_scores_of_its_network() -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from livetrack.errors import ModelError
 from livetrack.jit import njit
 from livetrack.localize.evidence.candidates import Candidates, near_rows, of_image
-from livetrack.localize.evidence.decision import Law, decide
+from livetrack.localize.evidence.decision import FEATURES, Law, decide
 from livetrack.localize.evidence.matched_filters import MatchedFilters, Noise
 from livetrack.localize.models import ModelCard
 from livetrack.localize.normalize import extrapolate_background
@@ -32,9 +33,19 @@ class EvidenceScoring:
         Of a model with `filters_px`.
     threads
         Number of threads.
+
+    Raises
+    ------
+    ModelError
+        The card does not have as many weights as the decision has features.
     """
 
     def __init__(self, card: ModelCard, threads: int) -> None:
+        if len(card.decision_weights) != FEATURES:
+            raise ModelError(
+                f"model {card.name}: its decision has {len(card.decision_weights)} weights, this livetrack needs "
+                f"{FEATURES}; train it again from its recipe"
+            )
         self._filters = MatchedFilters(card.filters_px)
         self._weights = np.array(card.decision_weights)
         self._sign = -1 if card.contrast == "dark" else 1
