@@ -238,6 +238,14 @@ def test_hot_pixels_are_not_found() -> None:
     assert found <= 12  # of 60
 
 
+@pytest.mark.parametrize("snr", [20, 200, 2000])
+def test_wide_spots_are_found_however_bright(snr: float) -> None:
+    places = np.stack(np.meshgrid(*2 * [np.arange(16.0, 256, 32)]), -1).reshape(-1, 2) + 0.3
+    photons = 25 + 5 * snr * spots(256, [(x, y) for x, y in places], 2.5, 1.0)
+    rows = load_localizer("spot", threads=1).localize(np.random.default_rng(0).poisson(photons).astype(np.uint16))
+    assert f1(places.astype(np.float32), np.stack([rows["x"], rows["y"]], axis=1)) == 1
+
+
 def test_whole_and_part_agree_on_faint_spots() -> None:
     localizer = load_localizer("spot", threads=1)
     assert isinstance(localizer, NetworkLocalizer)

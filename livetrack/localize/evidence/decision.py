@@ -30,7 +30,7 @@ _SKEWED = 0.5  # skewness of the noise of 4 photoelectrons a pixel: of fewer, th
 _WHITE_TAIL = 1.3  # of the noise: up to here it counts as white
 _MOST, _BEYOND_NOISE = 6.0, 8.0  # evidence up to which the law counts, and from which on it does not
 _TYPICAL = 4.5  # evidence from which it is counted, so that the weights hardly depend on each other
-_STRUCTURED, _MOST_STRUCTURED = 5.0, 8.0  # the same for a structured background
+_STRUCTURED, _BRIGHTNESS = 5.0, 2.0  # the same for a structured background, and its rise with the log of what is beyond
 _LEAST_BESIDE, _MOST_BESIDE = -3.0, 8.0  # evidence beside a better candidate
 _MISMATCH = 0.15  # of what a neighbour explains: particles are not quite Gaussian
 _ALONE = 1.0  # evidence explained by a neighbour, up to which a candidate counts as alone
@@ -94,7 +94,8 @@ def _weigh(logit: float, evidence: float, explained: float, whiteness: float, we
         network = weights[9] + weights[10] * logit + weights[11] * logit * own if by_network else weights[12]
         return network + weights[13] * own
     strength = max(evidence, BAR)
-    above, structured = min(strength, _MOST) - _TYPICAL, min(strength, _MOST_STRUCTURED) - _STRUCTURED
+    above, structured = min(strength, _MOST) - _TYPICAL, min(strength, _BEYOND_NOISE) - _STRUCTURED
+    structured += _BRIGHTNESS * math.log(max(strength / _BEYOND_NOISE, 1.0))
     if by_network:
         white = weights[0] + weights[1] * logit + weights[2] * above
         other = weights[5] + weights[6] * logit
