@@ -24,7 +24,6 @@ _SHARPEST = 1.13  # outputs of two filters times their sigmas, second over first
 _EXPLAINS = 4.0  # evidence from which a candidate may explain that of others
 _NEIGHBOUR = 3.0  # of a filter's sigma: spots farther apart explain nothing of each other
 _LEAST_OWN = 1e-3  # of the evidence's variance, for two at the same place
-_NO_ID = NO_ID
 
 Doubles = npt.NDArray[np.float64]
 
@@ -209,7 +208,7 @@ def _is_found(rows: Any, first: int, x: int, y: int) -> bool:
 def _write_peak(x: int, y: int, highest: Any, outputs: Any, sigmas: Any, noise: float, row: Any) -> None:
     """Write a spot at a peak into `row`; `noise` is negative for dark ones."""
     best = np.argmax(outputs)
-    row["id"], row["vx"], row["vy"], row["flags"] = _NO_ID, np.nan, np.nan, 0
+    row["id"], row["vx"], row["vy"], row["flags"] = NO_ID, np.nan, np.nan, 0
     row["x"] = x + _vertex(highest[y, x - 1], highest[y, x], highest[y, x + 1])
     row["y"] = y + _vertex(highest[y - 1, x], highest[y, x], highest[y + 1, x])
     row["x_std"] = row["y_std"] = math.sqrt(2.0) * sigmas[best] / outputs[best]
