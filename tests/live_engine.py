@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from livetrack.camera import Camera
 from livetrack.config import load_config
 from livetrack.session.engine import Engine
 
@@ -13,8 +14,8 @@ ANY_PORT = [f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_a
 
 
 @contextmanager
-def running(overrides: list[str]) -> Iterator[Engine]:
-    with Engine(load_config(None, [*ANY_PORT, *overrides])) as engine:
+def running(overrides: list[str], camera: Camera | None = None) -> Iterator[Engine]:
+    with Engine(load_config(None, [*ANY_PORT, *overrides]), camera=camera) as engine:
         stop = threading.Event()
         thread = threading.Thread(target=engine.run, kwargs={"stop": stop}, daemon=True)
         thread.start()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import numpy as np
-from live_engine import ANY_PORT
+from live_engine import running
 
 from livetrack.camera import Geometry, Picture
-from livetrack.config import load_config
 from livetrack.session.engine import Engine
 
 SIDE = 160
@@ -58,16 +56,6 @@ class OddCamera:
         pass
 
 
-@contextmanager
-def odd_session() -> Iterator[Engine]:
+def odd_session() -> AbstractContextManager[Engine]:
     """Run a session on an `OddCamera`."""
-    settings = [*ANY_PORT, "localizer.model=bead", "localizer.threads=1"]
-    with Engine(load_config(None, settings), camera=OddCamera()) as engine:
-        stop = threading.Event()
-        thread = threading.Thread(target=engine.run, kwargs={"stop": stop}, daemon=True)
-        thread.start()
-        try:
-            yield engine
-        finally:
-            stop.set()
-            thread.join(20)
+    return running(["localizer.model=bead", "localizer.threads=1"], OddCamera())

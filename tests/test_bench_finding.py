@@ -200,7 +200,7 @@ def test_peers_have_hardly_any_false_rows(name: str, count: int, false: float) -
     assert figures.recall > (0.9 if count == 100 else 0.7)
 
 
-def test_a_peer_that_is_not_installed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_peer_that_is_not_installed_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FINDERS, "sep", FINDERS["sep"]._replace(package="no_such_package"))
     assert not FINDERS["sep"].is_installed
 

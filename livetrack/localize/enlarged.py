@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.localize.localizer import Localizer
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.localize.noise import noise_level
 from livetrack.localize.normalize import as_kernel_input
 from livetrack.localize.parallel import resolve_thread_count
 from livetrack.localize.refine.radial import CameraNoise, RadialRefiner
 from livetrack.localize.refine.refiner import RADIAL_REACH
-from livetrack.localize.scaled import resized
+from livetrack.localize.resizing import ResizingLocalizer, resized
 from livetrack.particles import Rows
 
 __all__ = ["EnlargedLocalizer"]
@@ -24,7 +22,7 @@ __all__ = ["EnlargedLocalizer"]
 _NOISE = 1.8  # of an enlarged image, over the image's own, as far as the network is concerned
 
 
-class EnlargedLocalizer(Localizer):
+class EnlargedLocalizer(ResizingLocalizer):
     """Finds particles half as large as those of a model. A `LearningLocalizer`.
 
     The network searches an image of twice as many pixels along each axis, between which the grey levels are
@@ -50,8 +48,7 @@ class EnlargedLocalizer(Localizer):
         self, network: NetworkLocalizer, *, camera: CameraNoise | None = None, threads: int = 0,
         profile_fit: bool = True,
     ) -> None:  # fmt: skip
-        self.network = network
-        self.name, self.provider, self.default_threshold = network.name, network.provider, network.default_threshold
+        super().__init__(network)
         network.measure_noise = lambda _: _NOISE * self._noise
         self._noise, self._threads = 0.0, resolve_thread_count(threads)
         self._buffer, self._enlarged = np.empty((0, 0), np.float32), np.empty((0, 0), np.float32)
@@ -63,23 +60,9 @@ class EnlargedLocalizer(Localizer):
             )
 
     @property
-    def threshold(self) -> float:
-        """Minimum score of a row, 0..1; may be set between two calls."""
-        return self.network.threshold
-
-    @threshold.setter
-    def threshold(self, value: float) -> None:
-        self.network.threshold = value
-
-    @property
     def search_scale(self) -> str:
         """The scale of the image that the network searches, in words."""
         return "2"
-
-    @property
-    def threads(self) -> str:
-        """The number of threads that the network runs on, in words."""
-        return self.network.threads
 
     def find(self, image: npt.NDArray[Any]) -> Rows:
         """Search the full image. See `Localizer.find`."""
@@ -111,20 +94,6 @@ class EnlargedLocalizer(Localizer):
         noise = 100 + 10 * np.random.default_rng(0).random(shape)
         for image in (noise.astype(dtype), noise.astype(np.float32)):  # see `NetworkLocalizer.warmup`
             self.localize(image)
-
-    def run_like(self, other: NetworkLocalizer) -> None:
-        """Run the network as was chosen for another model. See `NetworkLocalizer.run_like`."""
-        self.network.run_like(other)
-        self.provider = self.network.provider
-
-    def choose_threads(self, work: Callable[[], object]) -> None:
-        """Run the network on as many threads as are fastest. See `ThreadedLocalizer.choose_threads`."""
-        self.network.choose_threads(work)
-
-    def choose_runtime(self, work: Callable[[], object]) -> None:
-        """Likewise on the fastest runtime. See `RuntimeLocalizer.choose_runtime`."""
-        self.network.choose_runtime(work)
-        self.provider = self.network.provider
 
     def _take(self, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return `image` as a kernel input, and measure its noise. Raises `InputError`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 from livetrack.localize.halving import HalvedImages
-from livetrack.localize.localizer import Localizer
-from livetrack.localize.network import NetworkLocalizer
+from livetrack.localize.resizing import ResizingLocalizer
 from livetrack.localize.scaled import ScaledLocalizer
 from livetrack.particles import Rows
 
@@ -28,7 +27,7 @@ _AGREED = 1.0  # how much more a row counts at the scale of all others
 _ROUNDS = 4  # of choosing scales, until most agree
 
 
-class EveryScaleLocalizer(Localizer):
+class EveryScaleLocalizer(ResizingLocalizer):
     """Finds particles of all sizes: `scale = "auto"`. A `LearningLocalizer`.
 
     Each octave searches the whole image. A particle is mostly found at two or three scales, and belongs to the one at
@@ -43,13 +42,12 @@ class EveryScaleLocalizer(Localizer):
 
     def __init__(self, octaves: Sequence[ScaledLocalizer]) -> None:
         self.octaves = list(octaves)
-        self.network = self.octaves[0].network
-        self.name, self.default_threshold = self.network.name, self.network.default_threshold
+        super().__init__(self.octaves[0].network)
         self._diameter_px = self.network.card.diameter_px
         self._images = HalvedImages()
         self._learnt: list[object | None] = [None] * len(self.octaves)
         self._fitted: list[bool] = [False] * len(self.octaves)  # in the last image
-        self._share_network()
+        self._adopt_runtime()
 
     @property
     def threshold(self) -> float:
@@ -66,11 +64,6 @@ class EveryScaleLocalizer(Localizer):
         """The scales at which the particles of the last image were found, in words."""
         found = [octave.search_scale for octave, fitted in zip(self.octaves, self._fitted, strict=True) if fitted]
         return f"auto ({', '.join(found)})" if found else "auto"
-
-    @property
-    def threads(self) -> str:
-        """The number of threads that the network runs on, in words."""
-        return self.network.threads
 
     def find(self, image: npt.NDArray[Any]) -> Rows:
         """Search the full image. See `Localizer.find`."""
@@ -104,21 +97,6 @@ class EveryScaleLocalizer(Localizer):
             octave.warmup(shape, dtype)
         self.localize((100 + 10 * np.random.default_rng(0).random(shape)).astype(dtype))
 
-    def run_like(self, other: NetworkLocalizer) -> None:
-        """Run the network as was chosen for another model. See `NetworkLocalizer.run_like`."""
-        self.network.run_like(other)
-        self._share_network()
-
-    def choose_threads(self, work: Callable[[], object]) -> None:
-        """Run the network on as many threads as are fastest. See `ThreadedLocalizer.choose_threads`."""
-        self.network.choose_threads(work)
-        self._share_network()
-
-    def choose_runtime(self, work: Callable[[], object]) -> None:
-        """Likewise on the fastest runtime. See `RuntimeLocalizer.choose_runtime`."""
-        self.network.choose_runtime(work)
-        self._share_network()
-
     def _images_of(self, image: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
         return self._images.of(image, _octave_count(np.shape(image), len(self.octaves)) - 1)
 
@@ -134,8 +112,8 @@ class EveryScaleLocalizer(Localizer):
         kept = _choose(rows, halvings, evidence.astype(np.float64), _SAME * self._diameter_px)
         return [(n, rows[kept & (halvings == n)]) for n in range(len(found))]
 
-    def _share_network(self) -> None:
-        self.provider = self.network.provider
+    def _adopt_runtime(self) -> None:
+        super()._adopt_runtime()
         for octave in self.octaves[1:]:
             octave.network.share(self.network)
 

@@ -207,27 +207,21 @@ def _subtract_background(
 
 @njit
 def _extrapolate(image: Any, scale: float, radius: int, flat: Any) -> None:
-    height, width = flat.shape
-    for i in range(height):
-        line, into = image[i], flat[i]
-        near, far = (scale * line[radius] - into[radius]), (scale * line[2 * radius] - into[2 * radius])
-        slope = (far - near) / (2 * radius)
-        for j in range(radius):
-            into[j] += slope * (radius - j)
-        near = scale * line[width - 1 - radius] - into[width - 1 - radius]
-        far = scale * line[width - 1 - 2 * radius] - into[width - 1 - 2 * radius]
-        slope = (far - near) / (2 * radius)
-        for j in range(radius):
-            into[width - 1 - j] += slope * (radius - j)
-    for j in range(width):
-        near, far = (scale * image[radius, j] - flat[radius, j]), (scale * image[2 * radius, j] - flat[2 * radius, j])
-        top = (far - near) / (2 * radius)
-        near = scale * image[height - 1 - radius, j] - flat[height - 1 - radius, j]
-        far = scale * image[height - 1 - 2 * radius, j] - flat[height - 1 - 2 * radius, j]
-        bottom = (far - near) / (2 * radius)
-        for i in range(radius):
-            flat[i, j] += top * (radius - i)
-            flat[height - 1 - i, j] += bottom * (radius - i)
+    for i in range(len(flat)):
+        _extrapolate_to_start(image[i], scale, radius, flat[i])
+        _extrapolate_to_start(image[i, ::-1], scale, radius, flat[i, ::-1])
+    for j in range(flat.shape[1]):
+        _extrapolate_to_start(image[:, j], scale, radius, flat[:, j])
+        _extrapolate_to_start(image[::-1, j], scale, radius, flat[::-1, j])
+
+
+@njit
+def _extrapolate_to_start(grey: Any, scale: float, radius: int, flat: Any) -> None:
+    """Correct the first `radius` pixels of a line for the background's slope behind them."""
+    near, far = scale * grey[radius] - flat[radius], scale * grey[2 * radius] - flat[2 * radius]
+    slope = (far - near) / (2 * radius)
+    for i in range(radius):
+        flat[i] += slope * (radius - i)
 
 
 @njit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,21 +11,21 @@ import numpy.typing as npt
 from livetrack.errors import ModelError
 from livetrack.localize.crops import Crops
 from livetrack.localize.halving import HalvedImages
-from livetrack.localize.localizer import Localizer
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.localize.noise import noise_level
 from livetrack.localize.parallel import resolve_thread_count
 from livetrack.localize.refine.radial import CameraNoise, Population, RadialRefiner
 from livetrack.localize.refine.refiner import RADIAL_REACH
+from livetrack.localize.resizing import ResizingLocalizer, resized
 from livetrack.particles import Rows
 
-__all__ = ["SCALES", "ScaledLocalizer", "check_scale", "resized"]
+__all__ = ["SCALES", "ScaledLocalizer", "check_scale"]
 
 SCALES = (1.0, 0.5, 0.25, 0.125, 0.0625, 0.03125)
 """Of the searched image, over the image's own: by 0, 1, 2 ... halvings."""
 
 
-class ScaledLocalizer(Localizer):
+class ScaledLocalizer(ResizingLocalizer):
     """Finds particles 2, 4, 8 ... times as large as those of a model. A `MeasuringLocalizer`.
 
     The network searches and fits in the image halved `halvings` times. From there, the particles are fitted once more
@@ -48,8 +48,8 @@ class ScaledLocalizer(Localizer):
     def __init__(
         self, network: NetworkLocalizer, halvings: int, *, camera: CameraNoise | None = None, threads: int = 0
     ) -> None:
-        self.network, self.halvings = network, halvings
-        self.name, self.provider, self.default_threshold = network.name, network.provider, network.default_threshold
+        super().__init__(network)
+        self.halvings = halvings
         self.measures = network.measures
         self.crop_px, self.margin_px = network.crop_px << halvings, network.margin_px * (1 << halvings)
         self._images, self._threads = HalvedImages(), resolve_thread_count(threads)
@@ -63,20 +63,6 @@ class ScaledLocalizer(Localizer):
                 camera and camera.of_means(4 ** (halvings - 1)),
                 card.longest,
             )
-
-    @property
-    def threshold(self) -> float:
-        """Minimum score of a row, 0..1; may be set between two calls."""
-        return self.network.threshold
-
-    @threshold.setter
-    def threshold(self, value: float) -> None:
-        self.network.threshold = value
-
-    @property
-    def threads(self) -> str:
-        """The number of threads that the network runs on, in words."""
-        return self.network.threads
 
     @property
     def search_scale(self) -> str:
@@ -143,20 +129,6 @@ class ScaledLocalizer(Localizer):
         for image in (noise.astype(dtype), noise.astype(np.float32)):  # see `NetworkLocalizer.warmup`
             self.localize(image)
 
-    def run_like(self, other: NetworkLocalizer) -> None:
-        """Run the network as was chosen for another model. See `NetworkLocalizer.run_like`."""
-        self.network.run_like(other)
-        self.provider = self.network.provider
-
-    def choose_threads(self, work: Callable[[], object]) -> None:
-        """Run the network on as many threads as are fastest. See `ThreadedLocalizer.choose_threads`."""
-        self.network.choose_threads(work)
-
-    def choose_runtime(self, work: Callable[[], object]) -> None:
-        """Likewise on the fastest runtime. See `RuntimeLocalizer.choose_runtime`."""
-        self.network.choose_runtime(work)
-        self.provider = self.network.provider
-
     def find_in(self, images: Sequence[npt.NDArray[Any]]) -> Rows:
         """Return the particles in an image, given with its halved ones, as `HalvedImages.of` returns them."""
         return resized(self.network.find(images[self.halvings]), self.halvings)
@@ -187,21 +159,6 @@ def check_scale(scale: float | str) -> None:
     if scale not in (*SCALES, "auto", 2.0):
         scales = ", ".join(f"{each:g}" for each in (2.0, *SCALES))
         raise ModelError(f"scale is {scale!r}; expected 'auto' or one of {scales}")
-
-
-def resized(rows: Rows, halvings: int) -> Rows:
-    """Return `rows`, (N,), of an image halved so often in px of the image itself; negative: the other way round.
-
-    Those of an image that was enlarged twice are those of one that was halved -1 times.
-    """
-    if not halvings:
-        return rows
-    factor, rows = 2.0**halvings, rows.copy()
-    for axis in ("x", "y"):
-        rows[axis] = factor * rows[axis] + 0.5 * (factor - 1)
-        rows[f"{axis}_std"] *= factor
-    rows["xy_cov"] *= factor * factor
-    return rows
 
 
 def _doubled(profiles: npt.ArrayLike) -> npt.NDArray[np.float64]:

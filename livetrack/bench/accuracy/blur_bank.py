@@ -1,4 +1,4 @@
-"""The bank of four blurs: the simplest detector that is told nothing, below which no model may fall."""
+"""The bank of four blurs: the simplest detector without any settings, below which no model may fall."""
 
 from __future__ import annotations
 

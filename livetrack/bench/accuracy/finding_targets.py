@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from livetrack.bench.accuracy.conditions import EqualParticles
 from livetrack.bench.accuracy.measure import ConditionResult, Figures
@@ -128,7 +129,7 @@ def _false(result: ConditionResult, figures: Figures, ideal: Figures, method: st
         fewest = min(as_good, key=lambda each: each.false_per_image)
         values |= {"fewest_false_of_peers": fewest.false_per_image, "fewest_false_by": fewest.method}
     yield TargetResult(
-        name=f"{method}: false rows, {condition.name.partition(': ')[2]}",
+        name=f"{method}: false rows, {_subject(result)}",
         definition=f"{condition.definition}; {_GATE}; wrong are missed particles and false rows of all images; false "
         f"rows are compared with those of peers whose recall is at most {_AS_MANY:g} lower",
         n=figures.images,
@@ -141,59 +142,60 @@ def _false(result: ConditionResult, figures: Figures, ideal: Figures, method: st
 
 
 def _family(compared: Compared, method: str) -> Iterator[TargetResult]:
-    for result, figures, ideal in compared:
+    for each in compared:
+        result, figures, ideal = each
         gap = max(_f1(ideal) - _f1(figures), (ideal.recall or 0) - (figures.recall or 0))
         yield TargetResult(
-            name=f"{method}: found, {result.condition.name.partition(': ')[2]}",
-            definition=f"{result.condition.definition}; {_GATE}",
-            n=figures.particles,
-            figures={
-                "recall": figures.recall,
-                "ideal_recall": ideal.recall,
-                "f1": figures.f1,
-                "ideal_f1": ideal.f1,
-                "false_per_frame": figures.false_per_image,
-            },
+            name=f"{method}: found, {_subject(result)}",
+            **_found(*each, ("recall", "ideal_recall", "f1", "ideal_f1", "false_per_frame")),
             target=f"recall and F1 within {_MAX_GAP:g} of the ideal observer's",
             met=gap <= _MAX_GAP,
         )
 
 
 def _crystals(compared: Compared, method: str) -> Iterator[TargetResult]:
-    for result, figures, ideal in compared:
+    for each in compared:
+        result, figures, _ = each
         if "crystals" in result.condition.name:
             yield TargetResult(
-                name=f"{method}: {result.condition.name.partition(': ')[2]}",
-                definition=f"{result.condition.definition}; {_GATE}",
-                n=figures.particles,
-                figures={
-                    "f1": figures.f1,
-                    "ideal_f1": ideal.f1,
-                    "recall": figures.recall,
-                    "false_per_frame": figures.false_per_image,
-                },
+                name=f"{method}: {_subject(result)}",
+                **_found(*each, ("f1", "ideal_f1", "recall", "false_per_frame")),
                 target=f"F1 at least {_MIN_CRYSTAL_F1:g}",
                 met=at_least(figures.f1, _MIN_CRYSTAL_F1),
             )
 
 
 def _pairs(compared: Compared, method: str) -> Iterator[TargetResult]:
-    for result, figures, ideal in compared:
+    for each in compared:
+        result, figures, ideal = each
         if "pairs" in result.condition.name:
             share = (figures.recall or 0) / ideal.recall if ideal.recall else math.nan
             yield TargetResult(
-                name=f"{method}: {result.condition.name.partition(': ')[2]}",
-                definition=f"{result.condition.definition}; {_GATE}; one row for two misses one",
-                n=figures.particles,
-                figures={
-                    "recall": figures.recall,
-                    "ideal_recall": ideal.recall,
-                    "f1": figures.f1,
-                    "ideal_f1": ideal.f1,
-                },
+                name=f"{method}: {_subject(result)}",
+                **_found(*each, ("recall", "ideal_recall", "f1", "ideal_f1"), more="; one row for two misses one"),
                 target=f"recall at least {_MIN_PAIR_RECALL:g} x the ideal observer's",
                 met=share >= _MIN_PAIR_RECALL,
             )
+
+
+def _found(
+    result: ConditionResult, figures: Figures, ideal: Figures, names: Sequence[str], more: str = ""
+) -> dict[str, Any]:
+    """Return definition, number of particles and the named figures of a target about one condition."""
+    known: dict[str, Figure] = {
+        "recall": figures.recall,
+        "ideal_recall": ideal.recall,
+        "f1": figures.f1,
+        "ideal_f1": ideal.f1,
+        "false_per_frame": figures.false_per_image,
+    }
+    definition = f"{result.condition.definition}; {_GATE}{more}"
+    return {"definition": definition, "n": figures.particles, "figures": {name: known[name] for name in names}}
+
+
+def _subject(result: ConditionResult) -> str:
+    """Return the name of a condition without its grid."""
+    return result.condition.name.partition(": ")[2]
 
 
 def _reliability(grid: str, compared: Compared, method: str) -> Iterator[TargetResult]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
-from livetrack.localize.evidence.matched_filters import MatchedFilters, Noise, measure, read_patch
+from livetrack.localize.evidence.matched_filters import BEYOND_NOISE, MatchedFilters, Noise, measure, read_patch
 from livetrack.particles import NO_ID, ROW, Rows
 
 __all__ = ["Candidates", "near_rows", "of_image"]
@@ -19,7 +19,6 @@ _MIN_SCORE = 1e-6  # distance from 0 and 1 that keeps logits finite
 _UNSEEN = -6.0  # logit of a peak that the network has not proposed, where candidates are put in order
 _STRONGEST = 8.0  # evidence that decides the order
 _HOT = -9.0  # logit of a hot pixel, whatever the network says
-_NO_NOISE = 8.0  # evidence of which the shape is seen
 _SHARPEST = 1.13  # outputs of two filters times their sigmas, second over first: 1 for a pixel, 1.2 for sigma 0.5 px
 _EXPLAINS = 4.0  # evidence from which a candidate may explain that of others
 _NEIGHBOUR = 3.0  # of a filter's sigma: spots farther apart explain nothing of each other
@@ -170,7 +169,7 @@ def _explain_all(
 def _is_hot_pixel(evidence: float, outputs: Any, sigmas: Any) -> bool:
     """Whether what is there is narrower than any spot: outputs of one pixel are inversely proportional to sigma."""
     return bool(
-        evidence >= _NO_NOISE and len(sigmas) > 1 and outputs[1] * sigmas[1] < _SHARPEST * outputs[0] * sigmas[0]
+        evidence >= BEYOND_NOISE and len(sigmas) > 1 and outputs[1] * sigmas[1] < _SHARPEST * outputs[0] * sigmas[0]
     )
 
 

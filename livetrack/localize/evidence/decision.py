@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from livetrack.jit import njit
 from livetrack.localize.evidence.candidates import Candidates
-from livetrack.localize.evidence.matched_filters import BAR, Noise
+from livetrack.localize.evidence.matched_filters import BAR, BEYOND_NOISE, Noise
 
 __all__ = ["FEATURES", "Law", "decide"]
 
@@ -28,7 +28,7 @@ _ROUNDS = 20  # at most, until the law changes by less than this, relatively
 _SETTLED = 0.002
 _SKEWED = 0.5  # skewness of the noise of 4 photoelectrons a pixel: of fewer, the correction is too small
 _WHITE_TAIL = 1.3  # of the noise: up to here it counts as white
-_MOST, _BEYOND_NOISE = 6.0, 8.0  # evidence up to which the law counts, and from which on it does not
+_MOST = 6.0  # evidence up to which the law counts; from `BEYOND_NOISE` on it does not
 _TYPICAL = 4.5  # evidence from which it is counted, so that the weights hardly depend on each other
 _STRUCTURED, _BRIGHTNESS = 5.0, 2.0  # the same for a structured background, and its rise with the log of what is beyond
 _LEAST_BESIDE, _MOST_BESIDE = -3.0, 8.0  # evidence beside a better candidate
@@ -94,8 +94,8 @@ def _weigh(logit: float, evidence: float, explained: float, whiteness: float, we
         network = weights[9] + weights[10] * logit + weights[11] * logit * own if by_network else weights[12]
         return network + weights[13] * own
     strength = max(evidence, BAR)
-    above, structured = min(strength, _MOST) - _TYPICAL, min(strength, _BEYOND_NOISE) - _STRUCTURED
-    structured += _BRIGHTNESS * math.log(max(strength / _BEYOND_NOISE, 1.0))
+    above, structured = min(strength, _MOST) - _TYPICAL, min(strength, BEYOND_NOISE) - _STRUCTURED
+    structured += _BRIGHTNESS * math.log(max(strength / BEYOND_NOISE, 1.0))
     if by_network:
         white = weights[0] + weights[1] * logit + weights[2] * above
         other = weights[5] + weights[6] * logit
@@ -117,7 +117,7 @@ def _decide(
     white, given, log_evidence, noise, others = np.empty((5, count))
     alone, peaks, sure = 0, 0, 0
     for n in range(count):
-        white[n] = whiteness * min(max((_BEYOND_NOISE - evidence[n]) / (_BEYOND_NOISE - _MOST), 0.0), 1.0)
+        white[n] = whiteness * min(max((BEYOND_NOISE - evidence[n]) / (BEYOND_NOISE - _MOST), 0.0), 1.0)
         given[n] = _weigh(logit[n], evidence[n], explained[n], white[n], weights)
         log_evidence[n] = math.log(max(evidence[n], _LOWEST))
         others[n] = _OTHERS * _gaussian(log_evidence[n], _MEAN, _STD)

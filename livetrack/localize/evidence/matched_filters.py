@@ -18,10 +18,13 @@ import numpy.typing as npt
 from livetrack.jit import njit
 from livetrack.localize.parallel import parallel_for
 
-__all__ = ["BAR", "MatchedFilters", "Noise", "measure", "read_patch"]
+__all__ = ["BAR", "BEYOND_NOISE", "MatchedFilters", "Noise", "measure", "read_patch"]
 
 BAR = 3.0
 """Least evidence of a peak."""
+
+BEYOND_NOISE = 8.0
+"""Evidence that no noise has, and of which the shape is seen."""
 
 _REACH = 2.7  # of a filter, in its sigmas
 _FLATTEST = 8.0  # evidence from which the correction of the skewness grows no more

@@ -12,11 +12,9 @@ from msgspec import structs
 import livetrack
 from livetrack.errors import CommandError
 from livetrack.localize import Localizer
-from livetrack.localize.enlarged import EnlargedLocalizer
-from livetrack.localize.every_scale import EveryScaleLocalizer
 from livetrack.localize.models import localizer_names
 from livetrack.localize.network import NetworkLocalizer
-from livetrack.localize.scaled import ScaledLocalizer
+from livetrack.localize.resizing import ResizingLocalizer
 from livetrack.particles import ROW, Flag
 from livetrack.record import Recorder
 from livetrack.session.commands.registry import LOOP, CommandContext, handles
@@ -27,7 +25,7 @@ from livetrack.wire.common import dtype_schema
 
 __all__: list[str] = []
 
-_NETWORKS = (NetworkLocalizer, ScaledLocalizer, EnlargedLocalizer, EveryScaleLocalizer)
+_NETWORKS = (NetworkLocalizer, ResizingLocalizer)
 
 
 @handles(commands.Hello)
