@@ -7,7 +7,7 @@ are in `livetrack.session.acquisition`. Controls that a driver may also offer ar
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy.typing as npt
@@ -34,6 +34,14 @@ class Geometry:
         Sensor pixels per delivered pixel, along each axis.
     pixel_size_um
         µm in the sample per delivered pixel; None if unknown.
+    camera
+        Label of the camera, if the driver has several. This and the next two are not compared by ==, which asks
+        whether the pixels are the same; `same_as` compares them too.
+    objective
+        What is in the light path between sample and camera, in words that stay the same from session to session, such
+        as the label of the objective turret's position; empty if the driver does not report it.
+    orientation
+        How the camera or its driver mirrors, rotates or transposes the image; empty if it does not.
     """
 
     width: int
@@ -42,6 +50,14 @@ class Geometry:
     y_origin: int = 0
     binning: int = 1
     pixel_size_um: float | None = None
+    camera: str = field(default="", compare=False)
+    objective: str = field(default="", compare=False)
+    orientation: str = field(default="", compare=False)
+
+    def same_as(self, other: Geometry) -> bool:
+        """Whether all of both is the same, also what == leaves out."""
+        mine, others = ((each.camera, each.objective, each.orientation) for each in (self, other))
+        return self == other and mine == others
 
 
 class Picture(NamedTuple):

@@ -21,6 +21,7 @@ __all__ = [
     "Actuator",
     "ActuatorCalibration",
     "Adjustable",
+    "HasOptics",
     "HasProperties",
     "HasRoi",
     "Property",
@@ -133,6 +134,18 @@ class HasRoi(Protocol):
 
     def clear_roi(self) -> Geometry:
         """Deliver full frames again; return the new geometry."""
+
+
+@runtime_checkable
+class HasOptics(Protocol):
+    """A camera whose geometry can change without a command, as when an objective is turned by hand."""
+
+    def read_geometry(self) -> Geometry:
+        """Ask the devices for the geometry; if it has changed, the next picture carries it.
+
+        Called after each command to the camera and about once a second, from any thread, also while another method
+        runs. It must not delay the pictures. Raises `CameraError` if a device does not answer.
+        """
 
 
 @runtime_checkable

@@ -27,7 +27,7 @@ from msgspec import Struct
 
 from livetrack.camera import Camera, CameraType, Frame, Geometry, Picture
 from livetrack.config import CameraSettings
-from livetrack.devices import EXPOSURE, Actuated, HasProperties, HasRoi, Property
+from livetrack.devices import EXPOSURE, Actuated, HasOptics, HasProperties, HasRoi, Property
 from livetrack.errors import CameraError, InputError
 from livetrack.localize import Localizer
 from livetrack.particles import NO_ID, ROW, Rows, empty_rows
@@ -79,6 +79,8 @@ def check_camera(driver: CameraType, settings: Any = None, *, frames: int = 10, 
         acquisition.start()
         if isinstance(camera, HasProperties):
             _check_properties(camera, driver)
+        if isinstance(camera, HasOptics):
+            _require(isinstance(camera.read_geometry(), Geometry), "read_geometry() did not return a Geometry")
         if isinstance(camera, HasRoi):
             _check_roi(camera, acquisition, timeout_s)
         if isinstance(camera, Actuated):

@@ -14,7 +14,8 @@ import numpy as np
 
 from livetrack.camera import Geometry, Picture
 from livetrack.errors import CameraLostError
-from livetrack_drivers._mm_properties import CORE_ERRORS, one_line, read_binning
+from livetrack_drivers._mm_geometry import read_geometry
+from livetrack_drivers._mm_properties import CORE_ERRORS, one_line
 
 __all__ = ["PictureSequence"]
 
@@ -53,22 +54,36 @@ class PictureSequence:
         self._changed: Geometry | None = None  # for the next picture
         self._held: deque[Picture] = deque()  # taken before a change, and not yet yielded
         self._numbers = _RisingNumbers()
+        self._starts = 0
 
     @property
     def geometry(self) -> Geometry:
         """Geometry of the next pictures, after `start`."""
-        return self._geometry or _read_geometry(self._core, self._label)
+        return self._geometry or read_geometry(self._core, self._label)
 
     def start(self) -> Geometry:
         """Start, and return the geometry of the next pictures."""
-        geometry = _read_geometry(self._core, self._label)
-        if self._geometry not in (None, geometry):
-            self._changed = geometry
-        self._geometry = geometry
+        geometry = read_geometry(self._core, self._label)
+        self._note(geometry)
         self._core.start_continuous_sequence_acquisition(0)
         self._numbers.restart()
         self._state = _State.RUNNING
+        self._starts += 1
         return geometry
+
+    def refresh(self) -> Geometry:
+        """Ask the devices for the geometry, without holding up the pictures; the next one carries a change."""
+        starts = self._starts
+        geometry = read_geometry(self._core, self._label)
+        with self._lock:
+            if self._state is _State.RUNNING and self._starts == starts:  # else it is of before a change, or in between
+                self._note(geometry)
+            return self._geometry or geometry
+
+    def _note(self, geometry: Geometry) -> None:
+        if self._geometry is not None and not geometry.same_as(self._geometry):
+            self._changed = geometry
+        self._geometry = geometry
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -178,19 +193,6 @@ class _RisingNumbers:
         self._restarted = False
         self._last = number
         return self._offset + number
-
-
-def _read_geometry(core: Any, label: str) -> Geometry:
-    x, y, _, _ = core.get_roi(label)
-    binning = read_binning(core, label)
-    return Geometry(
-        width=core.get_image_width(),
-        height=core.get_image_height(),
-        x_origin=x * binning,
-        y_origin=y * binning,
-        binning=binning,
-        pixel_size_um=core.get_pixel_size_um() or None,
-    )
 
 
 def _image_number(metadata: Any) -> int | None:

@@ -61,9 +61,9 @@ class MicroManagerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class MicroManagerCamera:
     """A camera of Micro-Manager in continuous sequence acquisition: a `Camera` that is `Adjustable` and `Actuated`.
 
-    The `set_` methods may be called from any thread while another reads the pictures. They stop the sequence, keep the
-    pictures taken so far, make the change, and start again; the first picture of a new geometry carries it. Invalid
-    values raise `CameraError` before they reach the core.
+    It also `HasOptics`. The `set_` methods may be called from any thread while another reads the pictures. They stop
+    the sequence, keep the pictures taken so far, make the change, and start again; the first picture of a new geometry
+    carries it. Invalid values raise `CameraError` before they reach the core.
 
     Only one such camera can be open in a process, since pycromanager has only one core.
     """
@@ -190,6 +190,14 @@ class MicroManagerCamera:
         kept = dict(_flat(self._settings.properties)) | {name: value}
         self._settings = structs.replace(self._settings, properties=kept)
         return describe(core, device, key)
+
+    def read_geometry(self) -> Geometry:
+        """Ask the devices for the pixel size, the objective and the rest of the geometry: see `HasOptics`."""
+        sequence = self._sequence
+        if sequence is None:
+            raise CameraError("the Micro-Manager camera is not open")
+        with _core_errors("reading pixel size and objective"):
+            return sequence.refresh()
 
     def actuators(self) -> Mapping[str, Actuator]:
         """Return the core's default XY stage, focus drive and galvo, if it has them."""

@@ -68,7 +68,7 @@ class Update(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     lost: int
     """Frames taken by the camera but never received so far."""
     geometry: int
-    """Increases with every change of the next six fields."""
+    """Increases with every change of the next six fields, of the objective, and of the image's orientation."""
     width: int
     height: int
     x_origin: int

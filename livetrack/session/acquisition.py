@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import threading
 import time
@@ -15,6 +14,7 @@ from livetrack.camera import Camera, Frame, Geometry, Picture
 from livetrack.config import CameraSettings
 from livetrack.errors import CameraError, CameraLostError
 from livetrack.session.frame_gaps import FrameGapMonitor
+from livetrack.session.geometry_record import GeometryRecord
 
 __all__ = ["Acquisition", "CameraState"]
 
@@ -64,7 +64,7 @@ class Acquisition:
     ) -> None:
         self._camera = camera
         self._settings = settings
-        self._pixel_size_um = pixel_size_um
+        self.geometry_record = GeometryRecord(pixel_size_um)
         self.on_frame = on_frame
         self._capacity = settings.queue_frames if settings.every_frame else 1
         self._waiting: deque[Frame] = deque()
@@ -77,8 +77,6 @@ class Acquisition:
         self._last_number: int | None = None
         self._last_received_ns = 0
         self.gaps = FrameGapMonitor()
-        self.geometry = Geometry(0, 0)
-        self.geometry_number = 0
         self.state = CameraState.STARTING
         self.message = ""
         """Details of the state, for the user."""
@@ -87,8 +85,7 @@ class Acquisition:
 
     def open(self) -> Geometry:
         """Open the camera and return its geometry; frames arrive after `start`. Raises `CameraError`."""
-        self.geometry = self._with_pixel_size(self._camera.open())
-        return self.geometry
+        return self.geometry_record.begin(self._camera.open())
 
     def start(self) -> None:
         """Start the camera thread."""
@@ -116,6 +113,16 @@ class Acquisition:
         """Open the camera again, without waiting."""
         self._suspended = False
         self._resume_requested.set()
+
+    @property
+    def geometry(self) -> Geometry:
+        """The geometry in force; frames taken before its last change have an older one."""
+        return self.geometry_record.now.geometry
+
+    @property
+    def geometry_number(self) -> int:
+        """Number of the geometry in force."""
+        return self.geometry_record.now.number
 
     @property
     def ended(self) -> bool:
@@ -183,8 +190,8 @@ class Acquisition:
                 self.lost += picture.number - self._last_number - 1
             self._last_number = picture.number
         if picture.geometry is not None:
-            self.geometry = self._with_pixel_size(picture.geometry)
-            self.geometry_number += 1
+            self.geometry_record.arrive(picture.geometry)
+        geometry, geometry_number = self.geometry_record.of_frames
         t_s = picture.t_s if picture.t_s is not None else (picture.t_exposed_ns or now_ns) * 1e-9
         frame = Frame(
             pixels=picture.pixels,
@@ -193,8 +200,8 @@ class Acquisition:
             t_received_ns=now_ns,
             t_exposed_ns=picture.t_exposed_ns,
             t_s=t_s,
-            geometry=self.geometry,
-            geometry_number=self.geometry_number,
+            geometry=geometry,
+            geometry_number=geometry_number,
         )
         self.received += 1
         self._last_received_ns = now_ns
@@ -257,8 +264,7 @@ class Acquisition:
         self.gaps.reset()  # no frames are expected: no command stalls them
 
     def _open_again(self) -> None:
-        self.geometry = self._with_pixel_size(self._camera.open())
-        self.geometry_number += 1  # even for the same geometry: the sample may have moved
+        self.geometry_record.begin(self._camera.open())
         self._last_number = None  # the camera may count from 0 again
         self._last_received_ns = time.perf_counter_ns()
 
@@ -267,11 +273,6 @@ class Acquisition:
             _log.info("camera %s %s", state, message)
         self.state, self.message = state, message
         self._frame_ready.set()
-
-    def _with_pixel_size(self, geometry: Geometry) -> Geometry:
-        if self._pixel_size_um is None:
-            return geometry
-        return dataclasses.replace(geometry, pixel_size_um=self._pixel_size_um)
 
 
 class _Wakeup:

@@ -10,11 +10,13 @@ from contextlib import ExitStack
 
 from livetrack.camera import Camera, Frame, load_driver
 from livetrack.config import Config
+from livetrack.devices import HasOptics
 from livetrack.particles import Rows
 from livetrack.record import Recorder
 from livetrack.session.acquisition import Acquisition
 from livetrack.session.commands import CalibrationStore, CommandContext, CommandDispatcher, CommandServer
 from livetrack.session.event_publisher import EventPublisher
+from livetrack.session.geometry_watcher import GeometryWatcher
 from livetrack.session.loop import OnRows, OnStatus, TrackingLoop
 from livetrack.session.publisher import Publisher, bind_command_socket
 from livetrack.session.sockets import SocketFactory
@@ -71,6 +73,10 @@ class Engine:
             opened.callback(server.close)
             opened.callback(self._loop.queue.close)
             self._open_camera()
+            if isinstance(self.camera, HasOptics):
+                watcher = GeometryWatcher(self.camera, self.acquisition)
+                opened.callback(watcher.close)
+                watcher.start()
             if config.record.folder:  # last: a session that cannot start leaves no recording behind
                 record = config.record
                 self._loop.recorder = Recorder(

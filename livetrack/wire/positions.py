@@ -35,7 +35,7 @@ HEADER = np.dtype(
         ("wall_ns", "<i8"),  # when published, since 1970-01-01 UTC
         ("skipped", "<u8"),  # frames received but not tracked so far
         ("lost", "<u8"),  # frames taken by the camera but never received so far
-        ("geometry", "<u4"),  # increases with every change of the next six
+        ("geometry", "<u4"),  # increases with every change of the next six, of the objective and of the orientation
         ("width", "<u4"),  # px
         ("height", "<u4"),  # px
         ("x_origin", "<i4"),  # sensor pixel of the image's first pixel

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from msgspec import structs
 
 from livetrack.camera import Geometry
-from livetrack.devices import EXPOSURE, Actuated, Actuator, HasProperties, HasRoi, Property, Value
-from livetrack.errors import CommandError
+from livetrack.devices import EXPOSURE, Actuated, Actuator, HasOptics, HasProperties, HasRoi, Property, Value
+from livetrack.errors import CommandError, LivetrackError
 from livetrack.session.acquisition import CameraState
 from livetrack.session.commands.registry import CommandContext, handles
 from livetrack.session.loop import TrackingLoop
@@ -161,6 +162,11 @@ def _change(context: CommandContext, change: Callable[[], T]) -> T:
     if loop.acquisition.state is CameraState.IDLE:
         raise CommandError("the camera is stopped: start it first")
     result = change()
+    if isinstance(result, Geometry):
+        loop.acquisition.geometry_record.announce(result)
+    elif isinstance(camera, HasOptics):
+        with suppress(LivetrackError):  # the change was made; whether a device answers is watched all the time
+            loop.acquisition.geometry_record.announce(camera.read_geometry())
     settings = camera.settings if isinstance(camera, HasProperties) else None
 
     def update() -> None:
