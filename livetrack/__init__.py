@@ -6,6 +6,8 @@ client never loads Numba, ONNX Runtime or Qt.
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,17 @@ __all__ = [
 ]  # fmt: skip
 
 __version__ = "0.1.0"
+
+# Nothing leaves the microscope's computer. ONNX Runtime reads this variable when it is loaded, which no process of
+# livetrack does before this line. Without it, it sends reports and keeps an id of the computer in the user's cache.
+if "onnxruntime" in sys.modules and os.environ.get("ORT_DISABLE_TELEMETRY") != "1":
+    import logging
+
+    logging.getLogger(__name__).warning(
+        "onnxruntime was imported before livetrack, with its telemetry on: import livetrack first, or set "
+        "ORT_DISABLE_TELEMETRY=1"
+    )
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 _HOME = {
     "Engine": "livetrack.session.engine",
