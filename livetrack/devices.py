@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from msgspec import Struct
 
 from livetrack.camera import Geometry
-from livetrack.errors import UsageError
+from livetrack.errors import LivetrackError, UsageError
 
 __all__ = [
     "EXPOSURE",
@@ -24,8 +24,13 @@ __all__ = [
     "HasOptics",
     "HasProperties",
     "HasRoi",
+    "Limited",
+    "Limits",
     "Property",
+    "Stoppable",
+    "Targeted",
     "Value",
+    "check_position",
 ]
 
 Value: TypeAlias = bool | int | float | str
@@ -153,10 +158,16 @@ class Adjustable(HasProperties, HasRoi, Protocol):
     """A camera with properties and a region of interest."""
 
 
+Limits: TypeAlias = Sequence[tuple[float, float]]
+"""The lowest and the highest position of each axis."""
+
+
 class Actuator(Protocol):
     """A device that moves along its axes: a stage, a galvo, a trap.
 
-    The methods are called one at a time, from a thread of their own. Each raises `CameraError` if the device refuses.
+    The methods are called one at a time, from a thread of their own; only `stop` is called at any time. Each raises
+    `CameraError` if the device refuses. `livetrack.commanded_actuator.CommandedActuator` implements all of this, and
+    `Targeted`, `Limited` and `Stoppable`, for a device that can go to a position.
     """
 
     @property
@@ -171,13 +182,47 @@ class Actuator(Protocol):
         """Return the current position, one number per axis."""
 
     def move_to(self, position: Sequence[float]) -> None:
-        """Start to move to `position`; return once the device has accepted the command."""
+        """Start to move to `position`, also during another move; return once the device has accepted the command."""
 
     def move_by(self, step: Sequence[float]) -> None:
-        """Start to move by `step` from the last commanded position."""
+        """Start to move by `step` from the last commanded position, also while that move is under way."""
 
     def wait(self) -> None:
-        """Return when the motion is complete."""
+        """Return when the motion is complete, or was stopped."""
+
+
+@runtime_checkable
+class Targeted(Protocol):
+    """An actuator that reports where it is going: steps through an engine then add up, and are checked, from there."""
+
+    def target(self) -> tuple[float, ...]:
+        """Return the last commanded position; the current one if something else has moved the device since."""
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """An actuator that reports its range."""
+
+    def limits(self) -> Limits:
+        """Return the lowest and the highest position of each axis."""
+
+
+@runtime_checkable
+class Stoppable(Protocol):
+    """An actuator that can be stopped."""
+
+    def stop(self) -> None:
+        """Stop the motion at once; called from another thread, also while another method of the actuator runs."""
+
+
+def check_position(
+    name: str, axes: Sequence[str], position: Sequence[float], unit: str, limits: Limits, error: type[LivetrackError]
+) -> None:
+    """Raise `error` unless each number of `position` is finite and within `limits`."""
+    for axis, value, (low, high) in zip(axes, position, limits, strict=True):
+        if not low <= value <= high:
+            suffix = f" {unit}" if unit else ""
+            raise error(f"{name} cannot go to {axis} = {value:g}{suffix}: its range is {low:g} to {high:g}{suffix}")
 
 
 @runtime_checkable
@@ -185,4 +230,4 @@ class Actuated(Protocol):
     """A camera that comes with actuators."""
 
     def actuators(self) -> Mapping[str, Actuator]:
-        """Return the actuators by name: "stage", "focus", "galvo", "trap", ..."""
+        """Return the actuators by name: "stage", "focus", "galvo", "trap", ... The same objects at each call."""

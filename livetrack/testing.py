@@ -27,16 +27,27 @@ from msgspec import Struct
 
 from livetrack.camera import Camera, CameraType, Frame, Geometry, Picture
 from livetrack.config import CameraSettings
-from livetrack.devices import EXPOSURE, Actuated, HasOptics, HasProperties, HasRoi, Property
+from livetrack.devices import (
+    EXPOSURE,
+    Actuated,
+    Actuator,
+    HasOptics,
+    HasProperties,
+    HasRoi,
+    Limited,
+    Property,
+    Targeted,
+)
 from livetrack.errors import CameraError, InputError
 from livetrack.localize import Localizer
 from livetrack.particles import NO_ID, ROW, Rows, empty_rows
 from livetrack.session.acquisition import Acquisition
 
-__all__ = ["check_camera", "check_localizer"]
+__all__ = ["check_actuator", "check_camera", "check_localizer"]
 
 _MAX_SILENCE_S = 1.0  # the protocol asks for 0.1 s; a busy machine may take longer
 _MIN_ROI_PX = 64  # smaller full frames are not divided
+_STEPS = 5  # of an actuator
 
 
 def check_camera(driver: CameraType, settings: Any = None, *, frames: int = 10, timeout_s: float = 30.0) -> None:
@@ -185,6 +196,48 @@ def _check_actuators(camera: Actuated) -> None:
         _require(len(position) == len(actuator.axes), f"{name}: {len(position)} positions for {actuator.axes}")
         _require(all(map(math.isfinite, position)), f"{name}: its position is {position}")
         _require(bool(actuator.unit), f"{name}: it has no unit")
+        if isinstance(actuator, Limited):
+            limits = actuator.limits()
+            _require(len(limits) == len(position), f"{name}: {len(limits)} limits for {actuator.axes}")
+            _require(all(low < high for low, high in limits), f"{name}: its limits are {limits}")
+        if isinstance(actuator, Targeted):
+            target = actuator.target()
+            _require(len(target) == len(position) and all(map(math.isfinite, target)), f"{name}: target {target}")
+
+
+def check_actuator(actuator: Actuator, step: float) -> None:
+    """Check an actuator that may move: by 5 times `step` along each axis, and back.
+
+    Parameters
+    ----------
+    actuator
+        One of `Actuated.actuators()`.
+    step
+        Size of a step, in its unit; larger than 10 times its accuracy.
+
+    Raises
+    ------
+    AssertionError
+        Steps do not add up, or a position that does not exist is accepted.
+    """
+    actuator.wait()
+    start = actuator.position()
+    bad = {"NaN": math.nan, "infinity": math.inf}
+    if isinstance(actuator, Limited):
+        bad["a position beyond its limits"] = actuator.limits()[0][1] + step
+    for name, value in bad.items():
+        _refuses(partial(actuator.move_to, (value, *start[1:])), CameraError, f"move_to took {name}")
+    actuator.wait()
+    moved = max(map(abs, np.subtract(actuator.position(), start)))
+    _require(moved < step / 2, f"a move that was refused has moved it by {moved:g}")
+    for change in (step, -step):
+        end = np.add(start, _STEPS * step) if change > 0 else np.asarray(start)
+        for _ in range(_STEPS):
+            actuator.move_by([change] * len(start))
+        actuator.wait()
+        position = actuator.position()
+        close = bool(np.all(np.abs(np.subtract(position, end)) < step / 2))
+        _require(close, f"{_STEPS} steps of {change:g} ended at {position}, not {tuple(end.tolist())}")
 
 
 def check_localizer(localizer: Localizer, image: npt.NDArray[Any] | None = None) -> None:

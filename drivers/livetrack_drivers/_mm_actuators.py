@@ -2,38 +2,107 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from livetrack.devices import Actuator
+from livetrack.commanded_actuator import CommandedActuator
+from livetrack.devices import Actuator, Limits
 from livetrack.errors import CameraError
 from livetrack_drivers._mm_properties import CORE_ERRORS, one_line
 
-__all__ = ["find_actuators"]
+__all__ = ["MicroManagerActuators"]
+
+_STAGE_ACCURACY_UM = 0.5
+_FOCUS_ACCURACY_UM = 0.2
+_GALVO_ACCURACY = 1e-3  # of its range
+_ANY_UM = (-1e6, 1e6)  # no stage travels a metre: for devices that report no limits
+_POLL_S = 0.002
+_ARRIVAL_S = 60.0
+_STOPPED_S = 0.05  # within which a device that obeys a stop no longer reports motion
 
 
-def find_actuators(core: Any) -> Mapping[str, Actuator]:
-    """Return the actuators of `core` by their role: "stage", "focus", "galvo"."""
-    roles: dict[str, tuple[Callable[[Any, str], Actuator], str]] = {
-        "stage": (_Stage, core.get_xy_stage_device()),
-        "focus": (_Focus, core.get_focus_device()),
-        "galvo": (_Galvo, core.get_galvo_device()),
-    }
-    return {name: kind(core, label) for name, (kind, label) in roles.items() if label}
+class MicroManagerActuators:
+    """The actuators of a core by their role, "stage", "focus" and "galvo", each with the position it was sent to."""
+
+    def __init__(self) -> None:
+        self._core: Any = None
+        self._known: dict[str, CommandedActuator] = {}  # by role and label
+
+    def find(self, core: Any) -> Mapping[str, Actuator]:
+        """Return the default devices of `core`; a device keeps its target for as long as the core exists."""
+        if core is not self._core:
+            self._core, self._known = core, {}
+        roles: dict[str, tuple[Callable[[Any, str], _Device], str]] = {
+            "stage": (_Stage, core.get_xy_stage_device()),
+            "focus": (_Focus, core.get_focus_device()),
+            "galvo": (_Galvo, core.get_galvo_device()),
+        }
+        found: dict[str, Actuator] = {}
+        for role, (kind, label) in roles.items():
+            if label:
+                key = f"{role} {label}"
+                if key not in self._known:
+                    device = kind(core, label)
+                    self._known[key] = CommandedActuator(device, device.accuracy())
+                found[role] = self._known[key]
+        return found
+
+    def forget_target(self, label: str) -> None:
+        """Start the next step of device `label` from where it comes to rest: a property may have moved it."""
+        for key, actuator in list(self._known.items()):
+            if key.endswith(f" {label}"):
+                actuator.forget_target()
 
 
 class _Device:
     """Base of the three; `label` names the device in `core`."""
 
+    axes: Sequence[str] = ("x", "y")
+    unit = "um"
+
     def __init__(self, core: Any, label: str) -> None:
         self._core = core
         self._label = label
 
+    def accuracy(self) -> float:
+        return _STAGE_ACCURACY_UM
+
+    def limits(self) -> Limits:
+        return [_ANY_UM] * len(self.axes)
+
+    def position(self) -> tuple[float, ...]:
+        raise NotImplementedError
+
+    def move_to(self, position: Sequence[float]) -> None:
+        raise NotImplementedError
+
+    def busy(self) -> bool:
+        with self._device_errors("busy"):
+            return bool(self._core.device_busy(self._label))
+
     def wait(self) -> None:
-        """Return when the device is no longer busy."""
-        with self._device_errors("wait"):
-            self._core.wait_for_device(self._label)
+        """Return when the device is no longer busy; MMCore's own wait gives up after 5 s."""
+        deadline = time.monotonic() + _ARRIVAL_S
+        while self.busy():
+            if time.monotonic() > deadline:
+                raise CameraError(f"device {self._label!r}, wait: it is still busy after {_ARRIVAL_S:g} s")
+            time.sleep(_POLL_S)
+
+    def stop(self) -> None:
+        """Stop the device; one that does not obey is sent to where it is."""
+        with suppress(*CORE_ERRORS):
+            self._core.stop(self._label)
+        deadline = time.monotonic() + _STOPPED_S
+        while self.busy():
+            if time.monotonic() > deadline:
+                self.move_to(self.position())
+                return
+            time.sleep(_POLL_S)
+
+    def __repr__(self) -> str:
+        return f"device {self._label!r}"
 
     @contextmanager
     def _device_errors(self, what: str) -> Iterator[None]:
@@ -44,9 +113,6 @@ class _Device:
 
 
 class _Stage(_Device):
-    axes: Sequence[str] = ("x", "y")
-    unit = "um"
-
     def position(self) -> tuple[float, ...]:
         with self._device_errors("position"):
             return self._core.get_x_position(self._label), self._core.get_y_position(self._label)
@@ -55,14 +121,22 @@ class _Stage(_Device):
         with self._device_errors(f"move to {position}"):
             self._core.set_xy_position(self._label, *position)
 
-    def move_by(self, step: Sequence[float]) -> None:
-        with self._device_errors(f"move by {step}"):
-            self._core.set_relative_xy_position(self._label, *step)
-
 
 class _Focus(_Device):
     axes: Sequence[str] = ("z",)
-    unit = "um"
+
+    def accuracy(self) -> float:
+        return _FOCUS_ACCURACY_UM
+
+    def limits(self) -> Limits:
+        core, label = self._core, self._label
+        with self._device_errors("limits"):
+            if core.has_property(label, "Position") and core.has_property_limits(label, "Position"):
+                low, high = (
+                    core.get_property_lower_limit(label, "Position"), core.get_property_upper_limit(label, "Position"),
+                )  # fmt: skip
+                return [(low, high)]
+        return [_ANY_UM]
 
     def position(self) -> tuple[float, ...]:
         with self._device_errors("position"):
@@ -72,14 +146,19 @@ class _Focus(_Device):
         with self._device_errors(f"move to {position}"):
             self._core.set_position(self._label, *position)
 
-    def move_by(self, step: Sequence[float]) -> None:
-        with self._device_errors(f"move by {step}"):
-            self._core.set_relative_position(self._label, *step)
-
 
 class _Galvo(_Device):
-    axes: Sequence[str] = ("x", "y")
     unit = ""  # the device's own, which Micro-Manager does not report
+
+    def accuracy(self) -> float:
+        return _GALVO_ACCURACY * max(high - low for low, high in self.limits())
+
+    def limits(self) -> Limits:
+        core, label = self._core, self._label
+        with self._device_errors("range"):
+            lows = core.get_galvo_x_minimum(label), core.get_galvo_y_minimum(label)
+            ranges = core.get_galvo_x_range(label), core.get_galvo_y_range(label)
+        return [(low, low + span) if span > 0 else _ANY_UM for low, span in zip(lows, ranges, strict=True)]
 
     def position(self) -> tuple[float, ...]:
         with self._device_errors("position"):
@@ -87,18 +166,7 @@ class _Galvo(_Device):
 
     def move_to(self, position: Sequence[float]) -> None:
         with self._device_errors(f"move to {position}"):
-            self._check(position)
             self._core.set_galvo_position(self._label, *position)
 
-    def move_by(self, step: Sequence[float]) -> None:
-        self.move_to([start + change for start, change in zip(self.position(), step, strict=True)])
-
-    def _check(self, position: Sequence[float]) -> None:
-        core, label = self._core, self._label
-        lows = core.get_galvo_x_minimum(label), core.get_galvo_y_minimum(label)
-        ranges = core.get_galvo_x_range(label), core.get_galvo_y_range(label)
-        for axis, value, low, span in zip(self.axes, position, lows, ranges, strict=True):
-            if span > 0 and not low <= value <= low + span:
-                raise CameraError(
-                    f"galvo {label!r} cannot go to {axis} = {value:g}: its range is {low:g} to {low + span:g}"
-                )
+    def stop(self) -> None:
+        """Do nothing: a galvo has arrived when the command returns."""

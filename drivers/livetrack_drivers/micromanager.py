@@ -14,7 +14,7 @@ from msgspec import Meta, Struct, structs
 from livetrack.camera import Geometry, Picture
 from livetrack.devices import EXPOSURE, Actuator, Property
 from livetrack.errors import CameraError
-from livetrack_drivers._mm_actuators import find_actuators
+from livetrack_drivers._mm_actuators import MicroManagerActuators
 from livetrack_drivers._mm_install import explain_load_error, find_config, find_folder
 from livetrack_drivers._mm_properties import (
     CORE_ERRORS,
@@ -77,6 +77,7 @@ class MicroManagerCamera:
         self._label = ""
         self._sensor = (0, 0)  # width, height of the full frame, px of the binned image
         self._sequence: PictureSequence | None = None
+        self._actuators = MicroManagerActuators()
 
     @property
     def core(self) -> Any:
@@ -187,6 +188,7 @@ class MicroManagerCamera:
         else:
             with _core_errors(f"{name} = {text!r}"):
                 core.set_property(device, key, text)
+            self._actuators.forget_target(device)
         kept = dict(_flat(self._settings.properties)) | {name: value}
         self._settings = structs.replace(self._settings, properties=kept)
         return describe(core, device, key)
@@ -201,7 +203,7 @@ class MicroManagerCamera:
 
     def actuators(self) -> Mapping[str, Actuator]:
         """Return the core's default XY stage, focus drive and galvo, if it has them."""
-        return find_actuators(self.core)
+        return self._actuators.find(self.core)
 
     def _set_camera_property(self, key: str, text: str) -> None:
         """Set a property of the camera itself; a change of the image size clears the ROI."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from livetrack.devices import Limits, check_position
 from livetrack.errors import CameraError
 
 __all__ = ["SimulatedActuator", "simulated_actuators"]
 
 _MAX_POSITION = 1e6
+_SPEED = "um/s"
 
 Command = Callable[[float, float], None]
 
@@ -23,17 +25,22 @@ class SimulatedActuator:
         self._on_move = on_move
         self._position = (0.0, 0.0)
 
+    def limits(self) -> Limits:
+        """Return the range of both axes."""
+        return [(-_MAX_POSITION, _MAX_POSITION)] * 2
+
     def position(self) -> tuple[float, ...]:
         """Return the last commanded position; 0, 0 at the start."""
+        return self._position
+
+    def target(self) -> tuple[float, ...]:
+        """Return the same: a move is complete at once, or after `actuation_delay_frames`."""
         return self._position
 
     def move_to(self, position: Sequence[float]) -> None:
         """Command a move to `position`. Raises `CameraError` if that is out of range."""
         x, y = position
-        if not max(abs(x), abs(y)) <= _MAX_POSITION:
-            raise CameraError(
-                f"cannot go to {x:g}, {y:g} {self.unit}: the range is -{_MAX_POSITION:g} to {_MAX_POSITION:g}"
-            )
+        check_position("the simulated actuator", self.axes, (x, y), self.unit, self.limits(), CameraError)
         self._on_move((x, y), self._position)
         self._position = (x, y)
 
@@ -43,7 +50,12 @@ class SimulatedActuator:
         self.move_to((x + step[0], y + step[1]))
 
     def wait(self) -> None:
-        """Return at once: a move takes effect with the next exposure, or after `actuation_delay_frames`."""
+        """Return at once."""
+
+    def stop(self) -> None:
+        """Stop a flow; the others are at rest."""
+        if self.unit == _SPEED:
+            self.move_to((0.0, 0.0))
 
 
 def simulated_actuators(shift: Command, trap: Command, flow: Command) -> dict[str, SimulatedActuator]:
@@ -56,5 +68,5 @@ def simulated_actuators(shift: Command, trap: Command, flow: Command) -> dict[st
     return {
         "stage": SimulatedActuator("um", lambda to, last: shift(to[0] - last[0], to[1] - last[1])),
         "trap": SimulatedActuator("um", lambda to, _: trap(*to)),
-        "flow": SimulatedActuator("um/s", lambda to, _: flow(*to)),
+        "flow": SimulatedActuator(_SPEED, lambda to, _: flow(*to)),
     }
