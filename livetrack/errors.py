@@ -10,6 +10,7 @@ They derive from one another:
     │   └── InputError        a movie, session or image that cannot be read
     ├── LocalizerError        a localizer that fails on an image; a live session skips the frame
     ├── CommandError          a command that the engine rejected, or did not reply to in time
+    │   └── GeometryChangedError  a move that follows from an image unlike the present one
     ├── CameraLostError       a camera that stopped delivering while running; the engine opens it again
     ├── TargetLostError       the target of a control program is lost, or its newest frame is too old
     └── wire.WireError        a message that is not livetrack's, or of a version that this client cannot read
@@ -25,6 +26,7 @@ __all__ = [
     "CameraLostError",
     "CommandError",
     "ConfigError",
+    "GeometryChangedError",
     "InputError",
     "LivetrackError",
     "LocalizerError",
@@ -69,6 +71,10 @@ class LocalizerError(LivetrackError):
 
 class CommandError(LivetrackError):
     """A command that cannot be read, that the engine rejected, or that it did not reply to in time."""
+
+
+class GeometryChangedError(CommandError):
+    """A move or calibration of an image with another objective, pixel size, binning or orientation: not executed."""
 
 
 class CameraLostError(LivetrackError):

@@ -156,9 +156,9 @@ def test_changes_between_two_frames_have_their_own_numbers() -> None:
         assert (record.now.number, record.now.geometry.pixel_size_um) == (number, size)
     assert record.of_frames == frames
     record.arrive(first)
-    assert record.of_frames == (first, 3)
+    assert record.of_frames == (first, 3, 3)
     record.arrive(replace(first, width=32))
-    assert (record.now, record.of_frames.number) == (record.of_frames, 4)
+    assert record.now == record.of_frames == (replace(first, width=32), 4, 3)
     record.begin(replace(first, width=32))
     assert record.now.number == record.of_frames.number == 5
 

@@ -57,10 +57,11 @@ def run(args: argparse.Namespace) -> int:
     """Move an actuator by known steps, have the engine store the calibration, and print it."""
     console = make_console()
     with Remote(args.address) as remote, _bar(f"moving {args.actuator}", console) as show:
+        geometry = remote.hello().geometry_number
         calibration, affine = calibrate_actuator(
             remote, args.actuator, step=args.step, rounds=args.rounds, settle_s=args.settle, progress=show
         )
-        remote.store_calibration(calibration)
+        remote.store_calibration(calibration, geometry)
     make_console(stderr=False).print(_describe(calibration, affine))
     if affine.std.max() > _PRECISE * affine.scale:
         console.print(advice(calibration, affine, args.settle, args.rounds))

@@ -38,10 +38,10 @@ class TrapReadout:
             properties = {item.name: item.value for item in remote.properties()}
         if welcome.geometry.pixel_size_um is None:
             raise UsageError("--trap: the pixel size is unknown; set calibration.pixel_size_um")
-        self._pixel_um = welcome.geometry.pixel_size_um
         self._exposure_s = 1e-3 * float(properties.get(EXPOSURE, 0.0))
         self._medium = Medium(**{name: welcome.calibration[name] for name in Medium.__struct_fields__})
         self._seconds = seconds
+        self._geometry = welcome.geometry_number
         self._first: list[tuple[int, float]] = []
         self._monitor: TrapMonitor | None = None
         self._particle: int | None = None
@@ -51,6 +51,8 @@ class TrapReadout:
 
     def update(self, update: Update) -> str:
         """Add the particle's position in a frame; return a line when one is due, otherwise an empty string."""
+        if update.geometry != self._geometry:  # another objective, ROI or binning: the old positions do not fit
+            self._geometry, self._particle = update.geometry, None
         rows = update.particles[(update.particles["flags"] & Flag.COASTED) == 0]  # a coasted position is a prediction
         if self._particle is None or (update.target is not None and update.target != self._particle):
             self._choose(update)
@@ -66,7 +68,9 @@ class TrapReadout:
             (frame, t_s), (last, end_s) = self._first[0], self._first[-1]
             self._printed_s = update.t_s
             self._monitor = TrapMonitor((end_s - t_s) / (last - frame), self._exposure_s, self._medium, self._seconds)
-        position = (float(row[name][0]) * self._pixel_um for name in ("x", "y", "x_std", "y_std"))
+        if update.pixel_size_um is None:
+            return ""
+        position = (float(row[name][0]) * update.pixel_size_um for name in ("x", "y", "x_std", "y_std"))
         self._monitor.add(update.frame, *position)
         if update.t_s - self._printed_s < _LINE_INTERVAL_S:
             return ""

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
-
-import msgspec
-import zmq
-from msgspec import structs
 
 from livetrack.camera import Geometry
-from livetrack.client.address import DEFAULT_ADDRESS, Keys, connect, connection_hint, resolve_address
-from livetrack.client.streams import StatusSubscriber
-from livetrack.devices import ActuatorCalibration, Property, Value
+from livetrack.client.actuator_commands import ActuatorCommands
+from livetrack.client.requester import LONG_S
+from livetrack.devices import Property, Value
 from livetrack.errors import CommandError
-from livetrack.wire import RecordingStatus, Status, WireError, commands
-from livetrack.wire.commands import REQUESTS, Request
-from livetrack.wire.exchange import Reply, decode_reply, encode
+from livetrack.wire import RecordingStatus, Status, commands
 
 __all__ = ["Remote"]
 
-R = TypeVar("R")
 
-_LONG_S = 60.0  # timeout for opening a camera, loading a model, or finishing a recording
-
-
-class Remote:
+class Remote(ActuatorCommands):
     """Sends commands to a running engine; each method returns the values in force after the command.
 
         with Remote() as remote:
@@ -55,24 +42,7 @@ class Remote:
         From the constructor: not an address, an unknown host, or no keys.
     """
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, timeout_s: float = 5.0, keys: Keys = None) -> None:
-        self.timeout_s = timeout_s
-        self.last_reply = Reply()
-        """The last reply, with the duration of the command and of the stall of the camera that it caused."""
-        self.calibrations: dict[str, ActuatorCalibration] = {}
-        self._last_id = 0
-        self.address, self._socket = _find(address, timeout_s, keys)
-
     # the engine
-
-    def hello(self) -> commands.HelloReply:
-        """Return addresses, schema, geometry, calibrations, current settings, status, and the engine's clock."""
-        sent_ns = time.perf_counter_ns()
-        reply = self._request(commands.Hello(t_client_ns=sent_ns))
-        back_ns = time.perf_counter_ns()
-        offset_ns = (reply.t_received_ns - sent_ns + reply.t_sent_ns - back_ns) // 2
-        round_trip_ns = (back_ns - sent_ns) - (reply.t_sent_ns - reply.t_received_ns)
-        return structs.replace(reply, clock_offset_ns=offset_ns, round_trip_ns=round_trip_ns)
 
     def state(self) -> Status:
         """Return the status, as in the heartbeat."""
@@ -82,11 +52,11 @@ class Remote:
 
     def stop(self) -> str:
         """Close the camera until `start`: nothing is received, tracked or recorded. Returns the state."""
-        return self._request(commands.Stop(), _LONG_S)
+        return self._request(commands.Stop(), LONG_S)
 
     def start(self) -> str:
         """Open the camera again. Returns the state."""
-        return self._request(commands.Start(), _LONG_S)
+        return self._request(commands.Start(), LONG_S)
 
     def pause(self) -> str:
         """Skip all frames until `resume`; they are still shown and recorded. Returns the state."""
@@ -114,7 +84,7 @@ class Remote:
         model
             Name of a model or method, as in `hello().models`, or an ONNX file on the engine's machine.
         """
-        return self._request(commands.SwapModel(model=str(model)), _LONG_S)
+        return self._request(commands.SwapModel(model=str(model)), LONG_S)
 
     def choose_target(
         self, particle: int | None = None, *, x: float | None = None, y: float | None = None, within_px: float = 20.0
@@ -145,17 +115,17 @@ class Remote:
 
     def stop_recording(self) -> RecordingStatus:
         """Finish writing, close the recording, and return its contents."""
-        return self._request(commands.StopRecording(), _LONG_S)
+        return self._request(commands.StopRecording(), LONG_S)
 
     # the camera
 
     def properties(self) -> list[Property]:
         """Return the camera's properties, with current values and limits."""
-        return self._request(commands.Properties(), _LONG_S)
+        return self._request(commands.Properties(), LONG_S)
 
     def set_property(self, name: str, value: Value) -> Property:
         """Set one of `properties`; through Micro-Manager, any "Device.Property"."""
-        return self._request(commands.SetProperty(name=name, value=value), _LONG_S)
+        return self._request(commands.SetProperty(name=name, value=value), LONG_S)
 
     def set_exposure(self, exposure_ms: float) -> float:
         """Set the exposure, ms; return the exposure in force."""
@@ -168,145 +138,3 @@ class Remote:
     def clear_roi(self) -> Geometry:
         """Deliver full frames again."""
         return self._request(commands.ClearRoi())
-
-    # actuators
-
-    def actuators(self) -> list[commands.ActuatorState]:
-        """Return the actuators and their positions."""
-        return self._request(commands.Actuators())
-
-    def move_to(self, actuator: str, *position: float, wait: bool = False) -> commands.MoveResult:
-        """Move an actuator to a position, one number per axis, in its own unit.
-
-        Returns once the device has accepted the command; with `wait`, once the move is complete.
-        """
-        return self._request(
-            commands.MoveTo(actuator=actuator, position=_floats(position), wait=wait), _move_timeout(wait)
-        )
-
-    def move_by(self, actuator: str, *step: float, wait: bool = False) -> commands.MoveResult:
-        """Move an actuator by a step; see `move_to`."""
-        return self._request(commands.MoveBy(actuator=actuator, step=_floats(step), wait=wait), _move_timeout(wait))
-
-    def move_stage(self, dx_um: float, dy_um: float, *, wait: bool = False) -> commands.MoveResult:
-        """Move the stage by a step, µm along its own axes."""
-        return self.move_by("stage", dx_um, dy_um, wait=wait)
-
-    def set_galvo(self, x: float, y: float, *, wait: bool = False) -> commands.MoveResult:
-        """Set the position of the galvo, in its own unit."""
-        return self.move_to("galvo", x, y, wait=wait)
-
-    def move(self, actuator: str, dx_px: float, dy_px: float, *, wait: bool = False) -> commands.MoveResult:
-        """Move an actuator so that the particles move by this many px in the image; needs `livetrack calibrate`."""
-        return self.move_by(actuator, *self.calibration(actuator).move(float(dx_px), float(dy_px)), wait=wait)
-
-    def calibration(self, actuator: str) -> ActuatorCalibration:
-        """Return the calibration of an actuator.
-
-        It is fetched once; `calibrations.clear()` causes it to be fetched again.
-
-        Raises
-        ------
-        CommandError
-            The actuator is not calibrated.
-        UsageError
-            It was calibrated for another binning or pixel size.
-        """
-        if actuator not in self.calibrations:
-            reply = self.hello()
-            if actuator not in reply.calibrations:
-                raise CommandError(
-                    f"actuator {actuator!r} is not calibrated: run `livetrack calibrate {actuator}` first"
-                )
-            calibration = reply.calibrations[actuator]
-            calibration.check(calibration.camera, reply.geometry)
-            self.calibrations[actuator] = calibration
-        return self.calibrations[actuator]
-
-    def store_calibration(self, calibration: ActuatorCalibration) -> None:
-        """Store an actuator's calibration in the engine, for all clients and future sessions."""
-        self._request(commands.StoreCalibration(calibration=calibration))
-        self.calibrations[calibration.actuator] = calibration
-
-    def close(self) -> None:
-        """Disconnect; may be called twice."""
-        self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _request(self, request: Request[R], timeout_s: float | None = None) -> R:
-        """Send a request and return its result; late replies to earlier requests are discarded."""
-        timeout_s = self.timeout_s if timeout_s is None else timeout_s
-        deadline = time.monotonic() + timeout_s
-        self._last_id += 1
-        if not self._socket.poll(round(self.timeout_s * 1000), zmq.POLLOUT):
-            raise CommandError(f"{self.address}: the engine is gone")
-        self._socket.send(encode(structs.replace(request, id=self._last_id)))
-        while (left_s := deadline - time.monotonic()) > 0:
-            if self._socket.poll(math.ceil(left_s * 1000)):
-                reply = decode_reply(self._socket.recv())
-                if reply.id in (self._last_id, 0):
-                    self.last_reply = reply
-                    result: R = _result(reply, REQUESTS[type(request)])
-                    return result
-        name = request.__struct_config__.tag
-        raise CommandError(f"{self.address}: no reply to {name} within {timeout_s:g} s; it may still be executed")
-
-
-def _move_timeout(wait: bool) -> float | None:
-    return _LONG_S if wait else None
-
-
-def _floats(values: Sequence[float]) -> tuple[float, ...]:
-    """Return Python floats, because NumPy's cannot be encoded as JSON."""
-    return tuple(map(float, values))
-
-
-def _result(reply: Reply, result_type: Any) -> Any:
-    if reply.error:
-        raise CommandError(reply.error)
-    try:
-        return msgspec.convert(reply.result, result_type)
-    except msgspec.ValidationError as error:
-        raise CommandError(f"the reply cannot be read ({error}): install the same livetrack on both sides") from None
-
-
-def _find(address: str, timeout_s: float, keys: Keys) -> tuple[str, zmq.Socket[bytes]]:
-    """Return the engine's command address, `address` itself or that of its heartbeat, and a socket connected to it."""
-    socket = _connect(address, keys)
-    try:
-        with StatusSubscriber(address, keys) as heartbeats:
-            deadline = time.monotonic() + timeout_s
-            while time.monotonic() < deadline:
-                if socket.poll(1, zmq.POLLOUT):  # only possible when connected to a command socket
-                    return address, socket
-                status = _receive(heartbeats)
-                if status is not None and status.command_address:
-                    socket.close()
-                    address = resolve_address(status.command_address, address)
-                    socket = _connect(address, keys)
-                    return address, socket
-    except BaseException:
-        socket.close()
-        raise
-    socket.close()
-    raise CommandError(f"{address}: no response from an engine for {timeout_s:g} s: {connection_hint(address)}")
-
-
-def _receive(heartbeats: StatusSubscriber) -> Status | None:
-    try:
-        return heartbeats.receive(0.02)
-    except WireError:  # of another program or version; commands may still work
-        return None
-
-
-def _connect(address: str, keys: Keys) -> zmq.Socket[bytes]:
-    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
-    socket.setsockopt(zmq.LINGER, 0)
-    socket.setsockopt(zmq.IMMEDIATE, 1)  # or a queued command would move a stage when an engine starts later
-    connect(socket, address, keys)
-    return socket

@@ -89,9 +89,9 @@ def calibrate_actuator(
         observer = _MotionObserver(positions, all_particles=actuator in _MOVES_ALL_PARTICLES)
         offset = (0.0, 0.0)
 
-        def move(u: float, v: float) -> None:
+        def move(u: float, v: float, number: int = hello.geometry_number) -> None:
             nonlocal offset
-            remote.move_by(actuator, u, v)
+            remote.move_by(actuator, u, v, geometry=number)
             offset = offset[0] + u, offset[1] + v
 
         try:
@@ -102,8 +102,10 @@ def calibrate_actuator(
                 progress((number + 1) / count)
         finally:
             if any(offset):  # interrupted
-                move(-offset[0], -offset[1])
+                move(-offset[0], -offset[1], remote.hello().geometry_number)
         interval_s = observer.interval_s
+    if not remote.hello().geometry.same_as(hello.geometry):
+        raise InputError(f"{actuator!r}: the image has changed during the calibration; calibrate again")
     affine = fit_affine([made.step for made in steps], [made.motion() for made in steps])
     _check(affine, step, unit, actuator)
     delay, delay_std = _delay(steps)

@@ -76,7 +76,7 @@ def hold_at(
     CommandError, UsageError, TargetLostError
         As for `follow`.
     """
-    calibration = remote.calibration(actuator)
+    calibration, number = remote.calibration(actuator), remote.calibrated_geometry(actuator)
     act = _move_trap(remote, calibration) if actuator == "trap" else _move_stage(remote, calibration)
     controller, log = Controller(gain, limit=limit_px), LoopLog()
     start_s = None
@@ -86,26 +86,28 @@ def hold_at(
         x, y = trajectory(seen.t_s - start_s)
         error = seen.x - at_px[0] - x, seen.y - at_px[1] - y
         dx, dy = controller.update(error, seen.dt_s)
-        act((x, y), (float(dx), float(dy)))
+        act((x, y), (float(dx), float(dy)), min(number, seen.update.geometry))
         log.add(seen.frame, seen.t_s, error, max(seen.x_std, seen.y_std), (float(dx), float(dy)))
         if on_frame(seen):
             break
     return log
 
 
-_Action = Callable[[tuple[float, float], tuple[float, float]], object]  # desired position, move, px
+_Action = Callable[[tuple[float, float], tuple[float, float], int], object]  # desired position, move, px; geometry
 
 
 def _move_stage(remote: Remote, calibration: ActuatorCalibration) -> _Action:
-    return lambda position, move: remote.move_by(calibration.actuator, *calibration.move(*move))
+    return lambda position, move, geometry: remote.move_by(
+        calibration.actuator, *calibration.move(*move), geometry=geometry
+    )
 
 
 def _move_trap(remote: Remote, calibration: ActuatorCalibration) -> _Action:
     """Return the action that puts the trap at `position` plus `move`, both relative to where it is now."""
     (start,) = (state.position for state in remote.actuators() if state.name == calibration.actuator)
 
-    def act(position: tuple[float, float], move: tuple[float, float]) -> None:
+    def act(position: tuple[float, float], move: tuple[float, float], geometry: int) -> None:
         u, v = calibration.move(position[0] + move[0], position[1] + move[1])
-        remote.move_to(calibration.actuator, start[0] + u, start[1] + v)
+        remote.move_to(calibration.actuator, start[0] + u, start[1] + v, geometry=geometry)
 
     return act

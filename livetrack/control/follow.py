@@ -48,7 +48,9 @@ def follow(
     CommandError
         The actuator is not calibrated, or rejects a move.
     UsageError
-        It was calibrated for another binning or pixel size.
+        It was calibrated for another objective, pixel size, binning or orientation only.
+    GeometryChangedError
+        One of these has changed since.
     TargetLostError
         The particle is lost.
     """
@@ -65,7 +67,7 @@ def follow(
         if seen.frame >= next_allowed_frame and hypot(*error) > deadband_px:
             dx, dy = controller.update(error, seen.dt_s)
             move = float(dx), float(dy)
-            remote.move(actuator, *move)
+            remote.move(actuator, *move, geometry=seen.update.geometry)
             next_allowed_frame = seen.frame + settle_frames
         log.add(seen.frame, seen.t_s, error, max(seen.x_std, seen.y_std), move)
         if on_frame(seen):

@@ -191,7 +191,7 @@ class Acquisition:
             self._last_number = picture.number
         if picture.geometry is not None:
             self.geometry_record.arrive(picture.geometry)
-        geometry, geometry_number = self.geometry_record.of_frames
+        geometry, geometry_number, _ = self.geometry_record.of_frames
         t_s = picture.t_s if picture.t_s is not None else (picture.t_exposed_ns or now_ns) * 1e-9
         frame = Frame(
             pixels=picture.pixels,

@@ -14,7 +14,7 @@ from livetrack.devices import HasOptics
 from livetrack.particles import Rows
 from livetrack.record import Recorder
 from livetrack.session.acquisition import Acquisition
-from livetrack.session.commands import CalibrationStore, CommandContext, CommandDispatcher, CommandServer
+from livetrack.session.commands import CalibrationStore, CommandContext, CommandDispatcher, CommandServer, MoveGuard
 from livetrack.session.event_publisher import EventPublisher
 from livetrack.session.geometry_watcher import GeometryWatcher
 from livetrack.session.loop import OnRows, OnStatus, TrackingLoop
@@ -69,7 +69,9 @@ class Engine:
             )  # fmt: skip
             opened.callback(self._loop.close_recorder)
             opened.callback(self.acquisition.close)
-            server = CommandServer(socket, CommandDispatcher(CommandContext(self._loop, self.camera, calibrations)))
+            guard = MoveGuard(self.session, self.acquisition.geometry_record)
+            context = CommandContext(self._loop, self.camera, calibrations, guard)
+            server = CommandServer(socket, CommandDispatcher(context))
             opened.callback(server.close)
             opened.callback(self._loop.queue.close)
             self._open_camera()

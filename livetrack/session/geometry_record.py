@@ -19,6 +19,8 @@ class NumberedGeometry(NamedTuple):
 
     geometry: Geometry
     number: int
+    optics_since: int
+    """Number of the first geometry since which camera, objective, pixel size, binning and orientation are the same."""
 
 
 class GeometryRecord:
@@ -38,7 +40,7 @@ class GeometryRecord:
         self._pixel_size_um = pixel_size_um
         self._first: Geometry | None = None
         self._lock = threading.Lock()
-        self.now = NumberedGeometry(Geometry(0, 0), -1)
+        self.now = NumberedGeometry(Geometry(0, 0), -1, 0)
         """The geometry in force."""
         self.of_frames = self.now
         """The geometry of the frames that arrive."""
@@ -50,7 +52,7 @@ class GeometryRecord:
         """
         with self._lock:
             self._first = self._first or reported
-            self.now = self.of_frames = NumberedGeometry(self._with_pixel_size(reported), self.now.number + 1)
+            self.now = self.of_frames = self._next(self._with_pixel_size(reported))
             return self.now.geometry
 
     def announce(self, reported: Geometry) -> None:
@@ -68,9 +70,14 @@ class GeometryRecord:
         before, after = self.now.geometry, self._with_pixel_size(reported)
         if after.same_as(before):
             return
-        self.now = NumberedGeometry(after, self.now.number + 1)
+        self.now = self._next(after)
         level = logging.INFO if _optics(after) == _optics(before) else logging.WARNING
         _log.log(level, "%s; trajectories begin anew", _describe_change(before, after))
+
+    def _next(self, geometry: Geometry) -> NumberedGeometry:
+        number = self.now.number + 1
+        same = _optics(geometry) == _optics(self.now.geometry)
+        return NumberedGeometry(geometry, number, self.now.optics_since if same else number)
 
     def _with_pixel_size(self, reported: Geometry) -> Geometry:
         first = self._first

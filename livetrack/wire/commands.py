@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Generic, TypeVar, get_args
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from livetrack.camera import Geometry
 from livetrack.devices import ActuatorCalibration, Property, Value
@@ -54,6 +54,7 @@ Size = Annotated[int, Meta(ge=1, le=1_000_000)]
 Positive = Annotated[float, Meta(gt=0)]
 Name = Annotated[str, Meta(min_length=1, max_length=1000)]
 Numbers = Annotated[tuple[float, ...], Meta(min_length=1, max_length=8)]
+GeometryNumber = Annotated[int, Meta(ge=0, le=2**32)] | UnsetType | None
 
 R = TypeVar("R")
 
@@ -87,7 +88,11 @@ class HelloReply(Struct, frozen=True, kw_only=True):
     settings: dict[str, Any]
     """All current settings, section by section."""
     calibrations: dict[str, ActuatorCalibration] = {}
-    """Calibrations of the actuators, by name, that were made with this camera."""
+    """Calibrations of the actuators, by name, that hold for the geometry in force."""
+    refused_calibrations: dict[str, str] = {}
+    """Why none holds, by the name of each actuator that was calibrated with this camera, but not for this image."""
+    geometry_checked: bool = False
+    """Whether the engine accepts `geometry` and `session` in `MoveTo`, `MoveBy` and `StoreCalibration`."""
     models: tuple[str, ...] = ()
     """Names that `SwapModel` accepts; it also accepts an ONNX file."""
     status: Status
@@ -255,6 +260,11 @@ class MoveTo(Request[MoveResult], frozen=True):
     position: Numbers
     wait: bool = False
     """Reply when the move is complete, instead of when the device has accepted it."""
+    geometry: GeometryNumber = UNSET
+    """Number of the geometry that the position was calculated from, null if from none: the move is refused if the
+    optics have changed since. Left out: that of the last `Hello`, if its reply had a calibration of the actuator."""
+    session: Id = 0
+    """The session that `geometry` is a number of; 0: any."""
 
 
 class MoveBy(Request[MoveResult], frozen=True):
@@ -263,12 +273,18 @@ class MoveBy(Request[MoveResult], frozen=True):
     actuator: Name
     step: Numbers
     wait: bool = False
+    geometry: GeometryNumber = UNSET
+    session: Id = 0
 
 
 class StoreCalibration(Request[None], frozen=True):
     """Store an actuator's calibration for all clients and future sessions."""
 
     calibration: ActuatorCalibration
+    geometry: GeometryNumber = UNSET
+    """Number of the geometry that it was measured with: refused if the optics have changed since. Null or left out:
+    not checked beyond camera, binning and pixel size."""
+    session: Id = 0
 
 
 REQUESTS: dict[type[Request[Any]], Any] = {

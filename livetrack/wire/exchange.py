@@ -10,10 +10,13 @@ from msgspec import Struct
 from livetrack.errors import CommandError
 from livetrack.wire.commands import REQUESTS, Id, Request
 
-__all__ = ["MAX_REQUEST_BYTES", "Reply", "decode_reply", "decode_request", "encode", "request_id"]
+__all__ = ["GEOMETRY_CHANGED", "MAX_REQUEST_BYTES", "Reply", "decode_reply", "decode_request", "encode", "request_id"]
 
 MAX_REQUEST_BYTES = 65_536
 """Larger requests are rejected without being decoded."""
+
+GEOMETRY_CHANGED = "geometry_changed"
+"""`Reply.code` of a `GeometryChangedError`."""
 
 
 class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -24,6 +27,8 @@ class Reply(Struct, frozen=True, kw_only=True, omit_defaults=True):
     result: Any = None
     error: str = ""
     """Why the command was rejected or failed; empty on success."""
+    code: str = ""
+    """Kind of error, for programs: "geometry_changed", or empty."""
     took_ms: float = 0.0
     """Time in the engine."""
     stall_ms: float = msgspec.field(default=0.0, name="holdup_ms")

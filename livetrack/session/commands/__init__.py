@@ -2,7 +2,8 @@
 
 from livetrack.session.commands.calibration_store import CalibrationStore
 from livetrack.session.commands.dispatcher import CommandDispatcher
+from livetrack.session.commands.move_guard import MoveGuard
 from livetrack.session.commands.registry import CommandContext
 from livetrack.session.commands.server import CommandServer
 
-__all__ = ["CalibrationStore", "CommandContext", "CommandDispatcher", "CommandServer"]
+__all__ = ["CalibrationStore", "CommandContext", "CommandDispatcher", "CommandServer", "MoveGuard"]

@@ -104,7 +104,8 @@ def store_calibration(context: CommandContext, request: commands.StoreCalibratio
     """Store an actuator's calibration if it fits the camera and is precise enough."""
     calibration = request.calibration
     _actuator(context, calibration.actuator)
-    calibration.check(context.loop.config.camera.driver, context.loop.acquisition.geometry)
+    geometry = context.loop.acquisition.geometry
+    calibration.check(context.loop.config.camera.driver, geometry)
     (a, b), (c, d) = calibration.matrix
     if not abs(a * d - b * c) > 0:
         raise CommandError(
@@ -116,7 +117,7 @@ def store_calibration(context: CommandContext, request: commands.StoreCalibratio
             f"the calibration is too uncertain to give the direction of a move ({uncertainty:.2g} px per unit): "
             "calibrate again with more `--rounds`, a larger `--step`, or particles that stick to the glass"
         )
-    context.calibrations.store(calibration)
+    context.calibrations.store(calibration, geometry)
 
 
 def _move(

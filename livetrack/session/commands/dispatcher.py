@@ -7,11 +7,11 @@ import time
 from contextlib import nullcontext
 from typing import Any
 
-from livetrack.errors import LivetrackError
+from livetrack.errors import GeometryChangedError, LivetrackError
 from livetrack.session.commands import camera_handlers, session_handlers  # noqa: F401  importing registers the handlers
 from livetrack.session.commands.registry import HANDLERS, LOOP, CommandContext
-from livetrack.wire.commands import Request
-from livetrack.wire.exchange import Reply
+from livetrack.wire.commands import HelloReply, MoveBy, MoveTo, Request, StoreCalibration
+from livetrack.wire.exchange import GEOMETRY_CHANGED, Reply
 
 __all__ = ["CommandDispatcher"]
 
@@ -28,17 +28,23 @@ class CommandDispatcher:
         """Return the name of the thread that handles `request`; empty for one that takes no time."""
         return HANDLERS[type(request)].worker
 
-    def dispatch(self, request: Request[Any]) -> Reply:
-        """Handle `request` and return the reply; never raises."""
+    def dispatch(self, request: Request[Any], client: bytes = b"") -> Reply:
+        """Handle the `request` of a client, of which this is the id, and return the reply; never raises."""
         spec, loop = HANDLERS[type(request)], self._context.loop
         begun_ns = time.perf_counter_ns()
-        result, error = None, ""
+        result, error, code = None, "", ""
         with loop.acquisition.gaps.probe() if spec.device else nullcontext() as probe:
             try:
+                if isinstance(request, MoveTo | MoveBy | StoreCalibration):
+                    self._context.guard.check(client, request)
                 if spec.worker == LOOP:
                     result = loop.queue.run_in_loop(lambda: spec.handler(self._context, request))
                 else:
                     result = spec.handler(self._context, request)
+                if isinstance(result, HelloReply):
+                    self._context.guard.note_hello(client, result)
+            except GeometryChangedError as refusal:
+                error, code = str(refusal), GEOMETRY_CHANGED
             except LivetrackError as refusal:
                 error = str(refusal)
             except Exception as failure:  # noqa: BLE001  of a driver or a library: reported to the client
@@ -46,4 +52,4 @@ class CommandDispatcher:
                 error = f"failed: {failure}"
         took_ms = round((time.perf_counter_ns() - begun_ns) * 1e-6, 3)
         stall_ms = probe.stall_ms if probe else 0.0
-        return Reply(id=request.id, result=result, error=error, took_ms=took_ms, stall_ms=stall_ms)
+        return Reply(id=request.id, result=result, error=error, code=code, took_ms=took_ms, stall_ms=stall_ms)

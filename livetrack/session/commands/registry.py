@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from livetrack.camera import Camera
 from livetrack.session.commands.calibration_store import CalibrationStore
+from livetrack.session.commands.move_guard import MoveGuard
 from livetrack.session.loop import TrackingLoop
 from livetrack.wire.commands import Request
 
@@ -24,6 +25,7 @@ class CommandContext(NamedTuple):
     loop: TrackingLoop
     camera: Camera
     calibrations: CalibrationStore
+    guard: MoveGuard
 
 
 class HandlerSpec(NamedTuple):

@@ -104,7 +104,7 @@ class CommandServer:
 
         def work() -> bytes:
             try:
-                return encode(self._dispatcher.dispatch(request))
+                return encode(self._dispatcher.dispatch(request, client=envelope[0]))
             except (TypeError, ValueError) as error:  # a result that JSON cannot hold must not end the thread
                 return encode(Reply(id=request.id, error=f"the result cannot be sent: {error!a}"))
 

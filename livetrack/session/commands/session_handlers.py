@@ -35,6 +35,7 @@ def hello(context: CommandContext, request: commands.Hello) -> commands.HelloRep
     loop = context.loop
     settings = msgspec.to_builtins(loop.config, enc_hook=str)
     status = loop.status()
+    now = loop.acquisition.geometry_record.now
     return commands.HelloReply(
         session=status.session,
         livetrack=livetrack.__version__,
@@ -44,10 +45,12 @@ def hello(context: CommandContext, request: commands.Hello) -> commands.HelloRep
         ),
         header=dtype_schema(HEADER),
         rows=dtype_schema(ROW),
-        geometry=loop.acquisition.geometry,
-        geometry_number=loop.acquisition.geometry_number,
+        geometry=now.geometry,
+        geometry_number=now.number,
         calibration=settings["calibration"],
-        calibrations=context.calibrations.for_camera(),
+        calibrations=context.calibrations.valid(now.geometry),
+        refused_calibrations=context.calibrations.refusals(now.geometry),
+        geometry_checked=True,
         settings=settings,
         models=tuple(localizer_names()),
         status=status,
