@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import zmq
@@ -17,6 +19,9 @@ __all__ = ["ENVIRONMENT", "generate_keys", "secure_client", "secure_server", "tr
 ENVIRONMENT = "LIVETRACK_KEYS"
 """Environment variable with the folder of a client's keys, the default for all clients."""
 
+_log = logging.getLogger(__name__)
+
+_OTHERS = 0o077  # permissions of the group and of all users
 _KEY_LENGTH = 40  # characters, in the encoding Z85
 
 
@@ -48,10 +53,12 @@ def generate_keys(folder: str | Path) -> None:
 def secure_server(socket: zmq.Socket[bytes], folder: str | Path) -> None:
     """Require keys at `socket`, before it is bound: the engine's key of `folder`, and a client's key.
 
+    A secret key that other users can read is made private, which is logged.
+
     Raises
     ------
     UsageError
-        The folder has no such key.
+        The folder has no such key, or other users can read it and its permissions cannot be changed.
     """
     public, secret = _load(folder, "engine", "engine.key_secret")
     assert secret is not None
@@ -79,10 +86,12 @@ def trusted_clients(folder: str | Path) -> Path:
 def secure_client(socket: zmq.Socket[bytes], folder: str | Path | None) -> None:
     """Set the client's keys of `folder` on `socket`, before it connects; None for those of `ENVIRONMENT`, or no keys.
 
+    A secret key that other users can read is made private, which is logged.
+
     Raises
     ------
     UsageError
-        The folder has no such keys.
+        The folder has no such keys, or other users can read them and their permissions cannot be changed.
     """
     folder = os.environ.get(ENVIRONMENT, "") if folder is None else folder
     if not folder:
@@ -111,9 +120,37 @@ def _load(folder: str | Path, part: str, name: str) -> tuple[bytes, bytes | None
     if path is None:
         raise UsageError(_no_keys(candidates[0]))
     public, secret = _read(path)
-    if name.endswith("_secret") and secret is None:
-        raise UsageError(f"{path}: contains no secret key")
+    if name.endswith("_secret"):
+        if secret is None:
+            raise UsageError(f"{path}: contains no secret key")
+        _make_private(path)
     return public, secret
+
+
+def _make_private(path: Path) -> None:
+    """Withdraw the access of other users to a secret key, and log it.
+
+    Only on POSIX: on Windows the access is set by the folder's access list, which the mode does not show.
+
+    Raises
+    ------
+    UsageError
+        Others can still read it: the file belongs to another user, or its file system has no permissions.
+    """
+    if os.name != "posix" or not path.stat().st_mode & _OTHERS:
+        return
+    with suppress(OSError):
+        path.chmod(0o600)
+    if path.stat().st_mode & _OTHERS:
+        raise UsageError(
+            f"{path}: this secret key can be read by other users, and its permissions cannot be changed: copy the keys "
+            "to a folder of your own, then chmod 600"
+        )
+    _log.warning(
+        "%s: this secret key could be read by other users; from now on only by you. If somebody may have copied it, "
+        "make new keys",
+        path,
+    )
 
 
 def _read(path: Path) -> tuple[bytes, bytes | None]:

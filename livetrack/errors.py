@@ -13,7 +13,8 @@ They derive from one another:
     │   └── GeometryChangedError  a move that follows from an image unlike the present one
     ├── CameraLostError       a camera that stopped delivering while running; the engine opens it again
     ├── TargetLostError       the target of a control program is lost, or its newest frame is too old
-    └── wire.WireError        a message that is not livetrack's, or of a version that this client cannot read
+    └── wire.WireError        a message that is not livetrack's, or cannot be read
+        └── wire.VersionError   an engine whose version of the wire format this client cannot read
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ import hashlib
 import logging
 import pickle
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, overload
 
@@ -16,7 +15,9 @@ import numpy as np
 from numba.core.caching import IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
 
-__all__ = ["njit"]
+from livetrack.errors import reason
+
+__all__ = ["compiles_at_each_start", "njit"]
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +37,8 @@ def njit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Compile a kernel at its first call; use as `@njit` or, with Numba's options, `@njit(fastmath=True)`.
 
     The machine code is cached beside the source file, in the user's cache folder, or in NUMBA_CACHE_DIR. Where none of
-    these is writable the kernel is compiled in each process: slower to start, but no error as with
-    `numba.njit(cache=True)`.
+    these is writable the kernel is compiled in each process: slower to start, which is logged once, but no error as
+    with `numba.njit(cache=True)`.
 
     Numba discards a cached kernel when the kernel's own file changes. Here it is also discarded when a kernel or a
     constant that its module imports changes, and compiled again when its cache file is damaged.
@@ -52,10 +53,32 @@ def _compile(function: Callable[..., Any], options: dict[str, Any]) -> Any:
     # process that compiles and one that loads: inlined, each caller always has its own
     options = {"nogil": True, "forceinline": "fastmath" in options, **options}
     kernel: Any = numba.njit(**options)(function)
-    with suppress(RuntimeError):  # "no locator available": no folder is writable
+    try:
         kernel.enable_caching()
+    except RuntimeError:  # "no locator available"
+        _report_once("no folder for compiled code can be written")
+    else:
         kernel._cache._cache_file = _CacheFile(kernel._cache, [*_dependencies(function), repr(options)])
     return kernel
+
+
+def compiles_at_each_start() -> bool:
+    """Return whether compiled code could not be kept for the next start, which has been logged."""
+    return _reported
+
+
+_reported = False
+
+
+def _report_once(problem: str) -> None:
+    """Log one line in each process, however many kernels are affected."""
+    global _reported
+    if not _reported:
+        _reported = True
+        _log.warning(
+            "%s: livetrack compiles at each start, half a minute: set NUMBA_CACHE_DIR to a folder that can be written",
+            problem,
+        )
 
 
 class _CacheFile(IndexDataCacheFile):
@@ -68,8 +91,10 @@ class _CacheFile(IndexDataCacheFile):
         super().__init__(cache.cache_path, cache._impl.filename_base, stamp)
 
     def save(self, key: Any, data: Any) -> None:
-        with suppress(OSError):  # a full disk
+        try:
             super().save(key, data)
+        except OSError as error:  # such as a full disk
+            _report_once(f"compiled code cannot be kept in {self._cache_path} ({reason(error)})")
 
     def _load_index(self) -> dict[Any, str]:
         try:

@@ -27,7 +27,7 @@ from livetrack.record import read_session
 from livetrack.session.engine import Engine
 from livetrack.session.frame_gaps import FrameGapMonitor
 from livetrack.session.loop_queue import LoopQueue
-from livetrack.wire import HEADER, Status
+from livetrack.wire import HEADER, Status, VersionError
 from livetrack.wire.exchange import MAX_REQUEST_BYTES, decode_reply
 
 ANY_PORT = tuple(f"publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address"))
@@ -120,6 +120,12 @@ def test_hello_returns_everything_that_a_client_needs(session: Session) -> None:
     assert welcome.settings["linker"]["search_radius_px"] == 5.0
     assert welcome.settings["driver_settings"]["count"] == 8
     assert welcome.status.state == "running"
+
+
+def test_hello_names_another_version(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livetrack.wire.common.VERSION", 3)
+    with pytest.raises(VersionError, match="the engine uses version 1 of the wire format, this client version 3"):
+        session.remote.hello()
 
 
 def test_the_clock_offset_is_known_to_half_the_round_trip(session: Session) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import zmq
+from live_engine import running
 
 from livetrack.cli import main
 from livetrack.client import EventSubscriber, PreviewSubscriber, Remote, StatusSubscriber, Subscriber
@@ -26,6 +28,14 @@ from livetrack.session.sockets import SocketFactory
 
 SMALL = [f"camera.simulated.{each}" for each in ("width=128", "height=96", "count=8", "exposure_ms=2")]
 ADDRESSES = ("address", "preview_address", "command_address")
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -63,7 +73,9 @@ def test_no_address_is_open_to_other_machines_without_keys(key: str, address: st
         SocketFactory(PublishSettings()).bind(zmq.PUB, address, f"publish.{key}", 10)
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:*", "tcp://localhost:*", "tcp://127.1.2.3:*", "inproc://here"])
+@pytest.mark.parametrize(
+    "address", ["tcp://127.0.0.1:*", "tcp://localhost:*", "tcp://127.1.2.3:*", "tcp://[::1]:*", "inproc://here"]
+)
 def test_addresses_of_this_machine_need_no_keys(address: str) -> None:
     SocketFactory(load_config(None, [f"publish.address={address}"]).publish).bind(
         zmq.PUB, address, "publish.address", 10
@@ -102,6 +114,30 @@ def test_only_clients_with_a_key_are_accepted(folder: Path, tmp_path: Path) -> N
             for address in (positions, commands):
                 with pytest.raises(CommandError, match="no response from an engine"):
                     Remote(address, timeout_s=0.3, keys=keys)
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this computer has no IPv6")
+def test_an_engine_is_served_at_addresses_of_ipv6(folder: Path) -> None:
+    with running([f"publish.{key}=tcp://[::1]:*" for key in ADDRESSES] + SMALL) as engine:
+        address = engine.publisher.address
+        assert address.startswith("tcp://[::1]:")
+        with Subscriber(address) as positions, PreviewSubscriber(engine.publisher.preview_address) as previews:
+            assert positions.receive(10) is not None
+            assert previews.receive(10) is not None
+        with Remote(address) as remote:
+            assert remote.address == engine.command_address
+            assert remote.pause() == "paused"
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this computer has no IPv6")
+@pytest.mark.parametrize("host", ["[::1]", "127.0.0.1", "localhost"])
+def test_all_interfaces_are_those_of_ipv6_and_ipv4(folder: Path, host: str) -> None:
+    everywhere = [f"publish.{key}=tcp://[::]:*" for key in ADDRESSES] + [f"publish.curve_keys={str(folder)!r}"]
+    with running([*everywhere, *SMALL]) as engine:
+        port = engine.publisher.address.rpartition(":")[2]
+        with Remote(f"tcp://{host}:{port}", keys=folder) as remote:
+            assert remote.pause() == "paused"
+            assert remote.address.startswith(f"tcp://{host}:")
 
 
 def test_keys_are_found_through_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,6 +183,33 @@ def test_a_secret_key_is_never_readable_by_others(tmp_path: Path, monkeypatch: p
     secrets = list(tmp_path.rglob("*.key_secret"))
     assert [path.stat().st_mode & 0o777 for path in secrets] == [0o600, 0o600]
     assert not [path for path in tmp_path.rglob("*.key") if "secret" in path.read_text()]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows ignores the mode")
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o622])
+def test_a_secret_key_that_others_can_read_is_made_private(
+    folder: Path, caplog: pytest.LogCaptureFixture, mode: int
+) -> None:
+    secret = folder / "client" / "client.key_secret"
+    secret.chmod(mode)
+    for _ in range(2):
+        Subscriber(keys=folder).close()
+        assert secret.stat().st_mode & 0o777 == 0o600
+    assert len(caplog.messages) == 1
+    assert f"{secret}: this secret key could be read by other users" in caplog.text
+    (folder / "engine" / "engine.key_secret").chmod(mode)
+    with engine_open_to_all(folder):
+        assert (folder / "engine" / "engine.key_secret").stat().st_mode & 0o777 == 0o600
+    assert "engine.key_secret: this secret key could be read" in caplog.text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows ignores the mode")
+def test_a_secret_key_that_others_can_always_read_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a USB stick, whose file system has no permissions, or where the file belongs to another user."""
+    (folder / "client" / "client.key_secret").chmod(0o644)
+    monkeypatch.setattr(Path, "chmod", lambda *_: None)
+    with pytest.raises(UsageError, match=r"client\.key_secret: this secret key can be read by other users, and its"):
+        Subscriber(keys=folder)
 
 
 def test_missing_keys_raise(folder: Path, tmp_path: Path) -> None:

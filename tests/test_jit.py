@@ -17,6 +17,7 @@ from livetrack.jit import njit
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(livetrack.jit, "_reported", False)
 
 
 def plus_one(value: float) -> float:
@@ -37,7 +38,7 @@ def test_options_reach_numba() -> None:
     assert kernel.targetoptions["nogil"]  # type: ignore[attr-defined]
 
 
-def test_a_full_disk_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_no_error(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     refused = []
 
     def refuse(*arguments: object) -> None:
@@ -47,6 +48,25 @@ def test_a_full_disk_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numba.core.caching.IndexDataCacheFile, "save", refuse)
     assert njit(plus_one)(1.0) == 2.0
     assert len(refused) == 1
+    assert njit(plus_one)(1.0) == 2.0
+    (message,) = caplog.messages
+    assert "(the disk is full): livetrack compiles at each start, half a minute: set NUMBA_CACHE_DIR" in message
+    assert livetrack.jit.compiles_at_each_start()
+
+
+def test_a_cache_that_cannot_be_written_is_reported_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "file" / "cache"))
+    monkeypatch.setattr(numba.config, "CACHE_LOCATOR_CLASSES", "UserProvidedCacheLocator")  # no other folder
+    assert not livetrack.jit.compiles_at_each_start()
+    assert [njit(plus_one)(1.0) for _ in range(2)] == [2.0, 2.0]
+    assert caplog.messages == [
+        "no folder for compiled code can be written: livetrack compiles at each start, half a minute: set "
+        "NUMBA_CACHE_DIR to a folder that can be written"
+    ]
+    assert livetrack.jit.compiles_at_each_start()
 
 
 INNER = """from livetrack.jit import njit

@@ -7,6 +7,7 @@ import math
 import socket
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -36,10 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Forward the newest frame until Ctrl-C, `--seconds` or `--timeout`."""
-    destination = _destination(args.to)
+    family, destination = _destination(args.to)
     stream = PositionStream(args.address, newest=True)
     frames = 0
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+    with socket.socket(family, socket.SOCK_DGRAM) as out:
         try:
             for update in stream.updates(args.timeout, math.inf if args.seconds is None else args.seconds):
                 for datagram in datagrams(update, target_only=args.target):
@@ -50,10 +51,8 @@ def run(args: argparse.Namespace) -> int:
         except OSError as error:
             raise LivetrackError(f"cannot send to {args.to}: {error}") from None
         else:
-            if not frames and args.seconds is None:
-                raise LivetrackError(
-                    f"{args.address}: no positions received for {args.timeout:g} s; {stream.explain_silence()}"
-                )
+            if not frames:
+                stream.report_silence(args.timeout, args.seconds)
         finally:
             stream.close()
     print(f"{frames} frames sent to {args.to}", file=sys.stderr)
@@ -77,12 +76,14 @@ def _line(row: np.void) -> str:
     return f"{particle},{x:.4f},{y:.4f},{x_std:.4f},{y_std:.4f},{vx:.3f},{vy:.3f},{intensity:.2f},{score:.4f},{flags}"
 
 
-def _destination(text: str) -> tuple[str, int]:
-    """Return host and port of `HOST:PORT`."""
+def _destination(text: str) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    """Return the address of `HOST:PORT` or `[IPV6]:PORT` with its family, IPv4 for a host that has both."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise UsageError(f"--to {text}: expected HOST:PORT, for example 127.0.0.1:5560")
     try:
-        return socket.gethostbyname(host), int(port)
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)
     except (OSError, UnicodeError) as error:  # UnicodeError: not a valid host name
         raise UsageError(f"--to {text}: unknown host {host!r} ({error})") from None
+    family, _, _, _, destination = min(found, key=lambda each: each[0] != socket.AF_INET)
+    return family, destination

@@ -11,7 +11,6 @@ from livetrack.cli.position_stream import PositionStream
 from livetrack.cli.terminal import write_json
 from livetrack.cli.trap_monitor import TrapReadout
 from livetrack.client import Update
-from livetrack.errors import LivetrackError
 from livetrack.session.stage_latency import LatencyHistogram
 
 __all__ = ["add_arguments", "run"]
@@ -60,10 +59,8 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         pass
     else:
-        if not messages and args.seconds is None:
-            raise LivetrackError(
-                f"{args.address}: no positions received for {args.timeout:g} s; {stream.explain_silence()}"
-            )
+        if not messages:
+            stream.report_silence(args.timeout, args.seconds)
     finally:
         stream.close()
     delay = latency.latency()

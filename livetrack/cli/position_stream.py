@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 
 from livetrack.client import PreviewSubscriber, StatusSubscriber, Subscriber, Update
-from livetrack.client.address import connection_hint
 from livetrack.errors import LivetrackError
 from livetrack.wire import Status
 
@@ -37,7 +36,7 @@ class PositionStream:
         Raises
         ------
         LivetrackError
-            The address is that of the previews.
+            The address is that of the previews, or the keys are wrong.
         """
         received_s = alive_s = time.monotonic()
         deadline_s = received_s + seconds
@@ -54,7 +53,10 @@ class PositionStream:
                     self._report(f"the engine's session has {_ENDINGS[status.state]}")
                     alive_s = math.inf  # silence is expected
             elif time.monotonic() - alive_s > _SILENCE_S:
-                self._report(f"nothing received from {self._address}, still waiting; {connection_hint(self._address)}")
+                silence = self._positions.diagnose()
+                if silence.is_final:
+                    raise LivetrackError(f"{self._address}: nothing can be received: {silence.hint}")
+                self._report(f"nothing received from {self._address}, still waiting; {silence.hint}")
                 alive_s = math.inf
                 self._previews = self._previews or PreviewSubscriber(self._address)
             elif self._previews and self._previews.receive(0):
@@ -63,11 +65,23 @@ class PositionStream:
                     "use its publish.address for positions"
                 )
 
-    def explain_silence(self) -> str:
-        """Return why no positions arrived."""
+    def report_silence(self, timeout_s: float, seconds: float | None) -> None:
+        """Report that no positions arrived, and why: as an error, but as a message where `seconds` were asked for.
+
+        Raises
+        ------
+        LivetrackError
+            No positions arrived for `timeout_s`.
+        """
         if self._status is None:
-            return connection_hint(self._address)
-        return f"the engine is {self._status.state}. {self._status.message}".rstrip(". ")
+            reason = self._positions.diagnose().hint
+        else:
+            reason = f"the engine is {self._status.state}. {self._status.message}".rstrip(". ")
+        waited_s = timeout_s if seconds is None else min(timeout_s, seconds)
+        text = f"{self._address}: no positions received for {waited_s:g} s; {reason}"
+        if seconds is None:
+            raise LivetrackError(text)
+        self._report(text)
 
     def close(self) -> None:
         """Disconnect."""

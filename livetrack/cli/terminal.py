@@ -91,11 +91,14 @@ def warmup(console: Console, text: str) -> Iterator[None]:
         from numba.core.compiler_lock import global_compiler_lock
         from numba.core.event import Event, Listener, install_listener
 
+        from livetrack.jit import compiles_at_each_start
+
     with interruptible(later=global_compiler_lock.is_locked) as stop, spinner(console, text) as show:
 
         class Passes(Listener):
             def on_start(self, event: Event) -> None:
-                show(f"{text}; compiling, once on this machine: half a minute")
+                often = "as at each start" if compiles_at_each_start() else "once on this machine"
+                show(f"{text}; compiling, {often}: half a minute")
                 if stop.is_set():
                     raise KeyboardInterrupt
 

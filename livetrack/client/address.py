@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from socket import EAI_AGAIN, gaierror, getaddrinfo
+from socket import AF_INET, EAI_AGAIN, gaierror, getaddrinfo
 from typing import TypeAlias
 
 import zmq
@@ -12,7 +12,7 @@ import zmq
 from livetrack.curve_keys import secure_client
 from livetrack.errors import UsageError
 
-__all__ = ["DEFAULT_ADDRESS", "Keys", "connect", "connection_hint", "is_local", "resolve_address"]
+__all__ = ["DEFAULT_ADDRESS", "Keys", "connect", "is_local", "resolve_address"]
 
 DEFAULT_ADDRESS = "tcp://127.0.0.1:5555"
 
@@ -41,13 +41,6 @@ def is_local(address: str) -> bool:
     return _LOCAL.match(address) is not None
 
 
-def connection_hint(address: str) -> str:
-    """Return what to check if nothing is received from `address`."""
-    if is_local(address):
-        return "is an engine running there? Start one with `livetrack demo`"
-    return "is an engine running there, open to other machines? Are these its keys? Does its firewall open the port?"
-
-
 def connect(socket: zmq.Socket[bytes], address: str, keys: Keys) -> None:
     """Connect `socket` to an engine, and close it on an error.
 
@@ -58,7 +51,7 @@ def connect(socket: zmq.Socket[bytes], address: str, keys: Keys) -> None:
     """
     try:
         secure_client(socket, keys)
-        _check(address)
+        socket.ipv6 = _check(address)
         socket.connect(address)
     except zmq.ZMQError as error:
         socket.close()
@@ -68,18 +61,20 @@ def connect(socket: zmq.Socket[bytes], address: str, keys: Keys) -> None:
         raise
 
 
-def _check(address: str) -> None:
-    """Raise a `UsageError` for an address for which ZeroMQ would wait forever."""
+def _check(address: str) -> bool:
+    """Return whether `address` needs IPv6; raise a `UsageError` if ZeroMQ would wait for it forever."""
     parts = _TCP.match(address)
     if address.startswith("tcp://") and (parts is None or int(parts["port"]) not in _PORTS):
         raise UsageError(f"{address}: not an address to connect to (no port from 1 to 65535); try {DEFAULT_ADDRESS}")
-    if parts is not None:
-        host = parts["host"].rpartition(";")[2].strip("[]")  # before the semicolon: the local interface
-        try:
-            getaddrinfo(host, None)
-        except (OSError, UnicodeError) as error:  # the latter for an invalid name
-            if isinstance(error, gaierror) and error.errno == EAI_AGAIN:
-                return  # the name server does not respond now; ZeroMQ tries again
-            raise UsageError(
-                f"{address}: unknown host {host!r} ({error}); try its IP address, as in tcp://192.168.1.5:5555"
-            ) from None
+    if parts is None:
+        return False
+    host = parts["host"].rpartition(";")[2].strip("[]")  # before the semicolon: the local interface
+    try:
+        families = {found[0] for found in getaddrinfo(host, None)}
+    except (OSError, UnicodeError) as error:  # the latter for an invalid name
+        if isinstance(error, gaierror) and error.errno == EAI_AGAIN:
+            return False  # the name server does not respond now; ZeroMQ tries again
+        raise UsageError(
+            f"{address}: unknown host {host!r} ({error}); try its IP address, as in tcp://192.168.1.5:5555"
+        ) from None
+    return AF_INET not in families  # with IPv6, ZeroMQ would not try the IPv4 address of a host that has both

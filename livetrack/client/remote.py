@@ -40,6 +40,8 @@ class Remote(ActuatorCommands):
         From every method: the engine rejected the command, with the reason, or did not reply in time.
     UsageError
         From the constructor: not an address, an unknown host, or no keys.
+    VersionError
+        From the constructor and `hello`: the engine uses another version of the wire format.
     """
 
     # the engine

@@ -10,11 +10,13 @@ import msgspec
 import zmq
 from msgspec import structs
 
-from livetrack.client.address import DEFAULT_ADDRESS, Keys, connect, connection_hint, resolve_address
+from livetrack.client.address import DEFAULT_ADDRESS, Keys, connect, resolve_address
+from livetrack.client.diagnosis import diagnose
 from livetrack.client.streams import StatusSubscriber
 from livetrack.errors import CommandError, GeometryChangedError
-from livetrack.wire import Status, WireError, commands
+from livetrack.wire import Status, VersionError, WireError, commands
 from livetrack.wire.commands import REQUESTS, Request
+from livetrack.wire.common import check_version
 from livetrack.wire.exchange import GEOMETRY_CHANGED, Reply, decode_reply, encode
 
 __all__ = ["LONG_S", "ImageOrigin", "Requester"]
@@ -51,6 +53,7 @@ class Requester:
         sent_ns = time.perf_counter_ns()
         reply = self._request(commands.Hello(t_client_ns=sent_ns))
         back_ns = time.perf_counter_ns()
+        check_version(reply.wire_version)
         offset_ns = (reply.t_received_ns - sent_ns + reply.t_sent_ns - back_ns) // 2
         round_trip_ns = (back_ns - sent_ns) - (reply.t_sent_ns - reply.t_received_ns)
         self._origin = ImageOrigin(reply.session, reply.geometry_number) if reply.geometry_checked else None
@@ -113,13 +116,15 @@ def _find(address: str, timeout_s: float, keys: Keys) -> tuple[str, zmq.Socket[b
         socket.close()
         raise
     socket.close()
-    raise CommandError(f"{address}: no response from an engine for {timeout_s:g} s: {connection_hint(address)}")
+    raise CommandError(f"{address}: no response from an engine for {timeout_s:g} s: {diagnose(address, keys).hint}")
 
 
 def _receive(heartbeats: StatusSubscriber) -> Status | None:
     try:
         return heartbeats.receive(0.02)
-    except WireError:  # of another program or version; commands may still work
+    except VersionError:
+        raise
+    except WireError:  # of another program; commands may still work
         return None
 
 

@@ -10,7 +10,8 @@ from typing import Generic, Self, TypeVar
 import msgspec
 import zmq
 
-from livetrack.client.address import DEFAULT_ADDRESS, Keys, connect, connection_hint
+from livetrack.client.address import DEFAULT_ADDRESS, Keys, connect
+from livetrack.client.diagnosis import Silence, diagnose
 from livetrack.particles import Rows
 from livetrack.wire import (
     EVENT,
@@ -86,6 +87,7 @@ class _TopicSubscriber(Generic[T]):
         self, address: str, topic: bytes, decode: Callable[[bytes], T], keys: Keys, *, newest: bool, queue: int
     ) -> None:
         self.address = address
+        self._keys = keys
         self._decode = decode
         self._silence_expected = topic == EVENT  # also after the first message, or the warning
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
@@ -121,6 +123,10 @@ class _TopicSubscriber(Generic[T]):
         while (message := self.receive()) is not None:
             yield message
 
+    def diagnose(self) -> Silence:
+        """Return why nothing arrives, such as wrong keys; takes up to a second."""
+        return diagnose(self.address, self._keys)
+
     def close(self) -> None:
         """Disconnect; may be called twice."""
         self._socket.close()
@@ -136,7 +142,7 @@ class _TopicSubscriber(Generic[T]):
         while not self._socket.poll(_CTRL_C_MS):
             if not self._silence_expected and time.monotonic() - started_s > _SILENCE_S:
                 self._silence_expected = True
-                _log.warning("%s: nothing received yet: %s", self.address, connection_hint(self.address))
+                _log.warning("%s: nothing received yet: %s", self.address, self.diagnose().hint)
 
 
 class Subscriber(_TopicSubscriber[Update]):

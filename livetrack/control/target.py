@@ -130,7 +130,7 @@ class Target:
     def _next(self) -> Update:
         update = self._positions.receive(self._stale_after_s)
         if update is None:
-            last = "" if self._frame is None else f" since frame {self._frame}"
+            last = self._why_silent() if self._frame is None else f" since frame {self._frame}"
             raise TargetLostError(f"no frame received for {self._stale_after_s:g} s{last}")
         age_s = (update.t_client_ns - update.t_received_ns) * 1e-9
         if age_s > self._stale_after_s:
@@ -140,6 +140,11 @@ class Target:
         self._session, self._frame = update.session, update.frame
         self.unread_frames += update.gap
         return update
+
+    def _why_silent(self) -> str:
+        """Return why no frame has ever arrived; empty where an engine is connected."""
+        silence = self._positions.diagnose()
+        return "" if silence.is_connected else f" from {self._positions.address}: {silence.hint}"
 
     def _observe(self, update: Update) -> Observation | None:
         rows = update.particles

@@ -53,6 +53,7 @@ class SocketFactory:
             socket.setsockopt(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
             if self._keys:
                 secure_server(socket, self._keys)
+            socket.ipv6 = address.startswith("tcp://[")  # [::] serves IPv4 too
             socket.bind(address)
         except zmq.ZMQError as error:
             socket.close(linger=0)

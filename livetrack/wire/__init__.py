@@ -15,7 +15,7 @@ Numbers are little-endian and naturally aligned. Headers contain their own size 
 be appended without a new version: readers skip fields that they do not know.
 """
 
-from livetrack.wire.common import VERSION, WireError
+from livetrack.wire.common import VERSION, VersionError, WireError
 from livetrack.wire.events import EVENT, EventMessage, decode_event, encode_event
 from livetrack.wire.positions import HEADER, POSITIONS, PositionsEncoder, decode_positions
 from livetrack.wire.preview import FULL_PREVIEW, PREVIEW, PREVIEW_HEADER, Preview, decode_preview, encode_preview
@@ -36,6 +36,7 @@ __all__ = [
     "Preview",
     "RecordingStatus",
     "Status",
+    "VersionError",
     "WireError",
     "decode_event",
     "decode_positions",

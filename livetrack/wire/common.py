@@ -8,7 +8,7 @@ import numpy as np
 
 from livetrack.errors import LivetrackError
 
-__all__ = ["TOPIC_SIZE", "VERSION", "WireError", "decode_header", "dtype_schema"]
+__all__ = ["TOPIC_SIZE", "VERSION", "VersionError", "WireError", "check_version", "decode_header", "dtype_schema"]
 
 VERSION = 1
 TOPIC_SIZE = 8
@@ -16,6 +16,19 @@ TOPIC_SIZE = 8
 
 class WireError(LivetrackError):
     """A message that is not from livetrack, is truncated, or has an unsupported version."""
+
+
+class VersionError(WireError):
+    """The engine uses another version of the wire format."""
+
+
+def check_version(version: int) -> None:
+    """Raise a `VersionError` if this client cannot read messages of `version`."""
+    if version != VERSION:
+        raise VersionError(
+            f"the engine uses version {version} of the wire format, this client version {VERSION}: "
+            "install the same livetrack on both sides"
+        )
 
 
 def decode_header(message: bytes, topic: bytes, header: np.dtype[np.void]) -> dict[str, Any]:
@@ -26,11 +39,7 @@ def decode_header(message: bytes, topic: bytes, header: np.dtype[np.void]) -> di
         raise WireError(f"message of {len(message)} bytes is cut short: its header has {header.itemsize}")
     values = np.frombuffer(message, header, 1, TOPIC_SIZE)[0].item()
     fields = dict(zip(header.names or (), values, strict=True))
-    if fields["version"] != VERSION:
-        raise WireError(
-            f"the engine uses version {fields['version']} of the wire format, this client version {VERSION}: "
-            "install the same livetrack on both sides"
-        )
+    check_version(fields["version"])
     if fields["header_size"] < header.itemsize:
         raise WireError(f"invalid header size of {fields['header_size']} bytes: it has at least {header.itemsize}")
     return fields

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from livetrack.particles import ROW
-from livetrack.wire.common import TOPIC_SIZE, VERSION, WireError, dtype_schema
+from livetrack.wire.common import TOPIC_SIZE, VERSION, WireError, check_version, dtype_schema
 from livetrack.wire.positions import HEADER
 
 __all__ = ["HEARTBEAT", "Latency", "RecordingStatus", "Status", "decode_status", "encode_status"]
@@ -103,10 +103,15 @@ def encode_status(status: Status) -> bytes:
 
 
 def decode_status(message: bytes) -> Status:
-    """Return the status of a heartbeat; raises `WireError`."""
+    """Return the status of a heartbeat; raises `WireError`, of another version `VersionError`."""
     if not message.startswith(HEARTBEAT):
         raise WireError(f"not a livetrack heartbeat: starts with {message[:TOPIC_SIZE]!r}")
     try:
+        check_version(msgspec.json.decode(message[TOPIC_SIZE:], type=_Versioned).wire_version)  # whatever else changed
         return msgspec.json.decode(message[TOPIC_SIZE:], type=Status)
     except msgspec.DecodeError as error:
         raise WireError(f"heartbeat cannot be read: {error}") from None
+
+
+class _Versioned(msgspec.Struct):
+    wire_version: int = VERSION
