@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -150,10 +151,13 @@ def test_a_step_that_was_measured_in_an_older_image_is_refused(engine: Engine, r
 )
 def test_loops_stop_when_the_objective_changes(engine: Engine, remote: Remote, loop: Any) -> None:
     stopped: list[float] = []
+    tracked = remote.state().tracked
+    while remote.state().tracked < tracked + 30:  # until the tracks of before the fixture's move have ended
+        time.sleep(0.01)
     with (
         Remote(engine.command_address, timeout_s=PATIENCE_S) as other,
         Target(
-            engine.publisher.address, lost_after_s=2.0, stale_after_s=5.0, on_stop=lambda: stopped.append(1)
+            engine.publisher.address, lost_after_s=3.0, stale_after_s=5.0, on_stop=lambda: stopped.append(1)
         ) as target,
     ):
         seen = []

@@ -16,6 +16,7 @@ from livetrack.devices import EXPOSURE, Actuator, Property
 from livetrack.errors import CameraError
 from livetrack_drivers._mm_actuators import MicroManagerActuators
 from livetrack_drivers._mm_install import explain_load_error, find_config, find_folder
+from livetrack_drivers._mm_microscope import MicroscopeControls
 from livetrack_drivers._mm_properties import (
     CORE_ERRORS,
     Scalar,
@@ -58,7 +59,7 @@ class MicroManagerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """MMCore's buffer for pictures that wait, MB; if it is full, MMCore discards all of them."""
 
 
-class MicroManagerCamera:
+class MicroManagerCamera(MicroscopeControls):
     """A camera of Micro-Manager in continuous sequence acquisition: a `Camera` that is `Adjustable` and `Actuated`.
 
     It also `HasOptics`. The `set_` methods may be called from any thread while another reads the pictures. They stop

@@ -10,6 +10,7 @@ from livetrack.client.actuator_commands import ActuatorCommands
 from livetrack.client.requester import LONG_S
 from livetrack.devices import Property, Value
 from livetrack.errors import CommandError
+from livetrack.microscope import AutofocusState, ConfigGroup, LightState, MicroscopeState
 from livetrack.wire import RecordingStatus, Status, commands
 
 __all__ = ["Remote"]
@@ -124,6 +125,32 @@ class Remote(ActuatorCommands):
     def properties(self) -> list[Property]:
         """Return the camera's properties, with current values and limits."""
         return self._request(commands.Properties(), LONG_S)
+
+    def microscope(self) -> MicroscopeState:
+        """Return configuration groups, lights and autofocus; empty where the camera driver has none."""
+        return self._request(commands.Microscope(), LONG_S)
+
+    def set_preset(self, group: str, preset: str) -> ConfigGroup:
+        """Apply a preset of a configuration group; returns when its devices have arrived."""
+        return self._request(commands.SetPreset(group=group, preset=preset), LONG_S)
+
+    def set_light(self, opened: bool | None = None, *, name: str = "", auto: bool | None = None) -> LightState:
+        """Open or close a shutter or lamp, and let the camera operate it or not; None leaves as it is.
+
+        `name` is one of `microscope().lights`; empty for the one that the camera operates. Its brightness is set by
+        `set_property`, with a name of its `levels`.
+        """
+        return self._request(commands.SetLight(name=name, open=opened, auto=auto))
+
+    def set_autofocus(self, continuous: bool | None = None, *, offset: float | None = None) -> AutofocusState:
+        """Let the autofocus hold the focus or not, and set its offset; None leaves as it is."""
+        if offset is not None and not math.isfinite(offset):  # JSON would turn it into None
+            raise CommandError(f"set_autofocus: the offset cannot be {offset}")
+        return self._request(commands.SetAutofocus(continuous=continuous, offset=offset))
+
+    def focus_once(self) -> AutofocusState:
+        """Search the focus once, which moves the focus drive; returns when it is found."""
+        return self._request(commands.FocusOnce(), LONG_S)
 
     def set_property(self, name: str, value: Value) -> Property:
         """Set one of `properties`; through Micro-Manager, any "Device.Property"."""

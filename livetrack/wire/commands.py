@@ -8,13 +8,14 @@ and decodes them. A new command is a class here, a handler in `livetrack.session
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Generic, TypeVar, get_args
+from typing import Annotated, Any, get_args
 
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct
 
 from livetrack.camera import Geometry
 from livetrack.devices import ActuatorCalibration, Property, Value
+from livetrack.wire.microscope_commands import FocusOnce, Microscope, SetAutofocus, SetLight, SetPreset
+from livetrack.wire.request import GeometryNumber, Id, Name, Numbers, Offset, Positive, Request, Size
 from livetrack.wire.status import RecordingStatus, Status
 
 __all__ = [
@@ -25,8 +26,10 @@ __all__ = [
     "ChooseTarget",
     "ClearRoi",
     "ClearTarget",
+    "FocusOnce",
     "Hello",
     "HelloReply",
+    "Microscope",
     "MoveBy",
     "MoveResult",
     "MoveTo",
@@ -34,7 +37,10 @@ __all__ = [
     "Properties",
     "Request",
     "Resume",
+    "SetAutofocus",
     "SetExposure",
+    "SetLight",
+    "SetPreset",
     "SetProperty",
     "SetRoi",
     "SetSearchRadius",
@@ -47,17 +53,6 @@ __all__ = [
     "StoreCalibration",
     "SwapModel",
 ]
-
-Id = Annotated[int, Meta(ge=0, le=2**53)]  # JSON's numbers are exact up to this
-Offset = Annotated[int, Meta(ge=0, le=1_000_000)]
-Size = Annotated[int, Meta(ge=1, le=1_000_000)]
-Positive = Annotated[float, Meta(gt=0)]
-Name = Annotated[str, Meta(min_length=1, max_length=1000)]
-Numbers = Annotated[tuple[float, ...], Meta(min_length=1, max_length=8)]
-GeometryNumber = Annotated[int, Meta(ge=0, le=2**32)] | UnsetType | None
-
-R = TypeVar("R")
-
 
 # results
 
@@ -130,18 +125,6 @@ class MoveResult(Struct, frozen=True, kw_only=True):
 
 
 # requests
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-class Request(
-    Struct, Generic[R], frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="command", tag=_snake
-):
-    """Base of all requests; `R` is the type of the result in the reply."""
-
-    id: Id = 0
 
 
 class Hello(Request[HelloReply], frozen=True):

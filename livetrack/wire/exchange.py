@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Struct
 
 from livetrack.errors import CommandError
-from livetrack.wire.commands import REQUESTS, Id, Request
+from livetrack.wire.commands import REQUESTS, Request
+from livetrack.wire.request import Id
 
 __all__ = ["GEOMETRY_CHANGED", "MAX_REQUEST_BYTES", "Reply", "decode_reply", "decode_request", "encode", "request_id"]
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TypeVar
 
-from msgspec import structs
-
 from livetrack.camera import Geometry
-from livetrack.devices import EXPOSURE, Actuated, Actuator, HasOptics, HasProperties, HasRoi, Property, Value
-from livetrack.errors import CommandError, LivetrackError
+from livetrack.devices import EXPOSURE, Actuated, Actuator, HasProperties, HasRoi, Property, Value
+from livetrack.errors import CommandError
 from livetrack.session.acquisition import CameraState
+from livetrack.session.commands.camera_change import change_camera, driver_name
 from livetrack.session.commands.registry import CommandContext, handles
 from livetrack.session.loop import TrackingLoop
 from livetrack.wire import commands
@@ -65,13 +63,13 @@ def set_exposure(context: CommandContext, request: commands.SetExposure) -> Prop
 def set_roi(context: CommandContext, request: commands.SetRoi) -> Geometry:
     """Set the region of interest."""
     camera = _require_roi(context)
-    return _change(context, lambda: camera.set_roi(request.x, request.y, request.width, request.height))
+    return change_camera(context, lambda: camera.set_roi(request.x, request.y, request.width, request.height))
 
 
 @handles(commands.ClearRoi, worker="camera", device=True)
 def clear_roi(context: CommandContext, _: commands.ClearRoi) -> Geometry:
     """Return to the full frame."""
-    return _change(context, _require_roi(context).clear_roi)
+    return change_camera(context, _require_roi(context).clear_roi)
 
 
 @handles(commands.Actuators, worker="actuators", device=True)
@@ -138,7 +136,7 @@ def _actuator(context: CommandContext, name: str) -> Actuator:
     camera = context.camera
     found = camera.actuators() if isinstance(camera, Actuated) else {}
     if name not in found:
-        available = f"available: {', '.join(found)}" if found else f"the camera driver {_driver(context)} has none"
+        available = f"available: {', '.join(found)}" if found else f"the camera driver {driver_name(context)} has none"
         raise CommandError(f"no actuator is called {name!r}: {available}")
     return found[name]
 
@@ -146,41 +144,15 @@ def _actuator(context: CommandContext, name: str) -> Actuator:
 def _set_property(context: CommandContext, name: str, value: Value) -> Property:
     camera = context.camera
     if not isinstance(camera, HasProperties):
-        raise CommandError(f"the camera driver {_driver(context)} has no properties that can be set")
-    return _change(context, lambda: camera.set_property(name, value))
+        raise CommandError(f"the camera driver {driver_name(context)} has no properties that can be set")
+    return change_camera(context, lambda: camera.set_property(name, value))
 
 
 def _require_roi(context: CommandContext) -> HasRoi:
     camera = context.camera
     if not isinstance(camera, HasRoi):
-        raise CommandError(f"the camera driver {_driver(context)} has no region of interest")
+        raise CommandError(f"the camera driver {driver_name(context)} has no region of interest")
     return camera
-
-
-def _change(context: CommandContext, change: Callable[[], T]) -> T:
-    """Change a setting of the camera, and update the session's settings accordingly."""
-    loop, camera = context.loop, context.camera
-    if loop.acquisition.state is CameraState.IDLE:
-        raise CommandError("the camera is stopped: start it first")
-    result = change()
-    if isinstance(result, Geometry):
-        loop.acquisition.geometry_record.announce(result)
-    elif isinstance(camera, HasOptics):
-        with suppress(LivetrackError):  # the change was made; whether a device answers is watched all the time
-            loop.acquisition.geometry_record.announce(camera.read_geometry())
-    settings = camera.settings if isinstance(camera, HasProperties) else None
-
-    def update() -> None:
-        loop.tracker.forget()  # exposure, gain: the same particles look different
-        if settings is not None:
-            loop.config = structs.replace(loop.config, driver_settings=settings)
-
-    loop.queue.run_in_loop(update)
-    return result
-
-
-def _driver(context: CommandContext) -> str:
-    return repr(context.loop.config.camera.driver)
 
 
 def _require_running(loop: TrackingLoop) -> None:

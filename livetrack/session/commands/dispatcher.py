@@ -8,7 +8,11 @@ from contextlib import nullcontext
 from typing import Any
 
 from livetrack.errors import GeometryChangedError, LivetrackError
-from livetrack.session.commands import camera_handlers, session_handlers  # noqa: F401  importing registers the handlers
+from livetrack.session.commands import (  # noqa: F401  importing registers the handlers
+    camera_handlers,
+    microscope_handlers,
+    session_handlers,
+)
 from livetrack.session.commands.registry import HANDLERS, LOOP, CommandContext
 from livetrack.wire.commands import HelloReply, MoveBy, MoveTo, Request, StoreCalibration
 from livetrack.wire.exchange import GEOMETRY_CHANGED, Reply
