@@ -68,14 +68,20 @@ class Picture(NamedTuple):
     pixels
         (H, W) of any integer or float type. The driver never writes to it again.
     number
-        The camera's own counter; None if it has none. Gaps count as lost frames, repeated numbers are dropped, and a
-        number lower than the last one means that the counter restarted.
+        The camera's own counter, 0 to 2**63 - 1; None if it has none. Gaps count as lost frames, repeated numbers are
+        dropped, and if numbers step back and continue from there, the counter has restarted.
     t_exposed_ns
         Middle of the exposure on the clock of `time.perf_counter_ns`; None if unknown.
     t_s
-        Time for the calculation of velocities, if it is not the computer's time (movies, simulations in lock-step).
+        Time for the calculation of velocities, 0 or more and never backward, if it is not the computer's time (movies,
+        simulations in lock-step).
     geometry
         None if it has not changed since the last picture, or since `open`.
+    t_received_ns
+        When the computer received it, on the clock of `time.perf_counter_ns`; None for the moment when it is yielded.
+        For drivers whose images may wait in a buffer.
+    waited
+        It has waited in a buffer among others, and its times are unknown.
     """
 
     pixels: npt.NDArray[Any]
@@ -83,13 +89,17 @@ class Picture(NamedTuple):
     t_exposed_ns: int | None = None
     t_s: float | None = None
     geometry: Geometry | None = None
+    t_received_ns: int | None = None
+    waited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A received picture, with its time of receipt and its place in the session.
 
-    `index` counts the received frames from 0; `geometry_number` increases by one with each change of `geometry`.
+    `index` counts the received frames from 0. `geometry_number` increases whenever earlier positions no longer hold:
+    with each change of `geometry` or of the pixel type, when the camera was opened again, when its clock restarted.
+    `untimed` frames waited unread and have no time of their own: their times are estimated.
     """
 
     pixels: npt.NDArray[Any]
@@ -100,6 +110,7 @@ class Frame:
     t_s: float
     geometry: Geometry
     geometry_number: int
+    untimed: bool = False
 
 
 class Camera(Protocol):

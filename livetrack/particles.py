@@ -46,6 +46,7 @@ class Flag(IntFlag):
     PARTIAL_SEARCH = 16  # found or refined without searching the full frame
     APPROXIMATE = 32  # linked approximately: the frame was too crowded to consider every possible link
     MERGED = 64  # longer than wide, perhaps two particles: x_std, y_std and xy_cov hold for either of them
+    UNTIMED = 128  # the frame waited unread and has no time of its own: its time and the velocities are estimated
 
 
 def empty_rows(count: int = 0) -> Rows:

@@ -16,7 +16,7 @@ from livetrack.following import TrackGuidedSearch
 from livetrack.linking import Linker
 from livetrack.localize import CameraNoise, Localizer, load_localizer
 from livetrack.localize.localizer import GuidedLocalizer, LearningLocalizer, RuntimeLocalizer, ThreadedLocalizer
-from livetrack.particles import Rows
+from livetrack.particles import Rows, empty_rows
 
 __all__ = ["PIXEL_TYPES", "Tracker"]
 
@@ -121,6 +121,15 @@ class Tracker:
         if learn:
             self.learn()
         return rows
+
+    def pass_over(self) -> Rows:
+        """Return no rows for a frame whose image shows nothing, not even a background; the tracks stay as they are.
+
+        No track counts as missed: neither `linker.memory` nor a search in doubt is spent on it. The next `update` takes
+        the time since the last one into account.
+        """
+        self.t_started_ns = self.t_localized_ns = self.t_linked_ns = time.perf_counter_ns()
+        return empty_rows()
 
     def learn(self) -> None:
         """Learn from the image of the last `update`, for the next ones: at most from 1,000 frames a second.

@@ -12,15 +12,21 @@ from enum import StrEnum
 
 from livetrack.camera import Camera, Frame, Geometry, Picture
 from livetrack.config import CameraSettings
-from livetrack.errors import CameraError, CameraLostError
+from livetrack.errors import CameraError, CameraLostError, LivetrackError
+from livetrack.session.driver_calls import DriverCalls, describe_error
 from livetrack.session.frame_gaps import FrameGapMonitor
+from livetrack.session.frame_intake import FrameIntake
 from livetrack.session.geometry_record import GeometryRecord
+from livetrack.session.wakeup import Wakeup
 
 __all__ = ["Acquisition", "CameraState"]
 
 _log = logging.getLogger(__name__)
 
 _CHECK_STOP_S = 1.0  # how often a waiting camera thread checks whether to stop
+_POLL_S = 0.02
+_END_S = 10.0  # for the camera thread to end
+_CALL_S = 0.8  # for a call of the driver to return when the session ends; it should within 0.1 s
 
 
 class CameraState(StrEnum):
@@ -65,27 +71,55 @@ class Acquisition:
         self._camera = camera
         self._settings = settings
         self.geometry_record = GeometryRecord(pixel_size_um)
+        self._intake = FrameIntake(self.geometry_record)
         self.on_frame = on_frame
         self._capacity = settings.queue_frames if settings.every_frame else 1
         self._waiting: deque[Frame] = deque()
-        self._frame_ready = _Wakeup()  # wakes the consumer: a frame, or the end
-        self._slot_free = _Wakeup()  # wakes the camera thread while it blocks
-        self._resume_requested = _Wakeup()  # wakes the camera thread while it is suspended
+        self._frame_ready = Wakeup()  # wakes the consumer: a frame, or the end
+        self._slot_free = Wakeup()  # wakes the camera thread while it blocks
+        self._resume_requested = Wakeup()  # wakes the camera thread while it is suspended
         self._suspended = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="livetrack-camera", daemon=True)
-        self._last_number: int | None = None
         self._last_received_ns = 0
+        self._calls = DriverCalls(camera)
         self.gaps = FrameGapMonitor()
         self.state = CameraState.STARTING
         self.message = ""
         """Details of the state, for the user."""
-        self.failure: Exception | None = None
-        self.received = self.skipped = self.lost = self.repeated = self.outages = 0
+        self.failure: BaseException | None = None
+        self.skipped = self.outages = 0
 
     def open(self) -> Geometry:
         """Open the camera and return its geometry; frames arrive after `start`. Raises `CameraError`."""
-        return self.geometry_record.begin(self._camera.open())
+        try:
+            geometry = self._camera.open()
+        except LivetrackError:
+            raise
+        except (Exception, SystemExit) as error:  # whatever a driver raises
+            raise CameraError(f"camera driver failed to open: {describe_error(error)}") from error
+        self._intake.begin(self._camera)
+        return self.geometry_record.begin(geometry)
+
+    @property
+    def received(self) -> int:
+        """Frames received so far."""
+        return self._intake.received
+
+    @property
+    def lost(self) -> int:
+        """Frames missing between sensor and livetrack, by the camera's own numbers."""
+        return self._intake.lost
+
+    @property
+    def repeated(self) -> int:
+        """Frames that the camera delivered again."""
+        return self._intake.repeated
+
+    @property
+    def wrong(self) -> int:
+        """Numbers and times of frames that cannot be true, and were left out or estimated."""
+        return self._intake.wrong
 
     def start(self) -> None:
         """Start the camera thread."""
@@ -139,16 +173,29 @@ class Acquisition:
         self._waiting.clear()
 
     def close(self) -> None:
-        """Stop the camera thread and release the camera; queued frames can still be consumed."""
+        """Stop the camera thread and release the camera; queued frames can still be consumed.
+
+        Takes at most 2 s if the driver does not return from a call: then the call goes on without the session.
+        """
         self._end_thread()
-        self._camera.close()
+        self._calls.close(patient=not self._thread.is_alive())
 
     def _end_thread(self) -> None:
         self._stop.set()
         self._slot_free.set()
         self._resume_requested.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=10)
+        until_ns = time.perf_counter_ns() + _END_S * 1e9
+        while self._thread.is_alive() and time.perf_counter_ns() < until_ns:
+            self._thread.join(_POLL_S)
+            if self._calls.silent_s() > _CALL_S:
+                _log.warning("the camera driver does not return from a call: the session ends without it")
+                return
+
+    def notice_block(self) -> None:
+        """Notice as a stall that the driver does not return. The consumer calls this: the camera thread waits."""
+        silent_s = self._calls.silent_s()
+        if silent_s > self._settings.stall_s and self.state in (CameraState.STARTING, CameraState.RUNNING):
+            self._enter(CameraState.STALLED, f"the camera driver has not returned from a call for {silent_s:.1f} s")
 
     def _run(self) -> None:
         try:
@@ -162,48 +209,32 @@ class Acquisition:
                         return
                 except CameraLostError as error:
                     self._reopen(str(error))
-        except Exception as error:  # noqa: BLE001  any exception of a driver must reach the user instead of ending the thread silently
+        except BaseException as error:  # noqa: BLE001  whatever a driver raises must reach the user, SystemExit too
             _log.debug("camera driver failed", exc_info=True)
             self.failure = error
-            self._enter(CameraState.FAILED, f"camera driver failed: {error}")
+            self._enter(CameraState.FAILED, f"camera driver failed: {describe_error(error)}")
 
     def _stream(self) -> None:
         """Receive pictures until the movie ends, `stop` or `suspend` is called, or the camera is lost."""
-        for picture in self._camera.pictures():
-            if self._stop.is_set() or self._suspended:
-                return
-            if picture is None:
-                self._notice_stall()
-            else:
-                self._receive(picture, time.perf_counter_ns())
+        calls = self._calls
+        try:
+            calls.begin()
+            for picture in self._camera.pictures():
+                now_ns, asked_ns = time.perf_counter_ns(), calls.end()
+                if self._stop.is_set() or self._suspended:
+                    return
+                if picture is None:
+                    self._notice_stall()
+                else:
+                    self._receive(picture, asked_ns, now_ns)
+                calls.begin()
+        finally:
+            calls.end()
 
-    def _receive(self, picture: Picture, now_ns: int) -> None:
-        if picture.pixels.ndim != 2:
-            raise CameraError(
-                f"an image has the shape {picture.pixels.shape}, expected (H, W): set the camera to grey levels"
-            )
-        if picture.number is not None:
-            if picture.number == self._last_number:
-                self.repeated += 1
-                return
-            if self._last_number is not None and picture.number > self._last_number:
-                self.lost += picture.number - self._last_number - 1
-            self._last_number = picture.number
-        if picture.geometry is not None:
-            self.geometry_record.arrive(picture.geometry)
-        geometry, geometry_number, _ = self.geometry_record.of_frames
-        t_s = picture.t_s if picture.t_s is not None else (picture.t_exposed_ns or now_ns) * 1e-9
-        frame = Frame(
-            pixels=picture.pixels,
-            index=self.received,
-            number=picture.number,
-            t_received_ns=now_ns,
-            t_exposed_ns=picture.t_exposed_ns,
-            t_s=t_s,
-            geometry=geometry,
-            geometry_number=geometry_number,
-        )
-        self.received += 1
+    def _receive(self, picture: Picture, asked_ns: int, now_ns: int) -> None:
+        frame = self._intake.frame(picture, asked_ns, now_ns)
+        if frame is None:
+            return
         self._last_received_ns = now_ns
         self.gaps.record(now_ns)
         if self.state is not CameraState.RUNNING:
@@ -265,7 +296,7 @@ class Acquisition:
 
     def _open_again(self) -> None:
         self.geometry_record.begin(self._camera.open())
-        self._last_number = None  # the camera may count from 0 again
+        self._intake.begin(self._camera)
         self._last_received_ns = time.perf_counter_ns()
 
     def _enter(self, state: CameraState, message: str = "") -> None:
@@ -273,22 +304,3 @@ class Acquisition:
             _log.info("camera %s %s", state, message)
         self.state, self.message = state, message
         self._frame_ready.set()
-
-
-class _Wakeup:
-    """Wakes a single waiting thread, and resets itself.
-
-    A bare lock: a `threading.Condition` or `Event` takes some 27 µs longer to wake a thread that slept for 20 ms.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._lock.acquire()
-
-    def set(self) -> None:
-        with suppress(RuntimeError):  # already set
-            self._lock.release()
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait until set, and reset; False if it was not set in time."""
-        return self._lock.acquire(timeout=max(0.0, timeout_s))

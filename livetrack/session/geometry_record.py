@@ -66,6 +66,21 @@ class GeometryRecord:
             self._put_in_force(reported)
             self.of_frames = self.now
 
+    def renew(self, size: tuple[int, int] | None = None) -> None:
+        """Give all frames from now on a new number, because earlier positions do not hold for them.
+
+        `size` is their width and height, px, if it is another than reported; then the pixel size is unknown, unless
+        this is the size of the geometry in force, and the frames have that.
+        """
+        with self._lock:
+            geometry = self.of_frames.geometry
+            if size is not None and size == (self.now.geometry.width, self.now.geometry.height):
+                self.of_frames = self.now
+                return
+            if size is not None:
+                geometry = dataclasses.replace(geometry, width=size[0], height=size[1], pixel_size_um=None)
+            self.now = self.of_frames = self._next(geometry)
+
     def _put_in_force(self, reported: Geometry) -> None:
         before, after = self.now.geometry, self._with_pixel_size(reported)
         if after.same_as(before):

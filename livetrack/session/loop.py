@@ -12,13 +12,16 @@ import livetrack
 from livetrack.camera import Frame
 from livetrack.config import Config
 from livetrack.errors import LivetrackError
-from livetrack.particles import Rows, empty_rows
+from livetrack.particles import Flag, Rows, empty_rows
 from livetrack.record import Recorder
 from livetrack.session.acquisition import Acquisition, CameraState
+from livetrack.session.blank_frames import BlankFrames
 from livetrack.session.cache_warmer import CacheWarmer
 from livetrack.session.event_publisher import EventPublisher
 from livetrack.session.loop_queue import LoopQueue
 from livetrack.session.publisher import Publisher
+from livetrack.session.rates import Rates
+from livetrack.session.series import Series
 from livetrack.session.stage_latency import StageLatency
 from livetrack.tracker import Tracker
 from livetrack.wire import Status
@@ -30,6 +33,8 @@ _log = logging.getLogger(__name__)
 _HEARTBEAT_NS = 1_000_000_000
 _MAX_WAIT_S = 0.05  # for a frame, before stop and heartbeat are checked
 _MAX_DRAIN_NS = 1_000_000_000  # for the frames that still wait when the session stops
+
+_UNTIMED = int(Flag.UNTIMED)
 
 OnRows = Callable[[Frame, Rows], None]
 OnStatus = Callable[[Status], None]
@@ -70,7 +75,7 @@ class TrackingLoop:
         self.recorder: Recorder | None = None
         """The current recording."""
         self.frame: Frame | None = None
-        """The last frame that was tracked."""
+        """The last frame that was tracked and not blank."""
         self.rows = empty_rows()
         """Its rows."""
         self.target: int | None = None
@@ -80,12 +85,13 @@ class TrackingLoop:
         self._command_address = command_address
         self._latency = StageLatency()
         self._warmer = CacheWarmer()
-        self._rates = _Rates()
-        self._tracked = self._tracked_at_heartbeat = self._skipped = 0
-        self._problem = ""  # why the last skipped frame could not be tracked
+        self._rates = Rates()
+        self._blank = BlankFrames(config.camera.stall_s)
+        self._tracked = self._tracked_at_heartbeat = self._skipped = self._untimed = 0
+        self._problem = ""  # why the last skipped frame could not be tracked, or that the last frame was blank
+        self._skips = Series()
         self._logged: object = None  # the localizer whose failure was logged
         self._geometry_number = 0
-        self._t_s = -math.inf
         self._started_ns = self._heartbeat_due_ns = time.perf_counter_ns()
         acquisition.on_frame = self._record_frame
 
@@ -111,6 +117,7 @@ class TrackingLoop:
                 self._warm_caches()
             if self.queue:
                 self.queue.drain()
+            acquisition.notice_block()
             self._events.poll(self.state, acquisition.message)
             if time.perf_counter_ns() >= self._heartbeat_due_ns:
                 self._send_heartbeat(on_status)
@@ -123,16 +130,20 @@ class TrackingLoop:
             self.publisher.send_preview(frame)
             return None
         tracker, acquisition = self.tracker, self.acquisition
-        if frame.geometry_number != self._geometry_number or frame.t_s < self._t_s:
+        if frame.geometry_number != self._geometry_number:
             self.end_tracks()  # another ROI, or the camera's clock restarted
-        self._geometry_number, self._t_s = frame.geometry_number, frame.t_s
+        self._geometry_number = frame.geometry_number
+        blank = self._blank.check(frame)
         try:
-            rows = tracker.update(frame.pixels, frame.t_s, learn=False)
+            rows = self._pass_over(frame) if blank else tracker.update(frame.pixels, frame.t_s, learn=False)
         except LivetrackError as error:  # an ROI too small, a NaN, a localizer that fails: the next frame may be fine
             self._skip(frame, error)
             return None
         if self.target is not None and self.target in tracker.linker.ended:
             self.target = None
+        if frame.untimed:
+            self._untimed += 1
+            rows["flags"] |= _UNTIMED
         published_ns = self.publisher.publish(frame, rows, tracker, self.skipped, acquisition.lost, self.target)
         self._latency.record(
             frame.t_exposed_ns, frame.t_received_ns, tracker.t_started_ns, tracker.t_localized_ns, tracker.t_linked_ns,
@@ -140,14 +151,23 @@ class TrackingLoop:
         )  # fmt: skip
         self._events.on_frame(frame, tracker.linker, self.target)
         self._tracked += 1
-        self.frame, self.rows = frame, rows
         if self.recorder is not None:
             self.recorder.offer_rows(frame, rows)
+        if blank:
+            return rows
+        self.frame, self.rows = frame, rows
         try:
             tracker.learn()  # here, where nobody waits for it
         except LivetrackError as error:
             self._log_once(error)
         return rows
+
+    def _pass_over(self, frame: Frame) -> Rows:
+        """Return no rows for a blank frame; its tracks wait, but not for ever."""
+        self._problem = self._blank.message
+        if self._blank.expire(frame):
+            self.end_tracks()
+        return self.tracker.pass_over()
 
     def end_tracks(self) -> None:
         """End all tracks, the target's too: nothing is where it was."""
@@ -189,10 +209,13 @@ class TrackingLoop:
             lost=acquisition.lost,
             repeated=acquisition.repeated,
             outages=acquisition.outages,
+            blank=self._blank.count,
+            wrong_metadata=acquisition.wrong,
+            untimed=self._untimed,
             born=linker.total_started,
             ended=linker.total_ended,
             approximate_frames=linker.approximate_frames,
-            particles=len(self.rows),
+            particles=0 if self._blank.message else len(self.rows),
             latency_us=self._latency.latency(),
             target=self.target,
             stalls=acquisition.gaps.stalls,
@@ -210,6 +233,8 @@ class TrackingLoop:
     def _skip(self, frame: Frame, error: LivetrackError) -> None:
         self._skipped += 1
         self._problem = f"frame {frame.index} was skipped: {error}"
+        if self._skips.begins():
+            _log.warning("%s", self._problem)
         self._log_once(error)
 
     def _warm_caches(self) -> None:
@@ -265,20 +290,3 @@ class TrackingLoop:
             if on_rows is not None and rows is not None:
                 on_rows(frame, rows)
         self.acquisition.discard_pending()
-
-
-class _Rates:
-    """Frame rates of the camera and of the tracker since the last update."""
-
-    def __init__(self) -> None:
-        self._last = time.perf_counter_ns(), 0, 0
-        self._rates = 0.0, 0.0
-
-    def update(self, received: int, tracked: int) -> tuple[float, float]:
-        now_ns = time.perf_counter_ns()
-        then_ns, received_then, tracked_then = self._last
-        elapsed_s = (now_ns - then_ns) * 1e-9
-        if elapsed_s > 0.2:  # sooner, the last rates are repeated
-            self._rates = (received - received_then) / elapsed_s, (tracked - tracked_then) / elapsed_s
-            self._last = now_ns, received, tracked
-        return round(self._rates[0], 1), round(self._rates[1], 1)

@@ -71,6 +71,12 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Scale of the image that the localizer searches, such as "1/4"; with "auto", those of the newest particles."""
     repeated: int = 0
     """Frames delivered a second time by the camera, not counted in `received`."""
+    blank: int = 0
+    """Frames whose pixels all have the same value: published without rows, and no particle counts as missed."""
+    wrong_metadata: int = 0
+    """Numbers and times of frames that cannot be true: left out or estimated."""
+    untimed: int = 0
+    """Tracked frames whose time is estimated: they waited unread and have none of their own (`Flag.UNTIMED`)."""
     outages: int = 0
     """How often the camera was lost and opened again."""
     born: int = 0
