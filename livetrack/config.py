@@ -19,6 +19,7 @@ from livetrack.errors import ConfigError
 from livetrack.toml_file import TomlDocument
 
 __all__ = [
+    "ActuatorSettings",
     "CalibrationSettings",
     "CameraSettings",
     "Config",
@@ -41,6 +42,7 @@ Address = Annotated[
         description="an address such as tcp://127.0.0.1:5555, with a port up to 65535",
     ),
 ]
+_ACTUATORS = ("stage", "focus", "galvo", "trap")  # those with a section of their own
 _OPEN = re.compile(r"tcp://(?!(127\.\d+\.\d+\.\d+|localhost|\[::1\]):)")  # to other computers
 
 
@@ -161,6 +163,15 @@ class CalibrationSettings(_Section, frozen=True):
     """Where `livetrack calibrate` stores its results; empty: only until the session ends."""
 
 
+class ActuatorSettings(_Section, frozen=True):
+    """`[stage]`, `[focus]`, `[galvo]`, `[trap]` and `[actuators.NAME]`: what the engine lets an actuator do."""
+
+    limits: dict[str, tuple[float, float]] = {}
+    """Lowest and highest position of each axis, in the actuator's unit, within what the device allows."""
+    max_speed: Positive | None = None
+    """Maximum speed, units per second: a longer move is made in pieces. If left out, the device's own."""
+
+
 class _Sections(_Section, frozen=True):
     """All sections but `[camera]`, whose tables belong to the drivers."""
 
@@ -170,6 +181,12 @@ class _Sections(_Section, frozen=True):
     record: RecordSettings = RecordSettings()
     view: ViewSettings = ViewSettings()
     calibration: CalibrationSettings = CalibrationSettings()
+    stage: ActuatorSettings = ActuatorSettings()
+    focus: ActuatorSettings = ActuatorSettings()
+    galvo: ActuatorSettings = ActuatorSettings()
+    trap: ActuatorSettings = ActuatorSettings()
+    actuators: dict[str, ActuatorSettings] = {}
+    """Other actuators, by the name that their driver gives them."""
 
 
 class Config(_Sections, frozen=True, kw_only=True):
@@ -177,6 +194,12 @@ class Config(_Sections, frozen=True, kw_only=True):
 
     camera: CameraSettings = CameraSettings()
     driver_settings: Any
+
+    def actuator_settings(self, name: str) -> tuple[ActuatorSettings, str]:
+        """Return the settings of an actuator, and the name of their section."""
+        if name in _ACTUATORS:
+            return getattr(self, name), name
+        return self.actuators.get(name, ActuatorSettings()), f"actuators.{name}"
 
 
 def load_config(path: str | Path | None = None, overrides: Iterable[str] = ()) -> Config:
@@ -204,6 +227,7 @@ def load_config(path: str | Path | None = None, overrides: Iterable[str] = ()) -
     rest = document.convert(_Sections, known=("camera",))
     _check_keys(document, rest.publish)
     _check_scale(document, rest.localizer.scale)
+    _check_limits(document, rest)
     return Config(camera=camera, driver_settings=driver_settings, **structs.asdict(rest))
 
 
@@ -228,6 +252,20 @@ def _check_scale(document: TomlDocument, scale: float | str) -> None:
     if scale not in (*_SCALES, "auto"):
         where, scales = document.where(("localizer", "scale")), ", ".join(f"{each:g}" for each in _SCALES)
         raise ConfigError(f'{where}: [localizer.scale] = {scale!r}: expected "auto" or one of {scales}')
+
+
+def _check_limits(document: TomlDocument, sections: _Sections) -> None:
+    """Reject limits that leave no position, and sections that do not hold for any actuator."""
+    for name in sections.actuators:
+        if name in _ACTUATORS:
+            where = document.where(("actuators", name))
+            raise ConfigError(f"{where}: [actuators.{name}]: the section of this actuator is called [{name}]")
+    own = {(name,): getattr(sections, name) for name in _ACTUATORS}
+    for path, actuator in (own | {("actuators", name): each for name, each in sections.actuators.items()}).items():
+        for axis, (low, high) in actuator.limits.items():
+            if not low < high:
+                where, key = document.where((*path, "limits", axis)), ".".join(path)
+                raise ConfigError(f"{where}: [{key}.limits] {axis} = [{low:g}, {high:g}]: expected [lowest, highest]")
 
 
 def _check_noise(document: TomlDocument, camera: CameraSettings) -> None:

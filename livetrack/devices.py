@@ -8,6 +8,7 @@ driver lacks are rejected.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
@@ -31,6 +32,7 @@ __all__ = [
     "Targeted",
     "Value",
     "check_position",
+    "start_of_step",
 ]
 
 Value: TypeAlias = bool | int | float | str
@@ -216,13 +218,26 @@ class Stoppable(Protocol):
 
 
 def check_position(
-    name: str, axes: Sequence[str], position: Sequence[float], unit: str, limits: Limits, error: type[LivetrackError]
+    name: str,
+    axes: Sequence[str],
+    position: Sequence[float],
+    unit: str,
+    limits: Limits,
+    error: type[LivetrackError],
+    source: str = "",
 ) -> None:
-    """Raise `error` unless each number of `position` is finite and within `limits`."""
+    """Raise `error` unless each number of `position` is finite and within `limits`, which come from `source`."""
     for axis, value, (low, high) in zip(axes, position, limits, strict=True):
-        if not low <= value <= high:
+        if not (low <= value <= high and isfinite(value)):
             suffix = f" {unit}" if unit else ""
-            raise error(f"{name} cannot go to {axis} = {value:g}{suffix}: its range is {low:g} to {high:g}{suffix}")
+            raise error(
+                f"{name} cannot go to {axis} = {value:g}{suffix}: its range is {low:g} to {high:g}{suffix}{source}"
+            )
+
+
+def start_of_step(actuator: Actuator) -> tuple[float, ...]:
+    """Return the position from which `actuator` makes its next step, as far as it reports that."""
+    return actuator.target() if isinstance(actuator, Targeted) else tuple(actuator.position())
 
 
 @runtime_checkable

@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
     console = make_console()
     with Remote(args.address) as remote, _bar(f"moving {args.actuator}", console) as show:
         geometry = remote.hello().geometry_number
+        remote.allow_moves()
         calibration, affine = calibrate_actuator(
             remote, args.actuator, step=args.step, rounds=args.rounds, settle_s=args.settle, progress=show
         )

@@ -7,16 +7,26 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 
 from livetrack.cli.arguments import add_address, add_json, add_seconds, positive
 from livetrack.cli.signals import stop_event
-from livetrack.cli.terminal import spinner
+from livetrack.cli.terminal import spinner, write_json
 from livetrack.control import Observation, Target
 from livetrack.control.loop_log import LoopSummary
+from livetrack.errors import CommandError, LivetrackError, TargetLostError
 
-__all__ = ["SETTLING_FRAMES", "add_feedback_options", "describe_hold", "feedback_target", "show_position"]
+__all__ = [
+    "SETTLING_FRAMES",
+    "add_feedback_options",
+    "describe_hold",
+    "end_in_order",
+    "feedback_target",
+    "show_position",
+    "store_results",
+]
 
 SETTLING_FRAMES = 50
 """Frames at the start that the summary leaves out."""
@@ -65,6 +75,24 @@ def describe_hold(target: Target, summary: LoopSummary) -> str:
         f"largest distance {summary.largest_px:.2f} px; {summary.frames} frames, {summary.unanswered} missed, "
         f"{summary.moves} moves"
     )
+
+
+@contextmanager
+def end_in_order() -> Iterator[list[LivetrackError]]:
+    """Keep the error that ends the block in the list, so that the summary is printed and stored before it is raised."""
+    ends: list[LivetrackError] = []
+    try:
+        yield ends
+    except (CommandError, TargetLostError) as error:
+        ends.append(error)
+
+
+def store_results(args: argparse.Namespace, results: dict[str, Any], ends: list[LivetrackError]) -> int:
+    """Write the results of a loop, with what ended it, and return 0; or raise that error."""
+    write_json(args.json, results | {"ended_by": str(ends[0]) if ends else ""})
+    if ends:
+        raise ends[0]
+    return 0
 
 
 @contextmanager

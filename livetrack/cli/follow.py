@@ -12,10 +12,12 @@ from livetrack.cli.feedback import (
     SETTLING_FRAMES,
     add_feedback_options,
     describe_hold,
+    end_in_order,
     feedback_target,
     show_position,
+    store_results,
 )
-from livetrack.cli.terminal import make_console, write_json
+from livetrack.cli.terminal import make_console
 from livetrack.client import Remote
 from livetrack.control.follow import follow, max_move_px
 from livetrack.control.loop_log import LoopLog
@@ -45,8 +47,10 @@ def run(args: argparse.Namespace) -> int:
     with feedback_target(args) as target, Remote(args.address) as remote:
         remote.calibration(args.actuator)  # fails here, before anything moves, if there is none
         limit_px = max_move_px(remote)
-        with show_position(console, target) as on_frame:
-            log = follow(
+        remote.allow_moves()
+        log = LoopLog()
+        with end_in_order() as ends, show_position(console, target) as on_frame:
+            follow(
                 remote,
                 target,
                 actuator=args.actuator,
@@ -55,13 +59,13 @@ def run(args: argparse.Namespace) -> int:
                 limit_px=limit_px,
                 seconds=args.seconds or math.inf,
                 on_frame=on_frame,
+                log=log,
             )
     summary = log.summary(SETTLING_FRAMES)
     console.print(describe_hold(target, summary))
     if text := hint(log, args.deadband, limit_px):
         console.print(text)
-    write_json(args.json, {"particle": target.particle, "held": summary})
-    return 0
+    return store_results(args, {"particle": target.particle, "held": summary}, ends)
 
 
 def hint(log: LoopLog, deadband_px: float, limit_px: float) -> str:

@@ -16,10 +16,12 @@ from livetrack.cli.feedback import (
     SETTLING_FRAMES,
     add_feedback_options,
     describe_hold,
+    end_in_order,
     feedback_target,
     show_position,
+    store_results,
 )
-from livetrack.cli.terminal import make_console, spinner, write_json
+from livetrack.cli.terminal import make_console, spinner
 from livetrack.client import Remote
 from livetrack.control import LoopModel, Target, effective_delay
 from livetrack.control.feedback_trap import circular, hold_at, observe, stationary
@@ -80,8 +82,10 @@ def run(args: argparse.Namespace) -> int:
                 f"below {model.max_gain():.3g}; the optimum is {model.best_gain():.3g}"
             )
         console.print(_describe_gain(model, gain))
-        with show_position(console, target) as on_frame:
-            log = hold_at(
+        remote.allow_moves()
+        log = LoopLog()
+        with end_in_order() as ends, show_position(console, target) as on_frame:
+            hold_at(
                 remote,
                 target,
                 args.actuator,
@@ -90,13 +94,13 @@ def run(args: argparse.Namespace) -> int:
                 trajectory=circular(*args.circle) if args.circle else stationary,
                 seconds=args.seconds or math.inf,
                 on_frame=on_frame,
+                log=log,
             )
     summary = log.summary(SETTLING_FRAMES)
     console.print(describe_hold(target, summary))
     results: dict[str, Any] = {"particle": target.particle, "gain": gain, "held": summary}
     results |= _compare_with_theory(log, model, gain, pixel_um, console)
-    write_json(args.json, results)
-    return 0
+    return store_results(args, results, ends)
 
 
 def _observe(target: Target, model: LoopModel, pixel_um: float, medium: Medium) -> tuple[tuple[float, float], float]:

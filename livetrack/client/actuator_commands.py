@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 from msgspec import structs
 
@@ -24,7 +25,7 @@ class ActuatorCommands(Requester):
         self._fetched: dict[str, ImageOrigin] = {}  # of each calibration, also after that has become invalid
 
     def actuators(self) -> list[commands.ActuatorState]:
-        """Return the actuators and their positions."""
+        """Return the actuators, their positions and limits."""
         return self._request(commands.Actuators())
 
     def move_to(
@@ -32,7 +33,8 @@ class ActuatorCommands(Requester):
     ) -> commands.MoveResult:
         """Move an actuator to a position, one number per axis, in its own unit.
 
-        Returns once the device has accepted the command; with `wait`, once the move is complete.
+        Returns once the device has accepted the command; with `wait`, once the move is complete. A position beyond the
+        limits is rejected before anything moves.
 
         Parameters
         ----------
@@ -51,9 +53,24 @@ class ActuatorCommands(Requester):
     def move_by(
         self, actuator: str, *step: float, wait: bool = False, geometry: int | None = None
     ) -> commands.MoveResult:
-        """Move an actuator by a step; see `move_to`."""
+        """Move an actuator by a step from its last commanded position; see `move_to`."""
         request = commands.MoveBy(actuator=actuator, step=_floats(step), wait=wait)
         return self._move(request, self._origin_of(actuator, geometry))
+
+    def halt(self) -> commands.HaltResult:
+        """Stop all actuators at once, and have all moves rejected until `allow_moves`: an emergency stop.
+
+        It does not wait behind other commands. All loops of all clients end at their next move. Returns which actuators
+        have stopped, and why others have not.
+        """
+        return self._request(commands.Halt())
+
+    def allow_moves(self) -> None:
+        """Have moves accepted again after a `halt`: from this `Remote`, and from clients that start now.
+
+        Another program that has moved something before the halt stays refused until it calls this itself.
+        """
+        self._request(commands.AllowMoves())
 
     def move_stage(self, dx_um: float, dy_um: float, *, wait: bool = False) -> commands.MoveResult:
         """Move the stage by a step, µm along its own axes, whatever the image is like."""
@@ -160,5 +177,8 @@ class ActuatorCommands(Requester):
 
 
 def _floats(values: Sequence[float]) -> tuple[float, ...]:
-    """Return Python floats, because NumPy's cannot be encoded as JSON."""
-    return tuple(map(float, values))
+    """Return Python floats, because NumPy's cannot be encoded as JSON; raise `CommandError` unless they are finite."""
+    numbers = tuple(map(float, values))
+    if not all(map(isfinite, numbers)):
+        raise CommandError(f"cannot move to or by {', '.join(f'{number:g}' for number in numbers)}: not finite")
+    return numbers

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,10 +16,10 @@ import numpy.typing as npt
 from livetrack.calibrate.affine import Affine, common_motion, fit_affine
 from livetrack.client import Remote, Subscriber, Update
 from livetrack.client.address import resolve_address
-from livetrack.devices import ActuatorCalibration
-from livetrack.errors import InputError, TargetLostError
+from livetrack.devices import ActuatorCalibration, check_position
+from livetrack.errors import CommandError, InputError, TargetLostError
 from livetrack.particles import Flag
-from livetrack.wire.commands import HelloReply
+from livetrack.wire.commands import ActuatorState, HelloReply
 
 __all__ = ["calibrate_actuator"]
 
@@ -56,7 +58,8 @@ def calibrate_actuator(
     """Move an actuator back and forth along its axes, measure the motion of the particles, and return the calibration.
 
     A stage moves all particles. Any other actuator must hold the particle nearest to the image centre (or the engine's
-    target). At the end, also after an error, the actuator is where it was before. Nothing is stored: see
+    target). At the end, also after an error, the actuator is where it was before; after an emergency stop it
+    stays where it was stopped. Nothing is stored: see
     `Remote.store_calibration`. The less the particles move by themselves, the more precise the result: particles stuck
     to the glass are best.
 
@@ -78,7 +81,9 @@ def calibrate_actuator(
     Raises
     ------
     InputError
-        No such actuator, no step size, or an actuator that does not move the particles.
+        No such actuator, no step size, a step beyond its limits, or an actuator that does not move the particles.
+    CommandError
+        A move was rejected: motion was halted, or somebody has moved the actuator to its limit.
     TargetLostError
         No frames, or no particles in them.
     """
@@ -100,9 +105,11 @@ def calibrate_actuator(
                 vector = (step * u, step * v)
                 steps.append(_Step(vector, observer.motions_after(partial(move, *vector), settle_s)))
                 progress((number + 1) / count)
-        finally:
-            if any(offset):  # interrupted
-                move(-offset[0], -offset[1], remote.hello().geometry_number)
+        except BaseException:
+            if any(offset):
+                with suppress(CommandError):  # after an emergency stop it stays where it is
+                    move(-offset[0], -offset[1], remote.hello().geometry_number)
+            raise
         interval_s = observer.interval_s
     if not remote.hello().geometry.same_as(hello.geometry):
         raise InputError(f"{actuator!r}: the image has changed during the calibration; calibrate again")
@@ -204,13 +211,22 @@ def _step_size(remote: Remote, hello: HelloReply, actuator: str, step: float | N
     state = states[actuator]
     if len(state.axes) != 2 or state.unit.endswith("/s"):
         raise InputError(f"{actuator!r} ({', '.join(state.axes)}; {state.unit}) does not move particles in steps")
-    if step is not None:
-        return state.unit, step
+    if step is None:
+        step = _default_step(hello, state)
+    limits = [(-inf if low is None else low, inf if high is None else high) for low, high in state.limits]
+    x, y = state.position
+    for corner in ((x + step, y), (x, y + step)):  # refused now, not in the middle
+        check_position(repr(actuator), state.axes, corner, state.unit, limits or [(-inf, inf)] * 2, InputError)
+    return state.unit, step
+
+
+def _default_step(hello: HelloReply, state: ActuatorState) -> float:
+    """Return a step of `_DEFAULT_STEP_PX`."""
     if state.unit != "um" or hello.geometry.pixel_size_um is None:
         raise InputError(
-            f"{actuator!r}: the step size is unknown; give --step, about 8 px, in {state.unit or 'its unit'}"
+            f"{state.name!r}: the step size is unknown; give --step, about 8 px, in {state.unit or 'its unit'}"
         )
-    return state.unit, _DEFAULT_STEP_PX * hello.geometry.pixel_size_um
+    return _DEFAULT_STEP_PX * hello.geometry.pixel_size_um
 
 
 def _check(affine: Affine, step: float, unit: str, actuator: str) -> None:

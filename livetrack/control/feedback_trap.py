@@ -54,6 +54,7 @@ def hold_at(
     limit_px: float = inf,
     seconds: float = inf,
     on_frame: Callable[[Observation], bool] = lambda seen: False,
+    log: LoopLog | None = None,
 ) -> LoopLog:
     """Act on each frame so that the particle stays at `at_px`, or follows `trajectory` from there.
 
@@ -70,6 +71,8 @@ def hold_at(
         Maximum length of a move.
     on_frame
         Called for each frame with the particle; True ends the loop.
+    log
+        What to add the frames to, and to return; an error then leaves it with all frames so far.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def hold_at(
     """
     calibration, number = remote.calibration(actuator), remote.calibrated_geometry(actuator)
     act = _move_trap(remote, calibration) if actuator == "trap" else _move_stage(remote, calibration)
-    controller, log = Controller(gain, limit=limit_px), LoopLog()
+    controller, log = Controller(gain, limit=limit_px), LoopLog() if log is None else log
     start_s = None
     for seen in target.observations(seconds):
         start_s = seen.t_s if start_s is None else start_s

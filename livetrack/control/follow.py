@@ -26,6 +26,7 @@ def follow(
     limit_px: float | None = None,
     seconds: float = inf,
     on_frame: Callable[[Observation], bool] = lambda seen: False,
+    log: LoopLog | None = None,
 ) -> LoopLog:
     """Move the stage so that the particle stays at `at_px`, for `seconds` or until it is lost.
 
@@ -42,11 +43,14 @@ def follow(
         Maximum length of a move; None for half the linker's search radius, so that the particle keeps its id.
     on_frame
         Called for each frame with the particle; True ends the loop.
+    log
+        What to add the frames to, and to return; an error then leaves it with all frames so far.
 
     Raises
     ------
     CommandError
-        The actuator is not calibrated, or rejects a move.
+        The actuator is not calibrated. Or a move is rejected: it leads beyond a limit, or motion was halted. The
+        actuator stays where it is.
     UsageError
         It was calibrated for another objective, pixel size, binning or orientation only.
     GeometryChangedError
@@ -59,7 +63,7 @@ def follow(
     calibration = remote.calibration(actuator)
     settle_frames = ceil(2 * calibration.delay_frames) + 1  # the delay is the time until half of a move shows
     limit_px = max_move_px(remote) if limit_px is None else limit_px
-    controller, log = Controller(_GAIN, limit=limit_px), LoopLog()
+    controller, log = Controller(_GAIN, limit=limit_px), LoopLog() if log is None else log
     next_allowed_frame = 0
     for seen in target.observations(seconds):
         x, y = at_px or ((seen.update.width - 1) / 2, (seen.update.height - 1) / 2)

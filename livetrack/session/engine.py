@@ -18,6 +18,7 @@ from livetrack.session.commands import CalibrationStore, CommandContext, Command
 from livetrack.session.event_publisher import EventPublisher
 from livetrack.session.geometry_watcher import GeometryWatcher
 from livetrack.session.loop import OnRows, OnStatus, TrackingLoop
+from livetrack.session.motion import MotionControl
 from livetrack.session.publisher import Publisher, bind_command_socket
 from livetrack.session.sockets import SocketFactory
 from livetrack.tracker import Tracker
@@ -70,11 +71,15 @@ class Engine:
             opened.callback(self._loop.close_recorder)
             opened.callback(self.acquisition.close)
             guard = MoveGuard(self.session, self.acquisition.geometry_record)
-            context = CommandContext(self._loop, self.camera, calibrations, guard)
+            motion = MotionControl(self.camera, config)
+            opened.callback(motion.close)
+            self._loop.motion_halted = lambda: motion.permission.halted
+            context = CommandContext(self._loop, self.camera, calibrations, guard, motion)
             server = CommandServer(socket, CommandDispatcher(context))
             opened.callback(server.close)
             opened.callback(self._loop.queue.close)
             self._open_camera()
+            motion.check_settings()
             if isinstance(self.camera, HasOptics):
                 watcher = GeometryWatcher(self.camera, self.acquisition)
                 opened.callback(watcher.close)

@@ -80,6 +80,8 @@ class TrackingLoop:
         """Its rows."""
         self.target: int | None = None
         self.paused = False
+        self.motion_halted: Callable[[], bool] = lambda: False
+        """Returns whether all motion is halted, for the status."""
         self._events = events
         self._session = session
         self._command_address = command_address
@@ -220,6 +222,7 @@ class TrackingLoop:
             target=self.target,
             stalls=acquisition.gaps.stalls,
             stall_ms=acquisition.gaps.stall_ms,
+            halted=self.motion_halted(),
             command_address=self._command_address,
             recording=recorder.status() if recorder else None,
             livetrack=livetrack.__version__,

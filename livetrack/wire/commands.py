@@ -23,10 +23,13 @@ __all__ = [
     "ActuatorState",
     "Actuators",
     "Addresses",
+    "AllowMoves",
     "ChooseTarget",
     "ClearRoi",
     "ClearTarget",
     "FocusOnce",
+    "Halt",
+    "HaltResult",
     "Hello",
     "HelloReply",
     "Microscope",
@@ -111,6 +114,19 @@ class ActuatorState(Struct, frozen=True, kw_only=True):
     axes: tuple[str, ...]
     unit: str
     position: tuple[float, ...]
+    limits: tuple[tuple[float | None, float | None], ...] = ()
+    """Lowest and highest position of each axis that the engine accepts; None: none."""
+    max_speed: float | None = None
+    """Units per second; None: the device's own speed."""
+
+
+class HaltResult(Struct, frozen=True, kw_only=True):
+    """What an emergency stop has reached; no actuator is commanded any more in any case."""
+
+    stopped: tuple[str, ...]
+    """Actuators that have stopped."""
+    failed: dict[str, str]
+    """Why others may still be moving, by name."""
 
 
 class MoveResult(Struct, frozen=True, kw_only=True):
@@ -258,6 +274,14 @@ class MoveBy(Request[MoveResult], frozen=True):
     wait: bool = False
     geometry: GeometryNumber = UNSET
     session: Id = 0
+
+
+class Halt(Request[HaltResult], frozen=True):
+    """Stop all actuators at once, and reject all moves until `AllowMoves`."""
+
+
+class AllowMoves(Request[None], frozen=True):
+    """Accept moves again after a `Halt`: from this client, and from those that have not moved anything before it."""
 
 
 class StoreCalibration(Request[None], frozen=True):

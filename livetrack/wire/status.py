@@ -91,6 +91,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Number of device commands that delayed the camera's frames, for example because both share one adapter."""
     stall_ms: float = msgspec.field(default=0.0, name="holdup_ms")
     """Sum of these delays."""
+    halted: bool = False
+    """Whether all motion is halted: moves are rejected until a client sends `allow_moves`."""
     command_address: str = ""
     """Address for `Remote`."""
     recording: RecordingStatus | None = None

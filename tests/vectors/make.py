@@ -67,6 +67,8 @@ REQUESTS = [
     (commands.ChooseTarget(id=4, x=10.5, y=20.25), {"command": "choose_target", "id": 4, "x": 10.5, "y": 20.25}),
     (commands.MoveTo(id=5, actuator="stage", position=(1.5, -2.0)),
      {"command": "move_to", "id": 5, "actuator": "stage", "position": [1.5, -2.0]}),
+    (commands.Halt(id=6), {"command": "halt", "id": 6}),
+    (commands.AllowMoves(id=7), {"command": "allow_moves", "id": 7}),
 ]  # fmt: skip
 
 

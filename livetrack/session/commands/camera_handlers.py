@@ -1,13 +1,13 @@
-"""Handlers of the commands to the camera and the actuators."""
+"""Handlers of the commands to the camera, and of the calibrations made with it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 from livetrack.camera import Geometry
-from livetrack.devices import EXPOSURE, Actuated, Actuator, HasProperties, HasRoi, Property, Value
+from livetrack.devices import EXPOSURE, HasProperties, HasRoi, Property, Value
 from livetrack.errors import CommandError
 from livetrack.session.acquisition import CameraState
 from livetrack.session.commands.camera_change import change_camera, driver_name
@@ -72,36 +72,11 @@ def clear_roi(context: CommandContext, _: commands.ClearRoi) -> Geometry:
     return change_camera(context, _require_roi(context).clear_roi)
 
 
-@handles(commands.Actuators, worker="actuators", device=True)
-def actuators(context: CommandContext, _: commands.Actuators) -> list[commands.ActuatorState]:
-    """Return the actuators and their positions."""
-    camera = context.camera
-    found = camera.actuators() if isinstance(camera, Actuated) else {}
-    return [
-        commands.ActuatorState(name=name, axes=tuple(actuator.axes), unit=actuator.unit, position=actuator.position())
-        for name, actuator in found.items()
-    ]
-
-
-@handles(commands.MoveTo, worker="actuators", device=True)
-def move_to(context: CommandContext, request: commands.MoveTo) -> commands.MoveResult:
-    """Move an actuator to a position."""
-    actuator = _actuator(context, request.actuator)
-    return _move(actuator, request.actuator, actuator.move_to, request.position, request.wait)
-
-
-@handles(commands.MoveBy, worker="actuators", device=True)
-def move_by(context: CommandContext, request: commands.MoveBy) -> commands.MoveResult:
-    """Move an actuator by a step."""
-    actuator = _actuator(context, request.actuator)
-    return _move(actuator, request.actuator, actuator.move_by, request.step, request.wait)
-
-
 @handles(commands.StoreCalibration, worker="actuators")
 def store_calibration(context: CommandContext, request: commands.StoreCalibration) -> None:
     """Store an actuator's calibration if it fits the camera and is precise enough."""
     calibration = request.calibration
-    _actuator(context, calibration.actuator)
+    context.motion.actuator(calibration.actuator)
     geometry = context.loop.acquisition.geometry
     calibration.check(context.loop.config.camera.driver, geometry)
     (a, b), (c, d) = calibration.matrix
@@ -116,29 +91,6 @@ def store_calibration(context: CommandContext, request: commands.StoreCalibratio
             "calibrate again with more `--rounds`, a larger `--step`, or particles that stick to the glass"
         )
     context.calibrations.store(calibration, geometry)
-
-
-def _move(
-    actuator: Actuator, name: str, method: Callable[[Sequence[float]], None], numbers: Sequence[float], wait: bool
-) -> commands.MoveResult:
-    if len(numbers) != len(actuator.axes):
-        axes = ", ".join(actuator.axes)
-        raise CommandError(f"actuator {name!r} takes {len(actuator.axes)} numbers ({axes}), not {len(numbers)}")
-    begun_ns = time.perf_counter_ns()
-    method(numbers)
-    done_ns = time.perf_counter_ns()
-    if wait:
-        actuator.wait()
-    return commands.MoveResult(t_begun_ns=begun_ns, t_done_ns=done_ns, position=actuator.position() if wait else None)
-
-
-def _actuator(context: CommandContext, name: str) -> Actuator:
-    camera = context.camera
-    found = camera.actuators() if isinstance(camera, Actuated) else {}
-    if name not in found:
-        available = f"available: {', '.join(found)}" if found else f"the camera driver {driver_name(context)} has none"
-        raise CommandError(f"no actuator is called {name!r}: {available}")
-    return found[name]
 
 
 def _set_property(context: CommandContext, name: str, value: Value) -> Property:

@@ -11,6 +11,7 @@ from livetrack.errors import GeometryChangedError, LivetrackError
 from livetrack.session.commands import (  # noqa: F401  importing registers the handlers
     camera_handlers,
     microscope_handlers,
+    motion_handlers,
     session_handlers,
 )
 from livetrack.session.commands.registry import HANDLERS, LOOP, CommandContext
@@ -34,19 +35,20 @@ class CommandDispatcher:
 
     def dispatch(self, request: Request[Any], client: bytes = b"") -> Reply:
         """Handle the `request` of a client, of which this is the id, and return the reply; never raises."""
-        spec, loop = HANDLERS[type(request)], self._context.loop
+        spec, context = HANDLERS[type(request)], self._context._replace(client=client)
+        loop = context.loop
         begun_ns = time.perf_counter_ns()
         result, error, code = None, "", ""
         with loop.acquisition.gaps.probe() if spec.device else nullcontext() as probe:
             try:
                 if isinstance(request, MoveTo | MoveBy | StoreCalibration):
-                    self._context.guard.check(client, request)
+                    context.guard.check(client, request)
                 if spec.worker == LOOP:
-                    result = loop.queue.run_in_loop(lambda: spec.handler(self._context, request))
+                    result = loop.queue.run_in_loop(lambda: spec.handler(context, request))
                 else:
-                    result = spec.handler(self._context, request)
+                    result = spec.handler(context, request)
                 if isinstance(result, HelloReply):
-                    self._context.guard.note_hello(client, result)
+                    context.guard.note_hello(client, result)
             except GeometryChangedError as refusal:
                 error, code = str(refusal), GEOMETRY_CHANGED
             except LivetrackError as refusal:

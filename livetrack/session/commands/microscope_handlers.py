@@ -51,13 +51,18 @@ def set_light(context: CommandContext, request: commands.SetLight) -> LightState
 @handles(commands.SetAutofocus, worker="focus", device=True)
 def set_autofocus(context: CommandContext, request: commands.SetAutofocus) -> AutofocusState:
     """Hold the focus or not."""
-    return _require_autofocus(context).set_autofocus(continuous=request.continuous, offset=request.offset)
+    autofocus = _require_autofocus(context)
+    if request.continuous or request.offset is not None:
+        context.motion.permission.check(context.client)
+    return autofocus.set_autofocus(continuous=request.continuous, offset=request.offset)
 
 
 @handles(commands.FocusOnce, worker="focus", device=True)
 def focus_once(context: CommandContext, _: commands.FocusOnce) -> AutofocusState:
     """Search the focus."""
-    return _require_autofocus(context).focus_once()
+    autofocus = _require_autofocus(context)
+    context.motion.permission.check(context.client)
+    return autofocus.focus_once()
 
 
 def _require_autofocus(context: CommandContext) -> HasAutofocus:

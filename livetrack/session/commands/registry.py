@@ -9,6 +9,7 @@ from livetrack.camera import Camera
 from livetrack.session.commands.calibration_store import CalibrationStore
 from livetrack.session.commands.move_guard import MoveGuard
 from livetrack.session.loop import TrackingLoop
+from livetrack.session.motion import MotionControl
 from livetrack.wire.commands import Request
 
 __all__ = ["HANDLERS", "LOOP", "CommandContext", "HandlerSpec", "handles"]
@@ -26,6 +27,9 @@ class CommandContext(NamedTuple):
     camera: Camera
     calibrations: CalibrationStore
     guard: MoveGuard
+    motion: MotionControl
+    client: bytes = b""
+    """Identity of the connection that the request came from."""
 
 
 class HandlerSpec(NamedTuple):
