@@ -11,6 +11,7 @@ from livetrack.viewer.panels.controls import ControlPanel
 from livetrack.viewer.panels.diagnostics import DiagnosticsPanel
 from livetrack.viewer.panels.image import ImagePanel
 from livetrack.viewer.panels.learn import LearnBar
+from livetrack.viewer.panels.microscope import MicroscopePanel
 from livetrack.viewer.panels.particle import ParticlePanel
 from livetrack.viewer.panels.shortcuts_sheet import ShortcutsSheet
 from livetrack.viewer.panels.sidebar import Sidebar
@@ -32,9 +33,13 @@ class CentralWidget(QtWidgets.QWidget):
         self.learn_bar = LearnBar()
         self.image_panel = ImagePanel(levels, palette)
         self.control_panel = ControlPanel(remote)
+        self.microscope_panel = MicroscopePanel(remote)
         self.diagnostics = DiagnosticsPanel(palette)
         self.sidebar = Sidebar()
         self.sidebar.add("Controls", self.control_panel)
+        self.sidebar.add("Microscope", self.microscope_panel)
+        self.sidebar.sections["Microscope"].hide()  # until the engine has something of it
+        self.microscope_panel.available.connect(self.sidebar.sections["Microscope"].setVisible)
         self.sidebar.add("Image", self.image_panel)
         self.sidebar.add("Diagnostics", self.diagnostics)
         self.tour = Tour(self.view, store)

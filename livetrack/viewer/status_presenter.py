@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from livetrack.calibrate import Medium
+from livetrack.client import Update
 from livetrack.client.address import resolve_address
 from livetrack.particles import empty_rows
 from livetrack.viewer.actions import ViewerActions
@@ -46,6 +47,7 @@ class StatusPresenter:
         self._advice = ""
         self.updated_s = self.settings_requested_s = 0.0
         self._properties_requested = False
+        self._image: tuple[int, int, int, float | None] | None = None  # session, geometry, binning, pixel size
         self.readout, self.rates, self.recording = (QtWidgets.QLabel() for _ in range(3))
         self.recording.setObjectName("recording")
         status_bar.setSizeGripEnabled(False)
@@ -72,6 +74,8 @@ class StatusPresenter:
         if now_s - self.updated_s < UPDATE_S:
             return
         self.updated_s = now_s
+        if frame_presenter.shown[1]:
+            self._notice_geometry(frame_presenter.shown[1])
         display_fps, shown = frame_presenter.fps(now_s), frame_presenter.shown[1]
         self.rates.setText("    ".join(status_line(shown, status, display_fps)))
         self.recording.setText(recording_text(status.recording if status else None))
@@ -92,6 +96,19 @@ class StatusPresenter:
         self._actions.show_state("record", status.recording is not None and not status.recording.problem)
         self._central.control_panel.show_status(status)
 
+    def _notice_geometry(self, update: Update) -> None:
+        """Report another pixel size or binning, and request what else may have changed."""
+        before = self._image
+        self._image = update.session, update.geometry, update.binning, update.pixel_size_um
+        if before is None or before[0] != update.session or before[:2] == self._image[:2]:
+            return
+        self._refetch_settings()
+        if before[2:] != self._image[2:]:
+            size = "pixel size unknown" if update.pixel_size_um is None else f"{update.pixel_size_um:g} µm per px"
+            self._central.control_panel.confirmed.emit(
+                f"the image has changed: {size}, binning {update.binning}; trajectories begin again"
+            )
+
     def _use_settings(self) -> None:
         """Request the active settings, and pass those of the last reply to the plots."""
         controls, particle_panel = self._central.control_panel, self._central.particle_panel
@@ -99,6 +116,7 @@ class StatusPresenter:
         if not self._properties_requested:
             self._properties_requested = True
             controls.request_properties()
+            self._central.microscope_panel.request_state()
         particle_panel.exposure_s = controls.exposure.value() * 1e-3
         calibration = controls.settings.get("calibration") or {}
         particle_panel.medium = Medium(**{name: calibration[name] for name in _MEDIUM if name in calibration})

@@ -163,4 +163,5 @@ class Window(QtWidgets.QMainWindow):
         central.roi_selector.full_frame_requested.connect(central.control_panel.clear_roi)
         central.control_panel.roi_requested.connect(lambda: actions["roi"].setChecked(True))
         central.control_panel.confirmed.connect(self.note)
+        central.microscope_panel.confirmed.connect(self.note)
         central.image_panel.auto_changed.connect(actions["auto_contrast"].setChecked)

@@ -8,7 +8,7 @@ from typing import Any
 from livetrack.client import Remote
 from livetrack.devices import EXPOSURE, Property
 from livetrack.viewer.data.async_remote import AsyncRemote
-from livetrack.viewer.panels.fields import ChoiceField, DoubleField
+from livetrack.viewer.panels.fields import ChoiceField, DoubleField, button, in_a_row
 from livetrack.viewer.panels.sidebar import form, note
 from livetrack.viewer.qt import QtCore, QtWidgets
 from livetrack.wire import Status
@@ -50,12 +50,12 @@ class ControlPanel(QtWidgets.QWidget):
         self.folder = QtWidgets.QLineEdit(FOLDER)
         self.folder.setMinimumWidth(40)
         self.size_text = QtWidgets.QLabel()
-        self.roi_button, self.full_frame_button = _button("Select"), _button("Full frame")
-        self.camera_button = _button("Close camera")
-        self.record_button = _button("Record", checkable=True)
+        self.roi_button, self.full_frame_button = button("Select"), button("Full frame")
+        self.camera_button = button("Close camera")
+        self.record_button = button("Record", checkable=True)
         self.record_button.setObjectName("record")
-        self.pause_button = _button("Pause tracking", checkable=True)
-        self.target, self.clear_target_button = QtWidgets.QLabel(), _button("Clear")
+        self.pause_button = button("Pause tracking", checkable=True)
+        self.target, self.clear_target_button = QtWidgets.QLabel(), button("Clear")
         self._camera_closed = False  # by command
         self._lay_out()
         self._connect()
@@ -211,17 +211,17 @@ class ControlPanel(QtWidgets.QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(panel)
         rows: tuple[tuple[str, str, QtWidgets.QWidget], ...] = (
-            ("", "", _in_a_row(self.pause_button, self.camera_button)),
+            ("", "", in_a_row(self.pause_button, self.camera_button)),
             ("Exposure", "Exposure time of each frame", self.exposure),
             ("ROI", "Region of interest that the camera delivers",
-             _in_a_row(self.size_text, self.roi_button, self.full_frame_button)),
+             in_a_row(self.size_text, self.roi_button, self.full_frame_button)),
             ("Model", "Finds the particles: a name, or the path of an ONNX file on the engine's computer", self.model),
             ("Threshold", "Localisations with a lower score are left out", self.threshold),
             ("Search radius", "Maximum distance between the expected and the found position", self.radius),
             ("Target", "The track that control programs follow; click a particle to choose it",
-             _in_a_row(self.target, self.clear_target_button)),
+             in_a_row(self.target, self.clear_target_button)),
             ("Record to", "Folder on the engine's computer; each recording gets a folder of its own in it",
-             _in_a_row(self.folder, self.record_button)),
+             in_a_row(self.folder, self.record_button)),
         )  # fmt: skip
         for row, (name, tip, field) in enumerate(rows):
             field.setToolTip(tip)
@@ -236,20 +236,3 @@ class ControlPanel(QtWidgets.QWidget):
 
 def _roi_text(geometry: Any) -> str:
     return f"ROI {geometry.width} x {geometry.height} px at {geometry.x_origin}, {geometry.y_origin}"
-
-
-def _in_a_row(*widgets: QtWidgets.QWidget) -> QtWidgets.QWidget:
-    row = QtWidgets.QWidget()
-    layout = QtWidgets.QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(6)
-    for widget in widgets:
-        layout.addWidget(widget, 0 if isinstance(widget, QtWidgets.QPushButton) and len(widgets) > 2 else 1)
-    return row
-
-
-def _button(text: str, *, checkable: bool = False) -> QtWidgets.QPushButton:
-    button = QtWidgets.QPushButton(text)
-    button.setCheckable(checkable)
-    button.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
-    return button

@@ -1,10 +1,10 @@
-"""Input fields whose values cannot be changed by accident while scrolling past them."""
+"""Input fields whose values cannot be changed by accident while scrolling past them, and buttons."""
 
 from __future__ import annotations
 
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
 
-__all__ = ["ChoiceField", "DoubleField"]
+__all__ = ["ChoiceField", "DoubleField", "button", "in_a_row"]
 
 
 class DoubleField(QtWidgets.QDoubleSpinBox):
@@ -45,3 +45,22 @@ class ChoiceField(QtWidgets.QComboBox):
 
     def wheelEvent(self, event: QtGui.QWheelEvent) -> None:  # noqa: D102, N802 - Qt's
         event.ignore()
+
+
+def in_a_row(*widgets: QtWidgets.QWidget) -> QtWidgets.QWidget:
+    """Return a widget with these side by side; of more than two, buttons keep their width."""
+    row = QtWidgets.QWidget()
+    layout = QtWidgets.QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    for widget in widgets:
+        layout.addWidget(widget, 0 if isinstance(widget, QtWidgets.QPushButton) and len(widgets) > 2 else 1)
+    return row
+
+
+def button(text: str, *, checkable: bool = False) -> QtWidgets.QPushButton:
+    """Return a button that never takes the keyboard's focus."""
+    created = QtWidgets.QPushButton(text)
+    created.setCheckable(checkable)
+    created.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
+    return created
