@@ -14,7 +14,7 @@ from zmq.auth.thread import ThreadAuthenticator
 
 from livetrack.cli import main
 from livetrack.client import EventSubscriber, PreviewSubscriber, Remote, StatusSubscriber, Subscriber
-from livetrack.client.diagnosis import diagnose
+from livetrack.client.diagnosis import Handshake, diagnose
 from livetrack.control import Target
 from livetrack.curve_keys import ENVIRONMENT, generate_keys, secure_server, trusted_clients
 from livetrack.errors import CommandError, TargetLostError
@@ -87,14 +87,15 @@ def test_the_handshake_shows_why_nothing_arrives(
     addresses: dict[str, str], keys: Path, where: str, name: str, hint: str, final: bool
 ) -> None:
     silence = diagnose(addresses[where], str(keys / name) if name else "")
-    assert not silence.is_connected
+    assert silence.handshake is not Handshake.SUCCEEDED
     assert silence.is_final == final
     assert re.match(hint, silence.hint)
 
 
 @pytest.mark.parametrize("where", ["locked positions", "locked commands", "open positions", "open commands"])
 def test_an_engine_that_accepts_the_connection_is_told_apart(addresses: dict[str, str], keys: Path, where: str) -> None:
-    assert diagnose(addresses[where], keys / "own" if "locked" in where else "").is_connected
+    silence = diagnose(addresses[where], keys / "own" if "locked" in where else "")
+    assert silence.handshake is Handshake.SUCCEEDED
 
 
 def test_another_program_is_told_apart() -> None:

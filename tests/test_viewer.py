@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zmq
 from fake_engine import (
     FakeEngine,
     refresh_until,
@@ -21,10 +23,12 @@ from fake_engine import (
     subscription,
     update_of,
 )
+from live_engine import ANY_PORT
 
 from livetrack import wire
 from livetrack.cli import main as cli
 from livetrack.config import ViewSettings
+from livetrack.curve_keys import generate_keys, secure_server
 from livetrack.errors import UsageError
 from livetrack.particles import Flag
 from livetrack.viewer import display_problem, main
@@ -380,6 +384,21 @@ def test_a_banner_waits_for_an_engine(qtbot, store):
     assert "livetrack demo" in window.central.banner.text()
 
 
+def test_a_banner_reports_missing_keys(qtbot, store, tmp_path, monkeypatch):
+    monkeypatch.setattr("livetrack.viewer.data.connection_check._FIRST_S", 0.1)
+    generate_keys(tmp_path / "keys")
+    with zmq.Context.instance().socket(zmq.PUB) as engine_with_keys:
+        secure_server(engine_with_keys, tmp_path / "keys")
+        engine_with_keys.bind("tcp://127.0.0.1:*")
+        address = engine_with_keys.last_endpoint.decode()
+        window = Window(address, ViewSettings(fps=0.01), store=store)
+        qtbot.addWidget(window)
+        with qtbot.waitExposed(window):
+            window.show()
+        text = f"Nothing can be received from {address}: the engine there requires keys"
+        refresh_until(window, lambda: text in window.central.banner.text())
+
+
 def test_a_banner_shows_the_state_in_the_heartbeat(engine, window):
     assert not window.central.banner.isVisible()
     engine.heartbeat("stalled", "no frame for 2.1 s")
@@ -544,6 +563,61 @@ def test_without_a_display_there_is_a_one_line_error(monkeypatch):
         main("tcp://127.0.0.1:9", ViewSettings())
     monkeypatch.setenv("DISPLAY", ":987")
     assert display_problem()
+
+
+DEAD_DISPLAYS = [
+    {"WAYLAND_DISPLAY": "wayland-987"},
+    {"WAYLAND_DISPLAY": "wayland-987", "DISPLAY": ":987"},
+    {"WAYLAND_DISPLAY": "wayland-987", "XDG_SESSION_TYPE": "wayland", "XDG_RUNTIME_DIR": "/nowhere"},
+    {"DISPLAY": ":987"},
+    {"QT_QPA_PLATFORM": "wayland"},
+    {"QT_QPA_PLATFORM": "xcb"},
+    {"QT_QPA_PLATFORM": "mistyped"},
+]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems always have a display")
+@pytest.mark.parametrize("variables", DEAD_DISPLAYS, ids=str)
+def test_a_display_that_does_not_work_is_a_one_line_error(variables):
+    """Qt would abort the process, with a core dump."""
+    names = ("QT_QPA_PLATFORM", "WAYLAND_DISPLAY", "DISPLAY", "XDG_SESSION_TYPE")
+    environment = {key: value for key, value in os.environ.items() if key not in names} | variables
+    command = [sys.executable, "-m", "livetrack", "view", "tcp://127.0.0.1:9", "--seconds=1"]
+    view = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert view.returncode == 2
+    (line,) = view.stderr.splitlines()
+    assert line.startswith("livetrack: no display: ")
+    assert line.endswith("; `livetrack run --headless` and `livetrack listen` need none")
+    named = [f"{name}={value}" for name, value in variables.items() if name in names[:3]]
+    assert all(each in line for each in named)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems always have a display")
+def test_a_session_goes_on_in_the_console_where_no_compositor_responds(monkeypatch, capfd):
+    for name in ("QT_QPA_PLATFORM", "DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-987")
+    small = [f"--set=camera.simulated.{each}" for each in ("width=64", "height=64", "count=2")]
+    assert cli(["demo", "--seconds=0.3", *small, *(f"--set={port}" for port in ANY_PORT)]) == 0
+    messages = capfd.readouterr().err
+    assert "no display: Qt can open no window with WAYLAND_DISPLAY=wayland-987" in messages
+    assert "continuing without a window" in messages
+    assert "positions in another terminal: livetrack listen tcp://127.0.0.1:" in messages
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems always have a display")
+def test_a_display_that_does_not_respond_is_no_display(monkeypatch, tmp_path):
+    """As a compositor that hangs: the connection is accepted."""
+    monkeypatch.setattr("livetrack.viewer.display._TRIAL_S", 2.0)
+    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)  # the path of a socket is short
+    with socket.socket(socket.AF_UNIX) as compositor:
+        compositor.bind("wayland-0")
+        compositor.listen()
+        monkeypatch.setenv("WAYLAND_DISPLAY", str(tmp_path / "wayland-0"))
+        assert display_problem().startswith("no display: nothing responds at WAYLAND_DISPLAY=")
 
 
 RUN = """

@@ -88,6 +88,7 @@ def _run_engine(engine: Engine, args: argparse.Namespace, console: Console, stop
         with WindowProcess(address, config.view, console) as window:
             status = engine.run(seconds=args.seconds, stop=stop, on_status=window.on_status)
     else:
+        console.print(f"positions in another terminal: livetrack listen {address}".removesuffix(f" {DEFAULT_ADDRESS}"))
         with ConsoleView(address, console):
             status = engine.run(seconds=args.seconds, stop=stop)
     if engine.recorder is not None:

@@ -35,40 +35,44 @@ class Handshake(Enum):
 class Silence(NamedTuple):
     """Why nothing arrives."""
 
+    handshake: Handshake
     hint: str
     """What to check."""
-    is_final: bool = False
-    """Nothing can arrive until the client is started again with other keys, as ZeroMQ does not try again."""
-    is_connected: bool = False
-    """An engine accepts the connection, but sends nothing."""
+
+    @property
+    def is_final(self) -> bool:
+        """Nothing can arrive until the client is started again with other keys, as ZeroMQ does not try again."""
+        return self.handshake in (Handshake.KEYS_DIFFER, Handshake.CLIENT_REJECTED)
 
 
 def diagnose(address: str, keys: Keys) -> Silence:
     """Return why nothing arrives from `address` at a client with `keys`; takes up to a second."""
-    folder = str(os.environ.get(ENVIRONMENT, "") if keys is None else keys)
-    match _handshake(address, keys):
+    handshake = _handshake(address, keys)
+    return Silence(handshake, _hint(handshake, address, str(os.environ.get(ENVIRONMENT, "") if keys is None else keys)))
+
+
+def _hint(handshake: Handshake, address: str, folder: str) -> str:
+    match handshake:
         case Handshake.KEYS_DIFFER if folder:
-            hint = (
+            return (
                 f"the engine there has no keys, but this client uses those of {folder}: leave out --keys and unset "
                 f"{ENVIRONMENT}"
             )
         case Handshake.KEYS_DIFFER:
-            hint = "the engine there requires keys: give the folder of this client's keys with --keys FOLDER"
+            return "the engine there requires keys: give the folder of this client's keys with --keys FOLDER"
         case Handshake.CLIENT_REJECTED:
-            hint = (
+            return (
                 f"the engine there does not accept the client's key of {folder}: add its public key to the engine's "
                 "folder engine/clients, or copy the folder client from the engine's computer again"
             )
         case Handshake.DISCONNECTED if folder:
-            return Silence(
+            return (
                 f"what responds there is no engine with the key {folder}/engine.key: copy the folder client from the "
                 "engine's computer again"
             )
         case Handshake.DISCONNECTED:
-            return Silence("another program responds there: is this the port of an engine?")
-        case outcome:
-            return Silence(_nobody(address), is_connected=outcome is Handshake.SUCCEEDED)
-    return Silence(hint, is_final=True)
+            return "another program responds there: is this the port of an engine?"
+    return _nobody(address)
 
 
 def _nobody(address: str) -> str:

@@ -9,6 +9,7 @@ from typing import Self
 from msgspec import Struct
 
 from livetrack.client import DEFAULT_ADDRESS, Subscriber, Update
+from livetrack.client.diagnosis import Handshake
 from livetrack.errors import TargetLostError
 from livetrack.particles import Flag
 
@@ -144,7 +145,7 @@ class Target:
     def _why_silent(self) -> str:
         """Return why no frame has ever arrived; empty where an engine is connected."""
         silence = self._positions.diagnose()
-        return "" if silence.is_connected else f" from {self._positions.address}: {silence.hint}"
+        return "" if silence.handshake is Handshake.SUCCEEDED else f" from {self._positions.address}: {silence.hint}"
 
     def _observe(self, update: Update) -> Observation | None:
         rows = update.particles

@@ -1,9 +1,10 @@
-"""Checks for a usable display without loading Qt, which aborts the process where there is none."""
+"""Checks for a usable display without loading Qt into this process, which it aborts where there is none."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import subprocess
 import sys
 from typing import Any
 
@@ -21,14 +22,24 @@ X11_LIBRARIES = {
 }
 """System libraries that Qt needs for X11, with the Debian package of each."""
 
+_VARIABLES = ("QT_QPA_PLATFORM", "WAYLAND_DISPLAY", "DISPLAY")
+_TRIAL = (
+    "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); "  # an abort leaves no core dump
+    "from PySide6.QtGui import QGuiApplication; QGuiApplication([])"
+)
+_TRIAL_S = 20.0  # a display that does not respond; others take a fraction of a second
+
 
 def display_problem() -> str:
     """Return in one line why no window can be opened; empty when one can."""
-    if not sys.platform.startswith("linux") or os.environ.get("QT_QPA_PLATFORM") or os.environ.get("WAYLAND_DISPLAY"):
+    if not sys.platform.startswith("linux"):
         return ""
-    if not os.environ.get("DISPLAY"):
+    given = [f"{name}={value}" for name in _VARIABLES if (value := os.environ.get(name))]
+    if not given:
         return f"no display: neither DISPLAY nor WAYLAND_DISPLAY is set; {ALTERNATIVES}"
-    return _x11_problem()
+    if given[0].startswith("DISPLAY") and (problem := _x11_problem()):
+        return problem
+    return _qt_problem(" and ".join(given))
 
 
 def _x11_problem() -> str:
@@ -40,6 +51,28 @@ def _x11_problem() -> str:
     refused = xcb.xcb_connection_has_error(connection)
     xcb.xcb_disconnect(connection)
     return f"no display: no X server at DISPLAY={os.environ['DISPLAY']}; {ALTERNATIVES}" if refused else ""
+
+
+def _qt_problem(given: str) -> str:
+    """Return why Qt cannot use the display of the variables `given`, tried in a process of its own (0.2 s)."""
+    try:
+        trial = subprocess.run(
+            [sys.executable, "-P", "-c", _TRIAL],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TRIAL_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no display: nothing responds at {given}; {ALTERNATIVES}"
+    if trial.returncode < 0:  # killed by a signal: Qt aborts
+        return f"no display: Qt can open no window with {given}; {ALTERNATIVES}"
+    if trial.returncode:
+        error = trial.stderr.strip().rpartition("\n")[2]
+        return f"the window cannot be opened because Qt does not load: {error}"
+    return ""
 
 
 def _load(library: str) -> ctypes.CDLL | None:

@@ -10,6 +10,7 @@ from livetrack.client.address import resolve_address
 from livetrack.particles import empty_rows
 from livetrack.viewer.actions import ViewerActions
 from livetrack.viewer.data.async_remote import AsyncRemote
+from livetrack.viewer.data.connection_check import ConnectionCheck
 from livetrack.viewer.data.session_data import SessionData
 from livetrack.viewer.data.status_text import banner, conflicting_settings, recording_text, status_line
 from livetrack.viewer.frame_presenter import FramePresenter
@@ -42,6 +43,7 @@ class StatusPresenter:
         self._central = central
         self._actions = actions
         self._remote = remote
+        self._connection = ConnectionCheck(address)
         self.failure, self.failure_s = "", 0.0
         """Why the last command failed, and when."""
         self._advice = ""
@@ -67,8 +69,11 @@ class StatusPresenter:
         if now_s - self.failure_s > FAILURE_SHOWN_S:
             self.failure = ""
         status, silent_s = session_data.status, session_data.silent_s(now_s)
+        if silent_s is None:
+            self._connection.update(now_s)
+        problem = self._connection.problem
         self._central.banner.show_banner(
-            banner(self._address, status, silent_s, session_data.error, self.failure, self._advice)
+            banner(self._address, status, silent_s, session_data.error, self.failure, self._advice, problem)
         )
         self.readout.setText(self._central.view.readout())
         if now_s - self.updated_s < UPDATE_S:

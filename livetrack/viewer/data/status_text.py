@@ -51,7 +51,13 @@ class Banner(NamedTuple):
 
 
 def banner(
-    address: str, status: Status | None, silent_s: float | None, error: str, failure: str = "", advice: str = ""
+    address: str,
+    status: Status | None,
+    silent_s: float | None,
+    error: str,
+    failure: str = "",
+    advice: str = "",
+    problem: str = "",
 ) -> Banner | None:
     """Return the most important thing to report now; None if all is well.
 
@@ -69,9 +75,13 @@ def banner(
         Why a recent command failed.
     advice
         A conflict between settings, with its cure.
+    problem
+        Why no message has ever arrived, such as wrong keys; empty if unknown.
     """
     if error:
         return Banner(f"A message could not be read. {error}", alarm=True)
+    if silent_s is None and problem:
+        return Banner(f"Nothing can be received from {address}: {problem}", alarm=True)
     if silent_s is None:
         return Banner(f"Waiting for an engine at {address}: start one with `livetrack demo`", alarm=False)
     if status and status.state in _FINAL:
