@@ -99,6 +99,36 @@ def test_opening_a_window_changes_nothing(running, live, qtbot, monkeypatch):
     assert live.central.control_panel.exposure.value() == 8  # the simulated camera's default
 
 
+def test_one_key_halts_all_motion_also_from_a_field_and_behind_a_slow_command(running, live, qtbot):
+    controls = live.central.control_panel
+    with Remote(running.command_address) as loop:
+        loop.move_stage(1.0, 0.0)
+        until(qtbot, live, lambda: not live.session_data.status.halted)
+        blocked, release = threading.Event(), threading.Event()
+
+        def slow(_remote):
+            blocked.set()
+            release.wait(15)
+
+        live._remote.submit("slow", slow)
+        assert blocked.wait(15)
+        controls.folder.setFocus()  # letters typed here are text
+        try:
+            qtbot.keyClick(controls.folder, QtCore.Qt.Key.Key_F12)
+            qtbot.waitUntil(lambda: loop.state().halted, timeout=15_000)
+        finally:
+            release.set()
+        with pytest.raises(CommandError, match="halted"):
+            loop.move_stage(1.0, 0.0)
+        until(qtbot, live, lambda: "All motion is halted" in live.central.banner.text())
+        live.setFocus()
+        press(qtbot, live, "Shift+F12")
+        until(qtbot, live, lambda: not live.session_data.status.halted)
+        assert "halted" not in live.central.banner.text()
+        loop.allow_moves()
+        loop.move_stage(-1.0, 0.0)
+
+
 def test_scrolling_past_a_field_does_not_change_it(live, qtbot):
     controls, image = live.central.control_panel, live.central.image_panel
     fields = (controls.exposure, controls.threshold, controls.radius, image.black, image.white)

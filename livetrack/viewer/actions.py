@@ -25,6 +25,8 @@ class ViewerActions(QtCore.QObject):
 
     message = QtCore.Signal(str)
     deselected = QtCore.Signal()
+    halt_requested = QtCore.Signal()
+    moves_allowed = QtCore.Signal()
     theme_changed = QtCore.Signal(object)
     """The new `Palette`."""
 
@@ -50,6 +52,15 @@ class ViewerActions(QtCore.QObject):
         """Switch a checkable action on or off and carry it out even where its state is unchanged."""
         self.show_state(name, on)
         getattr(self, name)(on)
+
+    def halt(self) -> None:
+        """Stop all motion."""
+        self.message.emit("halting all motion ...")
+        self.halt_requested.emit()
+
+    def allow_moves(self) -> None:
+        """Accept moves again."""
+        self.moves_allowed.emit()
 
     def freeze(self, on: bool) -> None:
         """Freeze the display; incoming data are still read."""

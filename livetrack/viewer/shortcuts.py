@@ -22,6 +22,9 @@ class Shortcut(NamedTuple):
 
 
 SHORTCUTS = (
+    Shortcut("halt", "■ Halt", "F12 X", "Stop all motion at once, and refuse moves until they are allowed again",
+             "Engine"),
+    Shortcut("allow_moves", "Allow moves", "Shift+F12", "Accept moves again after a halt", "Engine", in_tool_bar=False),
     Shortcut("freeze", "Freeze", "Space", "Freeze the display; tracking continues", "Engine", True),
     Shortcut("pause", "Pause tracking", "P", "Stop tracking; the camera and the recording continue",
              "Engine", True),

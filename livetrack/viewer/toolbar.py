@@ -70,7 +70,8 @@ class ActionButton(QtWidgets.QToolButton):
         if not self.isEnabled():
             painter.setOpacity(0.4)
         lit = colours.record if "●" in self.text() else colours.accent
-        painter.setPen(QtGui.QColor(lit if on else colours.text))
+        emergency = "■" in self.text()
+        painter.setPen(QtGui.QColor(colours.record if emergency else lit if on else colours.text))
         painter.setFont(self.font())
         left = QtCore.Qt.AlignmentFlag.AlignLeft | QtCore.Qt.AlignmentFlag.AlignVCenter
         painter.drawText(area.adjusted(MARGIN, 0, 0, 0), left, self.text())

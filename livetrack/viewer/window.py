@@ -14,6 +14,7 @@ from livetrack.viewer.data.streams import EngineStreams
 from livetrack.viewer.frame_presenter import FramePresenter
 from livetrack.viewer.layout import CentralWidget
 from livetrack.viewer.learn_presenter import LearnPresenter
+from livetrack.viewer.motion_halt import MotionHalt
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
 from livetrack.viewer.status_presenter import StatusPresenter
 from livetrack.viewer.theme import PALETTES, Palette, apply_theme
@@ -59,6 +60,7 @@ class Window(QtWidgets.QMainWindow):
         streams = EngineStreams(address)
         self._store = store or QtCore.QSettings("livetrack", "livetrack")
         self._remote = AsyncRemote()
+        self._motion_halt = MotionHalt(self._remote)
         palette, levels = PALETTES[settings.palette], Levels()
         self.session_data = SessionData(settings.tail_frames)
         self.central = CentralWidget(levels, self._remote, palette, self._store)
@@ -107,6 +109,7 @@ class Window(QtWidgets.QMainWindow):
         self._timer.stop()
         self.learn_presenter.close()
         self.frame_presenter.streams.close()
+        self._motion_halt.close()
         self._remote.close()
         self._store.setValue("window/geometry", self.saveGeometry())
         for name in REMEMBERED:
@@ -153,6 +156,9 @@ class Window(QtWidgets.QMainWindow):
         central, actions = self.central, self.viewer_actions
         actions.message.connect(self.note)
         actions.deselected.connect(lambda: self.select(None))
+        actions.halt_requested.connect(self._motion_halt.halt)
+        actions.moves_allowed.connect(self._motion_halt.allow_moves)
+        self._motion_halt.confirmed.connect(self.note)
         actions.theme_changed.connect(self._set_theme)
         central.view.clicked.connect(self._click)
         central.view.view_box.sigRangeChangedManually.connect(lambda *_: central.tour.step_done(0))

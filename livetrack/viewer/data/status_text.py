@@ -91,6 +91,8 @@ def banner(
         return Banner(f"No message from the engine at {address} for {silent_s:.0f} s: is it still running?", alarm=True)
     if failure:
         return Banner(f"Command failed: {failure}", alarm=True, kind=failure)
+    if status and status.halted:
+        return Banner("All motion is halted, and moves are refused (Shift+F12 allows them again)", alarm=True)
     if status and status.state in _CAMERA_LOST:
         return Banner(_with_message(_CAMERA_LOST[status.state], status), alarm=True)
     if status and status.state in _INTENDED:
