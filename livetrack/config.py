@@ -155,7 +155,8 @@ class CalibrationSettings(_Section, frozen=True):
     """`[calibration]`: properties of the optics and the sample."""
 
     pixel_size_um: Positive | None = None
-    """µm in the sample per delivered pixel; if left out, the camera's value."""
+    """µm in the sample per delivered pixel, at the start; if left out, the camera's value. Another binning or objective
+    scales it, or makes it unknown."""
     temperature_k: Positive = 295.15
     viscosity_pa_s: Positive = 0.00095
     particle_radius_um: Positive = 0.5

@@ -128,6 +128,21 @@ def test_an_objective_without_a_pixel_size_is_another_geometry_too(remote: Remot
         assert remote.hello().geometry_number == number
 
 
+def test_a_zoom_that_wavers_is_no_other_geometry(engine: Engine, remote: Remote) -> None:
+    core = core_of(engine)
+    core.define_pixel_size_config("zoomed", "Camera", "BeadSize", "2.0000")
+    try:
+        remote.set_property("Camera.BeadSize", 3.0)
+        before = remote.hello()
+        assert before.geometry.objective == f"3, {TEN}"
+        remote.set_property("Camera.BeadSize", 3.001)
+        assert remote.hello().geometry_number == before.geometry_number
+        remote.set_property("Camera.BeadSize", 4.0)
+        assert remote.hello().geometry_number == before.geometry_number + 1
+    finally:
+        core.delete_pixel_size_config("zoomed")
+
+
 def test_a_mirrored_image_is_another_geometry(remote: Remote) -> None:
     before = remote.hello()
     remote.set_property("Camera.TransposeMirrorX", "1")

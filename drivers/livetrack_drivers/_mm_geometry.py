@@ -16,6 +16,7 @@ _ORIENTING = re.compile(r"transpose|mirror|flip|reverse|rotat", re.IGNORECASE)  
 _OFF = ("", "0", "0.0000", "off", "no", "none", "false", "normal")
 _TURRET = re.compile(r"objective|nosepiece|turret|revolver", re.IGNORECASE)
 _STATE_DEVICE = 4  # pymmcore.StateDevice
+_FLOAT = 2  # pymmcore.Float
 
 
 def read_geometry(core: Any, label: str) -> Geometry:
@@ -43,7 +44,8 @@ def _light_path(core: Any) -> Iterator[str]:
     """
     names = {setting for name in core.get_available_pixel_size_configs() for setting in _settings(core, name)}
     for device, key in sorted(names) or _turrets(core):
-        yield str(core.get_property(device, key))
+        value = str(core.get_property(device, key))
+        yield f"{float(value):.3g}" if core.get_property_type(device, key) == _FLOAT else value  # it may waver
     if (magnification := core.get_magnification_factor()) != 1:
         yield f"x {magnification:g}"
 

@@ -67,6 +67,12 @@ REQUESTS = [
     (commands.ChooseTarget(id=4, x=10.5, y=20.25), {"command": "choose_target", "id": 4, "x": 10.5, "y": 20.25}),
     (commands.MoveTo(id=5, actuator="stage", position=(1.5, -2.0)),
      {"command": "move_to", "id": 5, "actuator": "stage", "position": [1.5, -2.0]}),
+    (commands.MoveBy(id=6, actuator="stage", step=(1.5, -2.0), geometry=9, session=77),
+     {"command": "move_by", "id": 6, "actuator": "stage", "step": [1.5, -2.0], "geometry": 9, "session": 77}),
+    (commands.MoveBy(id=7, actuator="stage", step=(1.5, -2.0), geometry=None),
+     {"command": "move_by", "id": 7, "actuator": "stage", "step": [1.5, -2.0], "geometry": None}),
+    (commands.SetPreset(id=8, group="Channel", preset="DAPI"),
+     {"command": "set_preset", "id": 8, "group": "Channel", "preset": "DAPI"}),
     (commands.Halt(id=6), {"command": "halt", "id": 6}),
     (commands.AllowMoves(id=7), {"command": "allow_moves", "id": 7}),
 ]  # fmt: skip
