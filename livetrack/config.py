@@ -59,9 +59,9 @@ class CameraSettings(_Section, frozen=True):
     queue_frames: Annotated[int, Meta(ge=1, le=100_000)] = 256
     """With `every_frame`: frames that may wait for the tracker; beyond that the oldest is skipped and counted."""
     stall_s: Positive = 2.0
-    """Time without a frame after which the camera counts as stalled."""
+    """Time without a frame, beyond the exposure, after which the camera counts as stalled."""
     retry_s: Positive = 1.0
-    """Time between attempts to reopen a camera that was lost."""
+    """Pause before the first attempt to start a camera that was lost; each further one is twice as long, up to 30 s."""
     gain_grey: Positive | None = None
     """Grey levels per photoelectron. If it is left out, the noise is estimated from each image."""
     offset_grey: float | None = None

@@ -19,7 +19,7 @@ import math
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,7 @@ from livetrack.devices import (
     Targeted,
 )
 from livetrack.errors import CameraError, InputError
+from livetrack.lifecycle import HasRecovery, HasTiming
 from livetrack.localize import Localizer
 from livetrack.particles import NO_ID, ROW, Rows, empty_rows
 from livetrack.session.acquisition import Acquisition
@@ -82,6 +83,8 @@ def check_camera(driver: CameraType, settings: Any = None, *, frames: int = 10, 
             geometry = camera.open()
             _require(isinstance(geometry, Geometry), f"open() returned {geometry!r}, not a Geometry")
             _check_stream(camera, geometry, frames, timeout_s)
+            if isinstance(camera, HasRecovery):
+                _check_recovery(camera, frames, timeout_s)
         finally:
             camera.close()
     acquisition = Acquisition(camera, CameraSettings())
@@ -92,6 +95,8 @@ def check_camera(driver: CameraType, settings: Any = None, *, frames: int = 10, 
             _check_properties(camera, driver)
         if isinstance(camera, HasOptics):
             _require(isinstance(camera.read_geometry(), Geometry), "read_geometry() did not return a Geometry")
+        if isinstance(camera, HasTiming):
+            _require(camera.timing().interval_s >= 0, f"timing() returned {camera.timing()}")
         if isinstance(camera, HasRoi):
             _check_roi(camera, acquisition, timeout_s)
         if isinstance(camera, Actuated):
@@ -132,6 +137,16 @@ def _check_stream(camera: Camera, geometry: Geometry, frames: int, timeout_s: fl
     _require(bool(taken), "pictures() ended without an image")
     for picture, pixels in taken:
         _require(np.array_equal(picture.pixels, pixels, equal_nan=True), "an image was written to after it was yielded")
+
+
+def _check_recovery(camera: HasRecovery, frames: int, timeout_s: float) -> None:
+    """Stop and start the camera alone."""
+    for start in (camera.resume, camera.recover):
+        camera.suspend()
+        camera.suspend()  # harmless
+        geometry = start()
+        _require(isinstance(geometry, Geometry), f"{start.__name__}() returned {geometry!r}, not a Geometry")
+        _check_stream(cast("Camera", camera), geometry, frames, timeout_s)
 
 
 def _check_picture(picture: Picture, geometry: Geometry) -> None:

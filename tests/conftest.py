@@ -1,6 +1,7 @@
 """Shared fixtures: windows are opened off screen, and each test has its own remembered state."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,17 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 processes.guard()
+
+
+@pytest.fixture(autouse=True)
+def own_microscope() -> Iterator[None]:
+    """Give each test a core with its configuration loaded anew: livetrack leaves its devices as they are."""
+    yield
+    core = sys.modules.get("livetrack_drivers._mm_core")
+    if core is not None and core.is_loaded():
+        from pycromanager import stop_headless
+
+        stop_headless()
 
 
 @pytest.fixture

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from scripted_camera import ScriptedCamera, picture, pictures, run, take_all, wait_for
+from scripted_camera import Script, ScriptedCamera, picture, pictures, run, take_all, wait_for
 
 from livetrack.camera import Geometry, Picture
 from livetrack.config import CameraSettings
-from livetrack.errors import CameraLostError
+from livetrack.errors import CameraError, CameraLostError
+from livetrack.lifecycle import FrameTiming
 from livetrack.session.acquisition import Acquisition, CameraState
 
 
@@ -139,6 +141,102 @@ def test_a_silent_camera_counts_as_stalled_until_its_next_frame() -> None:
     speak.set()
     assert acquisition.next_frame(5).number == 1
     assert acquisition.message == ""
+    acquisition.close()
+
+
+class PatientCamera(ScriptedCamera):
+    """A camera that recovers alone; it is lost when its script ends, and starts at the third attempt."""
+
+    def __init__(self, *scripts: Script, timing: FrameTiming | None = None) -> None:
+        super().__init__(*scripts)
+        self.frame_timing = timing or FrameTiming(0)
+        self.calls: list[str] = []
+
+    def timing(self) -> FrameTiming:
+        return self.frame_timing
+
+    def suspend(self) -> None:
+        self.calls.append("suspend")
+
+    def resume(self) -> Geometry:
+        self.calls.append("resume")
+        self.opened += 1
+        return Geometry(4, 3)
+
+    def recover(self) -> Geometry:
+        self.calls.append("recover")
+        if self.calls.count("recover") < 3:
+            raise CameraError("still unplugged")
+        return self.resume()
+
+
+def silent() -> Iterator[None]:
+    while True:
+        time.sleep(0.005)
+        yield None
+
+
+def test_a_camera_that_recovers_alone_is_neither_closed_nor_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies() -> Iterator[Picture]:
+        yield picture(100)
+        raise CameraLostError("the cable was pulled")
+
+    camera = PatientCamera(dies, pictures(0))
+    seen: list[str] = []
+    acquisition = Acquisition(camera, CameraSettings(retry_s=0.05))
+    enter = acquisition._enter
+    monkeypatch.setattr(acquisition, "_enter", lambda state, message="": seen.append(message) or enter(state, message))
+    acquisition.open()
+    acquisition.start()
+    wait_for(lambda: acquisition.ended)
+    acquisition.close()
+    pauses = [message.split("opening it again in ")[1] for message in seen if "opening it again" in message]
+    assert pauses == ["0.05 s (attempt 1)", "0.1 s (attempt 2)", "0.2 s (attempt 3)"]
+    assert [call for call in camera.calls if call != "suspend"] == ["recover", "recover", "recover", "resume"]
+    assert (camera.opened, camera.closed) == (2, 1)
+    assert acquisition.outages == 1
+
+
+def test_an_outage_without_a_frame_in_between_is_one_and_its_pauses_grow() -> None:
+    def dies() -> Iterator[Picture]:
+        raise CameraLostError("gone again")
+        yield
+
+    camera = PatientCamera(*[dies] * 9)
+    acquisition = run(camera, retry_s=0.001)
+    wait_for(lambda: "attempt 6" in acquisition.message)
+    acquisition.close()
+    assert acquisition.outages == 1
+
+
+def test_a_camera_is_suspended_at_once_while_it_is_recovered() -> None:
+    def dies() -> Iterator[Picture]:
+        raise CameraLostError("gone")
+        yield
+
+    camera = PatientCamera(dies, pictures(0))
+    acquisition = run(camera, retry_s=60)
+    wait_for(lambda: acquisition.state is CameraState.RETRYING)
+    assert "in 60 s" in acquisition.message
+    acquisition.suspend()
+    wait_for(lambda: acquisition.state is CameraState.IDLE)
+    acquisition.resume()
+    wait_for(lambda: acquisition.ended)
+    assert acquisition.received == 1
+    acquisition.close()
+
+
+def test_a_long_exposure_is_no_stall() -> None:
+    acquisition = run(PatientCamera(silent, timing=FrameTiming(60)), stall_s=0.01)
+    time.sleep(0.2)
+    assert acquisition.state is CameraState.STARTING
+    acquisition.close()
+
+
+def test_waiting_for_a_trigger_is_a_state_of_its_own() -> None:
+    acquisition = run(PatientCamera(silent, timing=FrameTiming(0, "Cam.TriggerMode = 'External'")), stall_s=0.01)
+    wait_for(lambda: acquisition.state is CameraState.WAITING)
+    assert "the camera waits for a trigger (Cam.TriggerMode = 'External')" in acquisition.message
     acquisition.close()
 
 

@@ -348,6 +348,7 @@ def test_recording_shows_time_size_and_drops():
         ("running", 3.2, "", "No message from the engine at tcp://x for 3 s", True),
         ("stalled", 0.1, "", "The camera has stalled: no frame for 2.1 s", True),
         ("retrying", 0.1, "", "The camera is disconnected, retrying: no frame for 2.1 s", True),
+        ("waiting", 0.1, "", "No frame is due: no frame for 2.1 s", False),
         ("starting", 0.1, "", "The engine is starting: no frame for 2.1 s", False),
         ("stopped", 30.0, "", "The engine has stopped: no frame for 2.1 s", True),
         ("failed", 30.0, "", "The engine has stopped: no frame for 2.1 s", True),

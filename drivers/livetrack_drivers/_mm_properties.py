@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from livetrack.devices import Property, Value
@@ -16,6 +17,7 @@ __all__ = [
     "Scalar",
     "check_limits",
     "check_value",
+    "core_errors",
     "describe",
     "find_property",
     "leading_int",
@@ -27,6 +29,15 @@ Scalar = str | int | float | bool
 
 CORE_ERRORS = (RuntimeError, OSError, ValueError, MemoryError, IndexError)
 """Exceptions that MMCore's Python bindings raise."""
+
+
+@contextmanager
+def core_errors(what: str) -> Iterator[None]:
+    """Turn exceptions of the core into `CameraError`."""
+    try:
+        yield
+    except CORE_ERRORS as error:
+        raise CameraError(f"{what} failed: {one_line(error)}") from error
 
 
 def find_property(core: Any, name: str) -> tuple[str, str]:

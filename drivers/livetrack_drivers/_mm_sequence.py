@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from livetrack.camera import Geometry, Picture
-from livetrack.errors import CameraLostError
+from livetrack.errors import CameraError, CameraLostError
 from livetrack_drivers._mm_geometry import read_geometry
 from livetrack_drivers._mm_properties import CORE_ERRORS, one_line
 
@@ -21,6 +22,7 @@ __all__ = ["PictureSequence"]
 
 _POLL_S = 50e-6  # MMCore cannot wait for a picture; polling adds 0.09 ms (0.5 ms on Windows, whose sleep is coarser)
 _IDLE_S = 0.05  # time without a picture after which the camera is checked, and None yielded
+_BUFFER_SLOTS = 2048  # MMCore makes one slot a picture before it starts: 20 ms for these, seconds for millions
 
 
 class _State(Enum):
@@ -42,12 +44,19 @@ class PictureSequence:
         The camera's label.
     metadata
         An empty `pymmcore.Metadata`, overwritten with each picture.
+    buffer_mb
+        Size of MMCore's buffer, MB; less for small pictures.
+    channel
+        If the camera delivers the pictures of several: the one to yield. The others are discarded.
     """
 
-    def __init__(self, core: Any, label: str, metadata: Any) -> None:
+    def __init__(self, core: Any, label: str, metadata: Any, buffer_mb: int, channel: str = "") -> None:
         self._core = core
         self._label = label
         self._metadata = metadata
+        self._buffer_mb = buffer_mb
+        self._channel = channel
+        self._source = channel if channel in core.get_loaded_devices_of_type(2) else label  # takes the pictures
         self._lock = threading.Lock()  # of the sequence and its buffer
         self._state = _State.STOPPED
         self._geometry: Geometry | None = None
@@ -55,6 +64,9 @@ class PictureSequence:
         self._held: deque[Picture] = deque()  # taken before a change, and not yet yielded
         self._numbers = _RisingNumbers()
         self._starts = 0
+        self._roi: tuple[int, ...] | None = None  # as the core gave it at the last start
+        self.taken = 0
+        """Pictures taken so far."""
 
     @property
     def geometry(self) -> Geometry:
@@ -62,9 +74,19 @@ class PictureSequence:
         return self._geometry or read_geometry(self._core, self._label)
 
     def start(self) -> Geometry:
-        """Start, and return the geometry of the next pictures."""
+        """Start, and return the geometry of the next pictures. Raises `CameraError` if the core has another camera."""
+        current = self._core.get_camera_device()
+        if current != self._label:
+            if not current:
+                raise CameraError(f"Micro-Manager has no camera {self._label!r} now")
+            raise CameraError(
+                f"Micro-Manager's camera (Core.Camera) is now {current!r}, and this session tracks {self._label!r}:"
+                " set it back, or set camera.micromanager.camera and start livetrack again"
+            )
         geometry = read_geometry(self._core, self._label)
         self._note(geometry)
+        self._roi = tuple(self._core.get_roi(self._label))
+        self._fit_buffer(geometry)
         self._core.start_continuous_sequence_acquisition(0)
         self._numbers.restart()
         self._state = _State.RUNNING
@@ -87,18 +109,52 @@ class PictureSequence:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Pause the sequence while the caller changes the camera; pictures taken before are kept."""
-        with self._lock:
+        """Pause the sequence while the caller changes the camera; pictures taken before are kept.
+
+        The shutter stays as it is.
+        """
+        with self._lock, _shutter_kept(self._core):
             running = self._state is _State.RUNNING
             if running:
                 self._core.stop_sequence_acquisition(self._label)
-                self._held.extend(self._pop() for _ in range(self._core.get_remaining_image_count()))
+                for _ in range(self._core.get_remaining_image_count()):
+                    picture = self._pop()
+                    if picture is not None:
+                        self._held.append(picture)
                 self._state = _State.STOPPED
             try:
                 yield
             finally:
                 if running:
                     self.start()
+
+    def stop(self) -> None:
+        """Stop until `resume`; never raises if the camera is gone. All devices stay as they are, the shutter too."""
+        with self._lock:
+            self._stop_and_forget()
+
+    def resume(self) -> Geometry:
+        """Start again after `stop`; the shutter stays as it is."""
+        with self._lock, _shutter_kept(self._core):
+            self._stop_and_forget()
+            return self.start()
+
+    def restart(self, revive: Callable[[], None] | None = None) -> Geometry:
+        """Start again, with the same ROI, after the camera has stopped by itself; `revive` is called in between.
+
+        The core closed the shutter when the sequence ended, if it controls it: now it opens it again.
+        """
+        with self._lock:
+            self._stop_and_forget()
+            if revive is not None:
+                revive()
+            if self._roi is not None and tuple(self._core.get_roi(self._label)) != self._roi:
+                self._core.set_roi(self._label, *self._roi)
+            return self.start()
+
+    def is_running(self) -> bool:
+        """Return whether the camera takes pictures, as far as the core knows."""
+        return self._state is _State.RUNNING and bool(self._core.is_sequence_running(self._source))
 
     def pictures(self) -> Iterator[Picture | None]:
         """Yield pictures, and None while there is none, until `close`; raise `CameraLostError` if the camera stops.
@@ -122,12 +178,27 @@ class PictureSequence:
             deadline = time.perf_counter() + _IDLE_S
 
     def close(self) -> None:
-        """Stop; never raises if the camera is gone."""
+        """Stop for good; as `stop`."""
         with self._lock:
-            if self._state is _State.RUNNING:
-                with suppress(*CORE_ERRORS):
-                    self._core.stop_sequence_acquisition(self._label)
+            self._stop_and_forget()
             self._state = _State.CLOSED
+
+    def _stop_and_forget(self) -> None:
+        """Stop if it runs, and discard the pictures that wait."""
+        if self._state is _State.RUNNING:
+            with suppress(*CORE_ERRORS), _shutter_kept(self._core):
+                self._core.stop_sequence_acquisition(self._label)
+            self._state = _State.STOPPED
+        self._held.clear()
+
+    def _fit_buffer(self, geometry: Geometry) -> None:
+        """Bound the buffer in pictures as well, since MMCore makes a slot for each before it starts."""
+        core = self._core
+        picture_bytes = geometry.width * geometry.height * core.get_bytes_per_pixel()
+        picture_bytes *= core.get_number_of_camera_channels()
+        wanted_mb = min(self._buffer_mb, max(1, math.ceil(_BUFFER_SLOTS * picture_bytes / 2**20)))
+        if core.get_circular_buffer_memory_footprint() != wanted_mb:
+            core.set_circular_buffer_memory_footprint(wanted_mb)
 
     def _take(self) -> Picture | None:
         """Return the oldest picture; None if there is none, or the camera is being changed."""
@@ -136,9 +207,11 @@ class PictureSequence:
         try:
             if self._held:
                 return self._held.popleft()
-            if self._state is not _State.RUNNING or not self._core.get_remaining_image_count():
-                return None
-            return self._pop()
+            while self._state is _State.RUNNING and self._core.get_remaining_image_count():
+                picture = self._pop()
+                if picture is not None:
+                    return picture
+            return None
         except IndexError:  # the buffer has overflowed since the check, and is empty
             return None
         except CORE_ERRORS as error:
@@ -146,19 +219,26 @@ class PictureSequence:
         finally:
             self._lock.release()
 
-    def _pop(self) -> Picture:
+    def _pop(self) -> Picture | None:
+        """Take the next picture from the buffer; None if it is of another channel."""
         pixels = self._core.pop_next_image_md(self._metadata)
+        if self._channel and not _is_from(self._metadata, self._channel):
+            return None
+        self.taken += 1
         if pixels.dtype == np.uint32:
             pixels = pixels.view(np.float32)  # Micro-Manager's 32-bit grey is a float
         geometry, self._changed = self._changed, None
-        return Picture(pixels, number=self._numbers.next(_image_number(self._metadata)), geometry=geometry)
+        number = _image_number(self._metadata)
+        if self._channel and self._source == self._label:
+            number = None  # counts the pictures of all channels
+        return Picture(pixels, number=self._numbers.next(number), geometry=geometry)
 
     def _require_alive(self) -> None:
         """Raise `CameraLostError` if the sequence has ended by itself, which MMCore does not report."""
         if not self._lock.acquire(timeout=_IDLE_S):
             return  # the camera is being changed
         try:
-            if self._state is _State.CLOSED or self._core.is_sequence_running(self._label):
+            if self._state is _State.CLOSED or self._core.is_sequence_running(self._source):
                 return
             if self._core.get_remaining_image_count():
                 return  # its last pictures
@@ -193,6 +273,25 @@ class _RisingNumbers:
         self._restarted = False
         self._last = number
         return self._offset + number
+
+
+@contextmanager
+def _shutter_kept(core: Any) -> Iterator[None]:
+    """Keep the shutter as it is while the sequence stops or starts: the core's auto-shutter would close or open it."""
+    auto = core.get_auto_shutter()
+    if auto:
+        core.set_auto_shutter(False)
+    try:
+        yield
+    finally:
+        if auto:
+            core.set_auto_shutter(True)
+
+
+def _is_from(metadata: Any, channel: str) -> bool:
+    """Return whether a picture is from `channel`: a camera of a `Multi Camera`, or a channel of a single camera."""
+    keys = [key for key in metadata.GetKeys() if key == "Camera" or key.endswith("CameraChannelName")]
+    return any(metadata.GetSingleTag(key).GetValue() == channel for key in keys)
 
 
 def _image_number(metadata: Any) -> int | None:

@@ -18,7 +18,7 @@ from livetrack.session.acquisition import Acquisition
 
 __all__ = ["add_arguments", "run"]
 
-_CAMERA_S = 2.0
+_CAMERA_S = 2.0  # beyond the exposure
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +86,9 @@ def _try_camera(config: Config) -> tuple[Frame, float | None, Acquisition]:
     try:
         acquisition.open()
         acquisition.start()
-        deadline = time.monotonic() + _CAMERA_S
+        timing = acquisition.timing()
+        seconds = _CAMERA_S + timing.interval_s
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not acquisition.ended:
             if frame := acquisition.next_frame(0.1):
                 first, newest = first or frame, frame
@@ -94,6 +96,8 @@ def _try_camera(config: Config) -> tuple[Frame, float | None, Acquisition]:
         acquisition.close()
     if first is None or newest is None:
         why = acquisition.message or "it is open but sends nothing; is it waiting for a trigger?"
-        raise LivetrackError(f"camera {config.camera.driver}: no frame within {_CAMERA_S:g} s; {why}")
+        if timing.trigger:
+            why = f"it waits for a trigger ({timing.trigger}): send triggers, or let it run by itself"
+        raise LivetrackError(f"camera {config.camera.driver}: no frame within {seconds:g} s; {why}")
     seconds = (newest.t_received_ns - first.t_received_ns) * 1e-9
     return newest, (newest.index - first.index) / seconds if seconds > 0 else None, acquisition

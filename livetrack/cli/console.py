@@ -50,17 +50,20 @@ class ConsoleView:
 
     def _show_map(self, positions: Subscriber, heartbeats: StatusSubscriber) -> None:
         status: Status | None = None
+        update: Update | None = None
         console = make_console(wrap=True)  # rich then counts, and erases, every line that a long one occupies
         with Live(console=console, auto_refresh=False, transient=True) as live:
             while not self._stop.wait(_REFRESH_S):
                 try:
-                    status = heartbeats.receive(0) or status
-                    update = positions.receive(0)
+                    newest_status, newest_update = heartbeats.receive(0), positions.receive(0)
                 except LivetrackError:
                     continue
-                if update is not None:
-                    line = Text(status_line(status, update))
-                    live.update(Group(_map(update, console), line, _LAST_LINE), refresh=True)
+                if newest_status is None and newest_update is None:
+                    continue
+                status, update = newest_status or status, newest_update or update
+                line = Text(status_line(status, update))
+                particles = [] if update is None else [_map(update, console)]
+                live.update(Group(*particles, line, _LAST_LINE), refresh=True)
 
     def _print_lines(self, heartbeats: StatusSubscriber) -> None:
         while not self._stop.wait(_LINE_INTERVAL_S):

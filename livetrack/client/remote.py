@@ -54,11 +54,11 @@ class Remote(ActuatorCommands):
     # tracking
 
     def stop(self) -> str:
-        """Close the camera until `start`: nothing is received, tracked or recorded. Returns the state."""
+        """Stop the camera until `start`: nothing is received, tracked or recorded. Returns the state."""
         return self._request(commands.Stop(), LONG_S)
 
     def start(self) -> str:
-        """Open the camera again. Returns the state."""
+        """Start the camera again. Returns the state."""
         return self._request(commands.Start(), LONG_S)
 
     def pause(self) -> str:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from livetrack.camera import Camera, Frame, Geometry, Picture
 from livetrack.config import CameraSettings
 from livetrack.errors import CameraError, CameraLostError, LivetrackError
+from livetrack.lifecycle import FrameTiming, HasRecovery, HasTiming
 from livetrack.session.driver_calls import DriverCalls, describe_error
 from livetrack.session.frame_gaps import FrameGapMonitor
 from livetrack.session.frame_intake import FrameIntake
@@ -24,6 +25,9 @@ __all__ = ["Acquisition", "CameraState"]
 _log = logging.getLogger(__name__)
 
 _CHECK_STOP_S = 1.0  # how often a waiting camera thread checks whether to stop
+_CHECK_SUSPENDED_S = 0.1  # the same between two attempts to recover the camera
+_MAX_RETRY_S = 30.0
+_TIMING_NS = 500_000_000  # between two questions to a silent camera whether it waits for a trigger
 _POLL_S = 0.02
 _END_S = 10.0  # for the camera thread to end
 _CALL_S = 0.8  # for a call of the driver to return when the session ends; it should within 0.1 s
@@ -34,9 +38,10 @@ class CameraState(StrEnum):
 
     STARTING = "starting"
     RUNNING = "running"
-    STALLED = "stalled"  # open, but no frame for longer than `camera.stall_s`
-    IDLE = "idle"  # closed by `suspend`, until `resume`
-    RETRYING = "retrying"  # lost; livetrack tries to open it again every `camera.retry_s`
+    STALLED = "stalled"  # no frame for longer than the exposure and `camera.stall_s`
+    WAITING = "waiting"  # likewise, but it waits for a trigger
+    IDLE = "idle"  # stopped by `suspend`, until `resume`
+    RETRYING = "retrying"  # lost; livetrack tries to start it again, after `camera.retry_s` and growing pauses
     ENDED = "ended"  # the movie is over
     FAILED = "failed"  # the driver raised an unexpected exception
 
@@ -89,6 +94,12 @@ class Acquisition:
         """Details of the state, for the user."""
         self.failure: BaseException | None = None
         self.skipped = self.outages = 0
+        self.started = False
+        """Whether the camera has been started, and neither stopped nor lost since."""
+        self._attempts = 0  # to recover the camera, since its last frame
+        self._received_before = -1  # frames received when it was recovered last
+        self._timing = FrameTiming(0.0)
+        self._timing_due_ns = 0  # when to ask the camera for it again
 
     def open(self) -> Geometry:
         """Open the camera and return its geometry; frames arrive after `start`. Raises `CameraError`."""
@@ -99,6 +110,7 @@ class Acquisition:
         except (Exception, SystemExit) as error:  # whatever a driver raises
             raise CameraError(f"camera driver failed to open: {describe_error(error)}") from error
         self._intake.begin(self._camera)
+        self.started = True
         return self.geometry_record.begin(geometry)
 
     @property
@@ -140,11 +152,11 @@ class Acquisition:
         return frame
 
     def suspend(self) -> None:
-        """Close the camera until `resume`, without waiting: `state` becomes `IDLE`."""
+        """Stop the camera until `resume`, without waiting: `state` becomes `IDLE`."""
         self._suspended = True
 
     def resume(self) -> None:
-        """Open the camera again, without waiting."""
+        """Start the camera again, without waiting."""
         self._suspended = False
         self._resume_requested.set()
 
@@ -208,7 +220,7 @@ class Acquisition:
                         self._enter(CameraState.ENDED, self.message if self._stop.is_set() else "")
                         return
                 except CameraLostError as error:
-                    self._reopen(str(error))
+                    self._recover(str(error))
         except BaseException as error:  # noqa: BLE001  whatever a driver raises must reach the user, SystemExit too
             _log.debug("camera driver failed", exc_info=True)
             self.failure = error
@@ -254,49 +266,87 @@ class Acquisition:
         self._waiting.append(frame)
         self._frame_ready.set()
 
+    def timing(self) -> FrameTiming:
+        """Return when the camera sends its next frame, as far as it reports that; any thread may call this."""
+        if isinstance(self._camera, HasTiming):
+            with suppress(CameraError, CameraLostError):
+                return self._camera.timing()
+        return FrameTiming(0.0)
+
     def _notice_stall(self) -> None:
-        silent_s = (time.perf_counter_ns() - self._last_received_ns) * 1e-9
-        if silent_s > self._settings.stall_s and not self._waiting:
+        now_ns = time.perf_counter_ns()
+        silent_s = (now_ns - self._last_received_ns) * 1e-9
+        if silent_s <= self._settings.stall_s or self._waiting:
+            return
+        if now_ns >= self._timing_due_ns:
+            self._timing, self._timing_due_ns = self.timing(), now_ns + _TIMING_NS
+        timing = self._timing
+        if timing.trigger:
+            self._enter(
+                CameraState.WAITING,
+                f"the camera waits for a trigger ({timing.trigger}): no frame for {silent_s:.1f} s",
+            )
+        elif silent_s > self._settings.stall_s + timing.interval_s:
             self._enter(CameraState.STALLED, f"the camera has sent no frame for {silent_s:.1f} s")
 
     def _wait_suspended(self) -> None:
-        """Close the camera, wait for `resume`, and open it again."""
-        self._close_camera()
+        """Stop the camera, wait for `resume`, and start it again."""
+        self._stop_camera()
         self._enter(CameraState.IDLE)
         while self._suspended and not self._stop.is_set():
             self._resume_requested.wait(_CHECK_STOP_S)
+        self._resume_requested.wait(0)  # resets it, if `resume` was called between the two lines above
         if self._stop.is_set():
             return
         self._enter(CameraState.STARTING)
         try:
-            self._open_again()
+            self._begin(self._camera.resume() if isinstance(self._camera, HasRecovery) else self._camera.open())
         except (CameraError, CameraLostError) as error:
-            self._reopen(str(error))
+            self._recover(str(error))
 
-    def _reopen(self, why: str) -> None:
-        """Close the camera and open it again, until it works."""
-        self.outages += 1
-        attempt = 0
+    def _recover(self, why: str) -> None:
+        """Start the camera again, until it works; pauses grow until a frame arrives."""
+        if self.received > self._received_before:
+            self.outages += 1
+            self._attempts = 0
         while not self._stop.is_set() and not self._suspended:
-            attempt += 1
-            self._enter(CameraState.RETRYING, f"{why}; opening it again (attempt {attempt})")
-            self._close_camera()
-            if self._stop.wait(self._settings.retry_s):
+            pause_s = min(self._settings.retry_s * 2**self._attempts, max(_MAX_RETRY_S, self._settings.retry_s))
+            self._attempts += 1
+            self._enter(CameraState.RETRYING, f"{why}; opening it again in {pause_s:g} s (attempt {self._attempts})")
+            self._stop_camera()
+            if not self._pause(pause_s):
                 return
             try:
-                self._open_again()
+                self._begin(self._camera.recover() if isinstance(self._camera, HasRecovery) else self._camera.open())
             except (CameraError, CameraLostError) as error:
                 why = str(error)
                 continue
+            self._received_before = self.received
             return
 
-    def _close_camera(self) -> None:
-        self._camera.close()
+    def _pause(self, pause_s: float) -> bool:
+        """Wait before an attempt, less if `resume` is called; False if the camera is not needed any more."""
+        deadline = time.perf_counter() + pause_s
+        while not self._stop.is_set() and not self._suspended:
+            left_s = deadline - time.perf_counter()
+            if left_s <= 0 or self._resume_requested.wait(min(left_s, _CHECK_SUSPENDED_S)):
+                break
+        return not self._stop.is_set() and not self._suspended
+
+    def _stop_camera(self) -> None:
+        """Stop the camera alone if the driver can do that, or close it."""
+        if isinstance(self._camera, HasRecovery):
+            self._camera.suspend()
+        else:
+            self._camera.close()
+        self.started = False
         self.gaps.reset()  # no frames are expected: no command stalls them
 
-    def _open_again(self) -> None:
-        self.geometry_record.begin(self._camera.open())
+    def _begin(self, geometry: Geometry) -> None:
+        """Expect frames of a camera that was started again."""
+        self.geometry_record.begin(geometry)
         self._intake.begin(self._camera)
+        self.started = True
         self._last_received_ns = time.perf_counter_ns()
 
     def _enter(self, state: CameraState, message: str = "") -> None:

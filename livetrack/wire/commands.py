@@ -155,11 +155,11 @@ class State(Request[Status], frozen=True):
 
 
 class Start(Request[str], frozen=True):
-    """Open the camera again; the result is the state."""
+    """Start the camera again; the result is the state."""
 
 
 class Stop(Request[str], frozen=True):
-    """Close the camera until `Start`: no frame is received, tracked or recorded. The result is the state."""
+    """Stop the camera until `Start`: no frame is received, tracked or recorded. The result is the state."""
 
 
 class Pause(Request[str], frozen=True):

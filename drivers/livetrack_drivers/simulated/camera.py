@@ -14,6 +14,7 @@ import numpy.typing as npt
 from livetrack.camera import Geometry, Picture
 from livetrack.devices import Actuator, Property, Value
 from livetrack.errors import CameraError, CameraLostError
+from livetrack.lifecycle import FrameTiming
 from livetrack.software_roi import SoftwareRoi
 from livetrack_drivers.simulated.actuators import simulated_actuators
 from livetrack_drivers.simulated.adjust import STIFFNESS, change_property, list_properties
@@ -104,6 +105,10 @@ class SimulatedCamera:
     def settings(self) -> SimulatedSettings:
         """The current settings."""
         return self._settings
+
+    def timing(self) -> FrameTiming:
+        """Return the time between two exposures."""
+        return FrameTiming(1 / self._settings.fps)
 
     def properties(self) -> list[Property]:
         """Return the properties of illumination, motion, exposure and camera noise."""

@@ -14,7 +14,7 @@ from livetrack.errors import CommandError, LivetrackError
 from livetrack.session.acquisition import CameraState
 from livetrack.session.commands.registry import CommandContext
 
-__all__ = ["change_camera", "driver_name"]
+__all__ = ["change_camera", "driver_name", "require_started"]
 
 T = TypeVar("T")
 
@@ -25,8 +25,7 @@ def change_camera(context: CommandContext, change: Callable[[], T]) -> T:
     Also after a change that failed: a part of it may have been made.
     """
     loop, camera = context.loop, context.camera
-    if loop.acquisition.state is CameraState.IDLE:
-        raise CommandError("the camera is stopped: start it first")
+    require_started(context)
     try:
         result = change()
         if isinstance(result, Geometry):
@@ -44,6 +43,12 @@ def change_camera(context: CommandContext, change: Callable[[], T]) -> T:
 
         loop.queue.run_in_loop(update)
     return result
+
+
+def require_started(context: CommandContext) -> None:
+    """Refuse what nobody would see."""
+    if context.loop.acquisition.state is CameraState.IDLE:
+        raise CommandError("the camera is stopped: start it first; while it is not open, nothing moves or changes")
 
 
 def driver_name(context: CommandContext) -> str:

@@ -18,6 +18,7 @@ from livetrack.wire import commands
 __all__: list[str] = []
 
 _OPEN_TIMEOUT_S = 20.0
+_LONG_EXPOSURE_S = 1.0  # nobody waits for the first frame if it takes longer
 _POLL_S = 0.005
 _MIN_SNR = 3.0  # scale of a calibration's matrix over its uncertainty: below, a sign may be wrong
 
@@ -26,15 +27,22 @@ T = TypeVar("T")
 
 @handles(commands.Start, worker="camera")
 def start(context: CommandContext, _: commands.Start) -> str:
-    """Open the camera again."""
+    """Start the camera again."""
     _require_running(context.loop)
-    context.loop.acquisition.resume()
-    return _wait_for_state(context.loop, lambda state: state not in (CameraState.IDLE, CameraState.STARTING))
+    acquisition = context.loop.acquisition
+    acquisition.resume()
+
+    def started(state: CameraState) -> bool:
+        if state is CameraState.STARTING:
+            return acquisition.started and acquisition.timing().interval_s > _LONG_EXPOSURE_S
+        return state is not CameraState.IDLE
+
+    return _wait_for_state(context.loop, started)
 
 
 @handles(commands.Stop, worker="camera")
 def stop(context: CommandContext, _: commands.Stop) -> str:
-    """Close the camera."""
+    """Stop the camera."""
     _require_running(context.loop)
     context.loop.acquisition.suspend()
     return _wait_for_state(context.loop, lambda state: state is CameraState.IDLE)
@@ -114,7 +122,7 @@ def _require_running(loop: TrackingLoop) -> None:
 
 def _wait_for_state(loop: TrackingLoop, reached: Callable[[CameraState], bool]) -> str:
     """Return the camera's state once `reached` accepts it, or once the session has ended."""
-    deadline = time.monotonic() + _OPEN_TIMEOUT_S
+    deadline = time.monotonic() + _OPEN_TIMEOUT_S + loop.acquisition.timing().interval_s
     while not reached(loop.acquisition.state) and not loop.acquisition.ended:
         if time.monotonic() > deadline:
             raise CommandError(f"the camera is still {loop.acquisition.state} after {_OPEN_TIMEOUT_S:g} s")

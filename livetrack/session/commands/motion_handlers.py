@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from livetrack.session.commands.camera_change import require_started
 from livetrack.session.commands.registry import CommandContext, handles
 from livetrack.wire import commands
 
@@ -17,6 +18,7 @@ def actuators(context: CommandContext, _: commands.Actuators) -> list[commands.A
 @handles(commands.MoveTo, worker="actuators", device=True)
 def move_to(context: CommandContext, request: commands.MoveTo) -> commands.MoveResult:
     """Move an actuator to a position."""
+    require_started(context)
     actuator = context.motion.actuator(request.actuator)
     return actuator.move(context.client, request.position, relative=False, wait=request.wait)
 
@@ -24,6 +26,7 @@ def move_to(context: CommandContext, request: commands.MoveTo) -> commands.MoveR
 @handles(commands.MoveBy, worker="actuators", device=True)
 def move_by(context: CommandContext, request: commands.MoveBy) -> commands.MoveResult:
     """Move an actuator by a step."""
+    require_started(context)
     actuator = context.motion.actuator(request.actuator)
     return actuator.move(context.client, request.step, relative=True, wait=request.wait)
 

@@ -35,9 +35,10 @@ _CAMERA_LOST = {"stalled": "The camera has stalled", "retrying": "The camera is 
 _INTENDED = {
     "starting": "The engine is starting",
     "paused": "Tracking is paused (P resumes)",
+    "waiting": "No frame is due",
     "idle": "The camera is closed (“Open camera” opens it again)",
 }
-"""States that somebody has asked for."""
+"""States that somebody has asked for, or that a setting of the camera has."""
 _TRACKING_STAGES = ("localize", "link", "publish")
 
 

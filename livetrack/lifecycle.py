@@ -1,0 +1,87 @@
+"""What a camera driver may offer for a session that must not disturb the rest of the microscope; all optional.
+
+`HasRecovery` stops, starts and recovers the camera alone, `HasTiming` reports exposure and trigger, `HasReload`
+initialises all devices on request. A driver offers a protocol by having its methods; see also `livetrack.devices`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from livetrack.camera import Geometry
+
+__all__ = ["FrameTiming", "HasRecovery", "HasReload", "HasTiming"]
+
+
+@runtime_checkable
+class HasRecovery(Protocol):
+    """A camera that stops, starts and recovers alone, while every other device of its microscope stays as it is.
+
+    The methods are called in the thread that reads the images; after `resume` and `recover`, `pictures` is called
+    again. A camera without them is closed and opened.
+    """
+
+    def suspend(self) -> None:
+        """Stop the images until `resume`. Harmless if they are stopped; never raises if the camera is gone."""
+
+    def resume(self) -> Geometry:
+        """Start the images again, with all values in force that were set before.
+
+        Raises
+        ------
+        CameraError
+            The camera does not start; `recover` is called next.
+        """
+
+    def recover(self) -> Geometry:
+        """Try once to start a camera that was lost, with all values in force that were set before.
+
+        It is called again, after growing pauses, until images arrive. The first attempt should do little, such as to
+        restart the images, later ones more, such as to initialise the camera.
+
+        Raises
+        ------
+        CameraError
+            The camera is still lost.
+        """
+
+
+class FrameTiming(NamedTuple):
+    """When to expect the next image.
+
+    Parameters
+    ----------
+    interval_s
+        Longest time between two images of a camera that runs by itself, as far as known: at least the exposure.
+    trigger
+        What makes the camera wait for a trigger, for the user: "Camera.TriggerMode = 'External'". Empty: it waits for
+        none.
+    """
+
+    interval_s: float
+    trigger: str = ""
+
+
+@runtime_checkable
+class HasTiming(Protocol):
+    """A camera that reports when its next image is due. Without it, images are expected within `camera.stall_s`."""
+
+    def timing(self) -> FrameTiming:
+        """Return the timing in force; called from any thread, while no image arrives. May raise `CameraError`."""
+
+
+@runtime_checkable
+class HasReload(Protocol):
+    """A camera whose driver can initialise all devices of the microscope: on request only, since they may move."""
+
+    def reload_effects(self) -> list[str]:
+        """Return what `reload` does to devices other than the camera, a line for each."""
+
+    def reload(self) -> Geometry:
+        """Initialise all devices again, and start the images; called while the camera is suspended.
+
+        Raises
+        ------
+        CameraError
+            A device cannot be initialised.
+        """
