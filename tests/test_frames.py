@@ -133,8 +133,8 @@ def stamps(times: FrameTimes, *reads: tuple[int, int, bool]) -> list[tuple[int, 
     """Return the time of receipt and `untimed` of frames that were asked for and came at these times, ms."""
     found = []
     for asked_ms, now_ms, waited in reads:
-        stamp = times.stamp(picture(waited=waited), asked_ms * 1_000_000, now_ms * 1_000_000, 1)
-        found.append((round(stamp.received_ns / 1e6), stamp.untimed))
+        received_ns, _, _, untimed = times.stamp(picture(waited=waited), asked_ms * 1_000_000, now_ms * 1_000_000, 1)
+        found.append((round(received_ns / 1e6), untimed))
     return found
 
 

@@ -16,11 +16,13 @@ import numpy as np
 from livetrack.camera import Geometry, Picture
 from livetrack.errors import CameraError, CameraLostError
 from livetrack_drivers._mm_geometry import read_geometry
+from livetrack_drivers._mm_metadata import MetadataReader
 from livetrack_drivers._mm_properties import CORE_ERRORS, one_line
 
 __all__ = ["PictureSequence"]
 
 _POLL_S = 50e-6  # MMCore cannot wait for a picture; polling adds 0.09 ms (0.5 ms on Windows, whose sleep is coarser)
+_MAX_NUMBER = 2**62
 _IDLE_S = 0.05  # time without a picture after which the camera is checked, and None yielded
 _BUFFER_SLOTS = 2048  # MMCore makes one slot a picture before it starts: 20 ms for these, seconds for millions
 
@@ -63,6 +65,8 @@ class PictureSequence:
         self._changed: Geometry | None = None  # for the next picture
         self._held: deque[Picture] = deque()  # taken before a change, and not yet yielded
         self._numbers = _RisingNumbers()
+        self._reader = MetadataReader(label, metadata)
+        self._shape: tuple[int, ...] = ()  # of the last picture
         self._starts = 0
         self._roi: tuple[int, ...] | None = None  # as the core gave it at the last start
         self.taken = 0
@@ -89,6 +93,7 @@ class PictureSequence:
         self._fit_buffer(geometry)
         self._core.start_continuous_sequence_acquisition(0)
         self._numbers.restart()
+        self._reader.restart()
         self._state = _State.RUNNING
         self._starts += 1
         return geometry
@@ -164,6 +169,7 @@ class PictureSequence:
         with self._lock:
             if self._state is _State.RUNNING:
                 self._core.clear_circular_buffer()
+                self._reader.buffer_was_empty(time.perf_counter_ns())
         deadline = time.perf_counter() + _IDLE_S
         while self._state is not _State.CLOSED:
             picture = self._take()
@@ -207,7 +213,11 @@ class PictureSequence:
         try:
             if self._held:
                 return self._held.popleft()
-            while self._state is _State.RUNNING and self._core.get_remaining_image_count():
+            while self._state is _State.RUNNING:
+                asked_ns = time.perf_counter_ns()
+                if not self._core.get_remaining_image_count():
+                    self._reader.buffer_was_empty(asked_ns)
+                    return None
                 picture = self._pop()
                 if picture is not None:
                     return picture
@@ -227,11 +237,26 @@ class PictureSequence:
         self.taken += 1
         if pixels.dtype == np.uint32:
             pixels = pixels.view(np.float32)  # Micro-Manager's 32-bit grey is a float
+        if pixels.shape != self._shape:
+            self._shape = pixels.shape
+            self._follow(*pixels.shape)
         geometry, self._changed = self._changed, None
-        number = _image_number(self._metadata)
+        number, received_ns, waited = self._reader.read(self._core.get_remaining_image_count)
         if self._channel and self._source == self._label:
             number = None  # counts the pictures of all channels
-        return Picture(pixels, number=self._numbers.next(number), geometry=geometry)
+        return Picture(
+            pixels,
+            number=self._numbers.next(number),
+            geometry=geometry,
+            t_received_ns=received_ns,
+            waited=waited,
+        )
+
+    def _follow(self, height: int, width: int) -> None:
+        """Ask for the geometry again if a picture of another size than expected has come."""
+        expected = self._geometry
+        if expected is not None and (expected.width, expected.height) != (width, height):
+            self._note(read_geometry(self._core, self._label))
 
     def _require_alive(self) -> None:
         """Raise `CameraLostError` if the sequence has ended by itself, which MMCore does not report."""
@@ -266,12 +291,13 @@ class _RisingNumbers:
         self._restarted = True
 
     def next(self, number: int | None) -> int | None:
-        if number is None:
-            return None
-        if number < self._last or number == 0:
+        if number is None or not 0 <= number < _MAX_NUMBER:
+            return number
+        if number == 0 or (self._restarted and number < self._last):
             self._offset += self._last + (1 if self._restarted else 2) - number
+            self._last = number
         self._restarted = False
-        self._last = number
+        self._last = max(self._last, number)  # a step back within a sequence is no restart, unless to 0
         return self._offset + number
 
 
@@ -292,16 +318,3 @@ def _is_from(metadata: Any, channel: str) -> bool:
     """Return whether a picture is from `channel`: a camera of a `Multi Camera`, or a channel of a single camera."""
     keys = [key for key in metadata.GetKeys() if key == "Camera" or key.endswith("CameraChannelName")]
     return any(metadata.GetSingleTag(key).GetValue() == channel for key in keys)
-
-
-def _image_number(metadata: Any) -> int | None:
-    """Return the tag ImageNumber, which some cameras call LABEL-ImageNumber; None if there is none."""
-    try:
-        return int(metadata.GetSingleTag("ImageNumber").GetValue())
-    except ValueError:  # no such tag, or not a number
-        pass
-    for key in metadata.GetKeys():
-        if key.endswith("-ImageNumber"):
-            with suppress(ValueError):
-                return int(metadata.GetSingleTag(key).GetValue())
-    return None

@@ -107,7 +107,7 @@ class MicroManagerCamera(MicroscopeControls):
         """Yield the pictures as MMCore receives them, until `close`.
 
         `number` is MMCore's ImageNumber, continued when the sequence restarts: a gap is what a full buffer lost.
-        `t_exposed_ns` is None: MMCore does not report it.
+        `t_received_ns` is when the core received the picture; `t_exposed_ns` is None: MMCore does not report it.
         """
         return self._opened().pictures()
 

@@ -88,7 +88,7 @@ class FrameIntake:
             self._restarts = self._times.restarts
             self._geometries.renew()
             _log.warning("the camera's clock stepped back: tracks begin anew (frame %d)", self.received)
-        if self.wrong != self._wrong:
+        if self._numbers.wrong + self._times.wrong != self._wrong:
             self._report_wrong(picture)
         if untimed and self._waits.begins():
             _log.warning("frame %d waited unread, and the camera gives no times: times are estimated", self.received)
@@ -128,8 +128,7 @@ class FrameIntake:
         elif self._dtype not in (None, pixels.dtype):
             if has_nan(pixels) or blank_value(pixels) is not None:
                 return True
-            if announced is None:
-                self._geometries.renew()
+            self._geometries.renew()
             _log.warning(
                 "the camera delivers %s instead of %s: tracks begin anew (frame %d)",
                 pixels.dtype, self._dtype, self.received,

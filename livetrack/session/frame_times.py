@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 from livetrack.camera import Picture
 
-__all__ = ["FrameTimes", "Times"]
+__all__ = ["FrameTimes"]
 
 _MAX_AHEAD_NS = 100_000_000  # a clock that runs ahead by less is not wrong: its time is the present
 _MAX_T_S = 1e11  # 3,000 years
@@ -15,16 +14,6 @@ _MAX_STEPS, _MAX_PAUSE_S = 1000, 10.0  # a larger step of `t_s` counts once the 
 _WEIGHT, _MAX_GROWTH = 0.1, 4  # of the newest interval in the usual one; as at most so many usual ones
 _MIN_INTERVALS = 8  # before the usual interval is used
 _PAUSE, _BURST, _AT_ONCE = 1.5, 0.5, 0.25  # usual intervals
-
-
-class Times(NamedTuple):
-    """Times of a frame, as in `Frame`."""
-
-    received_ns: int
-    exposed_ns: int | None
-    t_s: float
-    untimed: bool
-    """The frame waited unread and has no time of its own."""
 
 
 class FrameTimes:
@@ -56,23 +45,40 @@ class FrameTimes:
             None  # shift and time before the last frame, if its time stepped back
         )
         self._leapt = False  # the last frame's time was too far ahead
-        self._lag_s = 0.0  # from exposure to receipt
+        self._lag_ns = 0  # from exposure to receipt
 
-    def stamp(self, picture: Picture, asked_ns: int, now_ns: int, steps: int) -> Times:
-        """Return the times of a picture that was asked for and came at these times, `steps` numbers after the last."""
-        received_ns, untimed = self._receive(picture, asked_ns, now_ns, steps)
-        exposed_ns = self._expose(picture.t_exposed_ns, now_ns)
+    def stamp(
+        self, picture: Picture, asked_ns: int, now_ns: int, steps: int
+    ) -> tuple[int, int | None, float, bool]:  # fmt: skip
+        """Return the times of a picture that was asked for and came at these times, `steps` numbers after the last.
+
+        Returns
+        -------
+        received_ns, exposed_ns, t_s, untimed
+            As in `Frame`.
+        """
+        exposed_ns, given_ns, untimed = picture.t_exposed_ns, picture.t_received_ns, False
+        if given_ns is None and (exposed_ns is not None or picture.t_s is not None):
+            received_ns = now_ns
+        elif type(given_ns) is int and 0 < self._received_ns <= given_ns <= now_ns:
+            received_ns, self._waited = given_ns, False
+            self._learn(given_ns - self._received_ns, steps)
+        else:
+            received_ns, untimed = self._receive(picture, asked_ns, now_ns, steps)
+        if exposed_ns is not None:
+            exposed_ns = self._expose(exposed_ns, now_ns)
         if picture.t_s is not None:
             t_s = self._continue(picture.t_s, now_ns)
+        elif exposed_ns is not None:
+            self._lag_ns, t_s = received_ns - exposed_ns, exposed_ns * 1e-9
+        elif picture.t_exposed_ns is not None:
+            t_s = (received_ns - self._lag_ns) * 1e-9  # as the other frames of this camera
         else:
             t_s = received_ns * 1e-9
-            if exposed_ns is not None:
-                self._lag_s, t_s = (received_ns - exposed_ns) * 1e-9, exposed_ns * 1e-9
-            elif picture.t_exposed_ns is not None:
-                t_s -= self._lag_s  # as the other frames of this camera
-            t_s = max(t_s, self._t_s)
+        if t_s < self._t_s:
+            t_s = self._t_s
         self._received_ns, self._read_ns, self._t_s = received_ns, now_ns, t_s
-        return Times(received_ns, exposed_ns, t_s, untimed)
+        return received_ns, exposed_ns, t_s, untimed
 
     def restart(self, *, in_step: bool) -> None:
         """Begin with a camera that was opened.
@@ -102,16 +108,16 @@ class FrameTimes:
         return now_ns, picture.waited and not timed
 
     def _learn(self, step_ns: int, steps: int) -> None:
-        if self._received_ns and steps == 1:
-            usual_ns = self._interval_ns
-            weight = max(_WEIGHT, 1 / (self._intervals + 1))
-            limited_ns = min(step_ns, _MAX_GROWTH * usual_ns) if usual_ns else step_ns
-            self._interval_ns += weight * (limited_ns - usual_ns)
+        if steps != 1 or not self._received_ns:
+            return
+        usual_ns = self._interval_ns
+        if self._intervals < _MIN_INTERVALS:
             self._intervals += 1
+            self._interval_ns += (step_ns - usual_ns) / self._intervals
+        else:
+            self._interval_ns += _WEIGHT * (min(step_ns, _MAX_GROWTH * usual_ns) - usual_ns)
 
-    def _expose(self, given: int | None, now_ns: int) -> int | None:
-        if given is None:
-            return None
+    def _expose(self, given: int, now_ns: int) -> int | None:
         given_ns = _checked_ns(given, now_ns)
         if not given_ns or given_ns < self._exposed_ns:
             self.wrong += 1
