@@ -23,6 +23,7 @@ from livetrack.errors import CameraError
 __all__ = ["CommandedActuator", "Positioner"]
 
 _UNDER_WAY_S = 0.05  # a step this soon after the last command begins at the target, without asking the device
+_LIMITS_S = 1.0
 _STILL_S = 0.1  # a device that reports no motion, away from its target, is at rest if it stays there for so long
 _STILL = 0.1  # within this fraction of its accuracy
 
@@ -81,11 +82,16 @@ class CommandedActuator:
         self._accuracy = accuracy
         self._target: tuple[float, ...] | None = None
         self._commanded_s = -inf
+        self._limits: Limits = ()
+        self._limits_s = -inf
         self._interruptions = 0  # stops, and motions by others
 
     def limits(self) -> Limits:
-        """Return the lowest and the highest position of each axis."""
-        return self._device.limits()
+        """Return the lowest and the highest position of each axis, asked for once a second."""
+        now_s = time.monotonic()
+        if now_s - self._limits_s > _LIMITS_S:
+            self._limits, self._limits_s = self._device.limits(), now_s
+        return self._limits
 
     def position(self) -> tuple[float, ...]:
         """Return the current position of the device."""
@@ -107,6 +113,7 @@ class CommandedActuator:
         """Start the next step from the position of the device, once it is at rest: something else moves it."""
         self._interruptions += 1
         self._target = None
+        self._limits_s = -inf
 
     def move_to(self, position: Sequence[float]) -> None:
         """Start to move to `position`; raises `CameraError`, and moves nothing, if it is out of range."""

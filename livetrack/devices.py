@@ -7,7 +7,7 @@ driver lacks are rejected.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -32,7 +32,7 @@ __all__ = [
     "Targeted",
     "Value",
     "check_position",
-    "start_of_step",
+    "start_of_steps",
 ]
 
 Value: TypeAlias = bool | int | float | str
@@ -235,9 +235,9 @@ def check_position(
             )
 
 
-def start_of_step(actuator: Actuator) -> tuple[float, ...]:
-    """Return the position from which `actuator` makes its next step, as far as it reports that."""
-    return actuator.target() if isinstance(actuator, Targeted) else tuple(actuator.position())
+def start_of_steps(actuator: Actuator) -> Callable[[], tuple[float, ...]]:
+    """Return the method that returns the position from which `actuator` makes its next step, as far as it has one."""
+    return actuator.target if isinstance(actuator, Targeted) else actuator.position
 
 
 @runtime_checkable

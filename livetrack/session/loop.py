@@ -195,7 +195,10 @@ class TrackingLoop:
         return Status(
             session=self._session,
             state=state or self.state,
-            message=acquisition.message or self._problem or (recorder.problem if recorder else ""),
+            message=acquisition.message
+            or self._problem
+            or (recorder.problem if recorder else "")
+            or ("all motion is halted: moves are refused" if self.motion_halted() else ""),
             camera=self.config.camera.driver,
             model=self.tracker.localizer.name,
             provider=self.tracker.localizer.provider,

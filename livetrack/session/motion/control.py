@@ -32,6 +32,7 @@ class MotionControl:
     def __init__(self, camera: Camera, config: Config) -> None:
         self.permission = MovePermission()
         self._camera = camera
+        self._actuated = camera if isinstance(camera, Actuated) else None
         self._config = config
         self._known: dict[str, ControlledActuator] = {}
 
@@ -46,8 +47,8 @@ class MotionControl:
 
     def actuators(self) -> Mapping[str, ControlledActuator]:
         """Return the actuators; raises `ConfigError` if the settings limit an axis that one lacks."""
-        camera = self._camera
-        devices = camera.actuators() if isinstance(camera, Actuated) else {}
+        camera = self._actuated
+        devices = camera.actuators() if camera is not None else {}
         for name, device in devices.items():
             known = self._known.get(name)
             if known is None or known.device is not device:

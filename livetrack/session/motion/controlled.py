@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import inf, isfinite
 
 from livetrack.config import ActuatorSettings
-from livetrack.devices import Actuator, Limited, Limits, Stoppable, Targeted, check_position, start_of_step
+from livetrack.devices import Actuator, Limited, Limits, Stoppable, Targeted, check_position, start_of_steps
 from livetrack.errors import CameraError, CommandError, ConfigError
 from livetrack.session.motion.paced import PacedActuator
 from livetrack.session.motion.permission import MovePermission
@@ -49,14 +49,19 @@ class ControlledActuator:
         self._section = section
         self._permission = permission
         self._lock = threading.RLock()
+        self._limited = device if isinstance(device, Limited) else None
+        self._stoppable = device if isinstance(device, Stoppable) else None
+        self._targeted = isinstance(device, Targeted)  # here: these checks take 10 µs each
+        self._own_limits: Limits = [settings.limits.get(axis, (-inf, inf)) for axis in device.axes]
         self._paced = None if settings.max_speed is None else PacedActuator(device, settings.max_speed, self._lock)
+        self._start = self._paced.target if self._paced else start_of_steps(device)
 
     def state(self) -> ActuatorState:
         """Return its axes, position and limits."""
         device = self.device
         limits = [
             (max(low, own_low), min(high, own_high))
-            for (low, high), (own_low, own_high) in zip(self._limits(), self._device_limits(), strict=True)
+            for (low, high), (own_low, own_high) in zip(self._own_limits, self._device_limits(), strict=True)
         ]
         return ActuatorState(
             name=self.name,
@@ -78,14 +83,14 @@ class ControlledActuator:
             halts = self._permission.halts
             position = numbers
             if relative:
-                start = self._paced.target() if self._paced else start_of_step(device)
+                start = self._start()
                 position = [a + b for a, b in zip(start, numbers, strict=True)]
             self._check(position)
             self._permission.check(client)  # the device may have taken long to report its position
             begun_ns = time.perf_counter_ns()
             if self._paced:
                 self._paced.move_to(position)
-            elif relative and not isinstance(device, Targeted):
+            elif relative and not self._targeted:
                 device.move_by(numbers)
             else:
                 device.move_to(position)
@@ -98,13 +103,12 @@ class ControlledActuator:
 
     def stop(self) -> None:
         """Stop at once, and once more behind a command that is being carried out; raises `CameraError`."""
-        device = self.device
         self.cancel()
-        if not isinstance(device, Stoppable):
+        if self._stoppable is None:
             raise CameraError("its driver cannot stop it")
-        device.stop()
+        self._stoppable.stop()
         with self._lock:
-            device.stop()
+            self._stoppable.stop()
 
     def cancel(self) -> None:
         """Command no further piece of a move at a limited speed."""
@@ -114,16 +118,14 @@ class ControlledActuator:
     def _check(self, position: Sequence[float]) -> None:
         device, name = self.device, repr(self.name)
         check_position(name, device.axes, position, device.unit, self._device_limits(), CommandError)
-        source = f", by {self._section}.limits"
-        check_position(name, device.axes, position, device.unit, self._limits(), CommandError, source)
-
-    def _limits(self) -> Limits:
-        return [self._settings.limits.get(axis, (-inf, inf)) for axis in self.device.axes]
+        if self._settings.limits:
+            source = f", by {self._section}.limits"
+            check_position(name, device.axes, position, device.unit, self._own_limits, CommandError, source)
 
     def _device_limits(self) -> Limits:
         device = self.device
-        if isinstance(device, Limited):
-            return device.limits()
+        if self._limited is not None:
+            return self._limited.limits()
         return [_ANY_UM if device.unit == "um" else (-inf, inf)] * len(device.axes)
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from math import dist, inf
 
-from livetrack.devices import Actuator, start_of_step
+from livetrack.devices import Actuator, start_of_steps
 from livetrack.errors import LivetrackError
 
 __all__ = ["PacedActuator"]
@@ -38,6 +38,7 @@ class PacedActuator:
 
     def __init__(self, device: Actuator, max_speed: float, lock: threading.RLock) -> None:
         self._device = device
+        self._start = start_of_steps(device)
         self._max_speed = max_speed
         self._changed = threading.Condition(lock)
         self._goal: tuple[float, ...] | None = None  # while a move is made in pieces
@@ -48,7 +49,7 @@ class PacedActuator:
     def target(self) -> tuple[float, ...]:
         """Return the position at the end of all pieces."""
         with self._changed:
-            return self._goal if self._goal is not None else start_of_step(self._device)
+            return self._goal if self._goal is not None else self._start()
 
     def move_to(self, position: Sequence[float]) -> None:
         """Start to move; return once the device has accepted the first piece. Raises what the device raises."""
@@ -56,7 +57,7 @@ class PacedActuator:
             self._raise_failure()
             under_way = self._goal is not None
             if not under_way:
-                self._commanded = start_of_step(self._device)
+                self._commanded = self._start()
             self._goal = tuple(position)
             try:
                 self._advance()
