@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from live_engine import running
+from livetrack_drivers import _mm_properties
+from livetrack_drivers._mm_properties import wait_for_turret
 from livetrack_drivers._mm_sequence import PictureSequence
 
 from livetrack.camera import Geometry
@@ -158,6 +160,30 @@ def test_asking_again_changes_no_number(engine: Engine, remote: Remote) -> None:
 
 
 # without a camera
+
+
+class LateCore:
+    """A core whose turret arrives after it was asked a few times."""
+
+    def __init__(self, device_type: int, polls: int) -> None:
+        self.device_type, self.polls = device_type, polls
+
+    def get_device_type(self, device: str) -> int:
+        return self.device_type
+
+    def device_busy(self, device: str) -> bool:
+        self.polls -= 1
+        return self.polls > 0
+
+
+def test_a_turret_has_arrived_before_its_position_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    turret, stage, stuck = LateCore(4, polls=3), LateCore(6, polls=3), LateCore(4, polls=10**9)
+    wait_for_turret(turret, "Objective")
+    wait_for_turret(stage, "XY")
+    assert (turret.polls, stage.polls) == (0, 3)
+    monkeypatch.setattr(_mm_properties, "_ARRIVAL_S", 0.02)
+    wait_for_turret(stuck, "Objective")
+    assert stuck.polls > 0
 
 
 def test_changes_between_two_frames_have_their_own_numbers() -> None:

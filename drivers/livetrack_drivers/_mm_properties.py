@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +24,7 @@ __all__ = [
     "leading_int",
     "one_line",
     "read_binning",
+    "wait_for_turret",
 ]
 
 Scalar = str | int | float | bool
@@ -114,6 +116,17 @@ def read_binning(core: Any, camera: str) -> int:
     return leading_int(core.get_property(camera, "Binning")) if core.has_property(camera, "Binning") else 1
 
 
+def wait_for_turret(core: Any, device: str) -> None:
+    """Wait until a device of several positions (a turret, a wheel) has arrived; before, it may report the last one.
+
+    One that stays busy is not waited for any longer: livetrack watches what it reports.
+    """
+    deadline = time.monotonic() + _ARRIVAL_S
+    if core.get_device_type(device) == _STATE_DEVICE:
+        while core.device_busy(device) and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+
+
 def leading_int(text: str) -> int:
     """Return the number at the start of `text`, 1 if there is none."""
     match = re.match(r"\d+", text)
@@ -126,6 +139,9 @@ def one_line(error: Exception) -> str:
 
 
 _FLOAT, _INTEGER = 2, 3  # MMCore's property types
+_STATE_DEVICE = 4  # pymmcore.StateDevice
+_ARRIVAL_S = 10.0
+_POLL_S = 0.005
 
 
 def _typed(text: str, kind: int) -> Value:

@@ -38,6 +38,7 @@ from livetrack_drivers._mm_properties import (
     find_property,
     leading_int,
     one_line,
+    wait_for_turret,
 )
 from livetrack_drivers._mm_sequence import PictureSequence
 from livetrack_drivers._mm_settings import MicroManagerSettings, flat, milliseconds
@@ -233,6 +234,7 @@ class MicroManagerCamera(MicroscopeControls):
         else:
             with core_errors(f"{name} = {text!r}"):
                 core.set_property(device, key, text)
+                wait_for_turret(core, device)
             self._actuators.forget_target(device)
         kept = dict(flat(self._settings.properties)) | {name: value}
         self._settings = structs.replace(self._settings, properties=kept)
