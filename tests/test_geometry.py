@@ -120,6 +120,20 @@ def test_an_objective_that_is_turned_by_hand_is_noticed(
     wait_for(lambda: engine.frame is not None and engine.frame.geometry.pixel_size_um == 0.25)
 
 
+def test_an_objective_that_is_turned_while_the_camera_is_stopped_is_noticed(engine: Engine, remote: Remote) -> None:
+    assert remote.stop() == "idle"
+    before = engine.acquisition.geometry_record.now
+    core_of(engine).set_property("Objective", "Label", FORTY)
+    wait_for(lambda: remote.hello().geometry.pixel_size_um == 0.25)
+    turned = engine.acquisition.geometry_record.now
+    assert turned.optics_since == turned.number > before.number
+    remote.start()
+    wait_for(lambda: remote.state().state == "running")
+    again = engine.acquisition.geometry_record.now
+    assert (again.geometry.objective, again.optics_since) == (FORTY, turned.number)
+    assert again.number > turned.number  # the sample may have moved
+
+
 def test_an_objective_without_a_pixel_size_is_another_geometry_too(remote: Remote) -> None:
     number = remote.hello().geometry_number
     for position in ("Objective-2", "Objective-4"):

@@ -104,6 +104,19 @@ def test_the_autofocus_holds_and_searches(remote: Remote, core: Any) -> None:
         remote.set_autofocus(offset=float("nan"))
 
 
+def test_after_a_halt_the_autofocus_moves_nothing(remote: Remote, core: Any) -> None:
+    remote.set_autofocus(True)
+    remote.halt()
+    assert not core.is_continuous_focus_enabled()
+    for call in (lambda: remote.set_autofocus(True), remote.focus_once):
+        with pytest.raises(CommandError, match="halted"):
+            call()
+    assert not core.is_continuous_focus_enabled()
+    assert not remote.set_autofocus(False).continuous
+    remote.allow_moves()
+    assert remote.focus_once().name == "Autofocus"
+
+
 @pytest.mark.parametrize(
     ("group", "preset", "message"),
     [
@@ -123,6 +136,11 @@ def test_a_preset_that_cannot_be_set_changes_nothing(remote: Remote, core: Any) 
     with pytest.raises(CommandError, match=r"'Camera\.Binning' cannot be '3'"):
         remote.set_preset("Objective", "impossible")
     core.delete_config("Objective", "impossible")
+    core.define_config("Objective", "other", *TURRET, "Nikon 40X Plan Fluor ELWD")
+    core.define_config("Objective", "other", "Core", "Camera", "")
+    with pytest.raises(CommandError, match=r"'Core\.Camera' cannot be set in a session"):
+        remote.set_preset("Objective", "other")
+    core.delete_config("Objective", "other")
     assert group_of(remote, "Objective").current == "10X"
 
 

@@ -19,8 +19,18 @@ _STATE_DEVICE = 4  # pymmcore.StateDevice
 _FLOAT = 2  # pymmcore.Float
 
 
-def read_geometry(core: Any, label: str) -> Geometry:
-    """Ask the devices; raises what the core raises."""
+def read_geometry(core: Any, label: str, source: str, name: str) -> Geometry:
+    """Ask the devices; raises what the core raises.
+
+    Parameters
+    ----------
+    label
+        The core's camera.
+    source
+        The camera that takes the pictures: another one if `label` is a `Multi Camera`.
+    name
+        For `Geometry.camera`.
+    """
     x, y, _, _ = core.get_roi(label)
     binning = read_binning(core, label)
     return Geometry(
@@ -30,9 +40,9 @@ def read_geometry(core: Any, label: str) -> Geometry:
         y_origin=y * binning,
         binning=binning,
         pixel_size_um=core.get_pixel_size_um() or None,
-        camera=label,
+        camera=name,
         objective=", ".join(_light_path(core)),
-        orientation=", ".join([*_orienting_properties(core, label), *_affine(core)]),
+        orientation=", ".join([*_orienting_properties(core, source), *_affine(core)]),
     )
 
 

@@ -45,13 +45,11 @@ class MicroscopeControls:
         """Set the properties of a preset that differ, those of the camera as `set_property` does."""
         core = self.core
         settings = _preset_settings(core, group, preset)
-        wanted = [
-            (f"{device}.{key}", device, key, check_value(core, device, key, text)) for device, key, text in settings
-        ]
-        for name, device, key, text in wanted:
-            if str(core.get_property(device, key)) != text:
-                self.set_property(name, text)
-        _wait(core, {device for _, device, _, _ in wanted if device != "Core"})
+        different = [(device, key, text) for device, key, text in settings if core.get_property(device, key) != text]
+        checked = [(f"{device}.{key}", check_value(core, device, key, text)) for device, key, text in different]
+        for name, text in checked:
+            self.set_property(name, text)
+        _wait(core, {device for device, _, _ in settings if device != "Core"})
         return _group(core, group)
 
     def lights(self) -> list[LightState]:

@@ -71,6 +71,8 @@ def check_value(core: Any, device: str, key: str, value: Scalar) -> str:
         The property cannot be set, or not to this value; the message lists the valid ones.
     """
     name = f"{device}.{key}"
+    if name in _REFUSED:
+        raise CameraError(f"property {name!r} cannot be set in a session: {_REFUSED[name]}")
     if core.is_property_read_only(device, key):
         raise CameraError(f"property {name!r} is read-only")
     if core.is_property_pre_init(device, key):
@@ -137,6 +139,11 @@ def one_line(error: Exception) -> str:
     """Return the message of an error of the core in one line."""
     return " ".join(str(error).split())
 
+
+_REFUSED = {
+    "Core.Camera": "set camera.micromanager.camera, and start livetrack again",
+    "Core.Initialize": "it would load or unload every device",
+}
 
 _FLOAT, _INTEGER = 2, 3  # MMCore's property types
 _STATE_DEVICE = 4  # pymmcore.StateDevice

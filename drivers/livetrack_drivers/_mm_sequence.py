@@ -75,7 +75,7 @@ class PictureSequence:
     @property
     def geometry(self) -> Geometry:
         """Geometry of the next pictures, after `start`."""
-        return self._geometry or read_geometry(self._core, self._label)
+        return self._geometry or self._read_geometry()
 
     def start(self) -> Geometry:
         """Start, and return the geometry of the next pictures. Raises `CameraError` if the core has another camera."""
@@ -87,7 +87,7 @@ class PictureSequence:
                 f"Micro-Manager's camera (Core.Camera) is now {current!r}, and this session tracks {self._label!r}:"
                 " set it back, or set camera.micromanager.camera and start livetrack again"
             )
-        geometry = read_geometry(self._core, self._label)
+        geometry = self._read_geometry()
         self._note(geometry)
         self._roi = tuple(self._core.get_roi(self._label))
         self._fit_buffer(geometry)
@@ -101,11 +101,14 @@ class PictureSequence:
     def refresh(self) -> Geometry:
         """Ask the devices for the geometry, without holding up the pictures; the next one carries a change."""
         starts = self._starts
-        geometry = read_geometry(self._core, self._label)
+        geometry = self._read_geometry()
         with self._lock:
-            if self._state is _State.RUNNING and self._starts == starts:  # else it is of before a change, or in between
+            if self._state is not _State.CLOSED and self._starts == starts:  # else it may be of before a change
                 self._note(geometry)
             return self._geometry or geometry
+
+    def _read_geometry(self) -> Geometry:
+        return read_geometry(self._core, self._label, self._source, self._channel or self._label)
 
     def _note(self, geometry: Geometry) -> None:
         if self._geometry is not None and not geometry.same_as(self._geometry):
@@ -256,7 +259,7 @@ class PictureSequence:
         """Ask for the geometry again if a picture of another size than expected has come."""
         expected = self._geometry
         if expected is not None and (expected.width, expected.height) != (width, height):
-            self._note(read_geometry(self._core, self._label))
+            self._note(self._read_geometry())
 
     def _require_alive(self) -> None:
         """Raise `CameraLostError` if the sequence has ended by itself, which MMCore does not report."""

@@ -46,11 +46,6 @@ from livetrack_drivers._mm_trigger import awaited_trigger
 
 __all__ = ["MicroManagerCamera", "MicroManagerSettings"]
 
-_REFUSED = {
-    "Core.Camera": "set camera.micromanager.camera, and start livetrack again",
-    "Core.Initialize": "it would load or unload every device",
-}
-
 
 class MicroManagerCamera(MicroscopeControls):
     """A camera of Micro-Manager in continuous sequence acquisition: a `Camera` with all of `livetrack.devices`.
@@ -222,8 +217,6 @@ class MicroManagerCamera(MicroscopeControls):
         if name == EXPOSURE:
             return self.set_exposure(milliseconds(value))
         core = self.core
-        if name in _REFUSED:
-            raise CameraError(f"property {name!r} cannot be set in a session: {_REFUSED[name]}")
         device, key = find_property(core, name)
         text = check_value(core, device, key, value)
         if (device, key) == (self._label, "Exposure"):

@@ -17,7 +17,7 @@ _CLOSE_TIMEOUT_S = 2.0  # a device may take long to answer
 
 
 class GeometryWatcher:
-    """Announces what `camera` reports while frames arrive; a thread of its own, so that no slow device delays a frame.
+    """Announces what `camera` reports; a thread of its own, so that no slow device delays a frame.
 
     If a device does not answer, the last geometry stays in force, and a warning is logged.
     """
@@ -40,8 +40,8 @@ class GeometryWatcher:
 
     def _run(self) -> None:
         while not self._stop.wait(_INTERVAL_S):
-            if self._acquisition.state is not CameraState.RUNNING:
-                continue
+            if self._acquisition.state in (CameraState.STARTING, CameraState.RETRYING):
+                continue  # devices are being opened
             try:
                 self._acquisition.geometry_record.announce(self._camera.read_geometry())
                 self._failed = False

@@ -125,7 +125,7 @@ class ControlPanel(QtWidgets.QWidget):
         )
         self.threshold.show_value(localizer.get("threshold") or 0.0)
         self.radius.show_value(linker.get("search_radius_px") or 0.0)
-        if EXPOSURE in camera:
+        if camera.get(EXPOSURE) is not None:  # else the camera's own, among its properties
             self.exposure.show_value(camera[EXPOSURE])
         if not self.model.hasFocus():
             model = str(localizer.get("model", ""))
