@@ -77,8 +77,8 @@ class HasReload(Protocol):
     def reload_effects(self) -> list[str]:
         """Return what `reload` does to devices other than the camera, a line for each."""
 
-    def reload(self) -> Geometry:
-        """Initialise all devices again, and start the images; called while the camera is suspended.
+    def reload(self) -> None:
+        """Initialise all devices again, and apply the settings; called while the camera is suspended, and leaves it so.
 
         Raises
         ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import msgspec
@@ -11,8 +12,9 @@ from livetrack_drivers.micromanager import MicroManagerCamera, MicroManagerSetti
 from mmpycorex import launcher
 from real_microscope import DEMO, FOLDER, Counted, set_up, state_of, wait_for
 
+from livetrack.cli import main
 from livetrack.client import Remote
-from livetrack.errors import CameraError
+from livetrack.errors import CameraError, CommandError
 from livetrack.session.engine import Engine
 
 
@@ -131,6 +133,34 @@ def test_closing_and_opening_again_move_nothing(loads: list[str], auto: bool) ->
         assert state_of(core) == expected
         wait_for(lambda: engine.acquisition.received > 5)
     assert len(loads) == 1
+
+
+def test_a_reload_says_what_it_moves_and_does_it_when_confirmed(
+    loads: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    with running(DEMO) as engine, Remote(engine.command_address) as remote:
+        core = engine.camera.core
+        set_up(core)
+        set_camera(remote)
+        before, camera = state_of(core), camera_values(core)
+        effects = "\n".join(remote.reload_devices())
+        assert main(["reload", engine.command_address]) == 1  # nobody answers
+        assert "nothing was done" in capsys.readouterr().out
+        assert (state_of(core), len(loads)) == (before, 1)
+        assert "XY stage 'XY', now at (49.995, 19.995) um: initialised, and may move to its home" in effects
+        assert "'Objective': initialised, probably " in effects
+        assert "Label from 'Nikon 40X Plan Fluor ELWD' to 'Nikon 10X S Fluor'" in effects
+        assert "'Camera'" not in effects
+        assert main(["reload", engine.command_address, "--yes"]) == 0
+        assert len(loads) == 2
+        wait_for_frames(engine)
+        assert state_of(core)["stage"] == (0, 0)
+        assert camera_values(core) == camera
+        remote.halt()
+        with pytest.raises(CommandError, match="halted"):
+            remote.reload_devices(confirm=True)
+    assert len(loads) == 2
 
 
 def build(**settings: object) -> MicroManagerCamera:

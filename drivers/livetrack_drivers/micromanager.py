@@ -136,17 +136,21 @@ class MicroManagerCamera(MicroscopeControls):
 
     def reload_effects(self) -> list[str]:
         """Return what `reload` would do to the other devices, one line each."""
-        return self._require_loaded().changes_by_reload()
+        lines = self._require_loaded().changes_by_reload()
+        for name, value in flat(self._settings.properties):
+            if find_property(self.core, name)[0] not in self._cameras:
+                lines.append(f"{name!r} is then set to {value!r}, as by the settings or by a command of this session")
+        return lines
 
-    def reload(self) -> Geometry:
-        """Load the configuration again, which initialises every device, apply the settings, and start."""
+    def reload(self) -> None:
+        """Load the configuration again, which initialises every device, and apply the settings."""
         self.suspend()
         self._actuators = MicroManagerActuators()  # nothing is where it was sent to
         self._require_loaded().reload()
         with self._errors("start"):
             self._label = choose_camera(self.core, self._settings.camera)
+            self._other_devices_set = False
             self._sequence = self._prepare(self._opened())
-            return self._sequence.start()
 
     def close(self) -> None:
         """Stop the sequence; all devices stay loaded and as they are."""

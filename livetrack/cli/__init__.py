@@ -31,6 +31,7 @@ COMMANDS = {
     "calibrate": "measure how the image moves with the stage, galvo or trap",
     "follow": "keep a particle in place by moving the stage",
     "trap": "hold or steer a particle with feedback on every frame",
+    "reload": "initialise all devices of the microscope again, after a question",
     "halt": "stop all motion at once, and refuse moves until they are allowed again",
     "track": "find and link the particles of a movie or a recorded session",
     "check": "inspect a movie and suggest settings, or test the settings of a live session",

@@ -130,6 +130,14 @@ class Remote(ActuatorCommands):
         """Return configuration groups, lights and autofocus; empty where the camera driver has none."""
         return self._request(commands.Microscope(), LONG_S)
 
+    def reload_devices(self, *, confirm: bool = False) -> list[str]:
+        """Initialise all devices of the microscope again, which moves some; return what that does to each.
+
+        Unless it is confirmed, nothing is done: ask first. Nothing else that livetrack does initialises other devices
+        than the camera.
+        """
+        return self._request(commands.ReloadDevices(confirm=confirm), LONG_S)
+
     def set_preset(self, group: str, preset: str) -> ConfigGroup:
         """Apply a preset of a configuration group; returns when its devices have arrived."""
         return self._request(commands.SetPreset(group=group, preset=preset), LONG_S)

@@ -14,7 +14,14 @@ from msgspec import UNSET, Meta, Struct
 
 from livetrack.camera import Geometry
 from livetrack.devices import ActuatorCalibration, Property, Value
-from livetrack.wire.microscope_commands import FocusOnce, Microscope, SetAutofocus, SetLight, SetPreset
+from livetrack.wire.microscope_commands import (
+    FocusOnce,
+    Microscope,
+    ReloadDevices,
+    SetAutofocus,
+    SetLight,
+    SetPreset,
+)
 from livetrack.wire.request import GeometryNumber, Id, Name, Numbers, Offset, Positive, Request, Size
 from livetrack.wire.status import RecordingStatus, Status
 
@@ -38,6 +45,7 @@ __all__ = [
     "MoveTo",
     "Pause",
     "Properties",
+    "ReloadDevices",
     "Request",
     "Resume",
     "SetAutofocus",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from livetrack.microscope import AutofocusState, ConfigGroup, LightState, MicroscopeState
 from livetrack.wire.request import Name, Request
 
-__all__ = ["FocusOnce", "Microscope", "SetAutofocus", "SetLight", "SetPreset"]
+__all__ = ["FocusOnce", "Microscope", "ReloadDevices", "SetAutofocus", "SetLight", "SetPreset"]
 
 
 class Microscope(Request[MicroscopeState], frozen=True):
@@ -34,6 +34,15 @@ class SetAutofocus(Request[AutofocusState], frozen=True):
 
     continuous: bool | None = None
     offset: float | None = None
+
+
+class ReloadDevices(Request[list[str]], frozen=True):
+    """Initialise all devices of the microscope again, which moves some; the result says what that does to each.
+
+    Unless it is confirmed, nothing is done.
+    """
+
+    confirm: bool = False
 
 
 class FocusOnce(Request[AutofocusState], frozen=True):

@@ -73,6 +73,7 @@ REQUESTS = [
      {"command": "move_by", "id": 7, "actuator": "stage", "step": [1.5, -2.0], "geometry": None}),
     (commands.SetPreset(id=8, group="Channel", preset="DAPI"),
      {"command": "set_preset", "id": 8, "group": "Channel", "preset": "DAPI"}),
+    (commands.ReloadDevices(id=10, confirm=True), {"command": "reload_devices", "id": 10, "confirm": True}),
     (commands.Halt(id=6), {"command": "halt", "id": 6}),
     (commands.AllowMoves(id=7), {"command": "allow_moves", "id": 7}),
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from typing import TypeVar
 from livetrack.camera import Geometry
 from livetrack.devices import EXPOSURE, HasProperties, HasRoi, Property, Value
 from livetrack.errors import CommandError
+from livetrack.lifecycle import HasReload
 from livetrack.session.acquisition import CameraState
 from livetrack.session.commands.camera_change import change_camera, driver_name
 from livetrack.session.commands.registry import CommandContext, handles
@@ -46,6 +47,28 @@ def stop(context: CommandContext, _: commands.Stop) -> str:
     _require_running(context.loop)
     context.loop.acquisition.suspend()
     return _wait_for_state(context.loop, lambda state: state is CameraState.IDLE)
+
+
+@handles(commands.ReloadDevices, worker="camera")
+def reload_devices(context: CommandContext, request: commands.ReloadDevices) -> list[str]:
+    """Initialise all devices again, with the camera stopped meanwhile."""
+    camera, acquisition = context.camera, context.loop.acquisition
+    if not isinstance(camera, HasReload):
+        raise CommandError(f"the camera driver {driver_name(context)} has no other devices to initialise")
+    _require_running(context.loop)
+    effects = camera.reload_effects()
+    if not request.confirm:
+        return effects
+    context.motion.permission.check(context.client)
+    stopped = acquisition.state is CameraState.IDLE
+    acquisition.suspend()
+    _wait_for_state(context.loop, lambda state: state is CameraState.IDLE)
+    try:
+        camera.reload()
+    finally:
+        if not stopped:
+            acquisition.resume()
+    return effects
 
 
 @handles(commands.Properties, worker="camera", device=True)
