@@ -13,14 +13,17 @@ A driver wraps its device, which only has to go to a position and report it:
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf, isfinite
+from types import MappingProxyType
 from typing import Protocol
 
 from livetrack.devices import Limits, check_position
 from livetrack.errors import CameraError
 
 __all__ = ["CommandedActuator", "Positioner"]
+
+NO_PROPERTIES: Mapping[str, str] = MappingProxyType({})
 
 _UNDER_WAY_S = 0.05  # a step this soon after the last command begins at the target, without asking the device
 _LIMITS_S = 1.0
@@ -73,13 +76,16 @@ class CommandedActuator:
         What moves.
     accuracy
         Maximum distance between a target and the position where the device comes to rest, along each axis, in its unit.
+    properties
+        The axis that each property moves, by the name of the property.
     """
 
-    def __init__(self, device: Positioner, accuracy: float) -> None:
+    def __init__(self, device: Positioner, accuracy: float, properties: Mapping[str, str] = NO_PROPERTIES) -> None:
         self.axes: Sequence[str] = device.axes
         self.unit = device.unit
         self._device = device
         self._accuracy = accuracy
+        self._properties = properties
         self._target: tuple[float, ...] | None = None
         self._commanded_s = -inf
         self._limits: Limits = ()
@@ -92,6 +98,10 @@ class CommandedActuator:
         if now_s - self._limits_s > _LIMITS_S:
             self._limits, self._limits_s = self._device.limits(), now_s
         return self._limits
+
+    def position_properties(self) -> Mapping[str, str]:
+        """Return the axis that each property moves, by the name of the property."""
+        return self._properties
 
     def position(self) -> tuple[float, ...]:
         """Return the current position of the device."""

@@ -27,6 +27,7 @@ __all__ = [
     "HasRoi",
     "Limited",
     "Limits",
+    "MovedByProperties",
     "Property",
     "Stoppable",
     "Targeted",
@@ -207,6 +208,14 @@ class Limited(Protocol):
 
     def limits(self) -> Limits:
         """Return the lowest and the highest position of each axis."""
+
+
+@runtime_checkable
+class MovedByProperties(Protocol):
+    """An actuator that properties of the camera move too: they are then held to its limits, and to a halt."""
+
+    def position_properties(self) -> Mapping[str, str]:
+        """Return the axis that each property moves, by the property's name, as `HasProperties` has it."""
 
 
 @runtime_checkable

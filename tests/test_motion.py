@@ -124,7 +124,12 @@ def test_a_real_stage_does_not_move_to_1e12() -> None:
                 CommandError, match=r"'focus' cannot go to z = 21 um: its range is -20 to 20 um, by focus"
             ):
                 move("focus", 21.0)
+            with pytest.raises(CommandError, match=r"'focus' cannot go to z = 21 um: its range is -20 to 20 um, by"):
+                remote.set_property("Z.Position", 21)
         assert [each.position for each in remote.actuators()] == before
+        remote.set_property("Z.Position", "15.0")
+        remote.move_by("focus", 1.0)
+        assert remote.move_by("focus", 0.0, wait=True).position == (16.0,)
         for _ in range(10):
             remote.move_by("stage", 2.0, 0.0)
         assert remote.move_by("stage", 0.0, 0.0, wait=True).position == pytest.approx((20.0, 0.0), abs=0.01)
@@ -133,7 +138,12 @@ def test_a_real_stage_does_not_move_to_1e12() -> None:
         autofocus = remote.microscope().autofocus
         assert autofocus is not None
         assert not autofocus.continuous
-        for move_focus in (remote.focus_once, lambda: remote.set_autofocus(True)):
+        moves: tuple[Callable[[], object], ...] = (
+            remote.focus_once,
+            lambda: remote.set_autofocus(True),
+            lambda: remote.set_property("Z.Position", 0.0),
+        )
+        for move_focus in moves:
             with pytest.raises(CommandError, match="motion is halted"):
                 move_focus()
         remote.set_autofocus(False)

@@ -45,7 +45,7 @@ class MicroManagerActuators:
                 key = f"{role} {label}"
                 if key not in self._known:
                     device = kind(core, label)
-                    self._known[key] = CommandedActuator(device, device.accuracy())
+                    self._known[key] = CommandedActuator(device, device.accuracy(), device.properties())
                 found[role] = self._known[key]
         return found
 
@@ -68,6 +68,9 @@ class _Device:
 
     def accuracy(self) -> float:
         return _STAGE_ACCURACY_UM
+
+    def properties(self) -> Mapping[str, str]:
+        return {}
 
     def limits(self) -> Limits:
         return [_ANY_UM] * len(self.axes)
@@ -127,6 +130,9 @@ class _Focus(_Device):
 
     def accuracy(self) -> float:
         return _FOCUS_ACCURACY_UM
+
+    def properties(self) -> Mapping[str, str]:
+        return {f"{self._label}.Position": "z"}
 
     def limits(self) -> Limits:
         core, label = self._core, self._label

@@ -304,6 +304,6 @@ class StoreCalibration(Request[None], frozen=True):
 
 REQUESTS: dict[type[Request[Any]], Any] = {
     request: get_args(request.__orig_bases__[0])[0]  # type: ignore[attr-defined]  # set by `Generic`, unknown to mypy
-    for request in Request.__subclasses__()
+    for request in sorted(Request.__subclasses__(), key=lambda kind: kind.__module__ != __name__)  # `hello` first
 }
 """All requests, and the type of each one's `Reply.result`."""

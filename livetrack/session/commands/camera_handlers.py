@@ -128,7 +128,12 @@ def _set_property(context: CommandContext, name: str, value: Value) -> Property:
     camera = context.camera
     if not isinstance(camera, HasProperties):
         raise CommandError(f"the camera driver {driver_name(context)} has no properties that can be set")
-    return change_camera(context, lambda: camera.set_property(name, value))
+
+    def change() -> Property:
+        context.motion.check_property(context.client, name, value)
+        return camera.set_property(name, value)
+
+    return change_camera(context, change)
 
 
 def _require_roi(context: CommandContext) -> HasRoi:

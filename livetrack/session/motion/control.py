@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from livetrack.camera import Camera
 from livetrack.config import Config
-from livetrack.devices import Actuated
+from livetrack.devices import Actuated, Value
 from livetrack.errors import CommandError, ConfigError, LivetrackError
 from livetrack.microscope import HasAutofocus
 from livetrack.session.motion.controlled import ControlledActuator
@@ -64,6 +64,11 @@ class MotionControl:
             available = f"available: {', '.join(found)}" if found else f"the camera driver {driver} has none"
             raise CommandError(f"no actuator is called {name!r}: {available}")
         return found[name]
+
+    def check_property(self, client: bytes, name: str, value: Value) -> None:
+        """Raise `CommandError` if setting a property moves an actuator to where it may not go."""
+        for actuator in self.actuators().values():
+            actuator.check_property(client, name, value)
 
     def halt(self) -> HaltResult:
         """Permit no move, and stop all actuators; return which have stopped, and why others have not."""

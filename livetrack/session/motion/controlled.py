@@ -5,10 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from math import inf, isfinite
 
 from livetrack.config import ActuatorSettings
-from livetrack.devices import Actuator, Limited, Limits, Stoppable, Targeted, check_position, start_of_steps
+from livetrack.devices import (
+    Actuator,
+    Limited,
+    Limits,
+    MovedByProperties,
+    Stoppable,
+    Targeted,
+    Value,
+    check_position,
+    start_of_steps,
+)
 from livetrack.errors import CameraError, CommandError, ConfigError
 from livetrack.session.motion.paced import PacedActuator
 from livetrack.session.motion.permission import MovePermission
@@ -50,6 +61,7 @@ class ControlledActuator:
         self._permission = permission
         self._lock = threading.RLock()
         self._limited = device if isinstance(device, Limited) else None
+        self._properties = device.position_properties() if isinstance(device, MovedByProperties) else {}
         self._stoppable = device if isinstance(device, Stoppable) else None
         self._targeted = isinstance(device, Targeted)  # here: these checks take 10 µs each
         self._own_limits: Limits = [settings.limits.get(axis, (-inf, inf)) for axis in device.axes]
@@ -100,6 +112,20 @@ class ControlledActuator:
             if self._permission.halts != halts:
                 raise CommandError(f"motion was halted: {self.name!r} stopped at {_text(device.position())}")
         return MoveResult(t_begun_ns=begun_ns, t_done_ns=done_ns, position=device.position() if wait else None)
+
+    def check_property(self, client: bytes, name: str, value: Value) -> None:
+        """Raise `CommandError` if the property moves an axis, and may not move it to `value`."""
+        axis = self._properties.get(name)
+        if axis is None:
+            return
+        self._permission.check(client)
+        with suppress(ValueError):  # not a number: the driver rejects it
+            number = float(value)
+            device, name = self.device, repr(self.name)
+            index = list(device.axes).index(axis)
+            limits = (self._device_limits()[index], ""), (self._own_limits[index], f", by {self._section}.limits")
+            for limit, source in limits:
+                check_position(name, [axis], [number], device.unit, [limit], CommandError, source)
 
     def stop(self) -> None:
         """Stop at once, and once more behind a command that is being carried out; raises `CameraError`."""
