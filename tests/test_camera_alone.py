@@ -163,6 +163,28 @@ def test_a_reload_says_what_it_moves_and_does_it_when_confirmed(
     assert len(loads) == 2
 
 
+def test_a_session_that_ends_without_its_camera_is_followed_by_one_that_initialises_it(
+    loads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(DEMO) as engine:
+        core = engine.camera.core
+        set_up(core)
+        wait_for(lambda: engine.acquisition.received > 5)
+        with monkeypatch.context() as patch:
+            initialised = Counted(patch, core, "initialize_device")
+            starts = Counted(patch, core, "start_continuous_sequence_acquisition")
+            starts.unplugged = initialised.unplugged = True
+            core.stop_sequence_acquisition()
+            wait_for(lambda: "attempt 3" in engine.acquisition.message)
+            engine.acquisition.stop()
+            before = state_of(core)
+        assert core.get_camera_device() == ""
+    with running(DEMO) as engine:
+        wait_for(lambda: engine.acquisition.received > 5)
+        assert state_of(core) == {**before, "shutter": True, "White Light Shutter.State": "1"}
+    assert len(loads) == 1
+
+
 def build(**settings: object) -> MicroManagerCamera:
     table = {"mm_dir": str(FOLDER), "buffer_mb": 32} | settings
     return MicroManagerCamera(msgspec.convert(table, MicroManagerSettings))

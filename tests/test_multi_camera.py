@@ -59,3 +59,19 @@ def test_a_multi_camera_is_initialised_with_its_cameras(monkeypatch: pytest.Monk
         assert [label for (label,) in initialised.calls] == ["Left", "Right", "Multi"]
         assert core.get_property("Multi", "Physical Camera 2") == "Right"
         assert core.get_property("Left", "Mode") == "Fluorescent Beads"
+
+
+def test_a_session_after_one_that_lost_its_cameras_has_both_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running([*MULTI, "camera.micromanager.channel=Left"]) as engine:
+        core = engine.camera.core
+        wait_for(lambda: engine.acquisition.received > 5)
+        with monkeypatch.context() as patch:
+            starts = Counted(patch, core, "start_continuous_sequence_acquisition")
+            initialised = Counted(patch, core, "initialize_device")
+            starts.unplugged = initialised.unplugged = True
+            core.stop_sequence_acquisition("Left")
+            wait_for(lambda: "attempt 3" in engine.acquisition.message)
+            engine.acquisition.stop()
+    with running([*MULTI, "camera.micromanager.channel=Right"]) as engine:
+        assert engine.camera.core is core
+        wait_for(lambda: engine.acquisition.received > 5)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from livetrack.errors import CameraError
-from livetrack_drivers._mm_camera_device import DeviceState
+from livetrack_drivers._mm_camera_device import DeviceState, initialise_camera, read_camera, restore_camera
 from livetrack_drivers._mm_install import explain_load_error, find_config, find_folder
 from livetrack_drivers._mm_properties import CORE_ERRORS, one_line
 
@@ -24,7 +24,8 @@ __all__ = ["LoadedCore", "acquire_core", "is_loaded"]
 _log = logging.getLogger(__name__)
 
 _MIN_BUFFER_MB = 1
-_ROLES = ("XYStage", "Focus", "Galvo", "AutoFocus")
+_ROLES = ("Camera", "XYStage", "Focus", "Galvo", "AutoFocus")
+_INITIALISED = 1  # pymmcore's DeviceInitializationState
 
 _loaded: LoadedCore | None = None  # pycromanager has one core a process
 
@@ -43,6 +44,8 @@ class LoadedCore:
         Content of the configuration file.
     initial
         Value of every property just after loading, by device and property; `initial_exposure_ms` likewise, by camera.
+    cameras
+        All cameras as they were then, in the order of the file.
     in_use
         Whether a camera has it open.
     """
@@ -53,14 +56,25 @@ class LoadedCore:
     content: bytes
     initial: dict[str, dict[str, str]]
     initial_exposure_ms: dict[str, float]
+    cameras: list[DeviceState]
     in_use: bool = True
 
-    def restore_roles(self) -> None:
-        """Make the devices of the configuration the core's stage, focus and galvo again; nothing moves."""
+    def restore(self) -> None:
+        """Initialise cameras that an earlier session has lost, and no other device; set the core's default devices."""
+        lost = [state for state in self.cameras if not self._is_initialised(state.label)]
+        for state in lost:
+            initialise_camera(self.core, state)
+        for state in lost:
+            restore_camera(self.core, state)
         for role in _ROLES:
             label = self.initial.get("Core", {}).get(role, "")
             if self.core.get_property("Core", role) != label:
                 self.core.set_property("Core", role, label)
+
+    def _is_initialised(self, label: str) -> bool:
+        return label in self.core.get_loaded_devices() and (
+            self.core.get_device_initialization_state(label) == _INITIALISED
+        )
 
     def release(self) -> None:
         """Free the buffer for images; all devices stay as they are."""
@@ -71,12 +85,13 @@ class LoadedCore:
     def reload(self) -> None:
         """Load the configuration again, which initialises every device. Raises `CameraError`."""
         _log.warning("loading %s again: every device is initialised", self.config)
+        self.content = b""  # if it fails, no device is loaded
         try:
             self.core.load_system_configuration(str(self.config))
         except CORE_ERRORS as error:
             raise explain_load_error(error, self.folder, self.config) from error
         self.content = self.config.read_bytes()
-        self.initial, self.initial_exposure_ms = _read_state(self.core)
+        self.initial, self.initial_exposure_ms, self.cameras = _read_state(self.core)
 
     def initial_state(self, now: DeviceState) -> DeviceState:
         """Return the state of the camera `now` as it was just after loading, without a ROI."""
@@ -128,8 +143,8 @@ def acquire_core(mm_dir: str, config_file: str, buffer_mb: int) -> LoadedCore:
         _loaded = None  # somebody has called pycromanager.stop_headless
     if _loaded is not None and not _loaded.in_use:
         if (_loaded.folder, _loaded.config, _loaded.content) == (folder, config, content):
+            _loaded.restore()
             _loaded.in_use = True
-            _loaded.restore_roles()
             return _loaded
         _log.warning("unloading the devices of %s: this process opens %s", _loaded.config, config)
         _stop(_loaded.core)
@@ -177,18 +192,19 @@ def _stop(core: Any) -> None:
         stop_headless()
 
 
-def _read_state(core: Any) -> tuple[dict[str, dict[str, str]], dict[str, float]]:
-    """Return the core's cache of all properties, which contacts no device, and the exposure of each camera, ms."""
+def _read_state(core: Any) -> tuple[dict[str, dict[str, str]], dict[str, float], list[DeviceState]]:
+    """Return the core's cache of all properties, which contacts no device; the exposure of each camera, ms; cameras."""
     cache = core.get_system_state_cache()
     properties: dict[str, dict[str, str]] = {}
     for index in range(cache.size()):
         setting = cache.getSetting(index)
         properties.setdefault(setting.getDeviceLabel(), {})[setting.getPropertyName()] = setting.getPropertyValue()
     exposures = {}
-    for label in core.get_loaded_devices_of_type(_CAMERA):
+    cameras = list(core.get_loaded_devices_of_type(_CAMERA))
+    for label in cameras:
         with suppress(*CORE_ERRORS):
             exposures[label] = float(core.get_exposure(label))
-    return properties, exposures
+    return properties, exposures, [read_camera(core, label) for label in cameras]
 
 
 _CAMERA, _STAGE, _XY_STAGE = 2, 5, 6  # pymmcore's DeviceType

@@ -190,7 +190,8 @@ class Acquisition:
         Takes at most 2 s if the driver does not return from a call: then the call goes on without the session.
         """
         self._end_thread()
-        self._calls.close(patient=not self._thread.is_alive())
+        patient = not self._thread.is_alive()
+        self._calls.close(patient=patient, exposure_s=self.timing().interval_s if patient else 0.0)
 
     def _end_thread(self) -> None:
         self._stop.set()
@@ -269,7 +270,7 @@ class Acquisition:
     def timing(self) -> FrameTiming:
         """Return when the camera sends its next frame, as far as it reports that; any thread may call this."""
         if isinstance(self._camera, HasTiming):
-            with suppress(CameraError, CameraLostError):
+            with suppress(Exception):  # whatever a driver raises: this is asked when it may be in trouble
                 return self._camera.timing()
         return FrameTiming(0.0)
 

@@ -39,15 +39,16 @@ class DriverCalls:
         begun_ns = self._begun_ns
         return (time.perf_counter_ns() - begun_ns) * 1e-9 if begun_ns else 0.0
 
-    def close(self, *, patient: bool) -> None:
+    def close(self, *, patient: bool, exposure_s: float = 0.0) -> None:
         """Close the camera, and raise what that raises.
 
-        If it takes longer than 0.8 s, it goes on in the background; `patient`, the process waits for it at its end.
+        If it takes longer than 0.8 s beyond the exposure, which a camera may have to finish, it goes on in the
+        background; `patient`, the process waits for it at its end.
         """
         errors: list[BaseException] = []
         thread = threading.Thread(target=self._try_close, args=(errors,), name="livetrack-camera-close", daemon=True)
         thread.start()
-        thread.join(_CLOSE_S)
+        thread.join(_CLOSE_S + exposure_s)
         if thread.is_alive():
             _log.warning("the camera driver has not returned from close(): the session ends without it")
             if patient:
