@@ -29,6 +29,7 @@ __all__ = [
     "Limits",
     "MovedByProperties",
     "Property",
+    "ReportsMotion",
     "Stoppable",
     "Targeted",
     "Value",
@@ -208,6 +209,14 @@ class Limited(Protocol):
 
     def limits(self) -> Limits:
         """Return the lowest and the highest position of each axis."""
+
+
+@runtime_checkable
+class ReportsMotion(Protocol):
+    """An actuator that reports whether it is moving."""
+
+    def busy(self) -> bool:
+        """Return whether it is moving."""
 
 
 @runtime_checkable

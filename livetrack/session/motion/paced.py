@@ -8,14 +8,15 @@ import time
 from collections.abc import Sequence
 from math import dist, inf
 
-from livetrack.devices import Actuator, start_of_steps
+from livetrack.devices import Actuator, ReportsMotion, start_of_steps
 from livetrack.errors import LivetrackError
 
 __all__ = ["PacedActuator"]
 
-_PIECE_S = 0.02  # between two pieces
+_PIECE_S = 0.02  # between two pieces, at least
 _POLL_S = 0.05
-_MAX_PIECE_S = 0.05  # a piece is never longer than what `max_speed` covers in this time
+_MAX_FIRST_S = 0.05  # the first piece is no longer than what `max_speed` covers in this time
+_MAX_PIECE_S = 0.25  # likewise a later one, of a device that has taken long for the last one
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +25,8 @@ class PacedActuator:
     """Commands an actuator positions that advance no faster than `max_speed`.
 
     A move that `max_speed` covers since the last command is passed on at once. A longer one is made in pieces, in a
-    thread of its own; a new position during that time replaces the last one.
+    thread of its own, each when the last one is complete: some devices restart their move with every command. A new
+    position during that time replaces the last one.
 
     Parameters
     ----------
@@ -38,6 +40,7 @@ class PacedActuator:
 
     def __init__(self, device: Actuator, max_speed: float, lock: threading.RLock) -> None:
         self._device = device
+        self._moving = device if isinstance(device, ReportsMotion) else None
         self._start = start_of_steps(device)
         self._max_speed = max_speed
         self._changed = threading.Condition(lock)
@@ -59,12 +62,14 @@ class PacedActuator:
             if not under_way:
                 self._commanded = self._start()
             self._goal = tuple(position)
+            if under_way:
+                return
             try:
-                self._advance()
+                self._advance(_MAX_FIRST_S)
             except Exception:
                 self._goal = None
                 raise
-            if self._goal is not None and not under_way:
+            if self._goal is not None:
                 threading.Thread(target=self._run, name="livetrack-paced-move", daemon=True).start()
 
     def wait(self) -> None:
@@ -84,8 +89,8 @@ class PacedActuator:
             time.sleep(_PIECE_S)
             with self._changed:
                 try:
-                    if self._goal is not None:
-                        self._advance()
+                    if self._goal is not None and not (self._moving is not None and self._moving.busy()):
+                        self._advance(_MAX_PIECE_S)
                 except Exception as error:  # noqa: BLE001  a driver's: reported with the next command
                     _log.warning("a move was ended by %s", error)
                     self._goal, self._failure = None, error
@@ -93,13 +98,13 @@ class PacedActuator:
                     self._changed.notify_all()
                     return
 
-    def _advance(self) -> None:
-        """Command the next piece."""
+    def _advance(self, max_s: float) -> None:
+        """Command the next piece, which takes at most `max_s` at the limited speed."""
         goal = self._goal
         if goal is None:
             return
         now_s = time.monotonic()
-        covered = self._max_speed * min(now_s - self._commanded_s, _MAX_PIECE_S)
+        covered = self._max_speed * min(now_s - self._commanded_s, max_s)
         distance = dist(goal, self._commanded)
         last = distance <= covered
         piece = goal
