@@ -23,6 +23,8 @@ from livetrack.devices import ActuatorCalibration
 from livetrack.errors import CommandError, GeometryChangedError, InputError, LivetrackError, UsageError
 from livetrack.session.commands import CalibrationStore
 from livetrack.session.engine import Engine
+from livetrack.wire import commands
+from livetrack.wire.exchange import encode
 
 TEN, FORTY = "Nikon 10X S Fluor", "Nikon 40X Plan Fluor ELWD"
 PATIENCE_S = 20.0
@@ -105,6 +107,17 @@ def test_a_calibration_of_another_image_is_refused_by_old_and_new_clients(
             assert x_of(remote) == pytest.approx(11.0, abs=0.05)
         finally:
             remote.set_property("Camera.TransposeMirrorX", "0")
+
+
+def test_a_client_without_livetrack_that_stored_a_calibration_is_refused_too(engine: Engine, remote: Remote) -> None:
+    with _plain(engine) as plain:
+        plain({"command": "store_calibration", "calibration": msgspec.to_builtins(made())})
+        move = {"command": "move_by", "actuator": "stage", "step": [1.0, 0.0], "wait": True}
+        assert plain(move)["result"]["position"] == pytest.approx([11.0, 0.0], abs=0.05)
+        remote.set_property("Objective.Label", FORTY)
+        assert plain(move)["code"] == "geometry_changed"
+        plain({"command": "hello"})  # now it knows, and moves in µm
+        assert plain(move)["result"]["position"] == pytest.approx([12.0, 0.0], abs=0.05)
 
 
 def test_each_objective_has_its_own_calibration(engine: Engine, remote: Remote) -> None:
@@ -279,3 +292,14 @@ def test_a_file_that_cannot_be_written_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="cannot be written"):
         store.store(made(), HERE)
     assert store.valid(HERE) == {}
+
+
+# the wire
+
+
+def test_requests_that_follow_from_no_image_are_as_before() -> None:
+    """An engine of before this check rejects fields that it does not know."""
+    move = json.loads(encode(commands.MoveBy(id=1, actuator="stage", step=(1.0, 2.0))))
+    assert move == {"command": "move_by", "id": 1, "actuator": "stage", "step": [1.0, 2.0], "wait": False}
+    assert set(json.loads(encode(commands.StoreCalibration(calibration=made())))) == {"command", "id", "calibration"}
+    assert json.loads(encode(commands.MoveTo(actuator="stage", position=(1.0,), geometry=None)))["geometry"] is None

@@ -22,7 +22,7 @@ from livetrack.wire.microscope_commands import (
     SetLight,
     SetPreset,
 )
-from livetrack.wire.request import GeometryNumber, Id, Name, Numbers, Offset, Positive, Request, Size
+from livetrack.wire.request import GeometryNumber, Name, Numbers, Offset, Positive, Request, SessionNumber, Size
 from livetrack.wire.status import RecordingStatus, Status
 
 __all__ = [
@@ -270,8 +270,8 @@ class MoveTo(Request[MoveResult], frozen=True):
     geometry: GeometryNumber = UNSET
     """Number of the geometry that the position was calculated from, null if from none: the move is refused if the
     optics have changed since. Left out: that of the last `Hello`, if its reply had a calibration of the actuator."""
-    session: Id = 0
-    """The session that `geometry` is a number of; 0: any."""
+    session: SessionNumber = UNSET
+    """The session that `geometry` is a number of; left out: any."""
 
 
 class MoveBy(Request[MoveResult], frozen=True):
@@ -281,7 +281,7 @@ class MoveBy(Request[MoveResult], frozen=True):
     step: Numbers
     wait: bool = False
     geometry: GeometryNumber = UNSET
-    session: Id = 0
+    session: SessionNumber = UNSET
 
 
 class Halt(Request[HaltResult], frozen=True):
@@ -299,7 +299,7 @@ class StoreCalibration(Request[None], frozen=True):
     geometry: GeometryNumber = UNSET
     """Number of the geometry that it was measured with: refused if the optics have changed since. Null or left out:
     not checked beyond camera, binning and pixel size."""
-    session: Id = 0
+    session: SessionNumber = UNSET
 
 
 REQUESTS: dict[type[Request[Any]], Any] = {

@@ -7,7 +7,7 @@ from typing import Annotated, Generic, TypeVar
 
 from msgspec import Meta, Struct, UnsetType
 
-__all__ = ["GeometryNumber", "Id", "Name", "Numbers", "Offset", "Positive", "Request", "Size"]
+__all__ = ["GeometryNumber", "Id", "Name", "Numbers", "Offset", "Positive", "Request", "SessionNumber", "Size"]
 
 Id = Annotated[int, Meta(ge=0, le=2**53)]  # JSON's numbers are exact up to this
 Offset = Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -15,7 +15,8 @@ Size = Annotated[int, Meta(ge=1, le=1_000_000)]
 Positive = Annotated[float, Meta(gt=0)]
 Name = Annotated[str, Meta(min_length=1, max_length=1000)]
 Numbers = Annotated[tuple[float, ...], Meta(min_length=1, max_length=8)]
-GeometryNumber = Annotated[int, Meta(ge=0, le=2**32)] | UnsetType | None
+GeometryNumber = Annotated[int, Meta(ge=0, le=2**32)] | UnsetType | None  # unset: not sent
+SessionNumber = Id | UnsetType
 
 R = TypeVar("R")
 

@@ -49,6 +49,8 @@ class CommandDispatcher:
                     result = spec.handler(context, request)
                 if isinstance(result, HelloReply):
                     context.guard.note_hello(client, result)
+                elif isinstance(request, StoreCalibration):
+                    context.guard.note_stored(client, request)
             except GeometryChangedError as refusal:
                 error, code = str(refusal), GEOMETRY_CHANGED
             except LivetrackError as refusal:

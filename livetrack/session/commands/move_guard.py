@@ -20,8 +20,8 @@ class MoveGuard:
     """Checks that the optics have not changed since the image that a client acts on; any thread may call it.
 
     A client says with each move which geometry its numbers follow from, or null if from none. One that says nothing
-    is judged by the last `hello` that it received: if that contained a calibration of the actuator, its moves are
-    refused once the optics have changed, until it asks again.
+    is judged by the last `hello` that it received: if that contained a calibration of the actuator, or it has stored
+    one since, its moves are refused once the optics have changed, until it asks again.
 
     Parameters
     ----------
@@ -39,8 +39,15 @@ class MoveGuard:
 
     def note_hello(self, client: bytes, reply: HelloReply) -> None:
         """Note which geometry and calibrations a client has received."""
+        self._note(client, reply.geometry_number, frozenset(reply.calibrations))
+
+    def note_stored(self, client: bytes, request: StoreCalibration) -> None:
+        """Note that a client has made a calibration of the present image."""
+        self._note(client, self._geometries.now.number, frozenset([request.calibration.actuator]))
+
+    def _note(self, client: bytes, number: int, calibrated: frozenset[str]) -> None:
         with self._lock:
-            self._informed[client] = reply.geometry_number, frozenset(reply.calibrations)
+            self._informed[client] = number, calibrated
             self._informed.move_to_end(client)
             if len(self._informed) > _MAX_CLIENTS:
                 self._informed.popitem(last=False)
@@ -56,7 +63,7 @@ class MoveGuard:
                 with self._lock:
                     informed, calibrated = self._informed.get(client, (None, frozenset[str]()))
                 number = informed if actuator in calibrated else None
-        if request.session not in (0, self._session):
+        if request.session not in (UNSET, self._session):
             raise GeometryChangedError(
                 f"{actuator!r} was not moved: the engine was restarted since its calibration was fetched"
             )
