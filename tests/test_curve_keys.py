@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import zmq
-from live_engine import running
+from live_engine import ANY_PORT, running
 
 from livetrack.cli import main
 from livetrack.client import EventSubscriber, PreviewSubscriber, Remote, StatusSubscriber, Subscriber
@@ -162,6 +163,18 @@ def test_keys_are_generated_and_used_on_the_command_line(tmp_path: Path, capfd: 
     assert with_key.returncode == 0, with_key.stderr
     assert without.returncode == 1
     assert "0 frames received" in without.stderr
+
+
+def test_a_sessions_own_view_uses_the_engines_keys_not_those_for_another_engine(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    generate_keys(tmp_path / "others")
+    monkeypatch.setattr("livetrack.cli.console._LINE_INTERVAL_S", 0.2)
+    command = ["demo", "--headless", "--seconds=2.5", *(f"--set={each}" for each in [*ANY_PORT, *SMALL])]
+    for keys in ([], [f"--set=publish.curve_keys={str(folder)!r}"]):
+        monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "others"))
+        assert main([*command, *keys]) == 0
+        assert re.search(r"^running  camera \d", capfd.readouterr().err, re.MULTILINE)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows ignores the mode")

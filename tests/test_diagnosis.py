@@ -87,7 +87,7 @@ def test_the_handshake_shows_why_nothing_arrives(
     addresses: dict[str, str], keys: Path, where: str, name: str, hint: str, final: bool
 ) -> None:
     silence = diagnose(addresses[where], str(keys / name) if name else "")
-    assert silence.handshake is not Handshake.SUCCEEDED
+    assert silence.handshake not in (Handshake.SUCCEEDED, Handshake.COMMANDS)
     assert silence.is_final == final
     assert re.match(hint, silence.hint)
 
@@ -95,7 +95,12 @@ def test_the_handshake_shows_why_nothing_arrives(
 @pytest.mark.parametrize("where", ["locked positions", "locked commands", "open positions", "open commands"])
 def test_an_engine_that_accepts_the_connection_is_told_apart(addresses: dict[str, str], keys: Path, where: str) -> None:
     silence = diagnose(addresses[where], keys / "own" if "locked" in where else "")
-    assert silence.handshake is Handshake.SUCCEEDED
+    assert not silence.is_final
+    if "commands" in where:
+        assert silence.handshake is Handshake.COMMANDS
+        assert silence.hint == "this is the engine's publish.command_address; use its publish.address"
+    else:
+        assert silence.handshake is Handshake.SUCCEEDED
 
 
 def test_another_program_is_told_apart() -> None:

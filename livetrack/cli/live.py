@@ -6,6 +6,7 @@ import argparse
 import os
 import threading
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -74,10 +75,7 @@ def _run_engine(engine: Engine, args: argparse.Namespace, console: Console, stop
     from livetrack.cli.window import WindowProcess
 
     config = engine.config
-    if config.publish.curve_keys:
-        os.environ.setdefault(
-            ENVIRONMENT, config.publish.curve_keys
-        )  # for the clients opened here: the console view or the window
+    _use_keys_of_engine(config.publish.curve_keys)
     address = resolve_address(engine.publisher.address, seen_at=DEFAULT_ADDRESS)
     localizer = engine.tracker.localizer
     console.print(
@@ -96,6 +94,20 @@ def _run_engine(engine: Engine, args: argparse.Namespace, console: Console, stop
             engine.close()
         status = structs.replace(status, recording=engine.recorder.status())
     return status
+
+
+def _use_keys_of_engine(folder: str) -> None:
+    """Set the keys of the clients opened here, the console view or the window: those of the engine, or none.
+
+    The environment may name keys for the engine of another computer. They are used only where the client's keys were
+    taken out of the engine's folder.
+    """
+    if not folder:
+        os.environ.pop(ENVIRONMENT, None)
+    elif (Path(folder) / "client").is_dir():
+        os.environ[ENVIRONMENT] = folder
+    else:
+        os.environ.setdefault(ENVIRONMENT, folder)
 
 
 def _provider(name: str) -> str:

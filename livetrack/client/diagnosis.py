@@ -19,14 +19,14 @@ from livetrack.errors import UsageError
 __all__ = ["Handshake", "Silence", "diagnose"]
 
 _LONGEST_S = 1.0  # refused connections and handshakes of this computer take milliseconds
-_KINDS = (zmq.SUB, zmq.DEALER)  # one of them suits the engine's socket, whichever of its addresses this is
 
 
 class Handshake(Enum):
     """Outcome of a connection."""
 
     UNKNOWN = "nobody responds, or not yet"
-    SUCCEEDED = "connected"
+    SUCCEEDED = "connected to an engine that publishes here"
+    COMMANDS = "connected to an engine's command address, where nothing is published"
     KEYS_DIFFER = "one side requires keys, the other has none"
     CLIENT_REJECTED = "the engine does not accept this client's key"
     DISCONNECTED = "the other side is no engine, or not the one of the client's key engine.key"
@@ -72,6 +72,8 @@ def _hint(handshake: Handshake, address: str, folder: str) -> str:
             )
         case Handshake.DISCONNECTED:
             return "another program responds there: is this the port of an engine?"
+        case Handshake.COMMANDS:
+            return "this is the engine's publish.command_address; use its publish.address"
     return _nobody(address)
 
 
@@ -82,17 +84,17 @@ def _nobody(address: str) -> str:
 
 
 def _handshake(address: str, keys: Keys) -> Handshake:
-    """Connect with sockets of both kinds, and return the most telling outcome."""
+    """Connect with sockets of both kinds, one of which suits the engine's socket, and return the outcome."""
     if not address.startswith(("tcp://", "ipc://")):
         return Handshake.UNKNOWN
     sockets: list[zmq.Socket[bytes]] = []
-    monitors: list[zmq.Socket[bytes]] = []
+    monitors: dict[zmq.Socket[bytes], Handshake] = {}
     try:
-        for kind in _KINDS:
+        for kind, success in ((zmq.SUB, Handshake.SUCCEEDED), (zmq.DEALER, Handshake.COMMANDS)):
             socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
             socket.linger = 0
             sockets.append(socket)
-            monitors.append(socket.get_monitor_socket())
+            monitors[socket.get_monitor_socket()] = success
             connect(socket, address, keys)
         return _observe(monitors)
     except UsageError:  # the keys or the host have become invalid
@@ -105,7 +107,8 @@ def _handshake(address: str, keys: Keys) -> Handshake:
             socket.close()
 
 
-def _observe(monitors: list[zmq.Socket[bytes]]) -> Handshake:
+def _observe(monitors: dict[zmq.Socket[bytes], Handshake]) -> Handshake:
+    """Return the outcome that `monitors` report; the values are the outcomes if a connection succeeds."""
     from zmq.utils.monitor import recv_monitor_message  # here, because most clients never need it
 
     poller = zmq.Poller()
@@ -118,7 +121,7 @@ def _observe(monitors: list[zmq.Socket[bytes]]) -> Handshake:
             message = recv_monitor_message(monitor)
             event, value = message["event"], message["value"]
             if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
-                return Handshake.SUCCEEDED
+                return monitors[monitor]
             if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                 return Handshake.CLIENT_REJECTED
             if event == zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL and value == zmq.PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH:
