@@ -16,6 +16,7 @@ from livetrack.errors import CameraError
 from livetrack.testing import check_actuator
 
 DEMO = "MMConfig_demo.cfg"
+PATIENCE_S = 20.0
 ASYNCHRONOUS = """
 Property,Core,Initialize,0
 Device,DHub,DemoCamera,DHub
@@ -204,7 +205,8 @@ def test_steps_add_up_on_devices_that_accept_or_refuse_moves_while_moving(kind: 
     assert motor.position() == (80.0,)
 
 
-def test_a_loop_asks_its_device_for_nothing() -> None:
+def test_a_loop_asks_its_device_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livetrack.commanded_actuator._UNDER_WAY_S", PATIENCE_S)  # however slow this computer is
     motor = Motor()
     motor.move_to = lambda position: None  # type: ignore[method-assign]
     actuator = CommandedActuator(motor, accuracy=1.0)
@@ -254,7 +256,7 @@ class Careless(CommandedActuator):
         pass
 
 
-def until(reached: Callable[[], bool], timeout_s: float = 20.0) -> None:
+def until(reached: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
     deadline = time.monotonic() + timeout_s
     while not reached():
         assert time.monotonic() < deadline

@@ -52,6 +52,8 @@ class MotionControl:
         for name, device in devices.items():
             known = self._known.get(name)
             if known is None or known.device is not device:
+                if known is not None:  # its devices were loaded again
+                    known.cancel()
                 settings, section = self._config.actuator_settings(name)
                 self._known[name] = ControlledActuator(name, device, settings, section, self.permission)
         return {name: self._known[name] for name in devices}
