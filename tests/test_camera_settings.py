@@ -19,9 +19,10 @@ def build(**settings: object) -> MicroManagerCamera:
     return MicroManagerCamera(msgspec.convert(table, MicroManagerSettings))
 
 
-def first_frame_ms(camera: MicroManagerCamera) -> float:
+def first_frame_ms(camera: MicroManagerCamera, side: int) -> float:
+    """Return the time until the first image of this size."""
     begun = time.perf_counter()
-    next(picture for picture in camera.pictures() if picture is not None)
+    next(picture for picture in camera.pictures() if picture is not None and picture.pixels.shape == (side, side))
     return 1e3 * (time.perf_counter() - begun)
 
 
@@ -98,7 +99,7 @@ def test_a_small_roi_starts_at_once(side: int) -> None:
         camera.clear_roi()
         begun = time.perf_counter()
         camera.set_roi(0, 0, side, side)
-        took_ms.append(1e3 * (time.perf_counter() - begun) + first_frame_ms(camera))
+        took_ms.append(1e3 * (time.perf_counter() - begun) + first_frame_ms(camera, side))
     assert camera.core.get_buffer_total_capacity() < 70_000
     camera.close()
     assert min(took_ms) < 100 + 5  # the least of five: another program may hold the processor
