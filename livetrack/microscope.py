@@ -5,11 +5,12 @@ A driver offers them by having the methods of the protocols below, as for those 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from livetrack.devices import Property
+from livetrack.devices import Property, Value
 
 __all__ = [
     "AutofocusState",
@@ -69,6 +70,9 @@ class HasConfigGroups(Protocol):
 
     def config_groups(self) -> list[ConfigGroup]:
         """Return the groups, each with the preset that is in force."""
+
+    def preset_settings(self, group: str, preset: str) -> Mapping[str, Value]:
+        """Return what a preset sets: the values by the names that `HasProperties.set_property` accepts."""
 
     def set_preset(self, group: str, preset: str) -> ConfigGroup:
         """Apply a preset, wait until its devices have arrived, and return the group."""

@@ -13,7 +13,12 @@ from livetrack.errors import CommandError
 from livetrack.microscope import AutofocusState, ConfigGroup, LightState, MicroscopeState
 from livetrack.session.engine import Engine
 
-SETTINGS = ["camera.driver=micromanager", "localizer.model=centroid", "calibration.file=''"]
+SETTINGS = [
+    "camera.driver=micromanager",
+    "localizer.model=centroid",
+    "calibration.file=''",
+    "focus.limits={ z = [-100, 100] }",
+]
 TURRET = ("Objective", "Label")
 
 
@@ -142,6 +147,22 @@ def test_a_preset_that_cannot_be_set_changes_nothing(remote: Remote, core: Any) 
         remote.set_preset("Objective", "other")
     core.delete_config("Objective", "other")
     assert group_of(remote, "Objective").current == "10X"
+
+
+def test_a_preset_moves_no_actuator_beyond_its_limits_or_after_a_halt(remote: Remote, core: Any) -> None:
+    core.define_config("Channel", "far", "Z", "Position", "200")
+    core.define_config("Channel", "near", "Z", "Position", "3")
+    with pytest.raises(CommandError, match=r"focus\.limits"):
+        remote.set_preset("Channel", "far")
+    remote.halt()
+    with pytest.raises(CommandError, match="halted"):
+        remote.set_preset("Channel", "near")
+    assert core.get_position("Z") == 0.0
+    remote.allow_moves()
+    remote.set_preset("Channel", "near")
+    assert core.get_position("Z") == pytest.approx(3.0)
+    for preset in ("far", "near"):
+        core.delete_config("Channel", preset)
 
 
 def test_unknown_lights_are_rejected(remote: Remote) -> None:

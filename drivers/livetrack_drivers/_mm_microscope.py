@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from livetrack.devices import Property
+from livetrack.devices import Property, Value
 from livetrack.errors import CameraError
 from livetrack.microscope import AutofocusState, ConfigGroup, LightState
 from livetrack_drivers._mm_actuators import MicroManagerActuators
@@ -40,6 +40,10 @@ class MicroscopeControls:
     def config_groups(self) -> list[ConfigGroup]:
         """Return the configuration groups, each with the preset that is in force."""
         return [_group(self.core, group) for group in self.core.get_available_config_groups()]
+
+    def preset_settings(self, group: str, preset: str) -> Mapping[str, Value]:
+        """Return what a preset sets, by "Device.Property"."""
+        return {f"{device}.{key}": text for device, key, text in _preset_settings(self.core, group, preset)}
 
     def set_preset(self, group: str, preset: str) -> ConfigGroup:
         """Set the properties of a preset that differ, those of the camera as `set_property` does."""

@@ -36,7 +36,13 @@ def set_preset(context: CommandContext, request: commands.SetPreset) -> ConfigGr
     camera = context.camera
     if not isinstance(camera, HasConfigGroups):
         raise CommandError(f"the camera driver {driver_name(context)} has no configuration groups")
-    return change_camera(context, lambda: camera.set_preset(request.group, request.preset))
+
+    def change() -> ConfigGroup:
+        for name, value in camera.preset_settings(request.group, request.preset).items():
+            context.motion.check_property(context.client, name, value)
+        return camera.set_preset(request.group, request.preset)
+
+    return change_camera(context, change)
 
 
 @handles(commands.SetLight, worker="camera", device=True)
