@@ -269,9 +269,11 @@ class MicroManagerCamera(MicroscopeControls):
     def _set_exposure_running(self, exposure_ms: float) -> bool:
         """Set the exposure without stopping the sequence; return whether the camera accepts that."""
         sequence = self._sequence
-        if sequence is None or not sequence.is_running():
+        if sequence is None:
             return False
         with suppress(*CORE_ERRORS):
+            if not sequence.is_running():
+                return False
             self.core.set_exposure(self._label, exposure_ms)
             return sequence.is_running()  # else the camera has stopped for it
         return False
