@@ -130,6 +130,8 @@ def _check_stream(camera: Camera, geometry: Geometry, frames: int, timeout_s: fl
         if picture is not None:
             geometry = picture.geometry or geometry
             _check_picture(picture, geometry)
+            if taken:
+                _check_order(taken[-1][0], picture)
             taken.append((picture, picture.pixels.copy()))
         if len(taken) == frames:
             break
@@ -156,9 +158,25 @@ def _check_picture(picture: Picture, geometry: Geometry) -> None:
     _require(pixels.dtype.kind in "uif", f"pixels are {pixels.dtype}, not integers or floats")
     expected = (geometry.height, geometry.width)
     _require(pixels.shape == expected, f"pixels have the shape {pixels.shape}, the geometry in force {expected}")
-    exposed_ns = picture.t_exposed_ns
-    _require(exposed_ns is None or exposed_ns <= time.perf_counter_ns(), "t_exposed_ns lies in the future")
-    _require(picture.t_s is None or math.isfinite(picture.t_s), f"t_s is {picture.t_s}")
+    now_ns = time.perf_counter_ns()
+    for name in ("t_exposed_ns", "t_received_ns"):
+        value = getattr(picture, name)
+        if value is not None:
+            _require(isinstance(value, int | np.integer) and bool(value > 0), f"{name} is {value!r}, not a time in ns")
+            _require(bool(value <= now_ns), f"{name} lies in the future")
+    t_s, number = picture.t_s, picture.number
+    _require(t_s is None or (math.isfinite(t_s) and t_s >= 0), f"t_s is {t_s}")
+    _require(number is None or (isinstance(number, int | np.integer) and 0 <= number < 2**63), f"number is {number!r}")
+
+
+def _check_order(last: Picture, picture: Picture) -> None:
+    """Check that nothing steps back from one picture of a stream to the next, and that the pixel type stays."""
+    for name in ("number", "t_exposed_ns", "t_received_ns", "t_s"):
+        before, after = getattr(last, name), getattr(picture, name)
+        if before is not None and after is not None:
+            _require(before <= after, f"{name} steps back from {before} to {after}")
+    types = last.pixels.dtype, picture.pixels.dtype
+    _require(types[0] == types[1], f"pixels are {types[0]}, then {types[1]}, and nobody has changed it")
 
 
 def _check_properties(camera: HasProperties, driver: CameraType) -> None:

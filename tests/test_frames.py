@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
-from live_engine import ANY_PORT
+import zmq
+from live_engine import ANY_PORT, running
 from livetrack_drivers.simulated import SimulatedCamera
 from scripted_camera import ScriptedCamera, picture, pictures, run, take_all, wait_for
 
 from livetrack.camera import Frame, Geometry, Picture
-from livetrack.client import Subscriber
+from livetrack.client import Remote, Subscriber
 from livetrack.config import Config, load_config
-from livetrack.errors import CameraError, LivetrackError
+from livetrack.devices import Actuator, Property, Value
+from livetrack.errors import CameraError, CommandError, LivetrackError
 from livetrack.particles import Flag, Rows
 from livetrack.record import read_session
 from livetrack.session.acquisition import Acquisition, CameraState
@@ -258,9 +260,11 @@ def test_nan_is_not_blank() -> None:
     assert blank_value(np.full((8, 8), np.nan, np.float32)) is None
 
 
+SMALL = [f"camera.simulated.{each}" for each in ("width=128", "height=96", "count=8", "exposure_ms=2", "lockstep=true")]
+
+
 def settings(*more: str) -> Config:
-    small = ["width=128", "height=96", "count=8", "exposure_ms=2", "lockstep=true"]
-    return load_config(None, [*ANY_PORT, *(f"camera.simulated.{each}" for each in small), *more])
+    return load_config(None, [*ANY_PORT, *SMALL, *more])
 
 
 class Changed(SimulatedCamera):
@@ -399,9 +403,73 @@ def test_a_driver_that_blocks_is_a_stall_and_does_not_hold_up_the_end() -> None:
             ended_s.append(time.perf_counter() - began_s)
     finally:
         release.set()
+    wait_for(lambda: not any(thread.name.startswith("livetrack-camera") for thread in threading.enumerate()))
     assert states[-1].state == "stalled"
     assert "has not returned from a call for" in states[-1].message
     assert ended_s[0] < 2
+
+
+def test_a_driver_that_blocks_in_every_call_does_not_hold_up_the_end() -> None:
+    release = threading.Event()
+    stuck = set[str]()
+
+    class Stuck(Changed):
+        def wait(self, call: str) -> None:
+            if "pictures" in stuck | {call}:
+                stuck.add(call)
+                release.wait(60)
+
+        def change(self, picture: Picture) -> Picture:
+            if picture.number == 5:
+                self.wait("pictures")
+            return picture
+
+        def properties(self) -> list[Property]:
+            self.wait("properties")
+            return super().properties()
+
+        def actuators(self) -> Mapping[str, Actuator]:
+            self.wait("actuators")
+            return super().actuators()
+
+        def close(self) -> None:
+            self.wait("close")
+
+    config = settings()
+    stop = threading.Event()
+    with zmq.Context() as context, context.socket(zmq.DEALER) as commands:
+        commands.linger = 0
+        try:
+            with Engine(config, Stuck(config.driver_settings)) as engine:
+                thread = threading.Thread(target=engine.run, kwargs={"stop": stop}, daemon=True)
+                thread.start()
+                wait_for(lambda: "pictures" in stuck)
+                commands.connect(engine.command_address)
+                commands.send(b'{"command": "properties"}')
+                commands.send(b'{"command": "actuators"}')
+                wait_for(lambda: stuck >= {"properties", "actuators"})
+                began_s = time.perf_counter()
+                stop.set()
+                thread.join(20)
+                engine.close()
+                ended_s = time.perf_counter() - began_s
+        finally:
+            release.set()
+    assert "close" in stuck
+    assert ended_s < 2
+    wait_for(lambda: not any(thread.name.startswith("livetrack-camera") for thread in threading.enumerate()))
+
+
+def test_what_a_driver_raises_on_a_command_is_its_reply() -> None:
+    class Raising(SimulatedCamera):
+        def set_property(self, name: str, value: Value) -> Property:
+            raise SystemExit("by the driver")
+
+    with running(SMALL, Raising(settings().driver_settings)) as engine, Remote(engine.command_address, 20) as remote:
+        wait_for(lambda: engine.acquisition.received > 3)
+        for _ in range(2):  # the worker lives on
+            with pytest.raises(CommandError, match="failed: SystemExit by the driver"):
+                remote.set_exposure(1.0)
 
 
 @pytest.mark.parametrize("error", [SystemExit(), SystemExit(3), KeyboardInterrupt(), GeneratorExit(), MemoryError()])

@@ -126,6 +126,28 @@ class Future(Camera):
         yield Picture(np.zeros((64, 80), np.uint8), t_exposed_ns=time.perf_counter_ns() + 10**9)
 
 
+class TooLarge(Camera):
+    def pictures(self) -> Iterator[Picture | None]:
+        yield Picture(np.zeros((64, 80), np.uint8), 2**63)
+
+
+class NoTime(Camera):
+    def pictures(self) -> Iterator[Picture | None]:
+        yield Picture(np.zeros((64, 80), np.uint8), t_received_ns=-1)
+
+
+class StepsBack(Camera):
+    def pictures(self) -> Iterator[Picture | None]:
+        yield Picture(np.zeros((64, 80), np.uint8), t_s=2.0)
+        yield Picture(np.zeros((64, 80), np.uint8), t_s=1.0)
+
+
+class Mixed(Camera):
+    def pictures(self) -> Iterator[Picture | None]:
+        yield Picture(np.zeros((64, 80), np.uint8))
+        yield Picture(np.zeros((64, 80), np.uint16))
+
+
 class Ended(Camera):
     def pictures(self) -> Iterator[Picture | None]:
         return iter([])
@@ -157,6 +179,10 @@ class Deaf(Camera):
         (Turned, r"shape \(80, 64\)"),
         (Reused, "written to after it was yielded"),
         (Future, "future"),
+        (TooLarge, "number is 9223372036854775808"),
+        (NoTime, "t_received_ns is -1"),
+        (StepsBack, "t_s steps back from 2.0 to 1.0"),
+        (Mixed, "uint8, then uint16"),
         (Ended, "ended without an image"),
         (Obliging, "a name that it does not have"),
         (Deaf, "no frame came with"),

@@ -30,7 +30,7 @@ _MAX_RETRY_S = 30.0
 _TIMING_NS = 500_000_000  # between two questions to a silent camera whether it waits for a trigger
 _POLL_S = 0.02
 _END_S = 10.0  # for the camera thread to end
-_CALL_S = 0.8  # for a call of the driver to return when the session ends; it should within 0.1 s
+_CALL_S = 0.5  # for a call of the driver to return when the session ends; it should within 0.1 s
 
 
 class CameraState(StrEnum):
@@ -190,8 +190,7 @@ class Acquisition:
         Takes at most 2 s if the driver does not return from a call: then the call goes on without the session.
         """
         self._end_thread()
-        patient = not self._thread.is_alive()
-        self._calls.close(patient=patient, exposure_s=self.timing().interval_s if patient else 0.0)
+        self._calls.close(lambda: self.timing().interval_s)
 
     def _end_thread(self) -> None:
         self._stop.set()
@@ -301,7 +300,9 @@ class Acquisition:
             return
         self._enter(CameraState.STARTING)
         try:
-            self._begin(self._camera.resume() if isinstance(self._camera, HasRecovery) else self._camera.open())
+            with self._calls.call():
+                geometry = self._camera.resume() if isinstance(self._camera, HasRecovery) else self._camera.open()
+            self._begin(geometry)
         except (CameraError, CameraLostError) as error:
             self._recover(str(error))
 
@@ -318,7 +319,9 @@ class Acquisition:
             if not self._pause(pause_s):
                 return
             try:
-                self._begin(self._camera.recover() if isinstance(self._camera, HasRecovery) else self._camera.open())
+                with self._calls.call():
+                    again = self._camera.recover() if isinstance(self._camera, HasRecovery) else self._camera.open()
+                self._begin(again)
             except (CameraError, CameraLostError) as error:
                 why = str(error)
                 continue
@@ -336,10 +339,11 @@ class Acquisition:
 
     def _stop_camera(self) -> None:
         """Stop the camera alone if the driver can do that, or close it."""
-        if isinstance(self._camera, HasRecovery):
-            self._camera.suspend()
-        else:
-            self._camera.close()
+        with self._calls.call():
+            if isinstance(self._camera, HasRecovery):
+                self._camera.suspend()
+            else:
+                self._camera.close()
         self.started = False
         self.gaps.reset()  # no frames are expected: no command stalls them
 

@@ -6,6 +6,8 @@ import atexit
 import logging
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from livetrack.camera import Camera
 from livetrack.errors import CameraError
@@ -14,7 +16,7 @@ __all__ = ["DriverCalls", "describe_error"]
 
 _log = logging.getLogger(__name__)
 
-_CLOSE_S = 0.8  # for the driver to close the camera before the session goes on without it
+_CLOSE_S = 0.6  # for the driver to close the camera before the session goes on without it
 _EXIT_S = 8.0  # more for that when the process ends
 
 
@@ -24,6 +26,7 @@ class DriverCalls:
     def __init__(self, camera: Camera) -> None:
         self._camera = camera
         self._begun_ns = 0
+        self._changing = False
 
     def begin(self) -> None:
         """Mark the begin of a call."""
@@ -39,28 +42,46 @@ class DriverCalls:
         begun_ns = self._begun_ns
         return (time.perf_counter_ns() - begun_ns) * 1e-9 if begun_ns else 0.0
 
-    def close(self, *, patient: bool, exposure_s: float = 0.0) -> None:
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """Measure a call that changes the camera's state, such as opening it."""
+        self._changing = True
+        self.begin()
+        try:
+            yield
+        finally:
+            self.end()
+            self._changing = False
+
+    def close(self, exposure_s: Callable[[], float]) -> None:
         """Close the camera, and raise what that raises.
 
-        If it takes longer than 0.8 s beyond the exposure, which a camera may have to finish, it goes on in the
-        background; `patient`, the process waits for it at its end.
+        If it takes longer than 0.6 s, it goes on in the background. If the driver has returned the last picture that it
+        was asked for, the camera may first have to finish its exposure, which `exposure_s` asks the driver for: so much
+        longer is waited here, and 8 s when the process ends.
         """
+        patient = self._changing or not self._begun_ns
+        exposures: list[float] = []
         errors: list[BaseException] = []
-        thread = threading.Thread(target=self._try_close, args=(errors,), name="livetrack-camera-close", daemon=True)
+
+        def close() -> None:
+            try:
+                if patient:
+                    exposures.append(exposure_s())
+                self._camera.close()
+            except BaseException as error:  # noqa: BLE001  raised below
+                errors.append(error)
+
+        thread = threading.Thread(target=close, name="livetrack-camera-close", daemon=True)
         thread.start()
-        thread.join(_CLOSE_S + exposure_s)
+        thread.join(_CLOSE_S)
+        thread.join(sum(exposures))
         if thread.is_alive():
             _log.warning("the camera driver has not returned from close(): the session ends without it")
             if patient:
                 atexit.register(thread.join, _EXIT_S)
         if errors:
             raise errors[0] if isinstance(errors[0], Exception) else CameraError(describe_error(errors[0]))
-
-    def _try_close(self, errors: list[BaseException]) -> None:
-        try:
-            self._camera.close()
-        except BaseException as error:  # noqa: BLE001  raised by `close`
-            errors.append(error)
 
 
 def describe_error(error: BaseException) -> str:

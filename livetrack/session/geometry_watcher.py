@@ -7,13 +7,14 @@ import threading
 
 from livetrack.devices import HasOptics
 from livetrack.session.acquisition import Acquisition, CameraState
+from livetrack.session.driver_calls import describe_error
 
 __all__ = ["GeometryWatcher"]
 
 _log = logging.getLogger(__name__)
 
 _INTERVAL_S = 1.0
-_CLOSE_TIMEOUT_S = 2.0  # a device may take long to answer
+_CLOSE_TIMEOUT_S = 0.2  # a device may take long to answer
 
 
 class GeometryWatcher:
@@ -45,10 +46,10 @@ class GeometryWatcher:
             try:
                 self._acquisition.geometry_record.announce(self._camera.read_geometry())
                 self._failed = False
-            except Exception as error:  # noqa: BLE001  a driver may raise anything, and the watch must go on
+            except BaseException as error:  # noqa: BLE001  a driver may raise anything, and the watch must go on
                 self._warn(error)
 
-    def _warn(self, error: Exception) -> None:
+    def _warn(self, error: BaseException) -> None:
         if not self._failed and self._acquisition.state is CameraState.RUNNING:  # else it has just been closed
             self._failed = True
-            _log.warning("pixel size and objective cannot be read, and may have changed: %s", error)
+            _log.warning("pixel size and objective cannot be read, and may have changed: %s", describe_error(error))

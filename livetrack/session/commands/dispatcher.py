@@ -15,6 +15,7 @@ from livetrack.session.commands import (  # noqa: F401  importing registers the 
     session_handlers,
 )
 from livetrack.session.commands.registry import HANDLERS, LOOP, CommandContext
+from livetrack.session.driver_calls import describe_error
 from livetrack.wire.commands import HelloReply, MoveBy, MoveTo, Request, StoreCalibration
 from livetrack.wire.exchange import GEOMETRY_CHANGED, Reply
 
@@ -55,9 +56,9 @@ class CommandDispatcher:
                 error, code = str(refusal), GEOMETRY_CHANGED
             except LivetrackError as refusal:
                 error = str(refusal)
-            except Exception as failure:  # noqa: BLE001  of a driver or a library: reported to the client
+            except BaseException as failure:  # noqa: BLE001  of a driver or a library: reported to the client
                 _log.debug("command %r failed", request, exc_info=True)
-                error = f"failed: {failure}"
+                error = f"failed: {describe_error(failure)}"
         took_ms = round((time.perf_counter_ns() - begun_ns) * 1e-6, 3)
         stall_ms = probe.stall_ms if probe else 0.0
         return Reply(id=request.id, result=result, error=error, code=code, took_ms=took_ms, stall_ms=stall_ms)

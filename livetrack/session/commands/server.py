@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import zmq
 
 from livetrack.errors import CommandError
 from livetrack.session.commands.dispatcher import CommandDispatcher
+from livetrack.session.commands.registry import HANDLERS
 from livetrack.session.commands.worker import Worker
 from livetrack.wire.exchange import Reply, decode_request, encode, request_id
 
@@ -15,7 +17,8 @@ __all__ = ["CommandServer"]
 
 _LINGER_MS = 500
 _MAX_FRAMES = 3  # of a message: the sender's id, an empty frame, the request
-_CLOSE_TIMEOUT_S = 10.0  # for commands still running: a recording being written, a device that may hang
+_CLOSE_TIMEOUT_S = 10.0  # for commands still running, such as a recording being written
+_DEVICE_TIMEOUT_S = 0.4  # for those to devices, all together: a device may hang, and must not hold up the end
 
 
 class CommandServer:
@@ -52,8 +55,11 @@ class CommandServer:
             self._close_sockets()
             return
         self._closing = True
-        for worker in list(self._workers.values()):
-            worker.close(_CLOSE_TIMEOUT_S)
+        of_devices = {spec.worker for spec in HANDLERS.values() if spec.device}
+        device_deadline = time.monotonic() + _DEVICE_TIMEOUT_S
+        for name, worker in list(self._workers.items()):
+            left_s = device_deadline - time.monotonic() if name in of_devices else _CLOSE_TIMEOUT_S
+            worker.close(max(left_s, 0.0))
         last: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
         last.connect(self._internal_address)
         last.send(b"")

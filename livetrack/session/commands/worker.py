@@ -5,12 +5,14 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import zmq
 
 __all__ = ["Worker"]
 
 _MAX_QUEUED = 1000
+_SEND_TIMEOUT_MS = 1000
 
 Work = Callable[[], bytes]
 
@@ -46,8 +48,10 @@ class Worker:
 
     def _run(self) -> None:
         results: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PUSH)
+        results.setsockopt(zmq.SNDTIMEO, _SEND_TIMEOUT_MS)
         results.connect(self._address)
         while (item := self._waiting.get()) is not None:
             envelope, work = item
-            results.send_multipart([*envelope, work()])
+            with suppress(zmq.Again):  # the session has ended before the device returned
+                results.send_multipart([*envelope, work()])
         results.close()
