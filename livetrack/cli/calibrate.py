@@ -12,6 +12,7 @@ from rich.progress import BarColumn, TextColumn
 
 from livetrack.calibrate.affine import Affine
 from livetrack.cli.arguments import add_address, add_json, positive, positive_int
+from livetrack.cli.feedback import allow_moves
 from livetrack.cli.terminal import ProgressBars, make_console, write_json
 from livetrack.client import Remote
 from livetrack.control.actuator_calibration import calibrate_actuator
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     console = make_console()
     with Remote(args.address) as remote, _bar(f"moving {args.actuator}", console) as show:
         geometry = remote.hello().geometry_number
-        remote.allow_moves()
+        allow_moves(remote)
         calibration, affine = calibrate_actuator(
             remote, args.actuator, step=args.step, rounds=args.rounds, settle_s=args.settle, progress=show
         )

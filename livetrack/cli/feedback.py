@@ -14,6 +14,7 @@ from rich.console import Console
 from livetrack.cli.arguments import add_address, add_json, add_seconds, positive
 from livetrack.cli.signals import stop_event
 from livetrack.cli.terminal import spinner, write_json
+from livetrack.client import Remote
 from livetrack.control import Observation, Target
 from livetrack.control.loop_log import LoopSummary
 from livetrack.errors import CommandError, LivetrackError, TargetLostError
@@ -21,6 +22,7 @@ from livetrack.errors import CommandError, LivetrackError, TargetLostError
 __all__ = [
     "SETTLING_FRAMES",
     "add_feedback_options",
+    "allow_moves",
     "describe_hold",
     "end_in_order",
     "feedback_target",
@@ -75,6 +77,12 @@ def describe_hold(target: Target, summary: LoopSummary) -> str:
         f"largest distance {summary.largest_px:.2f} px; {summary.frames} frames, {summary.unanswered} missed, "
         f"{summary.moves} moves"
     )
+
+
+def allow_moves(remote: Remote) -> None:
+    """Allow moves if they are halted: somebody has started this program. An older engine has no halt to end."""
+    if remote.state().halted:
+        remote.allow_moves()
 
 
 @contextmanager

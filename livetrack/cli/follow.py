@@ -11,6 +11,7 @@ from livetrack.cli.arguments import not_negative
 from livetrack.cli.feedback import (
     SETTLING_FRAMES,
     add_feedback_options,
+    allow_moves,
     describe_hold,
     end_in_order,
     feedback_target,
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     with feedback_target(args) as target, Remote(args.address) as remote:
         remote.calibration(args.actuator)  # fails here, before anything moves, if there is none
         limit_px = max_move_px(remote)
-        remote.allow_moves()
+        allow_moves(remote)
         log = LoopLog()
         with end_in_order() as ends, show_position(console, target) as on_frame:
             follow(

@@ -15,6 +15,7 @@ from livetrack.cli.arguments import positive
 from livetrack.cli.feedback import (
     SETTLING_FRAMES,
     add_feedback_options,
+    allow_moves,
     describe_hold,
     end_in_order,
     feedback_target,
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
                 f"below {model.max_gain():.3g}; the optimum is {model.best_gain():.3g}"
             )
         console.print(_describe_gain(model, gain))
-        remote.allow_moves()
+        allow_moves(remote)
         log = LoopLog()
         with end_in_order() as ends, show_position(console, target) as on_frame:
             hold_at(
