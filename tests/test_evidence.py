@@ -11,7 +11,7 @@ from livetrack.errors import ModelError
 from livetrack.localize import load_localizer
 from livetrack.localize.evidence.candidates import Candidates, near_rows, of_image
 from livetrack.localize.evidence.decision import decide
-from livetrack.localize.evidence.matched_filters import BAR, MatchedFilters, Noise
+from livetrack.localize.evidence.matched_filters import BAR, WHITE, MatchedFilters
 from livetrack.localize.evidence.scoring import EvidenceScoring
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.localize.normalize import extrapolate_background, normalize_into
@@ -19,7 +19,6 @@ from livetrack.particles import Rows, empty_rows
 from livetrack.training.calibrate import TYPICAL_WEIGHTS
 
 SIGMAS = (0.9, 1.5, 2.5)
-WHITE = Noise(0.0, 1.0, 0)
 NOISE = 20.0
 
 Image = npt.NDArray[np.float32]
@@ -271,3 +270,11 @@ def test_a_model_without_filters_keeps_the_scores_of_its_network() -> None:
     assert not localizer.card.filters_px
     image = 1000 + NOISE * spots(128, [(60, 60)], 2.0, 10.0) + NOISE * noise(128)
     assert len(localizer.localize(image)) == 1
+
+
+def test_an_image_of_one_grey_level_has_no_candidates() -> None:
+    spot = load_localizer("spot", threads=1)
+    assert isinstance(spot, NetworkLocalizer)
+    candidates, its_noise = spot.candidates(np.full((64, 64), 7, np.uint16))
+    assert all(len(field) == 0 for field in candidates)
+    assert its_noise == WHITE

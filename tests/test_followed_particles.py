@@ -390,3 +390,19 @@ def test_repeating_the_last_frame_changes_nothing(followed: Network) -> None:
     for n, image in enumerate(images):
         assert warmed.update(image, n / FPS).tobytes() == expected[n]
         warmed.rerun_last_frame(image)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_what_may_be_two_or_one_is_left_to_the_search(together: bool) -> None:
+    """Two within 3 px, or one that is flagged; not where nobody has looked."""
+    measured, found = empty_rows(3), empty_rows(1)
+    measured["x"], measured["y"], measured["x_std"], measured["id"] = (100.0, 101.8, 200.0), 100.0, 0.1, (5, 6, 7)
+    if not together:
+        measured = measured[1:]
+        measured["flags"] = Flag.MERGED
+    found["x"], found["y"], found["score"] = 101.2, 100.0, 0.9
+    crops = Crops.around(measured[:1], 48, 48, (256, 256))
+    rows, changed = merge(measured, found, [crops], 8.0, (256, 256))
+    assert rows["id"].tolist() == [7, NO_ID]
+    assert rows["x"][1] == found["x"][0]
+    assert changed

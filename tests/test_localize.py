@@ -276,18 +276,22 @@ def test_particles_at_the_edge_are_flagged(spot: Localizer) -> None:
     np.testing.assert_allclose(rows["x"], x, atol=0.3)
 
 
-def test_two_particles_found_as_one_are_flagged(spot: Localizer) -> None:
-    """1.9 sigma apart, beside one that is alone; also when they are measured again."""
+def test_two_particles_found_as_one_become_two_rows(spot: Localizer) -> None:
+    """1.9 sigma apart, near one that is alone. Measured again as one, they are flagged."""
     x, y = np.array([20.0, 22.5, 70.3]), np.array([30.0, 30.4, 31.8])
     image = gaussian_image((64, 96), x, y, 1.3, 20) + np.random.default_rng(0).standard_normal((64, 96))
+    assert len(spot.find(image)) == 2
     rows = spot.localize(image)
     rows = rows[np.argsort(rows["x"])]
-    before = rows.copy()
-    before["flags"] ^= np.uint32(Flag.MERGED)
-    for found in (rows, spot.refine(image, before)):
-        assert [bool(flags & Flag.MERGED) for flags in found["flags"]] == [True, False]
-        assert 0.7 < found["x_std"][0] < 2
-        assert found["x_std"][1] < 0.1
+    assert not rows["flags"].any()
+    assert (np.hypot(rows["x"] - x, rows["y"] - y) < 4 * rows["x_std"]).all()
+    assert (rows["x_std"] < [0.15, 0.15, 0.1]).all()
+    before = rows[1:].copy()
+    before["x"][0] = 21.2
+    before["flags"] = [0, Flag.MERGED]
+    again = spot.refine(image, before)
+    assert [bool(flags & Flag.MERGED) for flags in again["flags"]] == [True, False]
+    assert 0.7 < again["x_std"][0] < 2
 
 
 def test_models_limit_how_long_one_particle_is() -> None:

@@ -374,3 +374,24 @@ def test_track_reports_the_scale(tmp_path: Path, capsys: pytest.CaptureFixture[s
     for scale, reported in (("0.25", "1/4"), ("auto", r"auto (1/2)")):
         assert main([*arguments, "--scale", scale]) == 0
         assert f"by bead at scale {reported}" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5, 2.0, "auto"])
+def test_pairs_are_separated_at_each_scale(scale: float | str) -> None:
+    """Two spots 1.8 sigma apart, near a single one; `refine` and `find` return no more rows than they are given."""
+    sigma = 1.4 / (1.0 if scale == "auto" else float(scale))
+    side, rng = (64, np.random.default_rng(3)) if sigma < 2 else (128, np.random.default_rng(3))
+    x = side * np.array([0.3, 0.3, 0.72]) + 1.8 * sigma * np.array([0.4, -0.4, 0])
+    y = side * np.array([0.6, 0.6, 0.3]) + 1.8 * sigma * np.array([0.3, -0.3, 0])
+    rows_, columns = np.mgrid[:side, :side]
+    square = (columns - x[:, None, None]) ** 2 + (rows_ - y[:, None, None]) ** 2
+    image = 40 * np.exp(-square / (2 * sigma**2)).sum(axis=0) + rng.normal(100, 1, (side, side))
+    localizer = load_localizer("spot", threads=1, scale=scale)
+    assert len(localizer.find(image)) == 2
+    rows = localizer.localize(image)
+    rows = rows[np.argsort(-rows["x"])]
+    assert len(rows) == 3
+    assert not rows["flags"].any()
+    distance = np.hypot(rows["x"] - x[[2, 0, 1]], rows["y"] - y[[2, 0, 1]])
+    assert (distance < 4 * rows["x_std"]).all()
+    assert (rows["x_std"] < 0.15 * sigma).all()

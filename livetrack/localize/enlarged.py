@@ -74,6 +74,7 @@ class EnlargedLocalizer(ResizingLocalizer):
         rows = self._find(taken)
         if self._refiner is not None:
             self._refiner.refine(taken, self._noise, rows, threads=self._threads)
+            rows = self._refiner.separate(rows)
         return rows
 
     def learn(self) -> object | None:

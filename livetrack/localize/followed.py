@@ -28,6 +28,7 @@ _BESIDE_PX, _SURE = 4.0, 0.9  # so far, and of such a score, is a second particl
 _SAME_PX = 1.0  # between the search's position and the fit's; the search's own error is a third of that
 
 _EDGE, _PARTIAL = np.uint32(Flag.EDGE), np.uint32(Flag.PARTIAL_SEARCH)
+_MERGED = np.uint32(Flag.MERGED)
 
 
 def begin_measuring(expected: Rows, image: npt.NDArray[Any], radius: float) -> Rows:
@@ -61,8 +62,9 @@ def merge(
 
     Returns them all, each particle once, and whether some are still to be refined. Measured rows take the score and the
     angle of the one found at the same place; those that lie within a crop, `margin` px from its border or more, and
-    were not found are left out. So is what crops alone show: a third row within 3 px of two measured ones, and an
-    unsure one where there are two in place of a measured one.
+    were not found are left out. So are, for the rows found there, those that may be two and any two within 3 px of each
+    other; and what crops alone show: a third row within 3 px of two measured ones, and an unsure one where there are
+    two in place of a measured one.
     """
     looked = np.zeros(len(measured), np.bool_)
     for part in crops:
@@ -177,11 +179,18 @@ def _mark(
 def _merge(measured: Any, looked: Any, found: Any, whole: bool, rows: Any) -> Any:
     """Write into `rows`; return their number, and whether one of those found has to be refined."""
     match = np.full(len(measured), -1)  # index of the one found at the same place
+    doubtful = looked.copy()
+    for n in range(len(measured)):
+        alone = measured[n]["flags"] & _MERGED == 0
+        for m in range(len(measured)):
+            alone = alone and (m == n or not _are_near(measured[n], measured[m], _APART_PX))
+        doubtful[n] = looked[n] and not alone
     taken = np.zeros(len(found), np.bool_)
     for j in range(len(found)):
         best, nearest = -1, _SAME_PX * _SAME_PX
         for n in range(len(measured)):
-            if _are_near(measured[n], found[j], _SAME_PX) and measured[n]["x_std"] > 0:  # False for NaN: not fitted
+            fitted = not doubtful[n] and measured[n]["x_std"] > 0  # False for NaN
+            if fitted and _are_near(measured[n], found[j], _SAME_PX):
                 distance = (measured[n]["y"] - found[j]["y"]) ** 2 + (measured[n]["x"] - found[j]["x"]) ** 2
                 if distance <= nearest:
                     best, nearest = n, distance

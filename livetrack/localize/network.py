@@ -14,7 +14,7 @@ from livetrack.localize.decode import BLOCK, decode, decode_nearest
 from livetrack.localize.edge import flag_edges
 from livetrack.localize.evidence.candidates import Candidates
 from livetrack.localize.evidence.decision import Law
-from livetrack.localize.evidence.matched_filters import Noise
+from livetrack.localize.evidence.matched_filters import WHITE, Noise
 from livetrack.localize.evidence.scoring import LEAST_NETWORK_SCORE, EvidenceScoring
 from livetrack.localize.followed import begin_measuring, confirm, merge
 from livetrack.localize.inference.choice import fastest, open_for_runtimes, open_for_threads, open_inference
@@ -95,6 +95,8 @@ class NetworkLocalizer(Localizer):
         self._scoring = EvidenceScoring(self.card, self._threads) if self.card.filters_px else None
         self._refiner = make_refiner(self.card, camera) if profile_fit else None
         self.measures = profile_fit and self.card.symmetry == "round"  # other refiners build on the network's position
+        self.separates = True
+        """Whether `localize`, `localize_within` and `fit` return two rows for two particles that were found as one."""
         self.measure_noise: Callable[[npt.NDArray[Any]], float] = noise_level  # of pixels that are not independent
         # the current image, its noise (grey levels), and a buffer for its float32 copy or that copy itself
         self._image: npt.NDArray[Any] = np.empty((0, 0), np.uint16)
@@ -116,6 +118,8 @@ class NetworkLocalizer(Localizer):
         """Return what `find` decides about, and the noise of the image. Only for models with matched filters."""
         assert self._scoring is not None
         self._load(image)
+        if self._noise == 0:
+            return Candidates(empty_rows(), *np.zeros((3, 0))), WHITE
         return self._scoring.candidates(*self._search_whole())
 
     def refine(self, image: npt.NDArray[Any], rows: Rows) -> Rows:
@@ -134,9 +138,7 @@ class NetworkLocalizer(Localizer):
 
     def localize(self, image: npt.NDArray[Any]) -> Rows:
         """Find, then refine. See `Localizer.localize`."""
-        rows = self.find(image)
-        self._refine(rows)
-        return rows
+        return self.fit(self.find(image))
 
     def localize_within(self, image: npt.NDArray[Any], crops: Sequence[Crops], measured: Rows | None = None) -> Rows:
         """Find and refine within `crops` only. See `MeasuringLocalizer.localize_within`.
@@ -152,9 +154,7 @@ class NetworkLocalizer(Localizer):
         changed = True
         if measured is not None and len(measured):
             rows, changed = merge(measured, rows, crops, self.margin_px, self._image.shape)
-        if changed:
-            self._refine(rows)
-        return rows
+        return self.fit(rows) if changed else rows
 
     def measure(
         self, image: npt.NDArray[Any], expected: Rows, usual_misfit: npt.NDArray[np.float32]
@@ -177,9 +177,12 @@ class NetworkLocalizer(Localizer):
             confirmed[:], misfit[:] = False, np.nan
         return rows, confirmed, misfit
 
-    def fit(self, rows: Rows) -> None:
-        """Refine `rows`, (N,), some of those that `find` has just returned, in place."""
+    def fit(self, rows: Rows) -> Rows:
+        """Return `rows`, (N,), of the current image, refined in place, and the second particles of pairs, if any."""
         self._refine(rows)
+        if self.separates and isinstance(self._refiner, RadialRefiner):
+            return self._refiner.separate(rows)
+        return rows
 
     def crops(self, rows: Rows, side_px: int, shape: tuple[int, ...]) -> Crops:
         """Return crops of a size that the network accepts. See `GuidedLocalizer.crops`.

@@ -56,7 +56,7 @@ class ScaledLocalizer(ResizingLocalizer):
         self._recalled: Population | None = None  # of the finer image
         self._refiner = None
         if halvings and network.measures:
-            card = network.card
+            card, network.separates = network.card, False  # in the finer image instead
             self._refiner = RadialRefiner(
                 2 * RADIAL_REACH * card.crop_px,
                 _doubled(card.profiles),
@@ -81,14 +81,14 @@ class ScaledLocalizer(ResizingLocalizer):
     def localize(self, image: npt.NDArray[Any]) -> Rows:
         """Find, then refine. See `Localizer.localize`."""
         images = self._images.of(image, self.halvings)
-        return self._fit_finer(images, self.network.localize(images[self.halvings]))
+        return self._fit_finer(images, self.network.localize(images[self.halvings]), separate=True)
 
     def localize_within(self, image: npt.NDArray[Any], crops: Sequence[Crops], measured: Rows | None = None) -> Rows:
         """Find and refine within `crops` only, which `crops` has returned. See `NetworkLocalizer.localize_within`."""
         images, n = self._images.of(image, self.halvings), self.halvings
         halved = [Crops(crop.width >> n, crop.height >> n, crop.left >> n, crop.top >> n) for crop in crops]
         before = None if measured is None else resized(measured, -n)
-        return self._fit_finer(images, self.network.localize_within(images[n], halved, before))
+        return self._fit_finer(images, self.network.localize_within(images[n], halved, before), separate=True)
 
     def measure(
         self, image: npt.NDArray[Any], expected: Rows, usual_misfit: npt.NDArray[np.float32]
@@ -134,17 +134,23 @@ class ScaledLocalizer(ResizingLocalizer):
         return resized(self.network.find(images[self.halvings]), self.halvings)
 
     def fit_in(self, images: Sequence[npt.NDArray[Any]], rows: Rows) -> Rows:
-        """Return `rows`, (N,), refined: some of those that the last call of `find_in` has returned, for its images."""
-        halved = resized(rows, -self.halvings)
-        self.network.fit(halved)
-        return self._fit_finer(images, halved)
+        """Return `rows`, (N,), refined, and the second particles of pairs.
 
-    def _fit_finer(self, images: Sequence[npt.NDArray[Any]], rows: Rows) -> Rows:
-        """Return `rows` of the halved image in px of the image itself, refined in one that is twice as large."""
+        They are some of those that the last call of `find_in` has returned, for its images.
+        """
+        return self._fit_finer(images, self.network.fit(resized(rows, -self.halvings)), separate=True)
+
+    def _fit_finer(self, images: Sequence[npt.NDArray[Any]], rows: Rows, *, separate: bool = False) -> Rows:
+        """Return `rows` of the halved image in px of the image itself, refined in one that is twice as large.
+
+        With the second particles of pairs, if they are to be separated.
+        """
         if self._refiner is None:
             return resized(rows, self.halvings)
         image, rows = images[self.halvings - 1], resized(rows, 1)
         self._refiner.refine(image, noise_level(image), rows, threads=self._threads)
+        if separate:
+            rows = self._refiner.separate(rows)
         return resized(rows, self.halvings - 1)
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from livetrack.jit import njit
 from livetrack.localize.parallel import parallel_for
 
-__all__ = ["BAR", "BEYOND_NOISE", "MatchedFilters", "Noise", "measure", "read_patch"]
+__all__ = ["BAR", "BEYOND_NOISE", "WHITE", "MatchedFilters", "Noise", "measure", "read_patch"]
 
 BAR = 3.0
 """Least evidence of a peak."""
@@ -47,6 +47,10 @@ class Noise(NamedTuple):
     """How fast the number of troughs falls with their squared depth: 1 in white noise, more in structured images."""
     troughs: int
     """As deep as `BAR` or deeper: as many as there are such peaks of white noise."""
+
+
+WHITE = Noise(0.0, 1.0, 0)
+"""Symmetric, and of independent pixels."""
 
 
 class MatchedFilters:

@@ -11,7 +11,7 @@ from livetrack.errors import ModelError
 from livetrack.jit import njit
 from livetrack.localize.evidence.candidates import Candidates, near_rows, of_image
 from livetrack.localize.evidence.decision import FEATURES, Law, decide
-from livetrack.localize.evidence.matched_filters import MatchedFilters, Noise
+from livetrack.localize.evidence.matched_filters import WHITE, MatchedFilters, Noise
 from livetrack.localize.models import ModelCard
 from livetrack.localize.normalize import extrapolate_background
 from livetrack.particles import ROW, Rows
@@ -20,8 +20,6 @@ __all__ = ["LEAST_NETWORK_SCORE", "EvidenceScoring"]
 
 LEAST_NETWORK_SCORE = 0.011
 """Rows of the network below are not considered."""
-
-_WHITE = Noise(0.0, 1.0, 0)
 
 
 class EvidenceScoring:
@@ -82,7 +80,7 @@ class EvidenceScoring:
 
     def score_parts(self, rows: Rows, image: npt.NDArray[Any], noise: float, threshold: float) -> Rows:
         """Return the particles of the network's `rows` from parts of an image, (N,). Parameters as above."""
-        of_noise = self._recalled.noise if self._recalled else _WHITE
+        of_noise = self._recalled.noise if self._recalled else WHITE
         candidates = near_rows(rows, image, self._filters, self._sign / noise, self._radius, of_noise)
         score, law = decide(candidates, of_noise, self._weights, self._recalled)
         if self._recalled:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from livetrack.jit import njit
 from livetrack.localize.refine.radial.step import (
@@ -21,12 +22,26 @@ from livetrack.localize.refine.radial.step import (
 )
 from livetrack.localize.refine.radial.window import COS, RESIDUAL, SIN, SLOPE, WEIGHT, R
 
-__all__ = ["mark_merged", "measure_elongation"]
+__all__ = ["ROUND", "Stretch", "common_stretch", "mark_merged", "measure_elongation"]
 
+_FEWEST, _COMMON = 8, 3.5  # particles, and standard errors from round, of what they share
 _SURE, _LONGER = 4.0, 2.0  # standard deviations from round, and from the longest of the kind
 _MEDIAN = math.sqrt(2 * math.log(2))  # of the length of a vector of two numbers of variance 1
+_OF_MEDIAN = math.sqrt(math.pi / 2)  # of its standard error, over that of a mean
 _IRREGULAR, _OF_ONE = 1.3, 0.7  # deviation from round over the noise's, and the standard deviation of one particle's
 _ZERO, _THREE, _FOUR, _TINY = (np.float32(value) for value in (0, 3, 4, 1e-6))
+
+
+class Stretch(NamedTuple):
+    """How far the particles of an image are stretched that are single ones; see `measure_elongation`."""
+
+    along: float
+    diagonal: float
+    irregular: float
+    """Standard deviation of what each adds to that, over the noise's, at least 1."""
+
+
+ROUND = Stretch(0.0, 0.0, 1.0)
 
 
 @njit(fastmath=True, error_model="numpy")
@@ -52,12 +67,42 @@ def measure_elongation(m: int, in_core: int, step_px: float, rows: Any, state: A
     state[m, STRETCH_STD] = math.sqrt(scale / step_px)
 
 
+def common_stretch(state: npt.NDArray[np.float64], good: npt.NDArray[np.bool_], known: Stretch) -> Stretch:
+    """Return what the particles of an image share, that is `known` where they are too few.
+
+    An image that has moved or is out of focus stretches all likewise, pairs point anywhere. Noise that pixels share,
+    and irregular particles, deviate threefold as well: by as much more than expected, a particle has to be longer.
+    Where that is much, length says nothing, and `irregular` is infinite.
+    """
+    return Stretch(*_common_stretch(state, good, known.along, known.diagonal))
+
+
 @njit
-def mark_merged(state: Any, good: Any, longest: float) -> None:
+def _common_stretch(state: Any, good: Any, along: float, diagonal: float) -> Any:
+    which = np.flatnonzero(good)
+    if which.size == 0:
+        return along, diagonal, 1.0
+    each = np.empty(which.size)
+    for k in range(which.size):
+        each[k] = state[which[k], THREEFOLD] / state[which[k], STRETCH_STD]
+    irregular = np.median(each) / _MEDIAN
+    if irregular > _IRREGULAR + _OF_ONE / math.sqrt(which.size):
+        return along, diagonal, np.inf
+    if which.size >= _FEWEST:
+        along, diagonal = np.median(state[which, ALONG]), np.median(state[which, DIAGONAL])
+        for k in range(which.size):
+            each[k] = math.hypot(state[which[k], ALONG] - along, state[which[k], DIAGONAL] - diagonal)
+        error = _OF_MEDIAN * np.median(each) / (_MEDIAN * math.sqrt(which.size))
+        if math.hypot(along, diagonal) < _COMMON * error:
+            along = diagonal = 0.0
+    return along, diagonal, max(irregular, 1.0)
+
+
+@njit
+def mark_merged(state: Any, good: Any, longest: float, common: Any) -> bool:
     """Mark the particles that are perhaps two, and add to their covariance the distance of either from the middle.
 
-    Noise that pixels share, and irregular particles, deviate threefold as well: by as much more than expected, a
-    particle has to be longer. Where that is much, length says nothing.
+    Return whether there are any.
 
     Parameters
     ----------
@@ -67,23 +112,18 @@ def mark_merged(state: Any, good: Any, longest: float) -> None:
         (N,) the particles that were fitted.
     longest
         Length over width of one particle, at most.
+    common
+        `Stretch` of the image.
     """
-    which = np.flatnonzero(good)
-    if which.size == 0:
-        return
-    ratio = np.empty(which.size)
-    for k in range(which.size):
-        ratio[k] = state[which[k], THREEFOLD] / state[which[k], STRETCH_STD]
-    irregular = np.median(ratio) / _MEDIAN
-    if irregular > _IRREGULAR + _OF_ONE / math.sqrt(which.size):
-        return
-    allowed, larger = 0.5 * math.log(longest), max(irregular, 1.0)
-    for m in which:
-        stretch, std = math.hypot(state[m, ALONG], state[m, DIAGONAL]), larger * state[m, STRETCH_STD]
+    allowed, some = 0.5 * math.log(longest), False
+    for m in np.flatnonzero(good):
+        right, down = state[m, ALONG] - common[0], state[m, DIAGONAL] - common[1]
+        stretch, std = math.hypot(right, down), common[2] * state[m, STRETCH_STD]
         if stretch > _SURE * std and stretch - _LONGER * std > allowed:
-            state[m, MERGED] = 1.0
+            state[m, MERGED], some = 1.0, True
             square = 4 * stretch / state[m, SHARPNESS]  # of half of the distance: a Gaussian's
-            along, diagonal = state[m, ALONG] / stretch, state[m, DIAGONAL] / stretch
+            along, diagonal = right / stretch, down / stretch
             state[m, VAR_X] += 0.5 * square * (1 + along)
             state[m, VAR_Y] += 0.5 * square * (1 - along)
             state[m, COV] += 0.5 * square * diagonal
+    return some

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.jit import njit
+from livetrack.localize.refine.radial.elongation import ROUND
 from livetrack.localize.refine.radial.ldl import eliminate, solve
 from livetrack.localize.refine.radial.noise_model import CameraNoise, fit_line
 from livetrack.localize.refine.radial.pixels import Core, pixels_of
@@ -54,6 +55,10 @@ class Population:
         """Number of images learnt from, and whether the core suits the particles no more."""
         self.seen = 0.0
         """Number of particles, those that are forgotten in part counted in part."""
+        self.stretch = ROUND
+        """What the particles of the last image had in common."""
+        self.pairs = np.zeros(2)
+        """Numbers of pairs beyond doubt and of particles, those that are forgotten in part counted in part."""
         self.free = np.full(self.pixels.row.size, np.nan, np.float32)
         """(P,) of `measure_freedom`; NaN before."""
         self._total, self._total_product = np.zeros_like(information), np.zeros(core.splines)
@@ -78,11 +83,14 @@ class Population:
             self._informative and self.seen >= _ENOUGH, self.mean, *self.prior,
         )  # fmt: skip
 
-    def noise_at(self, background: float, noise: float) -> tuple[float, float, float]:
-        """Return the variance at the background's grey level, its rise, and its least value, in units of `noise`."""
+    def noise_at(self, background: float, noise: float, groups: Doubles | None = None) -> tuple[float, float, float]:
+        """Return the variance at the background's grey level, its rise, and its least value, in units of `noise`.
+
+        `groups`, as `fit_line` takes them, stand for what was learnt of the noise.
+        """
         if self._camera is not None:
             return (*self._camera.of(noise, background), _DARKEST)  # a wrong offset may take it below zero
-        at_background, rise = fit_line(self._noise, background, noise)
+        at_background, rise = fit_line(self._noise if groups is None else groups, background, noise)
         return at_background, rise, _DARKEST * at_background
 
 
