@@ -78,11 +78,12 @@ def _run_engine(engine: Engine, args: argparse.Namespace, console: Console, stop
     _use_keys_of_engine(config.publish.curve_keys)
     address = resolve_address(engine.publisher.address, seen_at=DEFAULT_ADDRESS)
     localizer = engine.tracker.localizer
+    opens_window = _opens_window(config, args, console)
     console.print(
         f"ready (Ctrl-C stops): camera {config.camera.driver}, model {localizer.name} at scale "
         f"{localizer.search_scale} on {_provider(localizer.provider)}, {localizer.threads}, positions at {address}",
     )
-    if _opens_window(config, args, console):
+    if opens_window:
         with WindowProcess(address, config.view, console) as window:
             status = engine.run(seconds=args.seconds, stop=stop, on_status=window.on_status)
     else:
