@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from livetrack.camera import Geometry
 
-__all__ = ["FrameTiming", "HasRecovery", "HasReload", "HasTiming"]
+__all__ = ["FrameTiming", "HasRecovery", "HasReload", "HasTimeSource", "HasTiming", "RestoresLight"]
 
 
 @runtime_checkable
@@ -68,6 +68,25 @@ class HasTiming(Protocol):
 
     def timing(self) -> FrameTiming:
         """Return the timing in force; called from any thread, while no image arrives. May raise `CameraError`."""
+
+
+@runtime_checkable
+class HasTimeSource(Protocol):
+    """A camera whose images come with a time of receipt, `Picture.t_received_ns`."""
+
+    def time_source(self) -> str:
+        """Return where these times come from and how fine they are, for the user; empty: nowhere, or not known yet."""
+
+
+@runtime_checkable
+class RestoresLight(Protocol):
+    """A camera whose start opens a light."""
+
+    def restore_light(self) -> None:
+        """Stop the images, and close the light again if starting them has opened it; `resume` starts them again.
+
+        Called after a trial of the camera. A session leaves the light as it is.
+        """
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""The microscope around a camera: configuration groups, light sources, autofocus; all optional.
+"""The microscope around a camera: its devices, configuration groups, light sources, autofocus; all optional.
 
 A driver offers them by having the methods of the protocols below, as for those of `livetrack.devices`.
 """
@@ -15,8 +15,11 @@ from livetrack.devices import Property, Value
 __all__ = [
     "AutofocusState",
     "ConfigGroup",
+    "DeviceList",
+    "DeviceUse",
     "HasAutofocus",
     "HasConfigGroups",
+    "HasDevices",
     "HasLights",
     "LightState",
     "MicroscopeState",
@@ -62,6 +65,36 @@ class MicroscopeState(Struct, frozen=True, kw_only=True):
     groups: tuple[ConfigGroup, ...] = ()
     lights: tuple[LightState, ...] = ()
     autofocus: AutofocusState | None = None
+
+
+class DeviceUse(Struct, frozen=True, kw_only=True):
+    """What a session does with a device of the microscope, in words for the user."""
+
+    name: str
+    by_itself: str = ""
+    """Done without a command: "is started and stopped"."""
+    properties: tuple[str, ...] = ()
+    """Set by the settings when the camera is opened: "Velocity = 10"."""
+    on_command: tuple[str, ...] = ()
+    """What clients can have done to it: "stage", "presets of Channel". If all three are empty, it is left alone."""
+
+
+class DeviceList(Struct, frozen=True, kw_only=True):
+    """All devices of a microscope, and what a session does with them."""
+
+    opening: str
+    """What opening the camera does to all of them, one sentence."""
+    devices: tuple[DeviceUse, ...] = ()
+    simulated: bool = False
+    """No device is real: whatever moves does no harm."""
+
+
+@runtime_checkable
+class HasDevices(Protocol):
+    """A camera whose driver connects other devices as well."""
+
+    def devices(self) -> DeviceList:
+        """Return them all. Raises `CameraError` if the camera is not open."""
 
 
 @runtime_checkable

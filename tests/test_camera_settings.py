@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +13,12 @@ from livetrack_drivers.micromanager import MicroManagerCamera, MicroManagerSetti
 from real_microscope import DEMO, FOLDER, Counted
 
 from livetrack.cli import main
+
+ANY_PORT = [f"publish.{name}=tcp://127.0.0.1:*" for name in ("address", "preview_address", "command_address")]
+
+
+def options(*overrides: str) -> list[str]:
+    return [part for each in overrides for part in ("--set", each)]
 
 
 def build(**settings: object) -> MicroManagerCamera:
@@ -159,19 +166,28 @@ def test_the_trigger_is_named_for_the_user() -> None:
     assert awaited_trigger(CoreWithTrigger(TriggerMode="Off", TriggerSource="Line1"), "Cam") == ""
 
 
-def test_check_waits_for_a_long_exposure(capsys: pytest.CaptureFixture[str]) -> None:
-    sets = [part for each in [*DEMO, "camera.micromanager.exposure_ms=2500"] for part in ("--set", each)]
-    assert main(["check", *sets]) == 0
-    assert "512x512" in capsys.readouterr().out
+def test_check_waits_for_a_long_exposure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    begun = time.monotonic()
+    assert main(["check", *options(*DEMO, "camera.micromanager.exposure_ms=3000", *ANY_PORT)]) == 0
+    page = capsys.readouterr().out
+    assert "512x512" in page
+    assert "rate        0.33" in page
+    assert "stall" not in page
+    assert time.monotonic() - begun > 6  # two exposures, at least
 
 
 def test_check_names_the_trigger_that_the_camera_waits_for(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from livetrack_drivers import micromanager
 
+    monkeypatch.chdir(tmp_path)
+
     monkeypatch.setattr(micromanager, "awaited_trigger", lambda core, camera: f"{camera}.TriggerMode = 'External'")
     monkeypatch.setattr(micromanager.PictureSequence, "_take", lambda sequence: None)
-    sets = [part for each in DEMO for part in ("--set", each)]
-    assert main(["check", *sets]) == 1
-    assert "it waits for a trigger (Camera.TriggerMode = 'External')" in capsys.readouterr().err
+    assert main(["check", *options(*DEMO, *ANY_PORT)]) == 0
+    page = capsys.readouterr().out
+    assert "warning  camera      micromanager: it waits for a trigger (Camera.TriggerMode = 'External')" in page

@@ -232,6 +232,24 @@ def test_every_command_has_its_help_on_the_reference_page(capsys: pytest.Capture
     assert sorted(shown) == sorted(commands)
 
 
+def test_the_safety_table_names_tests_that_exist() -> None:
+    lines = (ROOT / "docs/safety.md").read_text(encoding="utf-8").splitlines()
+    rows = [line for line in lines if line.startswith("| ") and not line.startswith("| livetrack may")]
+    assert len(rows) >= 20
+    for row in rows:
+        _, *cells, _ = row.split("|")
+        assert len(cells) == 4, row
+        assert all(cell.strip() for cell in cells), row
+        tests = ""
+        names = re.findall(r"`(test_[\w.]+)`", cells[-1])
+        assert len(names) > 1, row  # a file, and a test in it
+        for name in names:
+            if name.endswith(".py"):
+                tests = (ROOT / "tests" / name).read_text(encoding="utf-8")
+            else:
+                assert f"\ndef {name}(" in tests, name
+
+
 def test_the_api_pages_name_what_exists() -> None:
     from importlib import import_module
 

@@ -150,6 +150,22 @@ def test_a_real_stage_does_not_move_to_1e12() -> None:
         remote.set_autofocus(False)
 
 
+def test_a_move_under_way_is_completed_when_the_session_ends() -> None:
+    folder = str(Path(mm_test_adapters.__file__).parent / "libs")
+    overrides = [
+        "camera.driver=micromanager", f"camera.micromanager.mm_dir={folder!r}", "localizer.model=centroid",
+        "localizer.diameter_px=7.0", "calibration.file=''",
+    ]  # fmt: skip
+    with running(overrides) as engine, Remote(engine.command_address, timeout_s=PATIENCE_S) as remote:
+        core = engine.camera.core  # type: ignore[attr-defined]
+        core.set_property("XY", "Velocity", "0.01")  # um per ms
+        (start,) = (each.position[0] for each in remote.actuators() if each.name == "stage")
+        remote.move_by("stage", 20.0, 0.0)  # takes 2 s
+    assert core.device_busy("XY")
+    until(lambda: not core.device_busy("XY"))
+    assert core.get_x_position("XY") == pytest.approx(start + 20.0, abs=0.05)
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [

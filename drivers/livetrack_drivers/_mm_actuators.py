@@ -34,20 +34,25 @@ class MicroManagerActuators:
         """Return the default devices of `core`; a device keeps its target for as long as the core exists."""
         if core is not self._core:
             self._core, self._known = core, {}
-        roles: dict[str, tuple[Callable[[Any, str], _Device], str]] = {
-            "stage": (_Stage, core.get_xy_stage_device()),
-            "focus": (_Focus, core.get_focus_device()),
-            "galvo": (_Galvo, core.get_galvo_device()),
-        }
+        kinds: dict[str, Callable[[Any, str], _Device]] = {"stage": _Stage, "focus": _Focus, "galvo": _Galvo}
         found: dict[str, Actuator] = {}
-        for role, (kind, label) in roles.items():
-            if label:
-                key = f"{role} {label}"
-                if key not in self._known:
-                    device = kind(core, label)
-                    self._known[key] = CommandedActuator(device, device.accuracy(), device.properties())
-                found[role] = self._known[key]
+        for role, label in self.labels(core).items():
+            key = f"{role} {label}"
+            if key not in self._known:
+                device = kinds[role](core, label)
+                self._known[key] = CommandedActuator(device, device.accuracy(), device.properties())
+            found[role] = self._known[key]
         return found
+
+    @staticmethod
+    def labels(core: Any) -> dict[str, str]:
+        """Return the labels of the default devices of `core`, by role."""
+        roles = {
+            "stage": core.get_xy_stage_device(),
+            "focus": core.get_focus_device(),
+            "galvo": core.get_galvo_device(),
+        }
+        return {role: str(label) for role, label in roles.items() if label}
 
     def forget_target(self, label: str) -> None:
         """Start the next step of device `label` from where it comes to rest: a property may have moved it."""

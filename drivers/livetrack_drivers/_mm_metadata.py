@@ -52,8 +52,14 @@ class MetadataReader:
         self._elapsed, self._of_day = PictureClock(), PictureClock()
         self._of_day.expect(_offset_of_day_ns())
         self._empty_ns = self._last_ns = self._read_ns = 0
-        self._source = self._wrong = ""
+        self._source: str | None = None  # "": nowhere
+        self._wrong = ""
         self._untold = _MAX_UNTOLD  # pictures until the source of the times is logged
+
+    @property
+    def source(self) -> str:
+        """Where the times come from, in words; empty if nowhere, or not known yet."""
+        return self._source or ""
 
     def restart(self) -> None:
         """Begin with another sequence: the elapsed time and the pictures begin with it."""
@@ -145,10 +151,11 @@ class MetadataReader:
         elif of_day.is_usable:
             source = f"{_RECEIVED}, {of_day.description}; {_ELAPSED} is {elapsed.description}"
         else:
-            source = "nowhere: those of frames that wait in the buffer are estimated"
+            source = ""
         if source != self._source:
             self._source = source
-            _log.info("camera %r: times of receipt from %s", self._label, source)
+            nowhere = "nowhere: those of frames that wait in the buffer are estimated"
+            _log.info("camera %r: times of receipt from %s", self._label, source or nowhere)
 
     def _report_wrong(self, tag: str, text: str) -> None:
         if not self._wrong:

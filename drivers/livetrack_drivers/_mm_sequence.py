@@ -68,9 +68,15 @@ class PictureSequence:
         self._reader = MetadataReader(label, metadata)
         self._shape: tuple[int, ...] = ()  # of the last picture
         self._starts = 0
+        self._opened_shutter = ""  # by the core, when the sequence started
         self._roi: tuple[int, ...] | None = None  # as the core gave it at the last start
         self.taken = 0
         """Pictures taken so far."""
+
+    @property
+    def times(self) -> str:
+        """Where the times of the pictures come from, in words; empty if nowhere, or not known yet."""
+        return self._reader.source
 
     @property
     def geometry(self) -> Geometry:
@@ -91,6 +97,7 @@ class PictureSequence:
         self._note(geometry)
         self._roi = tuple(self._core.get_roi(self._label))
         self._fit_buffer(geometry)
+        self._note_shutter()
         self._core.start_continuous_sequence_acquisition(0)
         self._numbers.restart()
         self._reader.restart()
@@ -114,6 +121,13 @@ class PictureSequence:
         if self._geometry is not None and not geometry.same_as(self._geometry):
             self._changed = geometry
         self._geometry = geometry
+
+    def _note_shutter(self) -> None:
+        """Note the shutter that the core is about to open."""
+        core = self._core
+        with suppress(*CORE_ERRORS):
+            if core.get_auto_shutter() and (label := core.get_shutter_device()) and not core.get_shutter_open(label):
+                self._opened_shutter = label
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -140,6 +154,14 @@ class PictureSequence:
         """Stop until `resume`; never raises if the camera is gone. All devices stay as they are, the shutter too."""
         with self._lock:
             self._stop_and_forget()
+
+    def restore_shutter(self) -> None:
+        """Stop, and close the shutter if the core opened it for the sequence."""
+        with self._lock:
+            self._stop_and_forget()
+            opened, self._opened_shutter = self._opened_shutter, ""
+            if opened:
+                self._core.set_shutter_open(opened, False)
 
     def resume(self) -> Geometry:
         """Start again after `stop`; the shutter stays as it is."""

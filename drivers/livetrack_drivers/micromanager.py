@@ -13,6 +13,7 @@ from livetrack.camera import Geometry, Picture
 from livetrack.devices import EXPOSURE, Actuator, Property
 from livetrack.errors import CameraError
 from livetrack.lifecycle import FrameTiming
+from livetrack.microscope import DeviceList
 from livetrack_drivers._mm_actuators import MicroManagerActuators
 from livetrack_drivers._mm_camera_device import (
     DeviceState,
@@ -27,6 +28,7 @@ from livetrack_drivers._mm_camera_device import (
     restore_camera,
 )
 from livetrack_drivers._mm_core import LoadedCore, acquire_core
+from livetrack_drivers._mm_devices import list_devices
 from livetrack_drivers._mm_microscope import MicroscopeControls
 from livetrack_drivers._mm_properties import (
     CORE_ERRORS,
@@ -133,6 +135,24 @@ class MicroManagerCamera(MicroscopeControls):
             exposure_ms = self.core.get_exposure(self._label)
         triggers = [awaited_trigger(self.core, label) for label in self._cameras]
         return FrameTiming(1e-3 * exposure_ms, next(filter(None, triggers), ""))
+
+    def time_source(self) -> str:
+        """Return which metadata of MMCore give the times of receipt, and how fine they are."""
+        return self._opened().times
+
+    def devices(self) -> DeviceList:
+        """Return all devices of the configuration, and what a session does with them."""
+        loaded, settings = self._require_loaded(), self._settings
+        own = {"exposure_ms": settings.exposure_ms, "binning": settings.binning, "roi": settings.roi}
+        given = [(f"{self._label}.{key}", value) for key, value in own.items() if value is not None]
+        with self._errors("reading the devices"):
+            roles = self._actuators.labels(self.core)
+            return list_devices(self.core, loaded.config, self._cameras, roles, [*flat(settings.properties), *given])
+
+    def restore_light(self) -> None:
+        """Stop the sequence, and close the shutter again if the core opened it for the sequence."""
+        with self._errors("closing the shutter"):
+            self._opened().restore_shutter()
 
     def reload_effects(self) -> list[str]:
         """Return what `reload` would do to the other devices, one line each."""

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from livetrack.errors import UsageError
 
-__all__ = ["save_annotated_image"]
+__all__ = ["is_inside_movie", "save_annotated_image"]
 
 _LONG_SIDE = 1400  # px; smaller frames are enlarged by an integer factor to about this size
 _LEGEND = 44  # px: height of the legend below the frame
@@ -79,6 +79,11 @@ def save_annotated_image(
         raise UsageError(f"{path}: the picture cannot be written: {error.strerror or error}") from None
 
 
+def is_inside_movie(picture: Path, movie: Path) -> bool:
+    """Return whether `movie` is a folder of images of which `picture` would become one."""
+    return movie.is_dir() and picture.resolve().parent == movie.resolve()
+
+
 def _stretch(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     low, high = np.percentile(frame, (0.2, 99.8))
     scaled = (frame.astype(np.float64) - low) * (255 / max(high - low, 1e-12))
@@ -121,4 +126,4 @@ def _scale_bar(zoom: int, pixel_size_um: float | None, longest: float) -> tuple[
     unit = zoom / pixel_size_um if pixel_size_um else float(zoom)  # image px per µm, or per px of the frame
     power = 10.0 ** math.floor(math.log10(longest / unit))
     value = max(step * power for step in (1, 2, 5) if step * power * unit <= longest)
-    return value * unit, f"{value:g} {'µm' if pixel_size_um else 'px'}"
+    return value * unit, f"{value:g} {'um' if pixel_size_um else 'px'}"  # Pillow's font has no µ

@@ -11,7 +11,14 @@ import numpy.typing as npt
 
 from livetrack.check.measure import ParticleProperties
 
-__all__ = ["frame_diagnostics", "particle_diagnostics"]
+__all__ = [
+    "count_copies",
+    "count_diagnostics",
+    "frame_diagnostics",
+    "is_blank",
+    "particle_diagnostics",
+    "pixel_diagnostics",
+]
 
 _FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 11, 12, 14, 16))
 _MAX_SATURATED = 1e-5  # fraction of all pixels; a few hot pixels do no harm
@@ -20,9 +27,24 @@ _MIN_FRAMES = 10
 
 
 def frame_diagnostics(frames: Sequence[npt.NDArray[Any]]) -> list[str]:
-    """Return a sentence for each fault of the pixels, whatever the particles are."""
+    """Return a sentence for each fault of a movie's frames, whatever the particles are."""
+    warnings = pixel_diagnostics(frames)
+    if is_blank(frames):
+        return warnings
+    copies = count_copies(frames)
+    if copies:
+        warnings.append(f"{copies} of {len(frames)} frames are exact copies of the one before: they were saved twice")
+    if len(frames) == 1:
+        warnings.append("a single frame: spacing is a rough estimate, and motion cannot be measured")
+    elif len(frames) < _MIN_FRAMES:
+        warnings.append(f"only {len(frames)} frames: spacing and motion are rough estimates")
+    return warnings
+
+
+def pixel_diagnostics(frames: Sequence[npt.NDArray[Any]]) -> list[str]:
+    """Return a sentence for each fault of the pixels: no light, saturation, clipped noise."""
     stack = np.stack(frames)
-    if stack.min() == stack.max():
+    if is_blank(frames):
         return [f"all pixels are {stack.flat[0]}: check the light and the shutter"]
     warnings = []
     if stack.dtype.kind in "ui":
@@ -36,14 +58,27 @@ def frame_diagnostics(frames: Sequence[npt.NDArray[Any]]) -> list[str]:
         black = float((stack == 0).mean())
         if black > _MAX_BLACK:
             warnings.append(f"{_percent(black)} of the pixels are 0: the noise is clipped; raise the camera's offset")
-    copies = sum(np.array_equal(before, after) for before, after in pairwise(frames))
-    if copies:
-        warnings.append(f"{copies} of {len(frames)} frames are exact copies of the one before: they were saved twice")
-    if len(frames) == 1:
-        warnings.append("a single frame: spacing is a rough estimate, and motion cannot be measured")
-    elif len(frames) < _MIN_FRAMES:
-        warnings.append(f"only {len(frames)} frames: spacing and motion are rough estimates")
     return warnings
+
+
+def is_blank(frames: Sequence[npt.NDArray[Any]]) -> bool:
+    """Return whether all pixels of all frames have the same value."""
+    return bool(min(frame.min() for frame in frames) == max(frame.max() for frame in frames))
+
+
+def count_copies(frames: Sequence[npt.NDArray[Any]]) -> int:
+    """Return how many frames are exact copies of the one before."""
+    return sum(np.array_equal(before, after) for before, after in pairwise(frames))
+
+
+def count_diagnostics(model: str, found: float, particles: ParticleProperties) -> list[str]:
+    """Return a sentence if a model finds many more or fewer particles per frame than stand out."""
+    if particles.count / 2 <= found <= 2 * particles.count:
+        return []
+    return [
+        f"{model} finds {found:.0f} particles per frame where about {particles.count:.0f} stand out: check "
+        "the picture; try another localizer.threshold, or train a model for these particles"
+    ]
 
 
 def particle_diagnostics(particles: ParticleProperties, dtype: np.dtype[Any]) -> list[str]:

@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.check.annotated_image import save_annotated_image
+from livetrack.check.annotated_image import is_inside_movie, save_annotated_image
 from livetrack.check.blobs import Blobs
-from livetrack.check.diagnostics import frame_diagnostics, particle_diagnostics
+from livetrack.check.diagnostics import count_diagnostics, frame_diagnostics, particle_diagnostics
 from livetrack.check.measure import ParticleProperties, measure_particles
 from livetrack.check.model_trial import try_model
 from livetrack.check.report import CheckReport
@@ -51,10 +51,12 @@ def check_movie(
     InputError
         The movie cannot be read, has no frame, or has one that is too small or contains pixels that are not finite.
     UsageError
-        The picture cannot be written, or its suffix is not `.png`.
+        The picture cannot be written, its suffix is not `.png`, or it would become an image of the movie.
     """
     if picture is not None and Path(picture).suffix.lower() != ".png":
         raise UsageError(f"{picture}: the picture is a PNG file; its name must end in .png")
+    if picture is not None and is_inside_movie(Path(picture), Path(path)):
+        raise UsageError(f"{picture}: the picture would become an image of the movie {path}; choose another folder")
     movie = open_movie(path, channel)
     images = _first_images(movie, frames)
     warnings = [movie.problem] if movie.problem else []
@@ -82,11 +84,8 @@ def check_movie(
     tried = images[:: math.ceil(len(images) / _TRIED_FRAMES)]
     trials = {name: try_model(name, tried) for name in _MODELS}
     trial, rows = trials[model]
-    if rows and not particles.count / 2 <= trial.count <= 2 * particles.count:
-        warnings.append(
-            f"{model} finds {trial.count:.0f} particles per frame where about {particles.count:.0f} stand out: check "
-            "the picture; try another localizer.threshold, or train a model for these particles"
-        )
+    if rows:
+        warnings += count_diagnostics(model, trial.count, particles)
     if picture is not None:
         _draw(Path(picture), images[0], report.pixel_size_um, particles, model, rows[0] if rows else blobs)
     return msgspec.structs.replace(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from livetrack.check.lines import Line, format_lines
 from livetrack.check.measure import ParticleProperties
 from livetrack.check.model_trial import ModelTrial
 
@@ -65,24 +66,25 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
 def report_text(report: CheckReport) -> str:
     """Return the report as lines of text."""
     frames_checked = "one frame" if report.frames_checked == 1 else f"the first {report.frames_checked} frames"
-    lines = [_movie_line(report), f"checked     {frames_checked}"]
+    lines = [Line("checked", frames_checked)]
     if report.particles is not None:
         lines += [
             *_particle_lines(report.particles, report.pixel_size_um),
-            *(_trial_line(trial) for trial in report.trials),
-            f"model       {report.model}: {report.model_reason}",
-            f"search      radius {report.search_radius_px:g} px: {report.search_radius_reason}",
+            *(Line("tried", _describe_trial(trial)) for trial in report.trials),
+            Line("model", f"{report.model}: {report.model_reason}"),
+            Line("search", f"radius {report.search_radius_px:g} px: {report.search_radius_reason}"),
         ]
-    lines += [f"warning     {warning}" for warning in report.warnings]
+    lines += [Line("warning", warning) for warning in report.warnings]
     if report.picture:
-        lines.append(f"picture     {report.picture}")
+        lines.append(Line("picture", report.picture))
+    text = [_describe_movie(report), *format_lines(lines)]
     if report.particles is not None:
-        lines += ["", "to track it:", f"  {report.command}", "or, in config.toml:"]
-        lines += [f"  {line}" for line in report.config.splitlines()]
-    return "\n".join(lines)
+        text += ["", "to track it:", f"  {report.command}", "or, in config.toml:"]
+        text += [f"  {line}" for line in report.config.splitlines()]
+    return "\n".join(text)
 
 
-def _movie_line(report: CheckReport) -> str:
+def _describe_movie(report: CheckReport) -> str:
     length, fps = report.length, report.fps
     parts = [
         "unknown number of frames" if length is None else "1 frame" if length == 1 else f"{length} frames",
@@ -94,7 +96,7 @@ def _movie_line(report: CheckReport) -> str:
     return f"{report.movie}: {', '.join(parts)}"
 
 
-def _particle_lines(particles: ParticleProperties, pixel_size_um: float | None) -> list[str]:
+def _particle_lines(particles: ParticleProperties, pixel_size_um: float | None) -> list[Line]:
     ring = f", with a ring of opposite sign ({100 * particles.ring:.0f} % of the core)" if particles.has_ring else ""
     sign = "bright and dark" if particles.contrast == "both" else particles.contrast
     spacing = "" if particles.spacing_px is None else f", nearest neighbour {particles.spacing_px:.1f} px away (median)"
@@ -102,20 +104,23 @@ def _particle_lines(particles: ParticleProperties, pixel_size_um: float | None) 
     motion = "could not be measured" if step is None else f"{step:.2g} px per frame along each axis (rms)"
     size = "" if pixel_size_um is None else f" ({particles.diameter_px * pixel_size_um:.2g} µm)"
     return [
-        f"particles   {sign}{ring}; about {particles.count:.0f} per frame{spacing}",
-        f"diameter    {particles.diameter_px:.1f} px{size}",
-        f"signal      {particles.peak:.4g} grey levels over a background of {particles.background:.4g}; "
-        f"noise {particles.noise:.2g}, SNR {particles.snr:.0f}",
-        f"motion      {motion}",
+        Line("particles", f"{sign}{ring}; about {particles.count:.0f} per frame{spacing}"),
+        Line("diameter", f"{particles.diameter_px:.1f} px{size}"),
+        Line(
+            "signal",
+            f"{particles.peak:.4g} grey levels over a background of {particles.background:.4g}; "
+            f"noise {particles.noise:.2g}, SNR {particles.snr:.0f}",
+        ),
+        Line("motion", motion),
     ]
 
 
-def _trial_line(trial: ModelTrial) -> str:
+def _describe_trial(trial: ModelTrial) -> str:
     if trial.problem:
-        return f"tried       {trial.model}: not tried, {trial.problem}"
+        return f"{trial.model}: not tried, {trial.problem}"
     quality = "" if trial.score is None else f", score {trial.score:.2f}"
     quality += "" if trial.std_px is None else f", uncertainty {trial.std_px:.2g} px"
-    return f"tried       {trial.model}: {trial.count:.0f} per frame{quality}; {trial.ms:.0f} ms per frame"
+    return f"{trial.model}: {trial.count:.0f} per frame{quality}; {trial.ms:.0f} ms per frame"
 
 
 def _quoted(text: str) -> str:

@@ -184,13 +184,14 @@ class Acquisition:
         self.skipped += len(self._waiting)
         self._waiting.clear()
 
-    def close(self) -> None:
+    def close(self, *, restore_light: bool = False) -> None:
         """Stop the camera thread and release the camera; queued frames can still be consumed.
 
+        `restore_light`: close the light that the camera's start has opened, see `livetrack.lifecycle.RestoresLight`.
         Takes at most 2 s if the driver does not return from a call: then the call goes on without the session.
         """
         self._end_thread()
-        self._calls.close(lambda: self.timing().interval_s)
+        self._calls.close(lambda: self.timing().interval_s, restore_light=restore_light)
 
     def _end_thread(self) -> None:
         self._stop.set()

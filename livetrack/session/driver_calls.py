@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from livetrack.camera import Camera
 from livetrack.errors import CameraError
+from livetrack.lifecycle import RestoresLight
 
 __all__ = ["DriverCalls", "describe_error"]
 
@@ -53,22 +54,28 @@ class DriverCalls:
             self.end()
             self._changing = False
 
-    def close(self, exposure_s: Callable[[], float]) -> None:
+    def close(self, exposure_s: Callable[[], float], *, restore_light: bool = False) -> None:
         """Close the camera, and raise what that raises.
 
         If it takes longer than 0.6 s, it goes on in the background. If the driver has returned the last picture that it
         was asked for, the camera may first have to finish its exposure, which `exposure_s` asks the driver for: so much
-        longer is waited here, and 8 s when the process ends.
+        longer is waited here, and 8 s when the process ends. `restore_light`: before, close the light that the start of
+        the camera has opened.
         """
         patient = self._changing or not self._begun_ns
         exposures: list[float] = []
         errors: list[BaseException] = []
 
         def close() -> None:
+            camera = self._camera
             try:
                 if patient:
                     exposures.append(exposure_s())
-                self._camera.close()
+                try:
+                    if restore_light and isinstance(camera, RestoresLight):
+                        camera.restore_light()
+                finally:
+                    camera.close()
             except BaseException as error:  # noqa: BLE001  raised below
                 errors.append(error)
 

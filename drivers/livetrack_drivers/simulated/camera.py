@@ -15,6 +15,7 @@ from livetrack.camera import Geometry, Picture
 from livetrack.devices import Actuator, Property, Value
 from livetrack.errors import CameraError, CameraLostError
 from livetrack.lifecycle import FrameTiming
+from livetrack.microscope import DeviceList
 from livetrack.software_roi import SoftwareRoi
 from livetrack_drivers.simulated.actuators import simulated_actuators
 from livetrack_drivers.simulated.adjust import STIFFNESS, change_property, list_properties
@@ -109,6 +110,10 @@ class SimulatedCamera:
     def timing(self) -> FrameTiming:
         """Return the time between two exposures."""
         return FrameTiming(1 / self._settings.fps)
+
+    def devices(self) -> DeviceList:
+        """Return that none is real."""
+        return DeviceList(opening="all simulated: no device is touched", simulated=True)
 
     def properties(self) -> list[Property]:
         """Return the properties of illumination, motion, exposure and camera noise."""

@@ -1,0 +1,85 @@
+"""Lines about the model of the settings: whether it can be used, and what it finds in the frames that came."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from livetrack.check.annotated_image import save_annotated_image
+from livetrack.check.camera_trial import CameraTrial
+from livetrack.check.diagnostics import count_diagnostics, is_blank, particle_diagnostics
+from livetrack.check.lines import Line, fault, fine, warn
+from livetrack.check.measure import measure_particles
+from livetrack.config import Config
+from livetrack.errors import LivetrackError
+from livetrack.particles import Rows
+from livetrack.tracker import Tracker
+
+__all__ = ["check_model"]
+
+_DIAMETER_PX = 8.0  # of the circles, if it cannot be measured
+
+
+def check_model(config: Config, trial: CameraTrial | None, picture: Path | None) -> tuple[list[Line], int | None, str]:
+    """Load the model and search the frames of `trial`, if there are any, which are drawn into `picture`.
+
+    Returns the lines, the number of particles in the last frame that was searched, and the file written, or "".
+    """
+    try:
+        tracker = Tracker.from_config(config)
+    except LivetrackError as error:
+        return [fault("model", str(error))], None, ""
+    localizer = tracker.localizer
+    name = f"{localizer.name} on {localizer.provider}"
+    if trial is None:
+        return [fine("model", f"{name}: loaded, and not tried without a frame")], None, ""
+    images = trial.images
+    try:
+        tracker.warmup((images[0].shape[0], images[0].shape[1]), (images[0].dtype,))
+        found, times_ms = [], []
+        for image in images:
+            begun = time.perf_counter()
+            found.append(tracker.update(image).copy())
+            times_ms.append(1e3 * (time.perf_counter() - begun))
+    except LivetrackError as error:
+        return [fault("model", f"{name}: {error}")], None, ""
+    count = float(np.mean([len(rows) for rows in found]))
+    lines = [_speed_line(f"{name}: {len(found[-1])} particles in the last frame", times_ms, trial, config)]
+    diameter_px = _DIAMETER_PX
+    if not is_blank(images):
+        measured = measure_particles(images)
+        if measured is None:
+            cure = "check the focus, the light and the sample"
+            lines.append(warn("particles", "none stand out from the noise", cure))
+        else:
+            particles, _ = measured
+            diameter_px = particles.diameter_px
+            about = count_diagnostics(localizer.name, count, particles)
+            about += particle_diagnostics(particles, images[0].dtype)
+            lines += [warn("particles", sentence) for sentence in about]
+    if picture is None:
+        return lines, len(found[-1]), ""
+    try:
+        _draw(picture, trial, found[-1], localizer.name, diameter_px)
+    except LivetrackError as error:
+        return [*lines, warn("picture", str(error))], len(found[-1]), ""
+    return lines, len(found[-1]), str(picture)
+
+
+def _speed_line(text: str, times_ms: list[float], trial: CameraTrial, config: Config) -> Line:
+    took_ms = float(np.median(times_ms))
+    text += f"; about {took_ms:.2g} ms per frame"
+    if trial.fps is None or trial.waits or took_ms < 1e3 / trial.fps:
+        return fine("model", text)
+    slow = f"{text}, and the camera sends one every {1e3 / trial.fps:.2g} ms"
+    if config.camera.every_frame:
+        return warn("model", f"{slow}: frames wait, and then are skipped", "use a smaller ROI or a lower frame rate")
+    return warn("model", f"{slow}: only the newest are tracked", "a smaller ROI or a lower frame rate skips fewer")
+
+
+def _draw(path: Path, trial: CameraTrial, rows: Rows, model: str, diameter_px: float) -> None:
+    caption = f"{len(rows)} particles found by {model}"
+    size_um = trial.frames[-1].geometry.pixel_size_um
+    save_annotated_image(path, trial.images[-1], rows["x"], rows["y"], rows["score"], diameter_px, size_um, caption)
