@@ -233,6 +233,33 @@ def test_a_long_exposure_is_no_stall() -> None:
     acquisition.close()
 
 
+def test_the_exposure_under_way_is_no_stall_when_the_next_ones_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livetrack.session.acquisition._TIMING_NS", 0)
+    seen: list[CameraState] = []
+
+    def script() -> Iterator[Picture | None]:
+        for number in range(3):
+            camera.frame_timing = FrameTiming(60 if number < 2 else 0)
+            begun = time.monotonic()
+            while time.monotonic() < begun + 0.3:
+                time.sleep(0.005)
+                yield None
+                seen.append(acquisition.state)
+            yield picture(number)
+        while True:
+            time.sleep(0.005)
+            yield None
+
+    camera = PatientCamera(script)
+    acquisition = Acquisition(camera, CameraSettings(stall_s=0.05))
+    acquisition.open()
+    acquisition.start()
+    assert [acquisition.next_frame(5).number for _ in range(3)] == [0, 1, 2]
+    assert CameraState.STALLED not in seen
+    wait_for(lambda: acquisition.state is CameraState.STALLED)
+    acquisition.close()
+
+
 def test_waiting_for_a_trigger_is_a_state_of_its_own() -> None:
     acquisition = run(PatientCamera(silent, timing=FrameTiming(0, "Cam.TriggerMode = 'External'")), stall_s=0.01)
     wait_for(lambda: acquisition.state is CameraState.WAITING)

@@ -235,3 +235,18 @@ def test_another_current_camera_is_reported_and_not_tracked() -> None:
     camera.resume()
     assert camera.core.is_sequence_running()
     camera.close()
+
+
+def test_a_camera_that_another_program_sets_to_colour_is_not_tracked_until_it_is_grey() -> None:
+    mode = 'camera.micromanager.properties={"Camera.Mode"="Artificial Waves"}'
+    with running([*DEMO, mode]) as engine, Remote(engine.command_address) as remote:
+        core = engine.camera.core
+        wait_for_frames(engine)
+        core.stop_sequence_acquisition()
+        core.set_property("Camera", "PixelType", "32bitRGB")
+        core.start_continuous_sequence_acquisition(0)
+        wait_for(lambda: "delivers colour" in engine.acquisition.message)
+        assert "set property 'Camera.PixelType' to '16bit' or '32bit' or '8bit'" in engine.acquisition.message
+        remote.set_property("Camera.PixelType", "16bit")
+        wait_for_frames(engine)
+        assert engine.frame is None or engine.frame.pixels.dtype.kind == "u"

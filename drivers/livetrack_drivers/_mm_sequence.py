@@ -15,6 +15,7 @@ import numpy as np
 
 from livetrack.camera import Geometry, Picture
 from livetrack.errors import CameraError, CameraLostError
+from livetrack_drivers._mm_camera_device import require_grey
 from livetrack_drivers._mm_geometry import read_geometry
 from livetrack_drivers._mm_metadata import MetadataReader
 from livetrack_drivers._mm_properties import CORE_ERRORS, one_line
@@ -67,6 +68,7 @@ class PictureSequence:
         self._numbers = _RisingNumbers()
         self._reader = MetadataReader(label, metadata)
         self._shape: tuple[int, ...] = ()  # of the last picture
+        self._dtype: np.dtype[Any] | None = None  # likewise, as the core gave it
         self._starts = 0
         self._opened_shutter = ""  # by the core, when the sequence started
         self._roi: tuple[int, ...] | None = None  # as the core gave it at the last start
@@ -84,7 +86,7 @@ class PictureSequence:
         return self._geometry or self._read_geometry()
 
     def start(self) -> Geometry:
-        """Start, and return the geometry of the next pictures. Raises `CameraError` if the core has another camera."""
+        """Start, and return the geometry of the next pictures. Raises `CameraError` for another camera, or colour."""
         current = self._core.get_camera_device()
         if current != self._label:
             if not current:
@@ -93,6 +95,7 @@ class PictureSequence:
                 f"Micro-Manager's camera (Core.Camera) is now {current!r}, and this session tracks {self._label!r}:"
                 " set it back, or set camera.micromanager.camera and start livetrack again"
             )
+        require_grey(self._core, self._label, f"camera {self._label!r}")
         geometry = self._read_geometry()
         self._note(geometry)
         self._roi = tuple(self._core.get_roi(self._label))
@@ -259,6 +262,9 @@ class PictureSequence:
         pixels = self._core.pop_next_image_md(self._metadata)
         if self._channel and not _is_from(self._metadata, self._channel):
             return None
+        if pixels.dtype != self._dtype:
+            self._require_grey()
+            self._dtype = pixels.dtype
         self.taken += 1
         if pixels.dtype == np.uint32:
             pixels = pixels.view(np.float32)  # Micro-Manager's 32-bit grey is a float
@@ -276,6 +282,13 @@ class PictureSequence:
             t_received_ns=received_ns,
             waited=waited,
         )
+
+    def _require_grey(self) -> None:
+        """Raise `CameraLostError` if another program has set the camera to colour, whose pixels come as integers."""
+        try:
+            require_grey(self._core, self._label, f"camera {self._label!r}")
+        except CameraError as error:
+            raise CameraLostError(str(error)) from None
 
     def _follow(self, height: int, width: int) -> None:
         """Ask for the geometry again if a picture of another size than expected has come."""

@@ -330,7 +330,6 @@ class MicroManagerCamera(MicroscopeControls):
             if not self._other_devices_set or find_property(self.core, name)[0] in ("Core", *self._cameras):
                 self.set_property(name, value)
         self._other_devices_set = True  # from now on they stay as they are, whoever changes them
-        require_grey(self.core, self._label, f"camera {self._label!r}")
         self._sensor = full_frame_size(self.core)
         if settings.binning is not None:
             self.set_binning(settings.binning)

@@ -87,6 +87,7 @@ class Acquisition:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="livetrack-camera", daemon=True)
         self._last_received_ns = 0
+        self._gap_s = 0.0  # between the last two frames: an exposure under way may still take as long
         self._calls = DriverCalls(camera)
         self.gaps = FrameGapMonitor()
         self.state = CameraState.STARTING
@@ -248,6 +249,8 @@ class Acquisition:
         frame = self._intake.frame(picture, asked_ns, now_ns)
         if frame is None:
             return
+        silent_s = (now_ns - self._last_received_ns) * 1e-9
+        self._gap_s = silent_s if self.state not in (CameraState.STALLED, CameraState.WAITING) else 0.0
         self._last_received_ns = now_ns
         self.gaps.record(now_ns)
         if self.state is not CameraState.RUNNING:
@@ -287,7 +290,7 @@ class Acquisition:
                 CameraState.WAITING,
                 f"the camera waits for a trigger ({timing.trigger}): no frame for {silent_s:.1f} s",
             )
-        elif silent_s > self._settings.stall_s + timing.interval_s:
+        elif silent_s > self._settings.stall_s + max(timing.interval_s, self._gap_s):
             self._enter(CameraState.STALLED, f"the camera has sent no frame for {silent_s:.1f} s")
 
     def _wait_suspended(self) -> None:
