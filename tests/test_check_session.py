@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -57,6 +58,10 @@ def test_lines_have_grade_subject_text_and_advice() -> None:
         "         picture     a.png",
     ]
     assert format_lines([Line("checked", "one frame")]) == ["checked     one frame"]
+    assert format_lines([fine("stage", "x = 1 µm, y = 2 µm, z = 3 µm")], 45) == [
+        "fine     stage       x = 1 µm, y = 2 µm, z =",
+        "                     3 µm",
+    ]
     assert worst(lines) is Grade.WARNING
     assert worst(lines[:1]) is Grade.FINE
 
@@ -113,7 +118,7 @@ def test_every_fault_has_its_line_and_the_rest_is_checked(tmp_path: Path, capsys
     assert main(["check", "--seconds", "0.2", *command]) == 2
     output = capsys.readouterr()
     assert "fault    model" in output.out
-    assert output.err.splitlines()[-1].startswith("livetrack: model: ")
+    assert output.err.splitlines()[-1].startswith("livetrack: model nothere.onnx: no such file")
 
 
 def test_a_camera_that_does_not_open_leaves_the_rest_to_be_checked() -> None:
@@ -196,10 +201,10 @@ class Scripted(ScriptedCamera):
         return self.frame_timing
 
 
-def check_scripted(monkeypatch: pytest.MonkeyPatch, **attributes: Any) -> SessionReport:
+def check_scripted(monkeypatch: pytest.MonkeyPatch, overrides: Sequence[str] = (), **attributes: Any) -> SessionReport:
     kind = type("Kind", (Scripted,), attributes)
     monkeypatch.setattr(check_module, "load_driver", lambda _: kind)
-    return check([*CENTROID, *PORTS], seconds=0.3)
+    return check([*CENTROID, *PORTS, *overrides], seconds=0.3)
 
 
 def test_frames_that_waited_repeated_or_lie_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,6 +245,30 @@ def test_a_camera_that_waits_for_a_trigger_is_no_fault(monkeypatch: pytest.Monke
     assert "no frame came" in lines_of(silent, "camera")[-1].text
 
 
+def test_a_camera_that_is_lost_blocks_or_fails_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = check([*SMALL, "camera.simulated.disconnect_at_s=0.2", "camera.retry_s=0.5"], seconds=1)
+    assert "disconnected" in lines_of(lost, "camera")[-1].text
+    assert lost.grade is Grade.FAULT
+    assert lost.frames > 0
+
+    released = threading.Event()
+
+    def block(_: Any) -> Iterator[Picture | None]:
+        released.wait(60)
+        yield None
+
+    def fail(_: Any) -> Iterator[Picture | None]:
+        yield None
+        raise SystemExit("the licence has expired")
+
+    monkeypatch.setattr("livetrack.check.camera_trial._START_S", 0.5)
+    blocked = check_scripted(monkeypatch, ["camera.stall_s=0.1"], play=block)
+    released.set()
+    assert "has not returned from a call" in lines_of(blocked, "camera")[-1].text
+    failed = check_scripted(monkeypatch, play=fail)
+    assert "the licence has expired" in lines_of(failed, "camera")[-1].text
+
+
 @pytest.mark.parametrize("shutter_open", [False, True])
 def test_a_check_of_the_real_core_changes_nothing(shutter_open: bool) -> None:
     first = MicroManagerCamera(msgspec.convert({"mm_dir": str(FOLDER)}, MicroManagerSettings))
@@ -262,7 +291,7 @@ def test_a_check_of_the_real_core_changes_nothing(shutter_open: bool) -> None:
     assert line_of(report, "stage").grade is Grade.WARNING  # without limits
     assert line_of(report, "objective").text.startswith("Nikon 40X")
     assert "ElapsedTime-ms" in line_of(report, "times").text
-    assert "Camera.exposure_ms = 10" in lines_of(report, "settings")[-1].text
+    assert "Camera.exposure_ms = 10" in line_of(report, "sets").text
 
 
 def test_the_picture_never_becomes_an_image_of_the_movie(
@@ -275,6 +304,7 @@ def test_the_picture_never_becomes_an_image_of_the_movie(
     assert main(["check", "."]) == 0
     assert "no picture: in this folder it would become an image" in capsys.readouterr().out
     assert main(["check", ".", "--picture", "x.png"]) == 2
+    assert main(["check", "--picture", "x.jpg"]) == 2
     sets = [part for each in [*CENTROID, *PORTS] for part in ("--set", each)]
     assert main(["check", "--seconds=0.1", "--set=camera.driver=movie", "--set=camera.movie.path=.", *sets]) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.png", "1.png"]

@@ -68,11 +68,12 @@ SMALL = [f"--set=camera.simulated.{each}" for each in ("width=128", "height=96",
 COMMANDS = {
     "demo": ["demo", *PORTS, *SMALL, "--seconds=SECONDS"],  # with the window, a process of its own
     "run": ["run", "microscope.toml", "--headless", *PORTS, "--seconds=SECONDS"],
+    "check": ["check", "microscope.toml", *PORTS, "--seconds=SECONDS"],
     "view": ["view", "tcp://127.0.0.1:9", "--seconds=SECONDS"],
     "track": ["track", "movie.tif", "-o", "tracks.csv"],
     "train": ["train", "tiny.toml", "-o", "tiny.onnx"],
 }
-RESULTS = {"track": {"tracks.csv"}, "train": {"tiny.onnx", "tiny.md"}}
+RESULTS = {"check": {"microscope-check.png"}, "track": {"tracks.csv"}, "train": {"tiny.onnx", "tiny.md"}}
 
 NAMED = {
     "`__pycache__`": r".*[/\\]__pycache__([/\\].*)?",
@@ -159,7 +160,9 @@ def test_the_readme_names_the_files_that_are_written_unasked() -> None:
     assert [name for name in NAMED if name not in README] == []
 
 
-@pytest.mark.parametrize("name", ["demo", "run", "view", "track", pytest.param("train", marks=pytest.mark.measured)])
+@pytest.mark.parametrize(
+    "name", ["demo", "run", "check", "view", "track", pytest.param("train", marks=pytest.mark.measured)]
+)
 def test_a_command_reaches_this_computer_only_and_writes_only_what_the_readme_names(folder: Path, name: str) -> None:
     needs(name)
     start(folder, name, 0.5)

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from livetrack.errors import UsageError
 
-__all__ = ["is_inside_movie", "save_annotated_image"]
+__all__ = ["is_inside_movie", "require_png", "save_annotated_image"]
 
 _LONG_SIDE = 1400  # px; smaller frames are enlarged by an integer factor to about this size
 _LEGEND = 44  # px: height of the legend below the frame
@@ -77,6 +77,12 @@ def save_annotated_image(
         picture.save(path, "PNG")
     except OSError as error:
         raise UsageError(f"{path}: the picture cannot be written: {error.strerror or error}") from None
+
+
+def require_png(picture: Path) -> None:
+    """Raise `UsageError` unless the name of `picture` ends in `.png`."""
+    if picture.suffix.lower() != ".png":
+        raise UsageError(f"{picture}: the picture is a PNG file; its name must end in .png")
 
 
 def is_inside_movie(picture: Path, movie: Path) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 
 from livetrack.camera import Camera, Geometry
 from livetrack.check.camera_trial import CameraTrial
-from livetrack.check.diagnostics import count_copies, pixel_diagnostics
+from livetrack.check.diagnostics import count_copies, is_blank, pixel_diagnostics
 from livetrack.check.lines import Line, fault, fine, warn
 from livetrack.config import Config
 from livetrack.devices import HasOptics
@@ -17,6 +17,8 @@ __all__ = ["check_camera", "check_geometry", "check_pixels"]
 
 _LONG_GAP, _LONG_GAP_S = 5.0, 0.05  # usual intervals, and s
 _SAME_SIZE = 0.01
+_OWN_CLOCK_S = 60.0
+_POWER = "check its power, its cable, its trigger, and whether another program uses it"
 _FEW = 40  # frames after which a driver should have found out what their times are worth
 
 
@@ -24,13 +26,14 @@ def check_camera(trial: CameraTrial, driver: str) -> list[Line]:
     """Return the lines about the frames that came, or about why none did."""
     lines = []
     if trial.state in (CameraState.FAILED, CameraState.RETRYING) or trial.outages:
-        lines.append(fault("camera", f"{driver}: {trial.message or 'it stopped by itself'}", _power()))
+        why = trial.message or trial.outage or "it stopped by itself"
+        lines.append(fault("camera", f"{driver}: {why}", _POWER))
     if not trial.frames:
         return lines or [_no_frame(trial, driver)]
     if trial.state is CameraState.WAITING:
         lines.append(warn("camera", f"{driver}: {trial.message}", "send triggers during the experiment"))
     elif trial.state is CameraState.STALLED:
-        lines.append(fault("camera", f"{driver}: {trial.message}", _power()))
+        lines.append(fault("camera", f"{driver}: {trial.message}", _POWER))
     return [*lines, _rate_line(trial), _loss_line(trial), _time_line(trial)]
 
 
@@ -56,7 +59,7 @@ def check_pixels(trial: CameraTrial) -> list[Line]:
     last, images = trial.frames[-1].pixels, trial.images
     text = f"{last.dtype}, grey levels {np.min(last):g} to {np.max(last):g}, median {np.median(last):g}"
     faults = pixel_diagnostics(images)
-    copies = count_copies(images)
+    copies = 0 if is_blank(images) else count_copies(images)
     if copies:
         faults.append(f"{copies} of {len(images)} images are exact copies of the one before: the camera repeats them")
     return [fine("image", text), *(warn("image", each) for each in faults)]
@@ -71,22 +74,18 @@ def _no_frame(trial: CameraTrial, driver: str) -> Line:
             "send triggers during the check, or let it run by itself",
         )
     why = trial.message or "it is open but sends nothing; is it waiting for a trigger?"
-    return fault("camera", f"{driver}: no frame came; {why}", _power())
-
-
-def _power() -> str:
-    return "check its power, its cable, its trigger, and whether another program uses it"
+    return fault("camera", f"{driver}: no frame came; {why}", _POWER)
 
 
 def _rate_line(trial: CameraTrial) -> Line:
     fps, intervals = trial.fps, trial.intervals_s
     if trial.waits:
-        return fine("rate", f"as fast as frames are tracked: {len(trial.t_received_ns)} frames without tracking")
+        return fine("rate", f"as fast as frames are tracked: {len(trial.t_received_ns)} frames came, untracked")
     if fps is None:
         return warn("rate", "a single frame came", "check for longer: --seconds 30")
     usual, longest = float(np.median(intervals)), float(intervals.max())
     total = float(intervals.sum())
-    text = f"{fps:.4g} frames/s over {total:.1f} s, one every {_ms(usual)}, longest interval {_ms(longest)}"
+    text = f"{fps:.4g} frames/s over {total:.1f} s, one every {_time(usual)}, longest interval {_time(longest)}"
     if longest > max(_LONG_GAP * usual, _LONG_GAP_S):
         return warn("rate", text, "something holds the frames up: close other programs, check cable and power saving")
     return fine("rate", text)
@@ -115,6 +114,8 @@ def _time_line(trial: CameraTrial) -> Line:
         text = "of the middle of each exposure, from the camera"
     elif trial.time_source:
         text = f"of receipt, from {trial.time_source}"
+    elif _has_own_clock(trial):
+        text = "of the camera's own clock, for velocities; of its exposures on this computer's clock it gives none"
     elif trial.waits or count >= _FEW:
         text = "of the arrival of each frame here; the camera gives none of its own"
     else:
@@ -126,6 +127,11 @@ def _time_line(trial: CameraTrial) -> Line:
             "do not rely on velocities of frames with the flag `untimed`",
         )
     return fine("times", text)
+
+
+def _has_own_clock(trial: CameraTrial) -> bool:
+    """Return whether the times for velocities are not those of this computer, as in a movie or a simulation."""
+    return any(abs(frame.t_s - frame.t_received_ns * 1e-9) > _OWN_CLOCK_S for frame in trial.frames)
 
 
 def _pixel_size_line(camera: Camera, config: Config, geometry: Geometry) -> Line:
@@ -153,5 +159,5 @@ def _pixel_size_line(camera: Camera, config: Config, geometry: Geometry) -> Line
     return fine("pixel size", f"{used:.6g} µm per px, by calibration.pixel_size_um")
 
 
-def _ms(seconds: float) -> str:
-    return f"{1e3 * seconds:.3g} ms"
+def _time(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"

@@ -43,6 +43,8 @@ class CameraTrial:
     """The camera waits for the tracker: a movie, a simulation in lock-step."""
     state: CameraState = CameraState.STARTING
     message: str = ""
+    outage: str = ""
+    """What was reported when the camera was lost, if it was."""
     lost: int = 0
     repeated: int = 0
     wrong: int = 0
@@ -94,6 +96,8 @@ def try_camera(acquisition: Acquisition, camera: Camera, seconds: float | None =
     while time.monotonic() < deadline and not acquisition.ended:
         frame = acquisition.next_frame(_POLL_S)
         acquisition.notice_block()
+        if acquisition.state is CameraState.RETRYING:
+            trial.outage = acquisition.message
         if frame is not None and not trial.seconds:
             trial.seconds = seconds
             deadline = time.monotonic() + seconds

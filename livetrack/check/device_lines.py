@@ -57,7 +57,7 @@ def _device_lines(camera: Camera, driver: str) -> list[Line]:
     return [
         fine("loading", listed.opening),
         fine("by itself", "; ".join(touched)),
-        fine("settings", f"set when it is opened: {', '.join(given) or 'nothing'}"),
+        fine("sets", f"{', '.join(given) or 'nothing'}, when the camera is opened"),
         fine("on command", "; ".join(purposes) or "nothing"),
         fine("left alone", f"{', '.join(untouched) or 'none'}; set only if a client names one of its properties"),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
@@ -53,13 +54,21 @@ def worst(lines: Iterable[Line]) -> Grade:
     return next((grade for grade in (Grade.FAULT, Grade.WARNING) if grade in grades), Grade.FINE)
 
 
-def format_lines(lines: Sequence[Line]) -> list[str]:
-    """Return the lines as text in columns: the grade, if any line has one, the subject, the text, the advice."""
+def format_lines(lines: Sequence[Line], width: int | None = None) -> list[str]:
+    """Return the lines as text in columns: the grade, if any line has one, the subject, the text, the advice.
+
+    Long texts continue below their beginning, to lines of at most `width` characters.
+    """
     graded = any(line.grade is not None for line in lines)
-    return [_format(line, graded) for line in lines]
+    return [text for line in lines for text in _format(line, graded, width)]
 
 
-def _format(line: Line, graded: bool) -> str:
+def _format(line: Line, graded: bool, width: int | None) -> list[str]:
     grade = f"{line.grade or '':{_GRADE}}" if graded else ""
-    advice = f": {line.advice}" if line.advice else ""
-    return f"{grade}{line.subject:{_SUBJECT}}{line.text}{advice}"
+    start = f"{grade}{line.subject:{_SUBJECT}}"
+    text = f"{line.text}: {line.advice}" if line.advice else line.text
+    if width is None or width < 2 * len(start):
+        return [start + text]
+    return textwrap.wrap(
+        start + text, width, subsequent_indent=" " * len(start), break_on_hyphens=False, break_long_words=False
+    )

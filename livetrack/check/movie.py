@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.check.annotated_image import is_inside_movie, save_annotated_image
+from livetrack.check.annotated_image import is_inside_movie, require_png, save_annotated_image
 from livetrack.check.blobs import Blobs
 from livetrack.check.diagnostics import count_diagnostics, frame_diagnostics, particle_diagnostics
 from livetrack.check.measure import ParticleProperties, measure_particles
@@ -53,10 +53,10 @@ def check_movie(
     UsageError
         The picture cannot be written, its suffix is not `.png`, or it would become an image of the movie.
     """
-    if picture is not None and Path(picture).suffix.lower() != ".png":
-        raise UsageError(f"{picture}: the picture is a PNG file; its name must end in .png")
-    if picture is not None and is_inside_movie(Path(picture), Path(path)):
-        raise UsageError(f"{picture}: the picture would become an image of the movie {path}; choose another folder")
+    if picture is not None:
+        require_png(Path(picture))
+        if is_inside_movie(Path(picture), Path(path)):
+            raise UsageError(f"{picture}: the picture would become an image of the movie {path}; choose another folder")
     movie = open_movie(path, channel)
     images = _first_images(movie, frames)
     warnings = [movie.problem] if movie.problem else []

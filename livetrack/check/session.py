@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec import Struct, structs
 
 from livetrack.camera import Camera, Geometry, load_driver
+from livetrack.check.annotated_image import require_png
 from livetrack.check.camera_lines import check_camera, check_geometry, check_pixels
 from livetrack.check.camera_trial import CameraTrial, try_camera
 from livetrack.check.computer_lines import check_addresses, check_disk
@@ -59,7 +60,14 @@ def check_session(
         PNG file to write: the last frame tried with the particles found; None writes none.
     seconds
         Time for which the camera runs after its first frame; default: 5, or longer than two exposures.
+
+    Raises
+    ------
+    UsageError
+        The suffix of `picture` is not `.png`.
     """
+    if picture is not None:
+        require_png(Path(picture))
     note = ", all defaults" if config == load_config() and not name.startswith("defaults") else ""
     lines = [fine("settings", f"{name}: valid{note}")]
     report = SessionReport(settings=name, grade=Grade.FINE, lines=lines)
@@ -83,11 +91,11 @@ def check_session(
     return structs.replace(report, grade=worst(lines))
 
 
-def session_text(report: SessionReport) -> str:
-    """Return the report as lines of text, with a summary at the end."""
+def session_text(report: SessionReport, width: int | None = None) -> str:
+    """Return the report as lines of text, of at most `width` characters, with a summary at the end."""
     counts = [(sum(line.grade is grade for line in report.lines), grade) for grade in (Grade.FAULT, Grade.WARNING)]
     found = [f"{count} {grade}{'s' if count > 1 else ''}" for count, grade in counts if count]
-    return "\n".join([*format_lines(report.lines), "", ", ".join(found) or "everything is fine"])
+    return "\n".join([*format_lines(report.lines, width), "", ", ".join(found) or "everything is fine"])
 
 
 def _run_camera(

@@ -64,11 +64,13 @@ def _check_settings(args: argparse.Namespace) -> int:
     picture = args.picture or _default_picture(name_of_file, played)
     with warmup(make_console(), "testing devices, camera and model"):
         report = check_session(config, name, picture, seconds=args.seconds)
-    make_console(stderr=False).print(session_text(report))
+    console = make_console(stderr=False)
+    console.print(session_text(report, console.width if console.is_terminal else None))
     write_json(args.json, report)
     first = next((line for line in report.lines if line.grade is Grade.FAULT), None)
     if first is not None:
-        raise UsageError(": ".join(filter(None, (first.subject, first.text, first.advice))))
+        subject = "" if first.text.startswith(first.subject) else first.subject
+        raise UsageError(": ".join(filter(None, (subject, first.text, first.advice))))
     return 0
 
 
