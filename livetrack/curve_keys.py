@@ -21,12 +21,13 @@ ENVIRONMENT = "LIVETRACK_KEYS"
 
 _log = logging.getLogger(__name__)
 
+_PRIVATE = 0o700  # no access for others: whoever could add a key to `clients` could connect
 _OTHERS = 0o077  # permissions of the group and of all users
 _KEY_LENGTH = 40  # characters, in the encoding Z85
 
 
 def generate_keys(folder: str | Path) -> None:
-    """Generate a key pair for the engine and one for its clients.
+    """Generate a key pair for the engine and one for its clients, in folders that no other user can open.
 
     Raises
     ------
@@ -42,8 +43,10 @@ def generate_keys(folder: str | Path) -> None:
             )
     try:
         trusted = engine / "clients"
-        trusted.mkdir(parents=True)
-        client.mkdir()
+        Path(folder).parent.mkdir(parents=True, exist_ok=True)
+        Path(folder).mkdir(_PRIVATE, exist_ok=True)  # one that was there keeps its access: it may hold other files
+        for part in (engine, trusted, client):
+            part.mkdir(_PRIVATE)
         _generate(engine, "engine", client)
         _generate(client, "client", trusted)
     except OSError as error:

@@ -199,6 +199,23 @@ def test_a_secret_key_is_never_readable_by_others(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows ignores the mode")
+def test_the_folders_of_keys_are_private_whatever_the_umask(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir(mode=0o755)
+    before = os.umask(0)
+    try:
+        generate_keys(tmp_path / "new" / "keys")
+        generate_keys(tmp_path / "shared")
+    finally:
+        os.umask(before)
+    made = [
+        each for each in tmp_path.rglob("*") if each.is_dir() and each.name in ("keys", "engine", "clients", "client")
+    ]
+    assert len(made) == 7
+    assert {path.stat().st_mode & 0o777 for path in made} == {0o700}
+    assert (tmp_path / "shared").stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows ignores the mode")
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o622])
 def test_a_secret_key_that_others_can_read_is_made_private(
     folder: Path, caplog: pytest.LogCaptureFixture, mode: int

@@ -111,6 +111,47 @@ def test_a_tiff_truncated_anywhere_never_gives_a_traceback(tmp_path: Path) -> No
         assert movie.problem or len(frames) == 3
 
 
+@pytest.mark.parametrize("options", [{"imagej": True}, {"compression": "zlib"}, {"tile": (16, 16), "bigtiff": True}])
+def test_a_tiff_with_any_number_of_its_directory_changed_gives_frames_or_one_line(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    whole, damaged = tmp_path / "whole.tif", tmp_path / "damaged.tif"
+    tifffile.imwrite(whole, STACK[:5, :24, :32], **options)
+    with tifffile.TiffFile(whole) as file:
+        first, size = file.pages[0], file.tiff.offsetsize
+        assert isinstance(first, tifffile.TiffPage)
+        places = [tag.offset + at for tag in first.tags for at in (4, 4 + size)]  # number of values; value or offset
+    data, rejected = whole.read_bytes(), 0
+    for place in places:
+        for value in (0, 1, 2**31 - 1, 2**32 - 1):
+            damaged.write_bytes(data[:place] + value.to_bytes(size, "little") + data[place + size :])
+            try:
+                movie = open_movie(damaged)
+            except InputError as error:
+                rejected += 1
+                assert str(damaged) in str(error)  # noqa: PT017
+                assert "\n" not in str(error)  # noqa: PT017
+            else:
+                assert list(itertools.islice(movie, 100)) or movie.problem
+    assert rejected > 20
+
+
+def test_a_tiff_whose_chain_of_directories_ends_early_is_not_short_in_silence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, damaged = tmp_path / "whole.tif", tmp_path / "damaged.tif"
+    with tifffile.TiffWriter(whole) as writer:
+        for image in STACK:
+            writer.write(image, contiguous=False, metadata=None)
+    assert len(list(open_movie(whole))) == 12
+    assert not caplog.records
+    with tifffile.TiffFile(whole) as file:
+        tenth = file.pages[9].offset
+    damaged.write_bytes(whole.read_bytes().replace(tenth.to_bytes(4, "little"), bytes(4)))
+    assert len(list(open_movie(damaged))) == 9
+    assert "bytes belong to none of its 9 images; some may be lost" in caplog.text
+
+
 def test_rate_and_pixel_size_of_ome_imagej_and_tifffile(tmp_path: Path) -> None:
     rate = {"axes": "TYX", "TimeIncrement": 40.0, "TimeIncrementUnit": "ms"}
     size = {"PhysicalSizeX": 108.0, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 108.0, "PhysicalSizeYUnit": "nm"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import struct
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,8 +23,8 @@ Planes: TypeAlias = Callable[[int], Image]
 
 _log = logging.getLogger(__name__)
 
-_BROKEN = (tifffile.TiffFileError, ValueError, OSError, RuntimeError, LookupError, TypeError, struct.error, zlib.error)
-"""Exceptions that tifffile raises for damaged files."""
+_MAX_FRAME_BYTES = 1 << 31
+_MAX_FRAMES = 1 << 24  # in one file; more are damage, and their numbers alone would fill the memory
 
 
 def open_tiff(path: Path, channel: int | None) -> Movie:
@@ -46,14 +45,23 @@ def open_tiff(path: Path, channel: int | None) -> Movie:
             length, images = _frames(tif, channel, path)
             first = next(images)
             fps, pixel_size_um = tiff_scales(tif)
-    except (DamagedMovieError, StopIteration, *_BROKEN) as error:
+            left = _left_over(tif) if _broken_at(tif) is None else 0
+            if left >= first.nbytes:
+                _log.warning(
+                    "%s: its last %d bytes belong to none of its %s images; some may be lost", path, left, length
+                )
+    except InputError:
+        raise
+    except Exception as error:  # tifffile raises anything for damaged files
         raise InputError(f"{path}: cannot be read as TIFF: {_reason(error)}; {_cure(error)}") from error
 
     def read() -> Iterator[Image]:
         try:
             with _open(path) as tif:
                 yield from _frames(tif, channel, path)[1]
-        except _BROKEN as error:
+        except (InputError, DamagedMovieError):
+            raise
+        except Exception as error:  # likewise
             raise DamagedMovieError(f"the next frame cannot be read ({_reason(error)})") from error
 
     height, width = first.shape
@@ -68,8 +76,10 @@ def _open(path: Path) -> tifffile.TiffFile:
     try:
         tif = tifffile.TiffFile(path)
         try:
-            _ = len(tif.pages), len(tif.series)
-        except _BROKEN:
+            if not len(tif.pages):
+                raise DamagedMovieError("it contains no image")
+            _ = len(tif.series)
+        except Exception:
             tif.close()
             raise
     finally:
@@ -102,6 +112,7 @@ def _frames(tif: tifffile.TiffFile, channel: int | None, path: Path) -> tuple[in
 def _complete(tif: tifffile.TiffFile, path: Path) -> tuple[Any, Planes, int]:
     """Return the indices of the planes (channel, frame), the planes, and the number of frames, of a complete file."""
     series = max(tif.series, key=_length)
+    _check_size(_length(series), series.keyframe.nbytes)
     plane = series.keyframe.axes
     if not series.axes.endswith(plane):  # tifffile drops axes of length 1
         raise InputError(f"{path}: its images are only one pixel wide or high")
@@ -128,6 +139,7 @@ def _truncated(tif: tifffile.TiffFile, broken_at: int) -> tuple[Any, Planes, int
     first = tif.pages[0]
     channels = (tif.imagej_metadata or {}).get("channels", 1)
     images = (broken_at - first.dataoffsets[0]) // first.nbytes if first.is_contiguous else 0
+    _check_size(images, first.nbytes)
     if len(tif.pages) == 1 and images > 1:
         order = np.arange(images - images % channels).reshape(-1, channels).T
         return order, _contiguous(tif, first), order.shape[1]
@@ -150,6 +162,18 @@ def _broken_at(tif: tifffile.TiffFile) -> int | None:
     return int(following) or None
 
 
+def _left_over(tif: tifffile.TiffFile) -> int:
+    """Return how many bytes follow the last image, its directory and the values of the first one's."""
+    first, last = tif.pages[0], tif.pages[-1]
+    series = max(tif.series, key=_length)
+    ends = [last.offset, *map(sum, zip(last.dataoffsets, last.databytecounts, strict=False))]
+    if series.dataoffset is not None:  # contiguous, whatever the directories say
+        ends.append(series.dataoffset + series.nbytes)
+    if isinstance(first, tifffile.TiffPage):
+        ends += [tag.valueoffset + tag.valuebytecount for tag in first.tags]
+    return int(tif.filehandle.size) - max(ends)
+
+
 def _by_directory(pages: Any, axes: str) -> Planes:
     """Return planes that each have a directory."""
 
@@ -157,6 +181,9 @@ def _by_directory(pages: Any, axes: str) -> Planes:
         page = pages[index]
         if page is None:
             raise DamagedMovieError(f"image {index} is missing")
+        _check_size(1, page.nbytes)
+        if sum(page.databytecounts) > page.parent.filehandle.size:  # before so much memory is asked for
+            raise DamagedMovieError(f"image {index} is larger than the file")
         return _samples_last(page.asarray(), axes)
 
     return plane
@@ -174,6 +201,14 @@ def _contiguous(tif: tifffile.TiffFile, first: Any) -> Planes:
         return _samples_last(np.frombuffer(data, dtype).reshape(first.shape).astype(first.dtype), first.axes)
 
     return plane
+
+
+def _check_size(images: int, image_bytes: int) -> None:
+    """Reject what only a damaged file claims, before memory is reserved for it. Raises `DamagedMovieError`."""
+    if image_bytes > _MAX_FRAME_BYTES or images > _MAX_FRAMES:
+        raise DamagedMovieError(f"it claims {images:,} images of {image_bytes:,} bytes")
+    if not image_bytes:
+        raise DamagedMovieError("its images have no pixels")
 
 
 def _length(series: Any) -> int:
@@ -194,4 +229,5 @@ def _reason(error: BaseException) -> str:
 
 
 def _cure(error: BaseException) -> str:
-    return "python -m pip install imagecodecs" if "imagecodecs" in str(error) else "save it again as a TIFF stack"
+    missing = isinstance(error, ImportError) or "imagecodecs" in str(error)
+    return "python -m pip install imagecodecs" if missing else "save it again as a TIFF stack"
