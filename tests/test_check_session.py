@@ -280,7 +280,9 @@ def test_a_check_of_the_real_core_changes_nothing(shutter_open: bool) -> None:
     core.set_shutter_open("White Light Shutter", shutter_open)
     core.set_auto_shutter(True)
     before = state_of(core)
-    report = check([*DEMO, *PORTS, "camera.micromanager.exposure_ms=10"], seconds=1)
+    core.enable_continuous_focus(True)
+    settings = ["camera.micromanager.exposure_ms=10", "camera.micromanager.roi=[8, 8, 128, 96]"]
+    report = check([*DEMO, *PORTS, *settings])
     assert report.frames > 0
     assert report.lost == 0
     assert state_of(core) == before
@@ -291,7 +293,11 @@ def test_a_check_of_the_real_core_changes_nothing(shutter_open: bool) -> None:
     assert line_of(report, "stage").grade is Grade.WARNING  # without limits
     assert line_of(report, "objective").text.startswith("Nikon 40X")
     assert "ElapsedTime-ms" in line_of(report, "times").text
-    assert "Camera.exposure_ms = 10" in line_of(report, "sets").text
+    assert "LED Shutter open" in line_of(report, "light").text
+    assert line_of(report, "autofocus").grade is Grade.WARNING
+    core.enable_continuous_focus(False)
+    assert "128x96 px" in line_of(report, "geometry").text
+    assert "Camera.exposure_ms = 10.0, Camera.roi = (8, 8, 128, 96)" in line_of(report, "sets").text
 
 
 def test_the_picture_never_becomes_an_image_of_the_movie(

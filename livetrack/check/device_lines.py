@@ -11,7 +11,7 @@ from livetrack.config import Config
 from livetrack.devices import Actuated, ActuatorCalibration
 from livetrack.errors import LivetrackError
 from livetrack.lifecycle import HasReload
-from livetrack.microscope import DeviceUse, HasDevices
+from livetrack.microscope import DeviceUse, HasAutofocus, HasDevices, HasLights
 from livetrack.session.commands import CalibrationStore
 from livetrack.session.motion import MotionControl
 from livetrack.wire.commands import ActuatorState
@@ -26,6 +26,8 @@ def check_devices(camera: Camera, config: Config, geometry: Geometry) -> list[Li
     """Return the lines about everything but the camera; devices are asked, and nothing is set or moved."""
     driver = config.camera.driver
     lines = _try("devices", lambda: _device_lines(camera, driver))
+    lines += _try("light", lambda: _light_lines(camera))
+    lines += _try("autofocus", lambda: _autofocus_lines(camera))
     lines += _try("actuators", lambda: _actuator_lines(camera, config))
     return lines + _try("calibration", lambda: _calibration_lines(camera, config, geometry))
 
@@ -65,6 +67,22 @@ def _device_lines(camera: Camera, driver: str) -> list[Line]:
 
 def _is_left_alone(device: DeviceUse) -> bool:
     return not (device.by_itself or device.properties or device.on_command)
+
+
+def _light_lines(camera: Camera) -> list[Line]:
+    lights = camera.lights() if isinstance(camera, HasLights) else []
+    states = [f"{each.name} {'open' if each.open else 'closed'}{' (with the camera)' * each.auto}" for each in lights]
+    return [fine("light", ", ".join(states))] if states else []
+
+
+def _autofocus_lines(camera: Camera) -> list[Line]:
+    state = camera.autofocus() if isinstance(camera, HasAutofocus) else None
+    if state is None:
+        return []
+    if state.continuous:
+        text = f"{state.name} holds the focus: it moves the focus drive by itself"
+        return [warn("autofocus", text, "switch it off if the focus must not move")]
+    return [fine("autofocus", f"{state.name}, off")]
 
 
 def _actuator_lines(camera: Camera, config: Config) -> list[Line]:

@@ -19,11 +19,13 @@ from livetrack.tracker import Tracker
 
 __all__ = ["check_model"]
 
+_MIN_TRIED, _MAX_TRIED_MS = 3, 2000.0  # frames; time after which no further one is searched
+_MEASURED = 8  # frames
 _DIAMETER_PX = 8.0  # of the circles, if it cannot be measured
 
 
 def check_model(config: Config, trial: CameraTrial | None, picture: Path | None) -> tuple[list[Line], int | None, str]:
-    """Load the model and search the frames of `trial`, if there are any, which are drawn into `picture`.
+    """Load the model and search frames of `trial`, if there are any; the last one is drawn into `picture`.
 
     Returns the lines, the number of particles in the last frame that was searched, and the file written, or "".
     """
@@ -43,13 +45,15 @@ def check_model(config: Config, trial: CameraTrial | None, picture: Path | None)
             begun = time.perf_counter()
             found.append(tracker.update(image).copy())
             times_ms.append(1e3 * (time.perf_counter() - begun))
+            if len(found) >= _MIN_TRIED and sum(times_ms) > _MAX_TRIED_MS:
+                break
     except LivetrackError as error:
         return [fault("model", f"{name}: {error}")], None, ""
     count = float(np.mean([len(rows) for rows in found]))
-    lines = [_speed_line(f"{name}: {len(found[-1])} particles in the last frame", times_ms, trial, config)]
+    lines = [_speed_line(f"{name}: {len(found[-1])} particles in the last frame searched", times_ms, trial, config)]
     diameter_px = _DIAMETER_PX
     if not is_blank(images):
-        measured = measure_particles(images)
+        measured = measure_particles(images[:_MEASURED])
         if measured is None:
             cure = "check the focus, the light and the sample"
             lines.append(warn("particles", "none stand out from the noise", cure))
@@ -62,7 +66,7 @@ def check_model(config: Config, trial: CameraTrial | None, picture: Path | None)
     if picture is None:
         return lines, len(found[-1]), ""
     try:
-        _draw(picture, trial, found[-1], localizer.name, diameter_px)
+        _draw(picture, trial, len(found) - 1, found[-1], localizer.name, diameter_px)
     except LivetrackError as error:
         return [*lines, warn("picture", str(error))], len(found[-1]), ""
     return lines, len(found[-1]), str(picture)
@@ -79,7 +83,7 @@ def _speed_line(text: str, times_ms: list[float], trial: CameraTrial, config: Co
     return warn("model", f"{slow}: only the newest are tracked", "a smaller ROI or a lower frame rate skips fewer")
 
 
-def _draw(path: Path, trial: CameraTrial, rows: Rows, model: str, diameter_px: float) -> None:
+def _draw(path: Path, trial: CameraTrial, index: int, rows: Rows, model: str, diameter_px: float) -> None:
     caption = f"{len(rows)} particles found by {model}"
     size_um = trial.frames[-1].geometry.pixel_size_um
-    save_annotated_image(path, trial.images[-1], rows["x"], rows["y"], rows["score"], diameter_px, size_um, caption)
+    save_annotated_image(path, trial.images[index], rows["x"], rows["y"], rows["score"], diameter_px, size_um, caption)
