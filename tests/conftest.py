@@ -17,6 +17,17 @@ processes.guard()
 def own_microscope() -> Iterator[None]:
     """Give each test a core with its configuration loaded anew: livetrack leaves its devices as they are."""
     yield
+    _unload()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_microscope_of_a_file() -> Iterator[None]:
+    """Do so after an engine that all tests of a file use, too."""
+    yield
+    _unload()
+
+
+def _unload() -> None:
     core = sys.modules.get("livetrack_drivers._mm_core")
     if core is not None and core.is_loaded():
         from pycromanager import stop_headless

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from livetrack.commanded_actuator import CommandedActuator
 from livetrack.devices import Actuator, Limits
 from livetrack.errors import CameraError
+from livetrack_drivers._mm_access import DeviceAccess
 from livetrack_drivers._mm_properties import CORE_ERRORS, one_line
 
 __all__ = ["MicroManagerActuators"]
@@ -26,7 +27,8 @@ _STOPPED_S = 0.05  # within which a device that obeys a stop no longer reports m
 class MicroManagerActuators:
     """The actuators of a core by their role, "stage", "focus" and "galvo", each with the position it was sent to."""
 
-    def __init__(self) -> None:
+    def __init__(self, access: DeviceAccess) -> None:
+        self._access = access
         self._core: Any = None
         self._known: dict[str, CommandedActuator] = {}  # by role and label
 
@@ -34,13 +36,14 @@ class MicroManagerActuators:
         """Return the default devices of `core`; a device keeps its target for as long as the core exists."""
         if core is not self._core:
             self._core, self._known = core, {}
-        kinds: dict[str, Callable[[Any, str], _Device]] = {"stage": _Stage, "focus": _Focus, "galvo": _Galvo}
+        kinds: dict[str, type[_Device]] = {"stage": _Stage, "focus": _Focus, "galvo": _Galvo}
         found: dict[str, Actuator] = {}
         for role, label in self.labels(core).items():
             key = f"{role} {label}"
             if key not in self._known:
-                device = kinds[role](core, label)
-                self._known[key] = CommandedActuator(device, device.accuracy(), device.properties())
+                device = kinds[role](core, label, self._access)
+                new = CommandedActuator(device, device.accuracy(), device.properties())
+                self._known.setdefault(key, new)  # another thread may have made it too
             found[role] = self._known[key]
         return found
 
@@ -67,9 +70,10 @@ class _Device:
     axes: Sequence[str] = ("x", "y")
     unit = "um"
 
-    def __init__(self, core: Any, label: str) -> None:
+    def __init__(self, core: Any, label: str, access: DeviceAccess) -> None:
         self._core = core
         self._label = label
+        self._access = access
 
     def accuracy(self) -> float:
         return _STAGE_ACCURACY_UM
@@ -100,7 +104,7 @@ class _Device:
 
     def stop(self) -> None:
         """Stop the device; one that does not obey is sent to where it is."""
-        with suppress(*CORE_ERRORS):
+        with suppress(*CORE_ERRORS), self._access.shared():
             self._core.stop(self._label)
         deadline = time.monotonic() + _STOPPED_S
         while self.busy():
@@ -115,7 +119,8 @@ class _Device:
     @contextmanager
     def _device_errors(self, what: str) -> Iterator[None]:
         try:
-            yield
+            with self._access.shared():
+                yield
         except CORE_ERRORS as error:
             raise CameraError(f"device {self._label!r}, {what}: {one_line(error)}") from error
 

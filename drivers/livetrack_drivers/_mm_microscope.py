@@ -12,6 +12,7 @@ from typing import Any
 from livetrack.devices import Property, Value
 from livetrack.errors import CameraError
 from livetrack.microscope import AutofocusState, ConfigGroup, LightState
+from livetrack_drivers._mm_access import DeviceAccess, shared
 from livetrack_drivers._mm_actuators import MicroManagerActuators
 from livetrack_drivers._mm_properties import CORE_ERRORS, Scalar, check_value, describe, one_line
 
@@ -26,6 +27,7 @@ _BRIGHTNESS = re.compile(r"intens|power|level|brightness|percent", re.IGNORECASE
 class MicroscopeControls:
     """The part of `MicroManagerCamera` that is neither the camera nor an actuator."""
 
+    _access: DeviceAccess
     _actuators: MicroManagerActuators
 
     @property
@@ -37,14 +39,17 @@ class MicroscopeControls:
         """Set a property by its name, "Device.Property"."""
         raise NotImplementedError
 
+    @shared
     def config_groups(self) -> list[ConfigGroup]:
         """Return the configuration groups, each with the preset that is in force."""
         return [_group(self.core, group) for group in self.core.get_available_config_groups()]
 
+    @shared
     def preset_settings(self, group: str, preset: str) -> Mapping[str, Value]:
         """Return what a preset sets, by "Device.Property"."""
         return {f"{device}.{key}": text for device, key, text in _preset_settings(self.core, group, preset)}
 
+    @shared
     def set_preset(self, group: str, preset: str) -> ConfigGroup:
         """Set the properties of a preset that differ, those of the camera as `set_property` does."""
         core = self.core
@@ -56,6 +61,7 @@ class MicroscopeControls:
         _wait(core, {device for device, _, _ in settings if device != "Core"})
         return _group(core, group)
 
+    @shared
     def lights(self) -> list[LightState]:
         """Return the shutters, the one that MMCore operates with the camera first."""
         core = self.core
@@ -65,6 +71,7 @@ class MicroscopeControls:
                 _light(core, label) for label in sorted(labels, key=lambda label: label != core.get_shutter_device())
             ]
 
+    @shared
     def set_light(self, name: str, *, opened: bool | None = None, auto: bool | None = None) -> LightState:
         """Open or close a shutter; with `auto`, MMCore operates it with the camera, instead of another one."""
         core = self.core
@@ -83,6 +90,7 @@ class MicroscopeControls:
                 core.wait_for_device(label)
             return _light(core, label)
 
+    @shared
     def autofocus(self) -> AutofocusState | None:
         """Return the state of the default autofocus."""
         core = self.core
@@ -96,6 +104,7 @@ class MicroscopeControls:
             offset = core.get_auto_focus_offset()
         return AutofocusState(name=label, continuous=continuous, locked=locked, offset=offset)
 
+    @shared
     def set_autofocus(self, *, continuous: bool | None = None, offset: float | None = None) -> AutofocusState:
         """Set the offset of the default autofocus, and let it hold the focus or not."""
         core, label = self.core, self._autofocus_label()
@@ -109,6 +118,7 @@ class MicroscopeControls:
         self._actuators.forget_target(core.get_focus_device())
         return self._autofocus_state()
 
+    @shared
     def focus_once(self) -> AutofocusState:
         """Search the focus once with the default autofocus."""
         label = self._autofocus_label()

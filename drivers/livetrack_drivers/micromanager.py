@@ -14,6 +14,7 @@ from livetrack.devices import EXPOSURE, Actuator, Property
 from livetrack.errors import CameraError
 from livetrack.lifecycle import FrameTiming
 from livetrack.microscope import DeviceList
+from livetrack_drivers._mm_access import DeviceAccess, shared
 from livetrack_drivers._mm_actuators import MicroManagerActuators
 from livetrack_drivers._mm_camera_device import (
     DeviceState,
@@ -75,7 +76,8 @@ class MicroManagerCamera(MicroscopeControls):
         self._taken_before = -1  # pictures at the last attempt to recover
         self._sensor = (0, 0)  # width, height of the full frame, px of the binned image
         self._sequence: PictureSequence | None = None
-        self._actuators = MicroManagerActuators()
+        self._access = DeviceAccess()
+        self._actuators = MicroManagerActuators(self._access)
 
     @property
     def core(self) -> Any:
@@ -127,8 +129,10 @@ class MicroManagerCamera(MicroscopeControls):
                 self._lost = [read_camera(self.core, label) for label in self._cameras]
                 self._taken_before = sequence.taken
                 return sequence.restart()
-            return sequence.restart(self._initialise_cameras)
+            with self._access.exclusive():
+                return sequence.restart(self._initialise_cameras)
 
+    @shared
     def timing(self) -> FrameTiming:
         """Return the exposure, and the trigger that the camera waits for."""
         with self._errors("reading its exposure"):
@@ -140,6 +144,7 @@ class MicroManagerCamera(MicroscopeControls):
         """Return which metadata of MMCore give the times of receipt, and how fine they are."""
         return self._opened().times
 
+    @shared
     def devices(self) -> DeviceList:
         """Return all devices of the configuration, and what a session does with them."""
         loaded, settings = self._require_loaded(), self._settings
@@ -154,6 +159,7 @@ class MicroManagerCamera(MicroscopeControls):
         with self._errors("closing the shutter"):
             self._opened().restore_shutter()
 
+    @shared
     def reload_effects(self) -> list[str]:
         """Return what `reload` would do to the other devices, one line each."""
         lines = self._require_loaded().changes_by_reload()
@@ -165,12 +171,13 @@ class MicroManagerCamera(MicroscopeControls):
     def reload(self) -> None:
         """Load the configuration again, which initialises every device, and apply the settings."""
         self.suspend()
-        self._actuators = MicroManagerActuators()  # nothing is where it was sent to
-        self._require_loaded().reload()
-        with self._errors("start"):
-            self._label = choose_camera(self.core, self._settings.camera)
-            self._other_devices_set = False
-            self._sequence = self._prepare(self._opened())
+        with self._access.exclusive():
+            self._actuators = MicroManagerActuators(self._access)  # nothing is where it was sent to
+            self._require_loaded().reload()
+            with self._errors("start"):
+                self._label = choose_camera(self.core, self._settings.camera)
+                self._other_devices_set = False
+                self._sequence = self._prepare(self._opened())
 
     def close(self) -> None:
         """Stop the sequence; all devices stay loaded and as they are."""
@@ -187,12 +194,14 @@ class MicroManagerCamera(MicroscopeControls):
         """The current settings."""
         return self._settings
 
+    @shared
     def properties(self) -> list[Property]:
         """Return the exposure and all properties of the camera's adapter, as "Device.Property"."""
         core, label = self.core, self._label
         with core_errors(f"camera {label!r}: reading its properties"):
             return [self._exposure(), *(describe(core, label, key) for key in core.get_device_property_names(label))]
 
+    @shared
     def set_exposure(self, exposure_ms: float) -> Property:
         """Set the exposure, ms."""
         if not exposure_ms > 0:
@@ -205,6 +214,7 @@ class MicroManagerCamera(MicroscopeControls):
         self._settings = structs.replace(self._settings, exposure_ms=exposure_ms)
         return self._exposure()
 
+    @shared
     def set_roi(self, x: int, y: int, width: int, height: int) -> Geometry:
         """Set the ROI, px of the binned image; a camera may round it to its own steps."""
         core, (sensor_width, sensor_height) = self.core, self._sensor
@@ -218,6 +228,7 @@ class MicroManagerCamera(MicroscopeControls):
         self._settings = structs.replace(self._settings, roi=(x, y, width, height))
         return sequence.geometry
 
+    @shared
     def clear_roi(self) -> Geometry:
         """Read the full frame."""
         with self._change("clearing the roi") as sequence:
@@ -225,6 +236,7 @@ class MicroManagerCamera(MicroscopeControls):
         self._settings = structs.replace(self._settings, roi=None)
         return sequence.geometry
 
+    @shared
     def set_binning(self, binning: int) -> None:
         """Bin `binning` x `binning` sensor pixels into one; a change clears the ROI."""
         binnable = self.core.has_property(self._label, "Binning")
@@ -236,6 +248,7 @@ class MicroManagerCamera(MicroscopeControls):
         if binnable:
             self.set_property(f"{self._label}.Binning", offered[binning])
 
+    @shared
     def set_property(self, name: str, value: Scalar) -> Property:
         """Set a property by its name, "Device.Property"; only those of the camera stop the sequence."""
         if name == EXPOSURE:
@@ -257,12 +270,14 @@ class MicroManagerCamera(MicroscopeControls):
         self._settings = structs.replace(self._settings, properties=kept)
         return describe(core, device, key)
 
+    @shared
     def read_geometry(self) -> Geometry:
         """Ask the devices for the pixel size, the objective and the rest of the geometry: see `HasOptics`."""
         sequence = self._opened()
         with core_errors("reading pixel size and objective"):
             return sequence.refresh()
 
+    @shared
     def actuators(self) -> Mapping[str, Actuator]:
         """Return the core's default XY stage, focus drive and galvo, if it has them."""
         return self._actuators.find(self.core)

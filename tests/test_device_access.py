@@ -1,0 +1,100 @@
+"""Threads that use the real core's devices while it loads and unloads devices."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from livetrack_drivers._mm_access import DeviceAccess
+from livetrack_drivers.micromanager import MicroManagerCamera, MicroManagerSettings
+from real_microscope import FOLDER, wait_for
+
+CHANGES = 12
+
+
+@contextmanager
+def asked_all_the_time(camera: MicroManagerCamera) -> Iterator[list[Exception]]:
+    """Read geometry and positions in two threads while the block runs; yield what that raises."""
+    stop, errors = threading.Event(), list[Exception]()
+
+    def positions() -> None:
+        for actuator in camera.actuators().values():
+            actuator.position()
+
+    def ask(call: Callable[[], object]) -> None:
+        while not stop.is_set():
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001  all are collected
+                errors.append(error)
+
+    threads = [threading.Thread(target=ask, args=(call,)) for call in (camera.read_geometry, positions)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield errors
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def change(name: str) -> None:
+    camera = MicroManagerCamera(MicroManagerSettings(mm_dir=str(FOLDER), buffer_mb=16))
+    camera.open()
+    camera.recover()  # the first one restarts the sequence only
+    with asked_all_the_time(camera) as errors:
+        for _ in range(CHANGES):
+            camera.suspend()
+            if name == "reload":
+                camera.reload()
+                camera.resume()
+            else:
+                camera.recover()
+    camera.close()
+    assert not errors
+
+
+def test_nobody_reads_a_device_while_the_camera_is_initialised() -> None:
+    change("recover")
+
+
+def test_a_reload_does_not_crash_the_process_while_others_read() -> None:
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import test_device_access; test_device_access.change('reload')"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(Path(__file__).parent)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_exclusive_access_waits_for_users_and_holds_up_new_ones() -> None:
+    access = DeviceAccess()
+    order: list[str] = []
+
+    def exclusive() -> None:
+        with access.exclusive(), access.shared():
+            order.append("exclusive")
+
+    def use() -> None:
+        with access.shared():
+            order.append("use")
+
+    with access.shared():
+        first = threading.Thread(target=exclusive)
+        first.start()
+        wait_for(lambda: access._owner is not None)
+        second = threading.Thread(target=use)
+        second.start()
+        with access.shared():  # nested: no wait for the one that waits for this thread
+            order.append("nested")
+    first.join()
+    second.join()
+    assert order == ["nested", "exclusive", "use"]
