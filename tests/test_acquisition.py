@@ -209,6 +209,18 @@ def test_an_outage_without_a_frame_in_between_is_one_and_its_pauses_grow() -> No
     assert acquisition.outages == 1
 
 
+def test_a_camera_that_stays_away_for_a_night_is_still_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dies() -> Iterator[Picture]:
+        raise CameraLostError("gone")
+        yield
+
+    monkeypatch.setattr("livetrack.session.acquisition._MAX_RETRY_S", 0.0)  # no growing pauses: the night is over soon
+    acquisition = run(ScriptedCamera(dies), retry_s=1e-6)
+    wait_for(lambda: acquisition.ended or acquisition._attempts > 1100, 30)
+    assert acquisition.state is CameraState.RETRYING
+    acquisition.close()
+
+
 def test_a_camera_is_suspended_at_once_while_it_is_recovered() -> None:
     def dies() -> Iterator[Picture]:
         raise CameraLostError("gone")
@@ -258,6 +270,29 @@ def test_the_exposure_under_way_is_no_stall_when_the_next_ones_are_short(monkeyp
     assert CameraState.STALLED not in seen
     wait_for(lambda: acquisition.state is CameraState.STALLED)
     acquisition.close()
+
+
+def test_a_silent_camera_that_does_not_answer_does_not_hold_up_the_end() -> None:
+    release = threading.Event()
+
+    class Mute(PatientCamera):
+        def timing(self) -> FrameTiming:
+            release.wait(60)
+            return FrameTiming(0)
+
+        def close(self) -> None:
+            release.wait(60)
+
+    acquisition = run(Mute(silent), stall_s=0.01)
+    try:
+        wait_for(lambda: acquisition._calls.silent_s() > 0.1)
+        acquisition.notice_block()
+        assert acquisition.state is CameraState.STALLED
+        begun_s = time.monotonic()
+        acquisition.close()
+        assert time.monotonic() - begun_s < 2
+    finally:
+        release.set()
 
 
 def test_waiting_for_a_trigger_is_a_state_of_its_own() -> None:

@@ -218,6 +218,16 @@ def test_changes_between_two_frames_have_their_own_numbers() -> None:
     assert record.now.number == record.of_frames.number == 5
 
 
+def test_what_was_read_before_a_change_does_not_undo_it() -> None:
+    binned = Geometry(32, 24, binning=2, pixel_size_um=2.0)
+    record = GeometryRecord()
+    record.begin(Geometry(64, 48, pixel_size_um=1.0))
+    number = record.now.number
+    record.arrive(binned)
+    record.announce(Geometry(64, 48, pixel_size_um=1.0), read_at=number)
+    assert record.now == record.of_frames == (binned, 1, 1)
+
+
 def test_a_pixel_size_of_the_settings_is_scaled_or_unknown_never_stale() -> None:
     for reported in (1.0, None):
         first = Geometry(64, 48, pixel_size_um=reported, objective="10x")

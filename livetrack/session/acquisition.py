@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 _CHECK_STOP_S = 1.0  # how often a waiting camera thread checks whether to stop
 _CHECK_SUSPENDED_S = 0.1  # the same between two attempts to recover the camera
 _MAX_RETRY_S = 30.0
+_MAX_DOUBLINGS = 60  # of the pause; no float holds 2**1024, which a night without the camera comes to
 _TIMING_NS = 500_000_000  # between two questions to a silent camera whether it waits for a trigger
 _POLL_S = 0.02
 _END_S = 10.0  # for the camera thread to end
@@ -283,7 +284,9 @@ class Acquisition:
         if silent_s <= self._settings.stall_s or self._waiting:
             return
         if now_ns >= self._timing_due_ns:
+            self._calls.begin()  # the device may not answer
             self._timing, self._timing_due_ns = self.timing(), now_ns + _TIMING_NS
+            self._calls.end()
         timing = self._timing
         if timing.trigger:
             self._enter(
@@ -316,7 +319,8 @@ class Acquisition:
             self.outages += 1
             self._attempts = 0
         while not self._stop.is_set() and not self._suspended:
-            pause_s = min(self._settings.retry_s * 2**self._attempts, max(_MAX_RETRY_S, self._settings.retry_s))
+            growth = 2 ** min(self._attempts, _MAX_DOUBLINGS)
+            pause_s = min(self._settings.retry_s * growth, max(_MAX_RETRY_S, self._settings.retry_s))
             self._attempts += 1
             self._enter(CameraState.RETRYING, f"{why}; opening it again in {pause_s:g} s (attempt {self._attempts})")
             self._stop_camera()

@@ -55,10 +55,15 @@ class GeometryRecord:
             self.now = self.of_frames = self._next(self._with_pixel_size(reported))
             return self.now.geometry
 
-    def announce(self, reported: Geometry) -> None:
-        """Put a geometry in force that the next pictures will have; nothing happens if it is in force already."""
+    def announce(self, reported: Geometry, read_at: int | None = None) -> None:
+        """Put a geometry in force that the next pictures will have; nothing happens if it is in force already.
+
+        Nor if another geometry has come into force since the devices were asked, when `read_at` was the number of the
+        one in force: the pictures have carried that one, and will not carry this one.
+        """
         with self._lock:
-            self._put_in_force(reported)
+            if read_at in (None, self.now.number):
+                self._put_in_force(reported)
 
     def arrive(self, reported: Geometry) -> None:
         """Take note of a picture that carries a geometry: it and all later frames have it."""

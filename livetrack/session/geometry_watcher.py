@@ -40,11 +40,13 @@ class GeometryWatcher:
         self._thread.join(_CLOSE_TIMEOUT_S)
 
     def _run(self) -> None:
+        record = self._acquisition.geometry_record
         while not self._stop.wait(_INTERVAL_S):
             if self._acquisition.state in (CameraState.STARTING, CameraState.RETRYING):
                 continue  # devices are being opened
             try:
-                self._acquisition.geometry_record.announce(self._camera.read_geometry())
+                number = record.now.number
+                record.announce(self._camera.read_geometry(), read_at=number)
                 self._failed = False
             except BaseException as error:  # noqa: BLE001  a driver may raise anything, and the watch must go on
                 self._warn(error)
