@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from typing import Any
 
 import msgspec
@@ -161,6 +162,14 @@ def test_a_reload_says_what_it_moves_and_does_it_when_confirmed(
         with pytest.raises(CommandError, match="halted"):
             remote.reload_devices(confirm=True)
     assert len(loads) == 2
+
+
+def test_a_slow_move_does_not_go_on_after_a_reload() -> None:
+    with running([*DEMO, "stage.max_speed=5"]) as engine, Remote(engine.command_address) as remote:
+        remote.move_by("stage", 1000.0, 0.0)
+        remote.reload_devices(confirm=True)
+        wait_for(lambda: not any(thread.name == "livetrack-paced-move" for thread in threading.enumerate()), 10)
+        assert engine.camera.core.get_x_position() == 0
 
 
 def test_a_session_that_ends_without_its_camera_is_followed_by_one_that_initialises_it(

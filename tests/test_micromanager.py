@@ -283,6 +283,10 @@ def test_properties_are_written_in_either_way(opened: Open) -> None:
         ({"properties": {"Camera.PixelType": "12bit"}}, "cannot be '12bit': valid values are '16bit', '32bit', "),
         ({"properties": {"Camera.Gain": 99}}, "'Camera.Gain' cannot be 99: its range is -5 to 8"),
         ({"properties": {"Camera.Gain": "high"}}, "'Camera.Gain' cannot be high: its range is -5 to 8"),
+        ({"properties": {"Camera.Offset": "abc"}}, "'Camera.Offset' cannot be 'abc': it takes an integer"),  # 0
+        ({"properties": {"Camera.Offset": "2.5"}}, "'Camera.Offset' cannot be '2.5': it takes an integer"),  # 2
+        ({"properties": {"Camera.ReadoutTime": "5ms"}}, "'Camera.ReadoutTime' cannot be '5ms': it takes a number"),  # 5
+        ({"properties": {"Camera.ReadoutTime": "nan"}}, "'Camera.ReadoutTime' cannot be 'nan': it takes a number"),
         ({"properties": {"Camera.CameraID": "mine"}}, "'Camera.CameraID' is read-only"),
         ({"properties": {"Camera.MaximumExposureMs": 5}}, "set it in the configuration file"),
         ({"properties": {"Camera.PixelType": "32bitRGB"}}, "set property 'Camera.PixelType' to '16bit' or '32bit' or"),

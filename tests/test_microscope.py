@@ -122,6 +122,18 @@ def test_after_a_halt_the_autofocus_moves_nothing(remote: Remote, core: Any) -> 
     assert remote.focus_once().name == "Autofocus"
 
 
+def test_while_the_camera_is_stopped_the_autofocus_moves_nothing(remote: Remote) -> None:
+    remote.set_autofocus(True)
+    remote.stop()
+    try:
+        for call in (lambda: remote.set_autofocus(True), remote.focus_once):
+            with pytest.raises(CommandError, match="the camera is stopped: start it first"):
+                call()
+        assert not remote.set_autofocus(False).continuous
+    finally:
+        remote.start()
+
+
 @pytest.mark.parametrize(
     ("group", "preset", "message"),
     [

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from math import hypot
 from pathlib import Path
@@ -125,8 +126,9 @@ def test_a_real_stage_does_not_move_to_1e12() -> None:
                 CommandError, match=r"'focus' cannot go to z = 21 um: its range is -20 to 20 um, by focus"
             ):
                 move("focus", 21.0)
-            with pytest.raises(CommandError, match=r"'focus' cannot go to z = 21 um: its range is -20 to 20 um, by"):
-                remote.set_property("Z.Position", 21)
+            for value, number in ((21, "21"), ("0x64", "nan"), ("abc", "nan")):  # it would go to 100, and to 0
+                with pytest.raises(CommandError, match=rf"'focus' cannot go to z = {number} um: its range is"):
+                    remote.set_property("Z.Position", value)
         assert [each.position for each in remote.actuators()] == before
         remote.set_property("Z.Position", "15.0")
         remote.move_by("focus", 1.0)
@@ -306,6 +308,44 @@ def test_a_slow_move_ends_when_the_devices_are_loaded_again() -> None:
     until(lambda: not any(thread.name == "livetrack-paced-move" for thread in threading.enumerate()))
     assert first.position()[0] < 100.0
     assert not second.commands
+
+
+class Slow(Recorded):
+    """A device that takes long to report its position."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.answered = threading.Event(), threading.Event()
+        self.questions = 0
+
+    def position(self) -> tuple[float, ...]:
+        self.questions += 1
+        if self.questions == 2:  # the first one is asked before a move is permitted
+            self.asked.set()
+            assert self.answered.wait(PATIENCE_S)
+        return super().position()
+
+    def stop(self) -> None:
+        pass
+
+
+def test_a_halt_ends_a_slow_move_that_has_just_been_permitted() -> None:
+    camera = WithSlide()
+    camera.slide = slow = Slow()  # type: ignore[assignment]
+    motion = MotionControl(camera, load_config(None, ["actuators.slide.max_speed=1"]))
+    slide = motion.actuator("slide")
+    move = partial(slide.move, b"me", (5.0, 0.0), relative=True, wait=False)
+    mover, halter = threading.Thread(target=move), threading.Thread(target=motion.halt)
+    mover.start()
+    assert slow.asked.wait(PATIENCE_S)
+    halter.start()
+    until(lambda: motion.permission.halted)
+    until(lambda: any(thread.name == "livetrack-stop-slide" for thread in threading.enumerate()))
+    slow.answered.set()
+    mover.join()
+    halter.join()
+    until(lambda: not any(thread.name == "livetrack-paced-move" for thread in threading.enumerate()))
+    assert slow.commands[-1][1][0] < 1.0
 
 
 # the emergency stop

@@ -87,7 +87,8 @@ def check_value(core: Any, device: str, key: str, value: Scalar) -> str:
             raise CameraError(f"property {name!r} cannot be {text!r}: valid values are {_listed(allowed)}")
         return same[0]
     check_limits(core, device, key, text, f"property {name!r}")
-    return text
+    kind = core.get_property_type(device, key)
+    return _numeric(text, kind, name) if kind in (_FLOAT, _INTEGER) else text
 
 
 def check_limits(core: Any, device: str, key: str, value: Scalar, name: str) -> None:
@@ -165,6 +166,16 @@ def _number(value: Scalar) -> float:
         return float(value)
     except ValueError:
         return math.nan
+
+
+def _numeric(text: str, kind: int, name: str) -> str:
+    """Return the text of a number for a property called `name`: devices read any other as far as it goes, or as 0."""
+    number = _number(text)
+    if not math.isfinite(number) or "_" in text or (kind == _INTEGER and not number.is_integer()):
+        raise CameraError(
+            f"property {name!r} cannot be {text!r}: it takes {'an integer' if kind == _INTEGER else 'a number'}"
+        )
+    return str(int(number)) if kind == _INTEGER else text.strip()
 
 
 def _listed(values: Iterable[str]) -> str:

@@ -72,7 +72,7 @@ class Engine:
             opened.callback(self.acquisition.close)
             guard = MoveGuard(self.session, self.acquisition.geometry_record)
             motion = MotionControl(self.camera, config)
-            opened.callback(motion.close)
+            opened.callback(motion.cancel)
             self._loop.motion_halted = lambda: motion.permission.halted
             context = CommandContext(self._loop, self.camera, calibrations, guard, motion)
             server = CommandServer(socket, CommandDispatcher(context))

@@ -62,8 +62,9 @@ def reload_devices(context: CommandContext, request: commands.ReloadDevices) -> 
     context.motion.permission.check(context.client)
     stopped = acquisition.state is CameraState.IDLE
     acquisition.suspend()
-    _wait_for_state(context.loop, lambda state: state is CameraState.IDLE)
     try:
+        _wait_for_state(context.loop, lambda state: state is CameraState.IDLE)
+        context.motion.cancel()  # from now on moves are refused, as the camera is stopped
         camera.reload()
     finally:
         if not stopped:

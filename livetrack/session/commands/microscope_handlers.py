@@ -12,7 +12,7 @@ from livetrack.microscope import (
     LightState,
     MicroscopeState,
 )
-from livetrack.session.commands.camera_change import change_camera, driver_name
+from livetrack.session.commands.camera_change import change_camera, driver_name, require_started
 from livetrack.session.commands.registry import CommandContext, handles
 from livetrack.wire import commands
 
@@ -59,6 +59,7 @@ def set_autofocus(context: CommandContext, request: commands.SetAutofocus) -> Au
     """Hold the focus or not."""
     autofocus = _require_autofocus(context)
     if request.continuous or request.offset is not None:
+        require_started(context)
         context.motion.permission.check(context.client)
     return autofocus.set_autofocus(continuous=request.continuous, offset=request.offset)
 
@@ -67,6 +68,7 @@ def set_autofocus(context: CommandContext, request: commands.SetAutofocus) -> Au
 def focus_once(context: CommandContext, _: commands.FocusOnce) -> AutofocusState:
     """Search the focus."""
     autofocus = _require_autofocus(context)
+    require_started(context)
     context.motion.permission.check(context.client)
     return autofocus.focus_once()
 

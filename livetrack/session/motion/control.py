@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 class MotionControl:
     """The actuators of `camera`, by name, with the limits of `config`.
 
-    `halt` may be called from any thread; the other methods from one at a time.
+    Any thread may call the methods.
     """
 
     def __init__(self, camera: Camera, config: Config) -> None:
@@ -35,6 +35,7 @@ class MotionControl:
         self._actuated = camera if isinstance(camera, Actuated) else None
         self._config = config
         self._known: dict[str, ControlledActuator] = {}
+        self._lock = threading.Lock()  # of `_known`
 
     def check_settings(self) -> None:
         """Raise `ConfigError` if the settings are for an actuator or an axis that the open camera lacks."""
@@ -49,14 +50,15 @@ class MotionControl:
         """Return the actuators; raises `ConfigError` if the settings limit an axis that one lacks."""
         camera = self._actuated
         devices = camera.actuators() if camera is not None else {}
-        for name, device in devices.items():
-            known = self._known.get(name)
-            if known is None or known.device is not device:
-                if known is not None:  # its devices were loaded again
-                    known.cancel()
-                settings, section = self._config.actuator_settings(name)
-                self._known[name] = ControlledActuator(name, device, settings, section, self.permission)
-        return {name: self._known[name] for name in devices}
+        with self._lock:  # or two threads would each have one, and a halt would end the moves of one only
+            for name, device in devices.items():
+                known = self._known.get(name)
+                if known is None or known.device is not device:
+                    if known is not None:  # its devices were loaded again
+                        known.cancel()
+                    settings, section = self._config.actuator_settings(name)
+                    self._known[name] = ControlledActuator(name, device, settings, section, self.permission)
+            return {name: self._known[name] for name in devices}
 
     def actuator(self, name: str) -> ControlledActuator:
         """Return one of them; raises `CommandError` if there is none of this name."""
@@ -76,8 +78,7 @@ class MotionControl:
         """Permit no move, and stop all actuators; return which have stopped, and why others have not."""
         self.permission.halt()
         _log.warning("motion is halted: moves are refused until they are allowed again")
-        for known in list(self._known.values()):
-            known.cancel()
+        self.cancel()
         try:
             actuators = self.actuators()
         except LivetrackError as error:  # the camera is closed
@@ -102,8 +103,8 @@ class MotionControl:
         if isinstance(camera, HasAutofocus) and (state := camera.autofocus()) is not None and state.continuous:
             camera.set_autofocus(continuous=False)
 
-    def close(self) -> None:
-        """Command nothing any more; the devices stay as they are."""
+    def cancel(self) -> None:
+        """Command no further piece of the moves at a limited speed; the devices stay as they are."""
         for known in list(self._known.values()):
             known.cancel()
 

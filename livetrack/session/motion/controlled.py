@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from math import inf, isfinite
+from math import inf, isfinite, nan
 
 from livetrack.config import ActuatorSettings
 from livetrack.devices import (
@@ -119,27 +119,34 @@ class ControlledActuator:
         if axis is None:
             return
         self._permission.check(client)
-        with suppress(ValueError):  # not a number: the driver rejects it
+        try:
             number = float(value)
-            device, name = self.device, repr(self.name)
-            index = list(device.axes).index(axis)
-            limits = (self._device_limits()[index], ""), (self._own_limits[index], f", by {self._section}.limits")
-            for limit, source in limits:
-                check_position(name, [axis], [number], device.unit, [limit], CommandError, source)
+        except ValueError:
+            number = nan  # the device may read "abc" as 0
+        device, name = self.device, repr(self.name)
+        index = list(device.axes).index(axis)
+        limits = (self._device_limits()[index], ""), (self._own_limits[index], f", by {self._section}.limits")
+        for limit, source in limits:
+            check_position(name, [axis], [number], device.unit, [limit], CommandError, source)
 
     def stop(self) -> None:
         """Stop at once, and once more behind a command that is being carried out; raises `CameraError`."""
         self.cancel()
-        if self._stoppable is None:
-            raise CameraError("its driver cannot stop it")
-        self._stoppable.stop()
+        with suppress(Exception):  # of a driver: what counts is the second time
+            self._stop_device()
         with self._lock:
-            self._stoppable.stop()
+            self.cancel()
+            self._stop_device()
 
     def cancel(self) -> None:
         """Command no further piece of a move at a limited speed."""
         if self._paced:
             self._paced.cancel()
+
+    def _stop_device(self) -> None:
+        if self._stoppable is None:
+            raise CameraError("its driver cannot stop it")
+        self._stoppable.stop()
 
     def _check(self, position: Sequence[float]) -> None:
         device, name = self.device, repr(self.name)

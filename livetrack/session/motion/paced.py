@@ -52,7 +52,8 @@ class PacedActuator:
     def target(self) -> tuple[float, ...]:
         """Return the position at the end of all pieces."""
         with self._changed:
-            return self._goal if self._goal is not None else self._start()
+            goal = self._goal  # once: `cancel` does not wait for the lock
+            return self._start() if goal is None else goal
 
     def move_to(self, position: Sequence[float]) -> None:
         """Start to move; return once the device has accepted the first piece. Raises what the device raises."""
