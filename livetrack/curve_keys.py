@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
 import zmq
 
 from livetrack.errors import LivetrackError, UsageError, reason
+from livetrack.whole_file import write_whole
 
 __all__ = ["ENVIRONMENT", "generate_keys", "secure_client", "secure_server", "trusted_clients"]
 
@@ -50,6 +52,8 @@ def generate_keys(folder: str | Path) -> None:
         _generate(engine, "engine", client)
         _generate(client, "client", trusted)
     except OSError as error:
+        for part in (engine, client):  # half of the keys would be in the way of the next attempt
+            shutil.rmtree(part, ignore_errors=True)
         raise UsageError(f"{folder}: keys cannot be written there: {reason(error)}") from None
 
 
@@ -109,10 +113,9 @@ def _generate(folder: Path, name: str, public_folder: Path) -> None:
     """Write the secret key, readable by the owner only from its first byte on, and the public key."""
     public, secret = zmq.curve_keypair()
     text = f'curve\n    public-key = "{public.decode()}"\n'
-    handle = os.open(folder / f"{name}.key_secret", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(handle, "w", encoding="ascii") as file:
-        file.write(f'# Secret: do not share\n{text}    secret-key = "{secret.decode()}"\n')
-    (public_folder / f"{name}.key").write_text(text, encoding="ascii")
+    secret_text = f'# Secret: do not share\n{text}    secret-key = "{secret.decode()}"\n'
+    write_whole(folder / f"{name}.key_secret", secret_text, private=True)
+    write_whole(public_folder / f"{name}.key", text)
 
 
 def _load(folder: str | Path, part: str, name: str) -> tuple[bytes, bytes | None]:

@@ -10,7 +10,7 @@ A further format is one entry in `_FORMATS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ import pyarrow.parquet
 
 from livetrack.errors import LivetrackError, UsageError, reason
 from livetrack.particles import Flag, Rows
+from livetrack.whole_file import rename_whole
 
 __all__ = ["COLUMNS", "TrackTable"]
 
@@ -135,11 +136,12 @@ class TrackTable:
                 with self._file, self._writer:
                     self._flush()
                 if kind is None:
-                    self.partial_path.replace(self.path)
+                    rename_whole(self.partial_path, self.path)
                     complete = True
         finally:
             if not complete and not self._written:
-                self.partial_path.unlink()
+                with suppress(OSError):  # its folder may be gone
+                    self.partial_path.unlink()
 
     def _flush(self) -> None:
         if not self._pending:

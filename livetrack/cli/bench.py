@@ -14,6 +14,7 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from livetrack.cli.arguments import add_debug, add_json, new_figure, new_file, positive
 from livetrack.cli.terminal import ProgressBars, make_console, write_json
 from livetrack.errors import UsageError, reason
+from livetrack.whole_file import write_whole
 
 if TYPE_CHECKING:
     from livetrack.bench.report import Report
@@ -202,7 +203,7 @@ def _write(report: Report, args: argparse.Namespace) -> None:
         make_console(stderr=False).print(text)
     else:
         try:
-            args.markdown.write_text(text, encoding="utf-8")
+            write_whole(args.markdown, text)
         except OSError as error:
             raise UsageError(f"--markdown {args.markdown}: cannot be written: {reason(error)}") from None
     if getattr(args, "figure", None):

@@ -15,6 +15,7 @@ from rich.progress import Progress, ProgressColumn, TaskID
 
 from livetrack.cli.signals import default_sigint, interruptible
 from livetrack.errors import UsageError, reason
+from livetrack.whole_file import write_whole
 
 __all__ = ["ProgressBars", "make_console", "spinner", "warmup", "write_json"]
 
@@ -122,6 +123,6 @@ def write_json(path: Path | None, results: Any) -> None:
     if path is None:
         return
     try:
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
+        write_whole(path, msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
     except OSError as error:
         raise UsageError(f"--json {path}: cannot be written: {reason(error)}") from None

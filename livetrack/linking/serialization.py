@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from livetrack.errors import InputError, UsageError, reason
 from livetrack.linking.records import TRACK
+from livetrack.whole_file import replacing
 
 __all__ = ["read", "write"]
 
@@ -26,13 +27,10 @@ def write(
 
     An existing file is replaced at once, so that the file is complete whenever it is read.
     """
-    path = Path(path)
-    temporary = path.with_name(f"{path.name}.new")
     text = json.dumps({"version": _VERSION, **scalars})
     try:
-        with temporary.open("wb") as file:
+        with replacing(path) as unfinished, unfinished.open("wb") as file:
             np.savez(file, figures=np.array(text), alive=alive, sums=sums)
-        temporary.replace(path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {reason(error)}") from None
 

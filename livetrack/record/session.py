@@ -15,6 +15,7 @@ from livetrack.camera import Frame
 from livetrack.errors import InputError, UsageError, reason
 from livetrack.record.pages import page_files, read_pages
 from livetrack.record.streams import RECEIVED, TRACKED, TRAJECTORIES, read_stream
+from livetrack.whole_file import write_whole
 
 __all__ = ["Session", "make_session_folder", "read_session", "write_session_info"]
 
@@ -112,11 +113,7 @@ def write_session_info(folder: Path, info: dict[str, Any]) -> None:
         The folder is not writable.
     """
     path = folder / "session.json"
-    new = path.with_suffix(".json.new")
     try:
-        new.write_bytes(msgspec.json.format(msgspec.json.encode(info, enc_hook=str), indent=2))
-        new.replace(path)
+        write_whole(path, msgspec.json.format(msgspec.json.encode(info, enc_hook=str), indent=2))
     except OSError as error:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
         raise UsageError(f"{folder}: cannot be written to: {reason(error)}") from None

@@ -15,6 +15,7 @@ from livetrack.training.isolated_accuracy import IsolatedAccuracy
 from livetrack.training.recipe import Recipe, keys_of_other_families
 from livetrack.training.speed import speed_line
 from livetrack.training.validate import IMAGE_SIDE_PX, MATCH_RADIUS_PX, Accuracy, Validation
+from livetrack.whole_file import write_whole
 
 __all__ = ["accuracy_line", "accuracy_table", "isolated_table", "precision_line", "write_card"]
 
@@ -50,7 +51,7 @@ artefacts; found means a row within {MATCH_RADIUS_PX:g} px.
 
 {accuracy_table(validation.by_snr)}"""
     path = model.with_suffix(".md")
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, text)
     return path
 
 

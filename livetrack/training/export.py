@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from livetrack.training.network import Mixer, Network
+from livetrack.whole_file import write_whole
 
 __all__ = ["export"]
 
@@ -47,9 +48,7 @@ def export(network: Network, path: Path, metadata: dict[str, Any]) -> None:
     )
     helper.set_model_props(model, {"livetrack": json.dumps(metadata)})
     onnx.checker.check_model(model, full_check=True)
-    temporary = path.with_name(path.name + ".part")
-    onnx.save(model, str(temporary))
-    temporary.replace(path)
+    write_whole(path, model.SerializeToString())
 
 
 class _Graph:

@@ -16,6 +16,7 @@ from livetrack.errors import UsageError
 from livetrack.training.network import Network
 from livetrack.training.recipe import Recipe
 from livetrack.training.targets import Batch, compute_loss
+from livetrack.whole_file import replacing
 
 __all__ = ["Learner", "choose_device", "load_checkpoint", "save_checkpoint"]
 
@@ -86,9 +87,8 @@ def choose_device(name: str) -> torch.device:
 
 def save_checkpoint(path: Path, recipe: Recipe, seed: int, learner: Learner, numbers: dict[str, float]) -> None:
     """Save an unfinished training and some `numbers` to `path`, replacing an earlier file only once complete."""
-    temporary = path.with_name(path.name + ".part")
-    torch.save({"recipe": _digest(recipe, seed), **numbers, **learner.state()}, temporary)
-    temporary.replace(path)
+    with replacing(path) as unfinished:
+        torch.save({"recipe": _digest(recipe, seed), **numbers, **learner.state()}, unfinished)
 
 
 def load_checkpoint(path: Path, recipe: Recipe, seed: int, learner: Learner) -> dict[str, Any]:

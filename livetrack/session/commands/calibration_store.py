@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from msgspec import Struct
 from livetrack.camera import Geometry
 from livetrack.devices import ActuatorCalibration
 from livetrack.errors import CommandError, UsageError, reason
+from livetrack.whole_file import write_whole
 
 __all__ = ["CalibrationStore", "StoredCalibration"]
 
@@ -156,14 +156,9 @@ def _read(path: Path) -> list[StoredCalibration]:
 
 def _write(path: Path, calibrations: list[StoredCalibration]) -> None:
     """Write the file as a whole or not at all."""
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        unfinished.write_bytes(
-            msgspec.json.format(msgspec.json.encode(_File(_VERSION, calibrations)), indent=2) + b"\n"
-        )
-        unfinished.replace(path)
+        write_whole(path, msgspec.json.format(msgspec.json.encode(_File(_VERSION, calibrations)), indent=2) + b"\n")
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise CommandError(f"calibration.file {path}: cannot be written: {reason(error)}") from None
 
 

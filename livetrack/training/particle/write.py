@@ -12,6 +12,7 @@ import tifffile
 
 from livetrack.errors import UsageError, reason
 from livetrack.training.particle.align import AlignedParticle
+from livetrack.whole_file import replacing, write_whole
 
 __all__ = ["write_recipe"]
 
@@ -103,8 +104,9 @@ def write_recipe(recipe: Path, particle: AlignedParticle, start: str) -> None:
         rate=0.004,
     )
     try:
-        tifffile.imwrite(image, particle.image.astype(np.float32))
-        recipe.write_text(text, encoding="utf-8")
+        with replacing(image) as unfinished:
+            tifffile.imwrite(unfinished, particle.image.astype(np.float32))
+        write_whole(recipe, text)
     except OSError as error:
         raise UsageError(f"{recipe}: cannot be written: {reason(error)}") from None
 
