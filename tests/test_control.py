@@ -291,6 +291,18 @@ def test_the_engines_target_comes_first(engine: FakeEngine) -> None:
         assert one(target).x == 2
 
 
+def test_the_particle_nearest_to_a_given_position_comes_before_the_engines_target(engine: FakeEngine) -> None:
+    with following(engine, near_px=(19, 14)) as target:
+        send(engine, 0, rows_of((7, 2, 2), (8, 20, 15)), target=7)
+        assert one(target).x == 20
+
+
+@pytest.mark.parametrize("near", [(float("nan"), 3), (1, float("inf"))])
+def test_a_position_that_is_no_number_chooses_no_particle(near: tuple[float, float]) -> None:
+    with pytest.raises(InputError, match="no position in an image"):
+        Target("tcp://127.0.0.1:1", near_px=near)
+
+
 def test_only_the_newest_frame_is_read(engine: FakeEngine) -> None:
     with following(engine, particle=8) as target:
         frames = iter(target)

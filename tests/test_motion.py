@@ -17,6 +17,7 @@ import mm_test_adapters
 import pytest
 from live_engine import running
 from livetrack_drivers.simulated import SimulatedCamera, SimulatedSettings
+from real_microscope import DEMO
 
 from livetrack.cli import main
 from livetrack.client import Remote
@@ -459,6 +460,39 @@ def test_a_device_that_cannot_be_stopped_is_named(capsys: pytest.CaptureFixture[
         assert main(["halt", engine.command_address, "--allow"]) == 0
 
 
+def test_a_halt_stops_the_actuators_of_a_driver_that_no_longer_lists_them() -> None:
+    camera = WithSlide()
+    with (
+        running(["calibration.file=''"], camera=camera) as engine,
+        Remote(engine.command_address, PATIENCE_S) as remote,
+    ):
+        remote.move_by("slide", 5.0)
+        camera.actuators = lambda: 1 / 0  # type: ignore[method-assign,assignment,return-value]
+        assert remote.halt().stopped == ("slide",)
+        assert camera.slide.stopped.is_set()
+
+
+def test_a_halt_ends_the_wait_for_a_stage_that_stays_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running([*DEMO, "calibration.file=''"]) as engine, Remote(engine.command_address, PATIENCE_S) as remote:
+        core = engine.camera.core  # type: ignore[attr-defined]
+        asked = threading.Event()
+        monkeypatch.setattr(core, "device_busy", lambda label: asked.set() or True)
+        errors: list[str] = []
+
+        def move() -> None:
+            with Remote(engine.command_address, PATIENCE_S) as client, pytest.raises(CommandError) as raised:
+                client.move_stage(1.0, 0.0, wait=True)
+            errors.append(str(raised.value))
+
+        mover = threading.Thread(target=move)
+        mover.start()
+        until(asked.is_set)
+        remote.halt()
+        mover.join(PATIENCE_S)
+        assert len(errors) == 1
+        assert errors[0].startswith(("motion was halted", "motion is halted"))
+
+
 def test_a_halt_while_the_camera_is_closed_holds_when_it_is_open(remote: Remote) -> None:
     remote.stop()
     remote.halt()
@@ -519,6 +553,34 @@ def test_a_loop_that_reaches_a_limit_ends_in_order(
         assert -1.0 <= x < -0.5
         time.sleep(0.05)
         assert stage_of(remote)[0] == x
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [
+        (("follow", "--at", "-5", "9999"), "x = -5, y = 9999 px"),
+        (("follow", "--at", "nan", "9"), "x = nan, y = 9 px"),
+        (("trap", "--at", "40", "9999"), "x = 40, y = 9999 px"),
+    ],
+)
+def test_no_particle_is_brought_to_a_place_outside_of_the_image(
+    arguments: tuple[str, ...], where: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(STILL) as engine, Remote(engine.command_address, PATIENCE_S) as remote:
+        calibrated(remote)
+        assert main([*arguments, "--address", engine.publisher.address, "--lost-after", "5", "--seconds", "9"]) == 2
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert "the particle cannot be held at" in last
+        assert where in last
+        assert max(map(abs, stage_of(remote))) < 10
+
+
+def test_a_trap_without_standard_deviations_is_not_compared_with_theory(capsys: pytest.CaptureFixture[str]) -> None:
+    centroid = ["localizer.model=centroid", "localizer.diameter_px=7.0"]
+    with running([*STILL, *centroid]) as engine, Remote(engine.command_address, PATIENCE_S) as remote:
+        calibrated(remote)
+        assert main(["trap", "--address", engine.publisher.address, "--lost-after", "5", "--seconds", "2"]) == 0
+        assert "nan" not in capsys.readouterr().out
 
 
 def test_a_calibration_beyond_a_limit_is_refused_before_anything_moves(capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,6 +74,7 @@ class _Device:
         self._core = core
         self._label = label
         self._access = access
+        self._stops = 0
 
     def accuracy(self) -> float:
         return _STAGE_ACCURACY_UM
@@ -95,15 +96,16 @@ class _Device:
             return bool(self._core.device_busy(self._label))
 
     def wait(self) -> None:
-        """Return when the device is no longer busy; MMCore's own wait gives up after 5 s."""
-        deadline = time.monotonic() + _ARRIVAL_S
-        while self.busy():
+        """Return when the device is no longer busy, or was stopped; MMCore's own wait gives up after 5 s."""
+        deadline, stops = time.monotonic() + _ARRIVAL_S, self._stops
+        while self.busy() and self._stops == stops:
             if time.monotonic() > deadline:
                 raise CameraError(f"device {self._label!r}, wait: it is still busy after {_ARRIVAL_S:g} s")
             time.sleep(_POLL_S)
 
     def stop(self) -> None:
         """Stop the device; one that does not obey is sent to where it is."""
+        self._stops += 1
         with suppress(*CORE_ERRORS), self._access.shared():
             self._core.stop(self._label)
         deadline = time.monotonic() + _STOPPED_S

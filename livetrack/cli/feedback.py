@@ -38,13 +38,13 @@ _UPDATE_INTERVAL_S = 0.5
 
 def add_feedback_options(parser: argparse.ArgumentParser, *, default_place: str) -> None:
     """Add the options of a feedback program: which particle, where to hold it, when to stop, which engine."""
-    parser.add_argument("--particle", type=int, metavar="ID", help="id of the particle (default: the target)")
+    parser.add_argument("--particle", type=int, metavar="ID", help="id of the particle (default: the engine's target)")
     parser.add_argument(
         "--near",
         nargs=2,
         type=float,
         metavar=("X", "Y"),
-        help="or take the particle nearest to this position, px (default: the image centre)",
+        help="or take the particle nearest to this position, px (default, without a target: the image centre)",
     )
     parser.add_argument(
         "--at", nargs=2, type=float, metavar=("X", "Y"), help=f"where to hold it, px (default: {default_place})"

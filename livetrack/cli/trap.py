@@ -152,7 +152,11 @@ def _compare_with_theory(
     results: dict[str, Any] = {}
     if not len(rows):
         return results
-    error = float(np.sqrt(np.nanmean(rows["std"] ** 2)))
+    known = np.isfinite(rows["std"])
+    if not known.any():
+        console.print("no comparison with theory: the localizer reports no standard deviations")
+        return results
+    error = math.sqrt(float(np.mean(rows["std"][known] ** 2)))
     model = structs.replace(model, error=error)
     if model.action == "step":
         errors, moves = (np.stack([rows[a], rows[b]], axis=1) for a, b in (("x", "y"), ("dx", "dy")))

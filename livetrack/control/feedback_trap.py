@@ -8,7 +8,7 @@ from math import cos, inf, pi, sin
 from livetrack.client import Remote
 from livetrack.control.controller import Controller
 from livetrack.control.loop_log import LoopLog
-from livetrack.control.target import Observation, Target
+from livetrack.control.target import Observation, Target, require_in_image
 from livetrack.devices import ActuatorCalibration
 
 __all__ = ["Trajectory", "circular", "hold_at", "observe", "stationary"]
@@ -78,6 +78,8 @@ def hold_at(
     ------
     CommandError, UsageError, TargetLostError
         As for `follow`.
+    InputError
+        `at_px`, or the trajectory, is outside of the image.
     """
     calibration, number = remote.calibration(actuator), remote.calibrated_geometry(actuator)
     act = _move_trap(remote, calibration) if actuator == "trap" else _move_stage(remote, calibration)
@@ -87,6 +89,7 @@ def hold_at(
         start_s = seen.t_s if start_s is None else start_s
         at_px = at_px or (seen.x, seen.y)
         x, y = trajectory(seen.t_s - start_s)
+        require_in_image(at_px[0] + x, at_px[1] + y, seen.update)
         error = seen.x - at_px[0] - x, seen.y - at_px[1] - y
         dx, dy = controller.update(error, seen.dt_s)
         act((x, y), (float(dx), float(dy)), min(number, seen.update.geometry))

@@ -8,7 +8,7 @@ from math import ceil, hypot, inf
 from livetrack.client import Remote
 from livetrack.control.controller import Controller
 from livetrack.control.loop_log import LoopLog
-from livetrack.control.target import Observation, Target
+from livetrack.control.target import Observation, Target, require_in_image
 from livetrack.errors import InputError
 
 __all__ = ["follow", "max_move_px"]
@@ -57,6 +57,8 @@ def follow(
         One of these has changed since.
     TargetLostError
         The particle is lost.
+    InputError
+        `at_px` is outside of the image.
     """
     if not deadband_px >= 0:
         raise InputError(f"deadband_px = {deadband_px} must be 0 or more")
@@ -67,6 +69,7 @@ def follow(
     next_allowed_frame = 0
     for seen in target.observations(seconds):
         x, y = at_px or ((seen.update.width - 1) / 2, (seen.update.height - 1) / 2)
+        require_in_image(x, y, seen.update)
         error, move = (seen.x - x, seen.y - y), (0.0, 0.0)
         if seen.frame >= next_allowed_frame and hypot(*error) > deadband_px:
             dx, dy = controller.update(error, seen.dt_s)

@@ -10,10 +10,10 @@ from msgspec import Struct
 
 from livetrack.client import DEFAULT_ADDRESS, Subscriber, Update
 from livetrack.client.diagnosis import Handshake
-from livetrack.errors import TargetLostError
+from livetrack.errors import InputError, TargetLostError
 from livetrack.particles import Flag
 
-__all__ = ["Observation", "Target"]
+__all__ = ["Observation", "Target", "require_in_image"]
 
 
 class Observation(Struct, frozen=True, kw_only=True, eq=False):
@@ -51,10 +51,9 @@ class Target:
     address
         The engine's `publish.address`.
     particle
-        Id of the track. None takes the engine's target (`Remote.choose_target`) or, if it has none, the particle
-        nearest to `near_px` in the first frame that has any.
+        Id of the track. None takes the particle nearest to `near_px` in the first frame that has any.
     near_px
-        x and y; None for the image centre.
+        x and y. None for the engine's target (`Remote.choose_target`) or, if it has none, the image centre.
     lost_after_s
         The particle is lost after this time without a measurement, on the clock of the frames.
     stale_after_s
@@ -67,6 +66,8 @@ class Target:
 
     Raises
     ------
+    InputError
+        `near_px` is not finite.
     TargetLostError
         While iterating: the particle is lost, or the frames are stale.
     """
@@ -82,6 +83,8 @@ class Target:
         on_stop: Callable[[], object] | None = None,
         newest: bool = True,
     ) -> None:
+        if near_px is not None and not all(map(math.isfinite, near_px)):
+            raise InputError(f"near_px = {near_px} is no position in an image")
         self.particle = particle
         self.unread_frames = 0
         """Frames skipped because the loop was slower than the camera."""
@@ -168,9 +171,17 @@ class Target:
         )  # fmt: skip
 
 
+def require_in_image(x: float, y: float, update: Update) -> None:
+    """Raise `InputError` if a particle is to be brought to a position that no frame shows: it would only be lost."""
+    if not (-0.5 <= x <= update.width - 0.5 and -0.5 <= y <= update.height - 0.5):
+        raise InputError(
+            f"the particle cannot be held at x = {x:g}, y = {y:g} px: the image has {update.width} x {update.height} px"
+        )
+
+
 def _choose(update: Update, near_px: tuple[float, float] | None) -> int | None:
-    """Return the id of the engine's target or of the nearest particle; None if the frame has no particle."""
-    if update.target is not None:
+    """Return the id of the nearest particle, or of the engine's target; None if the frame has no particle."""
+    if near_px is None and update.target is not None:
         return update.target
     rows = update.particles
     if not len(rows):

@@ -80,10 +80,13 @@ class MotionControl:
         _log.warning("motion is halted: moves are refused until they are allowed again")
         self.cancel()
         try:
-            actuators = self.actuators()
+            actuators: Mapping[str, ControlledActuator] = self.actuators()
         except LivetrackError as error:  # the camera is closed
             _log.debug("no actuators to stop: %s", error)
             return HaltResult(stopped=(), failed={})
+        except Exception as error:  # noqa: BLE001  of a driver: those that it had are stopped
+            _log.error("the driver does not list its actuators: %s", error)
+            actuators = dict(self._known)
         stops: dict[str, Callable[[], object]] = {name: each.stop for name, each in actuators.items()}
         stops["autofocus"] = self._stop_autofocus
         failed = _stop_all(stops)
