@@ -132,11 +132,13 @@ def with_both(rows: Rows, noise: float, pairs: Pairs, two: Booleans) -> Rows:
 
     `noise` is in grey levels.
     """
-    second = rows[pairs.which[two]]
-    second["id"] = NO_ID
-    second["vx"] = second["vy"] = np.nan
-    rows = np.concatenate([rows, second])
-    at = np.stack([pairs.which[two], len(rows) - len(second) + np.arange(len(second))], axis=1)
+    first, count = pairs.which[two], len(rows)
+    joined = np.zeros(count + len(first), rows.dtype)  # padding too: rows are sent and compared as bytes
+    joined[:count], joined[count:] = rows, rows[first]
+    joined["id"][count:] = NO_ID
+    joined["vx"][count:] = joined["vy"][count:] = np.nan
+    rows = joined
+    at = np.stack([first, count + np.arange(len(first))], axis=1)
     place, covariance = pairs.place[two], pairs.covariance[two]
     rows["x"][at], rows["y"][at], rows["intensity"][at] = place[..., 0], place[..., 1], noise * place[..., 2]
     rows["x_std"][at], rows["y_std"][at] = np.sqrt(covariance[..., 0]), np.sqrt(covariance[..., 2])
