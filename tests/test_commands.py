@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ import pytest
 import zmq
 from livetrack_drivers.micromanager import MicroManagerCamera
 from livetrack_drivers.simulated import SimulatedCamera
+from msgspec import structs
 
 from livetrack.camera import Camera, Geometry
 from livetrack.client import Remote, Subscriber, Update
@@ -285,6 +287,42 @@ def test_a_recording_is_started_and_stopped(session: Session, tmp_path: Path) ->
     assert recorded.closed
     assert len(list(recorded.frames())) == done.frames > 20
     assert recorded.tracked().num_rows > 0
+
+
+def test_a_recording_stays_in_the_folder_of_the_settings(session: Session, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"give the folder without '\.\.'"):
+        session.remote.start_recording(tmp_path / "in" / ".." / "out")
+    assert not list(tmp_path.iterdir())
+    allowed = tmp_path / "allowed"
+    before = session.engine.config
+    session.engine._loop.config = structs.replace(before, record=structs.replace(before.record, folder=str(allowed)))
+    try:
+        allowed.mkdir()
+        outside = [tmp_path / "out", tmp_path, Path("/"), Path("relative")]
+        if os.name == "posix":  # on Windows, links need special rights
+            (allowed / "link").symlink_to(tmp_path)
+            outside.append(allowed / "link" / "x")
+        for elsewhere in outside:
+            with pytest.raises(CommandError, match="the settings allow folders in record"):
+                session.remote.start_recording(elsewhere)
+        assert not (tmp_path / "out").exists()
+        for inside in (allowed / "a" / "b", allowed, ""):
+            assert Path(session.remote.start_recording(inside).folder).is_relative_to(allowed)
+            session.remote.stop_recording()
+    finally:
+        session.engine._loop.config = before
+
+
+def test_a_swap_does_not_reveal_which_files_there_are(session: Session, tmp_path: Path) -> None:
+    there = tmp_path / "there.onnx"
+    there.write_bytes(b"secret")
+    (tmp_path / "folder.onnx").mkdir()
+    replies = set()
+    for path in (there, tmp_path / "folder.onnx", tmp_path / "missing.onnx", tmp_path / "no" / "such.onnx"):
+        with pytest.raises(CommandError) as refused:
+            session.remote.swap_model(path)
+        replies.add(str(refused.value).replace(str(path), "PATH"))
+    assert replies == {"model PATH: the engine cannot open it as a model of livetrack"}
 
 
 def test_a_recording_without_pixels(session: Session, tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from livetrack.errors import ModelError
 from livetrack.localize.classical import METHODS
+from livetrack.localize.inference.onnx_file import NotAModelError, check_model_file
 from livetrack.localize.inference.onnx_runtime import OnnxRuntime
 
 if TYPE_CHECKING:
@@ -26,38 +28,46 @@ FORMAT = 2
 """Changes with the network's input, `normalize`, and with its output, `decode`."""
 
 
-class ModelCard(msgspec.Struct, frozen=True):
-    """A model's metadata, written by `livetrack train` into the ONNX file under the key `livetrack`."""
+_MOST_ELONGATED = 100
+_Size = Annotated[float, Meta(gt=0, le=1024)]
+_Profile = Annotated[list[float], Meta(min_length=1, max_length=1024)]
 
-    name: str
+
+class ModelCard(msgspec.Struct, frozen=True):
+    """A model's metadata, written by `livetrack train` into the ONNX file under the key `livetrack`.
+
+    A card with a value out of bounds is refused when it is read.
+    """
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
     family: str
-    multiple: int
+    multiple: Annotated[int, Meta(ge=4, le=256, multiple_of=4)]
     """The network's input is a multiple of this wide and high, px."""
-    background_radius_px: int
-    crop_px: int
+    background_radius_px: Annotated[int, Meta(ge=1, le=1024)]
+    crop_px: Annotated[int, Meta(ge=8, le=1024)]
     """Side of the crops around known particles, px."""
-    diameter_px: float
+    diameter_px: _Size
     """Of a typical particle."""
-    contrast: str
+    contrast: Literal["bright", "dark", "either"]
     """"bright", "dark" or "either"."""
     format: int = 1
     """Must be `FORMAT`."""
-    input_scale: float = 1.0
+    input_scale: Annotated[float, Meta(gt=0, le=1e6)] = 1.0
     """Of the network's input, see `normalize`."""
     oriented: bool = False
     """The particles have a long axis; rows give its angle."""
-    symmetry: str = "round"
+    symmetry: Literal["round", "half turn", "none"] = "round"
     """"round": the particles look the same in any orientation; "half turn": after half a turn; "none"."""
-    profiles: list[list[float]] = []
+    profiles: Annotated[list[_Profile], Meta(max_length=4096)] = []
     """(M, S) radial profiles of particles drawn from the recipe, for `ProfilePrior`; empty unless they are round."""
     score_law: tuple[float, float, float] = (1.0, 0.0, 0.0)
     """The `ScoreCalibration`: slope, brightness, shift."""
-    filters_px: list[float] = []
+    filters_px: Annotated[list[Annotated[float, Meta(gt=0, le=64)]], Meta(max_length=32)] = []
     """Sigmas of the matched filters whose evidence is judged beside the network; empty for models without."""
     decision_weights: list[float] = []
     """Of the decision's features (`livetrack.localize.evidence.decision`), instead of `score_law` where there are
     filters."""
-    threshold: float = 0.5
+    threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5
     """Minimum score of a row, unless the user sets another."""
     description: str = ""
     seed: int = 0
@@ -122,7 +132,7 @@ def find_model(model: str | Path) -> Path:
     if path.suffix == ".onnx":
         if path.is_file():
             return path
-        raise ModelError(f"model {path}: no such file")
+        raise NotAModelError(f"model {path}: no such file")
     names = localizer_names()
     close = difflib.get_close_matches(str(model), names, n=1)
     hint = f"did you mean {close[0]}?" if close else "use one of them, or an .onnx file"
@@ -137,13 +147,22 @@ def read_card(path: Path) -> ModelCard:
     ModelError
         The file is not a model, was not made by livetrack, or for another version's input.
     """
+    check_model_file(path)
     text = OnnxRuntime(path, "cpu", 1).session.get_modelmeta().custom_metadata_map.get("livetrack")
     if text is None:
-        raise ModelError(f"model {path}: not made by `livetrack train` (it has no livetrack metadata)")
+        raise NotAModelError(f"model {path}: not made by `livetrack train` (it has no livetrack metadata)")
     try:
         card = msgspec.json.decode(text, type=ModelCard)
     except msgspec.DecodeError as error:
         raise ModelError(f"model {path}: its livetrack metadata cannot be read: {error}") from None
+    try:
+        sensible = 1 <= card.longest <= _MOST_ELONGATED
+    except (AttributeError, TypeError, ValueError):
+        sensible = False
+    if not sensible:
+        raise ModelError(f"model {path}: its recipe's elongation is not between 1 and {_MOST_ELONGATED}")
+    if len({len(profile) for profile in card.profiles}) > 1:
+        raise ModelError(f"model {path}: its profiles differ in length; train it again from its recipe")
     if card.format != FORMAT:
         raise ModelError(
             f"model {path}: its format is {card.format}, this livetrack needs {FORMAT}; train it again from its recipe"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from livetrack.errors import LocalizerError
 from livetrack.localize.crops import Crops
 from livetrack.localize.decode import BLOCK, decode, decode_nearest
 from livetrack.localize.edge import flag_edges
@@ -17,6 +19,7 @@ from livetrack.localize.evidence.decision import Law
 from livetrack.localize.evidence.matched_filters import WHITE, Noise
 from livetrack.localize.evidence.scoring import LEAST_NETWORK_SCORE, EvidenceScoring
 from livetrack.localize.followed import begin_measuring, confirm, merge
+from livetrack.localize.hostile_frames import try_on_hostile_frames
 from livetrack.localize.inference.choice import fastest, open_for_runtimes, open_for_threads, open_inference
 from livetrack.localize.inference.inference import Inference
 from livetrack.localize.localizer import Localizer
@@ -104,6 +107,7 @@ class NetworkLocalizer(Localizer):
         self._buffer = np.empty((0, 0), np.float32)
         self._flat = np.empty((0, 0, 0), np.float32)
         self._confirmed, self._misfit = np.zeros(0, np.bool_), np.zeros(0, np.float32)  # of `measure`
+        self._tried: set[tuple[int, int]] = set()  # sizes of images, (H, W)
 
     def find(self, image: npt.NDArray[Any]) -> Rows:
         """Search the full image. See `Localizer.find`."""
@@ -210,7 +214,16 @@ class NetworkLocalizer(Localizer):
         return str(self.inference)
 
     def warmup(self, shape: tuple[int, int], dtype: npt.DTypeLike) -> None:
-        """Compile and allocate everything for images of this shape (H, W) and dtype."""
+        """Try the model, then compile and allocate everything for images of this shape (H, W) and dtype.
+
+        Raises
+        ------
+        ModelError
+            See `try_on_hostile_frames`.
+        """
+        if shape not in self._tried:
+            try_on_hostile_frames(self.name, shape, self._try)
+            self._tried.add(shape)
         if self._refiner is not None:
             self._refiner.warmup()
         rng = np.random.default_rng(0)
@@ -220,6 +233,12 @@ class NetworkLocalizer(Localizer):
         for image in (noise, to_float(noise)):  # float32 too: read-only and non-contiguous frames are converted
             self.localize(image)
             self.refine(image, centre)
+
+    def _try(self, image: npt.NDArray[Any], limit_s: float) -> None:
+        """Run the network on an image for at most `limit_s`, whatever the image shows."""
+        self._load(image)
+        self._noise = self._noise or 1.0
+        self._run_network(self._whole(), run=lambda batch: self.inference.run_within(batch, limit_s))
 
     def run_like(self, other: NetworkLocalizer) -> None:
         """Run the network on the runtime and the threads that were chosen for another model."""
@@ -289,10 +308,16 @@ class NetworkLocalizer(Localizer):
         least = min(self.threshold, _MIN_NETWORK_SCORE) if self._scoring is None else LEAST_NETWORK_SCORE
         return decode(maps, width, height, self.margin_px, self._noise, least, self.card.oriented)
 
-    def _run_network(self, crops: Crops, flat: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:
+    def _run_network(
+        self,
+        crops: Crops,
+        flat: npt.NDArray[np.float32] | None = None,
+        run: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]] | None = None,
+    ) -> npt.NDArray[np.float32]:
         """Return the network's maps of crops of the current image, valid until the next run.
 
-        The normalised crops are written into `flat`, (N, h, w), too, before their compression.
+        The normalised crops are written into `flat`, (N, h, w), too, before their compression. The network is run by
+        `run`, if given. Raises `LocalizerError` if the maps are not finite.
         """
         left, top = crops.left, crops.top
         batch = self.inference.input_buffer(len(left), crops.height, crops.width)
@@ -315,7 +340,11 @@ class NetworkLocalizer(Localizer):
             parallel_for(normalize_band, crops.height, self._threads, least)
         else:
             parallel_for(normalize_crops, len(left), self._threads, -(-_MIN_PIXELS // (crops.width * crops.height)))
-        return self.inference.run(batch)
+        maps = (run or self.inference.run)(batch)
+        values = maps.reshape(-1)
+        if not math.isfinite(values.dot(values)):  # the fastest look at all values
+            raise LocalizerError(f"model {self.name}: its maps are not finite for this image")
+        return maps
 
     def _with_scores(self, rows: Rows, threshold: float) -> Rows:
         """Return the network's `rows` from parts of the image that score above `threshold`, with their scores.

@@ -59,6 +59,15 @@ class Inference(ABC):
         bound.run()
         return bound.maps
 
+    def run_within(self, batch: Batch, limit_s: float) -> Batch:
+        """Run as `run` does, for the first times with a model: one that takes longer is stopped.
+
+        Raises whatever the runtime raises for a run that fails or was stopped.
+        """
+        bound = self._bound[batch.shape]
+        self._run_within(bound.batch, bound.maps, limit_s)
+        return bound.maps
+
     def __str__(self) -> str:
         threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
         return threads + (", busy-waiting" if self.spinning else "")
@@ -66,6 +75,10 @@ class Inference(ABC):
     @abstractmethod
     def _bind(self, batch: Batch, maps: Batch) -> Callable[[], object]:
         """Return a function that runs the model from `batch`, (N, 1, H, W), into `maps`, (N, 32, h, w)."""
+
+    @abstractmethod
+    def _run_within(self, batch: Batch, maps: Batch, limit_s: float) -> None:
+        """Run the model from `batch` into `maps` for at most `limit_s`."""
 
     def _allocate(self, count: int, height: int, width: int) -> tuple[Batch, Batch]:
         """Return buffers for `count` inputs and outputs; where they are too small, they grow to twice their size."""

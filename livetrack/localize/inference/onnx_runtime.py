@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import onnxruntime as ort
 
 from livetrack.errors import ModelError
 from livetrack.localize.inference.inference import SMALL_PX, Batch, Inference
+from livetrack.localize.inference.onnx_file import NotAModelError
 
 __all__ = ["CPU", "OnnxRuntime"]
 
@@ -42,11 +44,26 @@ class OnnxRuntime(Inference):
         self._path, self.requested = path, provider
 
     def _bind(self, batch: Batch, maps: Batch) -> Callable[[], object]:
+        run, binding = self._binding(batch, maps)
+        return partial(run, binding)
+
+    def _run_within(self, batch: Batch, maps: Batch, limit_s: float) -> None:
+        run, binding = self._binding(batch, maps)
+        options = ort.RunOptions()
+        stop = threading.Timer(limit_s, setattr, (options, "terminate", True))
+        stop.start()
+        try:
+            run(binding, options)
+        finally:
+            stop.cancel()
+
+    def _binding(self, batch: Batch, maps: Batch) -> tuple[Callable[..., object], ort.IOBinding]:
+        """Return the function that runs the model, and its argument: input and output."""
         session = self.session if batch.size > SMALL_PX else self._single_threaded
         binding = session.io_binding()
         binding.bind_input("image", "cpu", 0, np.float32, batch.shape, batch.ctypes.data)
         binding.bind_output("maps", "cpu", 0, np.float32, maps.shape, maps.ctypes.data)
-        return partial(session.run_with_iobinding, binding)
+        return session.run_with_iobinding, binding
 
     @cached_property
     def _single_threaded(self) -> ort.InferenceSession:
@@ -64,7 +81,7 @@ def _open(path: Path, provider: str, threads: int, spinning: bool) -> ort.Infere
     try:
         session = ort.InferenceSession(str(path), options, providers=list(dict.fromkeys([chosen, CPU])))
     except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common base class
-        raise ModelError(f"model {path}: ONNX Runtime cannot open it: {str(error).splitlines()[0]}") from None
+        raise NotAModelError(f"model {path}: ONNX Runtime cannot open it: {str(error).splitlines()[0]}") from None
     if provider != "auto" and session.get_providers()[0] != chosen:
         raise ModelError(f"provider {provider!r} is installed but does not start; are its libraries installed?")
     return session

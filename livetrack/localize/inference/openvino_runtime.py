@@ -59,11 +59,21 @@ class OpenVino(Inference):
         self._compiled: dict[tuple[int, int, int], Any] = {}
 
     def _bind(self, batch: Batch, maps: Batch) -> Callable[[], object]:
+        infer: Callable[[], object] = self._request(batch, maps).infer
+        return infer
+
+    def _run_within(self, batch: Batch, maps: Batch, limit_s: float) -> None:
+        request = self._request(batch, maps)
+        request.start_async()
+        if not request.wait_for(round(1000 * limit_s)):
+            request.cancel()
+            raise TimeoutError
+
+    def _request(self, batch: Batch, maps: Batch) -> Any:
         request = self._compiled_for(batch).create_infer_request()
         request.set_input_tensor(self._tensor(batch, shared_memory=True))
         request.set_output_tensor(self._tensor(maps, shared_memory=True))
-        infer: Callable[[], object] = request.infer
-        return infer
+        return request
 
     def _compiled_for(self, batch: Batch) -> Any:
         """Return the model compiled for as many inputs as `batch` has, if that is one, or for any number."""

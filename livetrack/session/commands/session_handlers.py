@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from msgspec import structs
 import livetrack
 from livetrack.errors import CommandError
 from livetrack.localize import Localizer
+from livetrack.localize.inference.onnx_file import NotAModelError
 from livetrack.localize.models import localizer_names
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.localize.resizing import ResizingLocalizer
@@ -130,7 +132,10 @@ def swap_model(context: CommandContext, request: commands.SwapModel) -> str:
     """Load and warm up another localizer, then switch to it between two frames; return its name."""
     loop = context.loop
     settings = structs.replace(loop.config.localizer, model=request.model)
-    tracker = Tracker.from_config(structs.replace(loop.config, localizer=settings))
+    try:
+        tracker = Tracker.from_config(structs.replace(loop.config, localizer=settings))
+    except NotAModelError:  # without the reason: a client is not to find out which files there are
+        raise CommandError(f"model {request.model}: the engine cannot open it as a model of livetrack") from None
     old, new = loop.tracker.localizer, tracker.localizer
     if isinstance(old, _NETWORKS) and isinstance(new, _NETWORKS):
         new.run_like(old if isinstance(old, NetworkLocalizer) else old.network)
@@ -157,6 +162,7 @@ def start_recording(context: CommandContext, request: commands.StartRecording) -
     if not folder:
         raise CommandError("no folder to record into: give one, or set record.folder")
     frames = record.frames if request.frames is None else request.frames
+    _check_folder(folder, record.folder)
     recorder = Recorder(folder, frames=frames, queue_mb=record.queue_mb, settings=loop.config)
 
     def begin() -> None:
@@ -184,6 +190,18 @@ def stop_recording(context: CommandContext, _: commands.StopRecording) -> Record
     recorder = loop.queue.run_in_loop(end)
     recorder.close()
     return recorder.status()
+
+
+def _check_folder(folder: str, allowed: str) -> None:
+    """Refuse `..`, and a folder outside of the one that the settings name, if any. Raises `CommandError`."""
+    try:
+        if ".." in Path(folder).parts:
+            raise CommandError(f"cannot record into {folder}: give the folder without '..'")
+        inside = not allowed or Path(folder).resolve().is_relative_to(Path(allowed).resolve())
+    except (OSError, ValueError, RuntimeError):  # a null byte, a loop of links
+        raise CommandError(f"cannot record into {folder!a}: it is no name of a folder") from None
+    if not inside:
+        raise CommandError(f"cannot record into {folder}: the settings allow folders in record.folder = {allowed} only")
 
 
 def _set_paused(loop: TrackingLoop, paused: bool) -> str:
