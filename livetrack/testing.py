@@ -38,8 +38,8 @@ from livetrack.devices import (
     Property,
     Targeted,
 )
+from livetrack.devices.lifecycle import HasRecovery, HasTiming
 from livetrack.errors import CameraError, InputError
-from livetrack.lifecycle import HasRecovery, HasTiming
 from livetrack.localize import Localizer
 from livetrack.particles import NO_ID, ROW, Rows, empty_rows
 from livetrack.session.acquisition import Acquisition

@@ -12,8 +12,8 @@ from scripted_camera import Script, ScriptedCamera, picture, pictures, run, take
 
 from livetrack.camera import Geometry, Picture
 from livetrack.config import CameraSettings
+from livetrack.devices.lifecycle import FrameTiming
 from livetrack.errors import CameraError, CameraLostError
-from livetrack.lifecycle import FrameTiming
 from livetrack.session.acquisition import Acquisition, CameraState
 
 

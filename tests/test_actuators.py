@@ -10,8 +10,8 @@ import mm_test_adapters
 import pytest
 from livetrack_drivers.micromanager import MicroManagerCamera, MicroManagerSettings
 
-from livetrack.commanded_actuator import CommandedActuator
 from livetrack.devices import Limits
+from livetrack.devices.commanded_actuator import CommandedActuator
 from livetrack.errors import CameraError
 from livetrack.testing import check_actuator
 
@@ -206,7 +206,8 @@ def test_steps_add_up_on_devices_that_accept_or_refuse_moves_while_moving(kind: 
 
 
 def test_a_loop_asks_its_device_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livetrack.commanded_actuator._UNDER_WAY_S", PATIENCE_S)  # however slow this computer is
+    where = "livetrack.devices.commanded_actuator._UNDER_WAY_S"
+    monkeypatch.setattr(where, PATIENCE_S)  # however slow this computer is
     motor = Motor()
     motor.move_to = lambda position: None  # type: ignore[method-assign]
     actuator = CommandedActuator(motor, accuracy=1.0)

@@ -29,7 +29,7 @@ from livetrack.check.session import SessionReport, check_session, session_text
 from livetrack.cli import main
 from livetrack.config import PublishSettings, RecordSettings, load_config
 from livetrack.devices import ActuatorCalibration
-from livetrack.lifecycle import FrameTiming
+from livetrack.devices.lifecycle import FrameTiming
 from livetrack.session.commands import CalibrationStore
 
 CENTROID = ["localizer.model=centroid", "localizer.diameter_px=7.0"]

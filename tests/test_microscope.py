@@ -9,8 +9,8 @@ import pytest
 from live_engine import running
 
 from livetrack.client import Remote
+from livetrack.devices.microscope import AutofocusState, ConfigGroup, LightState, MicroscopeState
 from livetrack.errors import CommandError
-from livetrack.microscope import AutofocusState, ConfigGroup, LightState, MicroscopeState
 from livetrack.session.engine import Engine
 
 SETTINGS = [

@@ -7,7 +7,7 @@ from live_engine import running
 
 from livetrack.config import ViewSettings
 from livetrack.devices import Property
-from livetrack.microscope import AutofocusState, LightState, MicroscopeState
+from livetrack.devices.microscope import AutofocusState, LightState, MicroscopeState
 from livetrack.viewer.data.async_remote import AsyncRemote
 from livetrack.viewer.panels.microscope import MicroscopePanel
 from livetrack.viewer.qt import QtCore

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from livetrack.commanded_actuator import CommandedActuator
 from livetrack.devices import Actuator, Limits
+from livetrack.devices.commanded_actuator import CommandedActuator
 from livetrack.errors import CameraError
 from livetrack_drivers._mm_access import DeviceAccess
 from livetrack_drivers._mm_properties import CORE_ERRORS, one_line

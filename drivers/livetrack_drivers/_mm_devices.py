@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from livetrack.microscope import DeviceList, DeviceUse
+from livetrack.devices.microscope import DeviceList, DeviceUse
 
 __all__ = ["list_devices"]
 

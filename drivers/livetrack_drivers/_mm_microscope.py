@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from livetrack.devices import Property, Value
+from livetrack.devices.microscope import AutofocusState, ConfigGroup, LightState
 from livetrack.errors import CameraError
-from livetrack.microscope import AutofocusState, ConfigGroup, LightState
 from livetrack_drivers._mm_access import DeviceAccess, shared
 from livetrack_drivers._mm_actuators import MicroManagerActuators
 from livetrack_drivers._mm_properties import CORE_ERRORS, Scalar, check_value, describe, one_line

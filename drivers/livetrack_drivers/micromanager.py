@@ -11,9 +11,9 @@ from msgspec import structs
 
 from livetrack.camera import Geometry, Picture
 from livetrack.devices import EXPOSURE, Actuator, Property
+from livetrack.devices.lifecycle import FrameTiming
+from livetrack.devices.microscope import DeviceList
 from livetrack.errors import CameraError
-from livetrack.lifecycle import FrameTiming
-from livetrack.microscope import DeviceList
 from livetrack_drivers._mm_access import DeviceAccess, shared
 from livetrack_drivers._mm_actuators import MicroManagerActuators
 from livetrack_drivers._mm_camera_device import (

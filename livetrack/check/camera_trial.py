@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.camera import Camera, Frame
-from livetrack.lifecycle import FrameTiming, HasTimeSource
+from livetrack.devices.lifecycle import FrameTiming, HasTimeSource
 from livetrack.session.acquisition import Acquisition, CameraState
 
 __all__ = ["TRIAL_S", "CameraTrial", "try_camera"]

@@ -9,9 +9,9 @@ from livetrack.camera import Camera, Geometry
 from livetrack.check.lines import Line, fault, fine, warn
 from livetrack.config import Config
 from livetrack.devices import Actuated, ActuatorCalibration
+from livetrack.devices.lifecycle import HasReload
+from livetrack.devices.microscope import DeviceUse, HasAutofocus, HasDevices, HasLights
 from livetrack.errors import LivetrackError
-from livetrack.lifecycle import HasReload
-from livetrack.microscope import DeviceUse, HasAutofocus, HasDevices, HasLights
 from livetrack.session.commands import CalibrationStore
 from livetrack.session.motion import MotionControl
 from livetrack.wire.commands import ActuatorState

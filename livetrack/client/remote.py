@@ -9,8 +9,8 @@ from livetrack.camera import Geometry
 from livetrack.client.actuator_commands import ActuatorCommands
 from livetrack.client.requester import LONG_S
 from livetrack.devices import Property, Value
+from livetrack.devices.microscope import AutofocusState, ConfigGroup, LightState, MicroscopeState
 from livetrack.errors import CommandError
-from livetrack.microscope import AutofocusState, ConfigGroup, LightState, MicroscopeState
 from livetrack.wire import RecordingStatus, Status, commands
 
 __all__ = ["Remote"]

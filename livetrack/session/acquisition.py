@@ -12,8 +12,8 @@ from enum import StrEnum
 
 from livetrack.camera import Camera, Frame, Geometry, Picture
 from livetrack.config import CameraSettings
+from livetrack.devices.lifecycle import FrameTiming, HasRecovery, HasTiming
 from livetrack.errors import CameraError, CameraLostError, LivetrackError
-from livetrack.lifecycle import FrameTiming, HasRecovery, HasTiming
 from livetrack.session.driver_calls import DriverCalls, describe_error
 from livetrack.session.frame_gaps import FrameGapMonitor
 from livetrack.session.frame_intake import FrameIntake
@@ -189,8 +189,9 @@ class Acquisition:
     def close(self, *, restore_light: bool = False) -> None:
         """Stop the camera thread and release the camera; queued frames can still be consumed.
 
-        `restore_light`: close the light that the camera's start has opened, see `livetrack.lifecycle.RestoresLight`.
-        Takes at most 2 s if the driver does not return from a call: then the call goes on without the session.
+        `restore_light`: close the light that the camera's start has opened, see `RestoresLight` in
+        `livetrack.devices.lifecycle`. Takes at most 2 s if the driver does not return from a call: then the call goes
+        on without the session.
         """
         self._end_thread()
         self._calls.close(lambda: self.timing().interval_s, restore_light=restore_light)

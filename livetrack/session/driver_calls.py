@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from livetrack.camera import Camera
+from livetrack.devices.lifecycle import RestoresLight
 from livetrack.errors import CameraError
-from livetrack.lifecycle import RestoresLight
 
 __all__ = ["DriverCalls", "describe_error"]
 

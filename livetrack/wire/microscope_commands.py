@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from livetrack.microscope import AutofocusState, ConfigGroup, LightState, MicroscopeState
+from livetrack.devices.microscope import AutofocusState, ConfigGroup, LightState, MicroscopeState
 from livetrack.wire.request import Name, Request
 
 __all__ = ["FocusOnce", "Microscope", "ReloadDevices", "SetAutofocus", "SetLight", "SetPreset"]

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from livetrack.camera import Geometry, Picture
 from livetrack.devices import Actuator, Property, Value
+from livetrack.devices.lifecycle import FrameTiming
+from livetrack.devices.microscope import DeviceList
 from livetrack.errors import CameraError, CameraLostError
-from livetrack.lifecycle import FrameTiming
-from livetrack.microscope import DeviceList
 from livetrack.software_roi import SoftwareRoi
 from livetrack_drivers.simulated.actuators import simulated_actuators
 from livetrack_drivers.simulated.adjust import STIFFNESS, change_property, list_properties

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from livetrack.camera import Geometry
 from livetrack.devices import EXPOSURE, HasProperties, HasRoi, Property, Value
+from livetrack.devices.lifecycle import HasReload
 from livetrack.errors import CommandError
-from livetrack.lifecycle import HasReload
 from livetrack.session.acquisition import CameraState
 from livetrack.session.commands.camera_change import change_camera, driver_name
 from livetrack.session.commands.registry import CommandContext, handles

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from livetrack.errors import CommandError
-from livetrack.microscope import (
+from livetrack.devices.microscope import (
     AutofocusState,
     ConfigGroup,
     HasAutofocus,
@@ -12,6 +11,7 @@ from livetrack.microscope import (
     LightState,
     MicroscopeState,
 )
+from livetrack.errors import CommandError
 from livetrack.session.commands.camera_change import change_camera, driver_name, require_started
 from livetrack.session.commands.registry import CommandContext, handles
 from livetrack.wire import commands

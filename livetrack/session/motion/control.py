@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from livetrack.camera import Camera
 from livetrack.config import Config
 from livetrack.devices import Actuated, Value
+from livetrack.devices.microscope import HasAutofocus
 from livetrack.errors import CommandError, ConfigError, LivetrackError
-from livetrack.microscope import HasAutofocus
 from livetrack.session.motion.controlled import ControlledActuator
 from livetrack.session.motion.permission import MovePermission
 from livetrack.wire.commands import HaltResult

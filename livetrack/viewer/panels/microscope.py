@@ -7,8 +7,8 @@ from typing import Any
 
 from livetrack.client import Remote
 from livetrack.devices import Property
+from livetrack.devices.microscope import AutofocusState, ConfigGroup, LightState, MicroscopeState
 from livetrack.errors import CommandError
-from livetrack.microscope import AutofocusState, ConfigGroup, LightState, MicroscopeState
 from livetrack.viewer.data.async_remote import AsyncRemote
 from livetrack.viewer.panels.fields import ChoiceField, DoubleField, button, in_a_row
 from livetrack.viewer.panels.sidebar import form

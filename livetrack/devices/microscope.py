@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from livetrack.devices import Property, Value
+from livetrack.devices.properties import Property, Value
 
 __all__ = [
     "AutofocusState",

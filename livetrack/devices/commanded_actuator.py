@@ -18,7 +18,7 @@ from math import inf, isfinite
 from types import MappingProxyType
 from typing import Protocol
 
-from livetrack.devices import Limits, check_position
+from livetrack.devices.actuators import Limits, check_position
 from livetrack.errors import CameraError
 
 __all__ = ["CommandedActuator", "Positioner"]
