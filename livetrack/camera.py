@@ -63,7 +63,7 @@ class Geometry:
 class Picture(NamedTuple):
     """An image with its number and times, as a driver yields it.
 
-    Parameters
+    Attributes
     ----------
     pixels
         (H, W) of any integer or float type. The driver never writes to it again.

@@ -49,7 +49,7 @@ class HasRecovery(Protocol):
 class FrameTiming(NamedTuple):
     """When to expect the next image.
 
-    Parameters
+    Attributes
     ----------
     interval_s
         Longest time between two images of a camera that runs by itself, as far as known: at least the exposure.
