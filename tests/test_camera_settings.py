@@ -13,6 +13,7 @@ from livetrack_drivers.micromanager import MicroManagerCamera, MicroManagerSetti
 from real_microscope import DEMO, FOLDER, Counted
 
 from livetrack.cli import main
+from livetrack.errors import CameraError
 
 ANY_PORT = [f"publish.{name}=tcp://127.0.0.1:*" for name in ("address", "preview_address", "command_address")]
 
@@ -191,3 +192,33 @@ def test_check_names_the_trigger_that_the_camera_waits_for(
     assert main(["check", *options(*DEMO, *ANY_PORT)]) == 0
     page = capsys.readouterr().out
     assert "warning  camera      micromanager: it waits for a trigger (Camera.TriggerMode = 'External')" in page
+
+
+def test_an_objective_that_does_not_answer_neither_prolongs_a_pause_nor_stops_the_camera(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    camera = build(buffer_mb=16, exposure_ms=5)
+    camera.open()
+    core = camera.core
+    original = core.get_property
+    in_a_pause: list[bool] = []
+
+    def get_property(device: str, key: str) -> str:
+        if device == "Objective":
+            in_a_pause.append(not core.is_sequence_running())
+            raise RuntimeError("no answer")
+        return str(original(device, key))
+
+    monkeypatch.setattr(core, "get_property", get_property)
+    geometry = camera.set_roi(0, 0, 64, 32)
+    assert (geometry.width, geometry.height, geometry.objective) == (64, 32, "Nikon 10X S Fluor")
+    camera.set_binning(2)
+    geometries = (picture.geometry for picture in camera.pictures() if picture is not None)
+    assert next(geometry for geometry in geometries if geometry and geometry.binning == 2).pixel_size_um == 2.0
+    assert True not in in_a_pause
+    camera.suspend()
+    assert camera.resume().objective == "Nikon 10X S Fluor"
+    assert core.is_sequence_running()
+    with pytest.raises(CameraError, match="no answer"):
+        camera.read_geometry()
+    camera.close()

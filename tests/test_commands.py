@@ -698,3 +698,23 @@ def test_a_command_that_stalls_the_camera_is_measured_and_counted() -> None:
         assert after.stall_ms == pytest.approx(before.stall_ms + stall_ms)
         session.remote.move_to("focus", 1.0)
         assert session.remote.last_reply.stall_ms < 1000
+
+
+def test_a_client_that_waits_for_a_reply_notices_that_the_engine_has_ended() -> None:
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as engine:
+        engine.linger = 0
+        port = engine.bind_to_random_port("tcp://127.0.0.1")
+        errors: list[str] = []
+
+        def move() -> None:
+            with Remote(f"tcp://127.0.0.1:{port}", timeout_s=60) as client:
+                with pytest.raises(CommandError) as raised:
+                    client.move_stage(1, 0, wait=True)
+                errors.append(str(raised.value))
+
+        mover = threading.Thread(target=move, daemon=True)
+        mover.start()
+        assert engine.poll(30_000)
+        engine.close()
+        mover.join(20)
+        assert [error.split(": ")[1] for error in errors] == ["the engine is gone, and has not replied to move_by"]

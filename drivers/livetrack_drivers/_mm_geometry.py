@@ -19,7 +19,7 @@ _STATE_DEVICE = 4  # pymmcore.StateDevice
 _FLOAT = 2  # pymmcore.Float
 
 
-def read_geometry(core: Any, label: str, source: str, name: str) -> Geometry:
+def read_geometry(core: Any, label: str, source: str, name: str, *, cached: bool = False) -> Geometry:
     """Ask the devices; raises what the core raises.
 
     Parameters
@@ -30,6 +30,8 @@ def read_geometry(core: Any, label: str, source: str, name: str) -> Geometry:
         The camera that takes the pictures: another one if `label` is a `Multi Camera`.
     name
         For `Geometry.camera`.
+    cached
+        Take objective and pixel size from what the devices have answered last: some take seconds to answer.
     """
     x, y, _, _ = core.get_roi(label)
     binning = read_binning(core, label)
@@ -39,22 +41,23 @@ def read_geometry(core: Any, label: str, source: str, name: str) -> Geometry:
         x_origin=x * binning,
         y_origin=y * binning,
         binning=binning,
-        pixel_size_um=core.get_pixel_size_um() or None,
+        pixel_size_um=core.get_pixel_size_um(cached) or None,
         camera=name,
-        objective=", ".join(_light_path(core)),
+        objective=", ".join(_light_path(core, cached)),
         orientation=", ".join([*_orienting_properties(core, source), *_affine(core)]),
     )
 
 
-def _light_path(core: Any) -> Iterator[str]:
+def _light_path(core: Any, cached: bool) -> Iterator[str]:
     """Yield the positions of the devices that determine the pixel size, by their labels, and the magnification.
 
     Those are the devices that the configuration file names in its pixel sizes; if it has none, the objective turret.
     Unlike the names of pixel sizes, the positions are known where no pixel size is.
     """
     names = {setting for name in core.get_available_pixel_size_configs() for setting in _settings(core, name)}
+    read = core.get_property_from_cache if cached else core.get_property
     for device, key in sorted(names) or _turrets(core):
-        value = str(core.get_property(device, key))
+        value = str(read(device, key))
         yield f"{float(value):.3g}" if core.get_property_type(device, key) == _FLOAT else value  # it may waver
     if (magnification := core.get_magnification_factor()) != 1:
         yield f"x {magnification:g}"

@@ -85,8 +85,11 @@ class PictureSequence:
         """Geometry of the next pictures, after `start`."""
         return self._geometry or self._read_geometry()
 
-    def start(self) -> Geometry:
-        """Start, and return the geometry of the next pictures. Raises `CameraError` for another camera, or colour."""
+    def start(self, *, cached: bool = False) -> Geometry:
+        """Start, and return the geometry of the next pictures. Raises `CameraError` for another camera, or colour.
+
+        With `cached`, or if they do not answer, objective and pixel size are those that were read last.
+        """
         current = self._core.get_camera_device()
         if current != self._label:
             if not current:
@@ -96,7 +99,12 @@ class PictureSequence:
                 " set it back, or set camera.micromanager.camera and start livetrack again"
             )
         require_grey(self._core, self._label, f"camera {self._label!r}")
-        geometry = self._read_geometry()
+        try:
+            geometry = self._read_geometry(cached=cached)
+        except CORE_ERRORS:
+            if self._geometry is None:
+                raise
+            geometry = self._read_geometry(cached=True)
         self._note(geometry)
         self._roi = tuple(self._core.get_roi(self._label))
         self._fit_buffer(geometry)
@@ -117,8 +125,8 @@ class PictureSequence:
                 self._note(geometry)
             return self._geometry or geometry
 
-    def _read_geometry(self) -> Geometry:
-        return read_geometry(self._core, self._label, self._source, self._channel or self._label)
+    def _read_geometry(self, *, cached: bool = False) -> Geometry:
+        return read_geometry(self._core, self._label, self._source, self._channel or self._label, cached=cached)
 
     def _note(self, geometry: Geometry) -> None:
         if self._geometry is not None and not geometry.same_as(self._geometry):
@@ -151,7 +159,7 @@ class PictureSequence:
                 yield
             finally:
                 if running:
-                    self.start()
+                    self.start(cached=True)  # in a short pause; whoever makes the change reads the geometry again
 
     def stop(self) -> None:
         """Stop until `resume`; never raises if the camera is gone. All devices stay as they are, the shutter too."""

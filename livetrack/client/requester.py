@@ -26,6 +26,8 @@ R = TypeVar("R")
 LONG_S = 60.0
 """Timeout for opening a camera, loading a model, or finishing a recording."""
 
+_CHECK_S = 0.5  # how often a client that waits for a reply checks whether the engine is there
+
 
 class ImageOrigin(NamedTuple):
     """The image that a move follows from: number of the session, and of the geometry."""
@@ -72,19 +74,20 @@ class Requester:
     def _request(self, request: Request[R], timeout_s: float | None = None) -> R:
         """Send a request and return its result; late replies to earlier requests are discarded."""
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
-        deadline = time.monotonic() + timeout_s
+        deadline, name = time.monotonic() + timeout_s, request.__struct_config__.tag
         self._last_id += 1
         if not self._socket.poll(round(self.timeout_s * 1000), zmq.POLLOUT):
             raise CommandError(f"{self.address}: the engine is gone")
         self._socket.send(encode(structs.replace(request, id=self._last_id)))
         while (left_s := deadline - time.monotonic()) > 0:
-            if self._socket.poll(math.ceil(left_s * 1000)):
+            if self._socket.poll(math.ceil(min(left_s, _CHECK_S) * 1000)):
                 reply = decode_reply(self._socket.recv())
                 if reply.id in (self._last_id, 0):
                     self.last_reply = reply
                     result: R = _result(reply, REQUESTS[type(request)])
                     return result
-        name = request.__struct_config__.tag
+            elif not self._socket.poll(0, zmq.POLLOUT):  # disconnected
+                raise CommandError(f"{self.address}: the engine is gone, and has not replied to {name}")
         raise CommandError(f"{self.address}: no reply to {name} within {timeout_s:g} s; it may still be executed")
 
 
