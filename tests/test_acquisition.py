@@ -238,6 +238,20 @@ def test_a_camera_is_suspended_at_once_while_it_is_recovered() -> None:
     acquisition.close()
 
 
+def test_a_session_that_ends_while_the_camera_is_closed_asks_it_for_nothing() -> None:
+    class Strict(ScriptedCamera):
+        def pictures(self) -> Iterator[Picture | None]:
+            if self.closed:
+                raise RuntimeError("closed")
+            return silent()
+
+    acquisition = run(Strict(silent))
+    acquisition.suspend()
+    wait_for(lambda: acquisition.state is CameraState.IDLE)
+    acquisition.close()
+    assert acquisition.failure is None
+
+
 def test_a_long_exposure_is_no_stall() -> None:
     acquisition = run(PatientCamera(silent, timing=FrameTiming(60)), stall_s=0.01)
     time.sleep(0.2)

@@ -219,6 +219,8 @@ class Acquisition:
                 try:
                     if self._suspended:
                         self._wait_suspended()
+                        if self._stop.is_set():
+                            return  # a camera that was closed has no pictures
                     self._stream()
                     if not self._suspended:
                         self._enter(CameraState.ENDED, self.message if self._stop.is_set() else "")

@@ -44,8 +44,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     session: int
     state: str
-    """`starting`, `running`, `paused` (frames are received but not tracked), `idle` (the camera was closed by command),
-    `stalled` or `retrying`; in the last heartbeat `stopped`, `ended` (a movie) or `failed`."""
+    """`starting`, `running`, `paused` (frames are received but not tracked), `idle` (the camera was stopped by
+    command), `stalled`, `waiting` (for a trigger) or `retrying`; in the last heartbeat `stopped`, `ended` (a movie) or
+    `failed`."""
     message: str
     """Explains the state to the user; empty if all is well."""
     camera: str

@@ -65,7 +65,7 @@ class MoveGuard:
                 number = informed if actuator in calibrated else None
         if request.session not in (UNSET, self._session):
             raise GeometryChangedError(
-                f"{actuator!r} was not moved: the engine was restarted since its calibration was fetched"
+                f"{actuator!r}: nothing was done, as the engine was restarted since its calibration was fetched"
             )
         now = self._geometries.now
         if isinstance(number, int) and not now.optics_since <= number <= now.number:
