@@ -134,7 +134,13 @@ class RecordSettings(_Section, frozen=True):
     frames: bool = True
     """Record every received frame; false records the tracks only."""
     queue_mb: Annotated[int, Meta(ge=1, le=1_000_000)] = 512
-    """Frames that may wait for the disk, MB; beyond that they are dropped and counted."""
+    """Frames that may wait for the disk, MB; `overflow` applies beyond that."""
+    overflow: Literal["drop", "stop"] = "drop"
+    """What happens to frames that the disk is too slow for: they are dropped and counted, or no more are recorded. The
+    tables go on."""
+    reserve_mb: Annotated[int, Meta(ge=0, le=1_000_000)] = 500
+    """Free disk space that is kept for the tables, MB, at most a tenth of the disk: with less, no more frames are
+    recorded."""
 
 
 class ViewSettings(_Section, frozen=True):

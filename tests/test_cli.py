@@ -31,7 +31,7 @@ from livetrack.cli.terminal import ProgressBars, make_console, spinner
 from livetrack.cli.window import WindowProcess
 from livetrack.config import ViewSettings
 from livetrack.particles import empty_rows
-from livetrack.record import Recorder
+from livetrack.record import Recorder, read_session
 from livetrack.record.pages import PageWriter
 from livetrack.tracker import Tracker
 from livetrack.wire import PositionsEncoder, Preview, Status, encode_preview, encode_status
@@ -293,7 +293,12 @@ def test_a_recording_that_stops_early_gives_exit_code_1(
     monkeypatch.setattr(PageWriter, "append", refuse)
     handler = signal.getsignal(signal.SIGINT)
     assert main(["demo", "--headless", "--seconds=0.5", f"--record={tmp_path}", *ANY_PORT]) == 1
-    assert capfd.readouterr().err.count("recording stopped after 0 frames: the disk is gone") == 1
+    error = capfd.readouterr().err
+    assert re.search(r"\nincomplete: \d+ of \d+ frames are not recorded: the disk is gone \(", error)
+    (folder,) = tmp_path.iterdir()
+    assert "the disk is gone" in read_session(folder).problem
+    assert not read_session(folder).discrepancies()
+    assert main(["track", str(folder), "-o", str(tmp_path / "tracks.csv")]) == 2  # no frames
     assert signal.getsignal(signal.SIGINT) is handler
 
 

@@ -20,7 +20,7 @@ from livetrack.client.address import DEFAULT_ADDRESS, resolve_address
 from livetrack.config import Config
 from livetrack.curve_keys import ENVIRONMENT
 from livetrack.toml_file import assignment
-from livetrack.wire import Latency, Status
+from livetrack.wire import Latency, RecordingStatus, Status
 
 if TYPE_CHECKING:
     from livetrack.session.engine import Engine
@@ -65,9 +65,11 @@ def run_session(config: Config, args: argparse.Namespace) -> int:
             engine = opened.enter_context(Engine(config))
         status = _run_engine(engine, args, console, stop)
     _print_summary(status, console)
+    for recording in engine.recordings:
+        _print_recording(recording, console)
     schema = ("header", "rows")  # of no use in a summary
     write_json(args.json, {key: value for key, value in msgspec.to_builtins(status).items() if key not in schema})
-    return 1 if status.recording and status.recording.problem else 0
+    return 1 if any(recording.problem or recording.loss for recording in engine.recordings) else 0
 
 
 def _run_engine(engine: Engine, args: argparse.Namespace, console: Console, stop: threading.Event) -> Status:
@@ -140,15 +142,19 @@ def _print_summary(status: Status, console: Console) -> None:
         _print_latency(status.latency_us, console)
     if reason := _skip_reason(status):
         console.print(reason)
-    if status.message:
+    if status.message and not (
+        status.recording and status.message in (status.recording.problem, status.recording.loss)
+    ):
         console.print(status.message)
-    if recording := status.recording:
-        console.print(
-            f"recorded {recording.frames} frames, {recording.bytes / 1e6:.1f} MB, "
-            f"{recording.dropped} dropped: {recording.folder}",
-        )
-        if recording.problem and recording.problem != status.message:
-            console.print(recording.problem)
+
+
+def _print_recording(recording: RecordingStatus, console: Console) -> None:
+    console.print(
+        f"recorded {recording.frames} frames, {recording.bytes / 1e6:.1f} MB, {recording.dropped} dropped: "
+        f"{recording.folder}",
+    )
+    if lost := "; ".join(filter(None, (recording.problem, recording.loss))):
+        console.print(f"incomplete: {lost}")
 
 
 def _camera_problems(status: Status) -> str:

@@ -9,7 +9,7 @@ Each recording is a folder:
         tracked.arrow       one row per tracked frame, including those without particles
         trajectories.arrow  one row per particle and tracked frame
 
-The Arrow files are streams and the TIFFs grow page by page, so that a killed process loses at most its last second.
+The Arrow files are streams and the TIFFs grow page by page, each batch and each page as a whole or not at all.
 `read_session` reads recordings, complete or truncated:
 
     session = read_session("2025-01-31_14-05-09")

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import tifffile
 
 from livetrack.camera import Frame, Geometry
+from livetrack.record.append_file import AppendFile
+from livetrack.record.tiff_page import FILE_HEADER, FIRST_LINK, encode_header, encode_link
 
 __all__ = ["PageWriter", "page_files", "read_pages"]
 
@@ -22,50 +25,64 @@ class PageWriter:
     """Appends frames to `frames_0000.tif`, `frames_0001.tif`, ... in `folder`.
 
     A new file starts when the geometry or the pixel type changes, or when a file has grown to `file_bytes`. Each frame
-    is flushed to the operating system before `append` returns. Raises OSError, for example if the disk is full.
+    is passed to the operating system before `append` returns, and becomes a page of the file only once it is complete.
+    Raises OSError, for example if the disk is full; the pages before stay readable.
     """
 
     def __init__(self, folder: Path, file_bytes: int) -> None:
         self._folder = folder
         self._file_bytes = file_bytes
-        self._writer: tifffile.TiffWriter | None = None
+        self.file: AppendFile | None = None
+        """The current file."""
         self._layout: tuple[Any, ...] = ()
         self._files = 0
-        self._pages = 0
-        self.name = ""
+        self.count = 0
+        """Frames in the current file."""
+        self._link = 0  # where the offset of the next page belongs
 
     def append(self, frame: Frame) -> tuple[str, int]:
         """Write `frame`; return the name of the file and the page in it."""
         layout = frame.geometry_number, frame.pixels.shape, frame.pixels.dtype
-        if self._writer is None or layout != self._layout or self._writer.filehandle.tell() >= self._file_bytes:
+        if self.file is None or layout != self._layout or self.file.size >= self._file_bytes:
             self._next_file(layout)
-        assert self._writer is not None
-        self._writer.write(
-            frame.pixels,
-            photometric="minisblack",
-            contiguous=False,  # one directory per page, so that nothing is left to write at the end
-            metadata=None,
-            software=False,
-            description=msgspec.json.encode(_PageLabel.of(frame)),
-            **_resolution(frame.geometry),
-        )
-        self._writer.filehandle.flush()
-        self._pages += 1
-        return self.name, self._pages - 1
+        file = self.file
+        assert file is not None
+        before = file.size
+        pixels = np.ascontiguousarray(frame.pixels, frame.pixels.dtype.newbyteorder("<"))
+        label = msgspec.json.encode(_PageLabel.of(frame))
+        header, page, link = encode_header(pixels, label, _per_cm(frame.geometry), before)
+        try:
+            file.append(header, pixels.data)
+            file.patch(self._link, encode_link(page))
+        except OSError:
+            file.shorten(before)
+            with suppress(OSError):
+                file.patch(self._link, encode_link(0))
+            raise
+        self._link = link
+        self.count += 1
+        return file.path.name, self.count - 1
 
     def close(self) -> None:
-        """Close the current file."""
-        if self._writer is not None:
-            writer, self._writer = self._writer, None
-            writer.close()
+        """Put the current file on the disk and close it."""
+        if self.file is not None:
+            file, self.file = self.file, None
+            try:
+                file.sync()
+            finally:
+                file.close()
 
     def _next_file(self, layout: tuple[Any, ...]) -> None:
         self.close()
-        self.name = f"frames_{self._files:04d}.tif"
-        self._writer = tifffile.TiffWriter(self._folder / self.name, bigtiff=True)
-        self._layout = layout
+        file = AppendFile(self._folder / f"frames_{self._files:04d}.tif")
+        try:
+            file.append(FILE_HEADER)
+        except OSError:
+            file.close()
+            raise
+        self.file, self._layout, self._link = file, layout, FIRST_LINK
         self._files += 1
-        self._pages = 0
+        self.count = 0
 
 
 def page_files(folder: Path) -> list[Path]:
@@ -120,12 +137,9 @@ class _PageLabel(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def _resolution(geometry: Geometry) -> dict[str, Any]:
-    """Return the TIFF resolution, pixels per cm, from which other programs read the pixel size."""
-    if geometry.pixel_size_um is None:
-        return {}
-    per_cm = 1e4 / geometry.pixel_size_um
-    return {"resolution": (per_cm, per_cm), "resolutionunit": "CENTIMETER"}
+def _per_cm(geometry: Geometry) -> float | None:
+    """Return the resolution, pixels per cm, from which other programs read the pixel size."""
+    return None if geometry.pixel_size_um is None else 1e4 / geometry.pixel_size_um
 
 
 @contextmanager

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import queue
-import re
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -13,35 +12,34 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-import msgspec
-import numpy as np
+from typing import Any, Literal
 
 from livetrack import __version__
 from livetrack.camera import Frame
-from livetrack.errors import UsageError, reason
+from livetrack.config import Config
+from livetrack.errors import UsageError
 from livetrack.particles import Rows
-from livetrack.record.pages import PageWriter
 from livetrack.record.session import make_session_folder, write_session_info
-from livetrack.record.streams import RECEIVED, TRACKED, TRAJECTORIES, ReceivedFrames, TableStream, TrackedFrames
+from livetrack.record.session_writer import NO_PIXELS, FolderGoneError, SessionWriter
 from livetrack.wire import RecordingStatus
 
 __all__ = ["Recorder"]
 
-_FLUSH_S = 0.5  # between batches of the tables, which a killed process may lose
+_log = logging.getLogger(__name__)
+
+_FLUSH_S = 0.4  # from the start of a flush to that of the next: everything is on the disk within a second
 _MAX_ROWS_BYTES = 64_000_000  # queued rows: several minutes
 _MAX_FRAMES = 100_000  # queued, with or without pixels
-_FULL_BYTES = 64_000_000  # free space that is less than a large frame
-_NO_PIXELS = np.empty((0, 0), np.uint8)
+_LOW_S = 300.0  # time until the disk is full, below which the user is warned
 
 
 class Recorder:
     """Records a session into a new folder inside `folder`; see `livetrack.record` for its contents.
 
-    `offer_frame` and `offer_rows` are called by one thread each and return at once; what the disk is too slow for is
-    dropped and counted. If writing fails (disk full, folder removed) the recording stops, `problem` gives the reason,
-    and further offers count as dropped.
+    `offer_frame` and `offer_rows` are called by one thread each and return at once. Nothing is lost without being
+    counted: at any moment, frames offered = written + dropped + waiting, and likewise for the rows of tracked frames;
+    nothing waits after `close`. If pixels cannot be written, the tables go on. If the folder is deleted or moved, the
+    recording stops, and further offers count as dropped.
 
     Parameters
     ----------
@@ -51,6 +49,11 @@ class Recorder:
         False: write the tables without pixels.
     queue_mb
         Max size of the pixels that wait for the disk, MB.
+    overflow
+        What happens to a frame for which the queue has no space: "drop" leaves its pixels out, "stop" those of all
+        later frames too.
+    reserve_mb
+        Free disk space that is kept for the tables, MB; at most a tenth of the disk.
     file_mb
         Size at which a new TIFF file is started, MB.
     settings
@@ -68,6 +71,8 @@ class Recorder:
         *,
         frames: bool = True,
         queue_mb: int = 512,
+        overflow: Literal["drop", "stop"] = "drop",
+        reserve_mb: int = 500,
         file_mb: int = 2048,
         settings: Any = None,
     ) -> None:
@@ -84,51 +89,112 @@ class Recorder:
         self.folder = make_session_folder(Path(folder), started)
         self.problem = ""
         """Why the recording stopped by itself; else empty."""
-        write_session_info(self.folder, self._info)
+        write_session_info(self.folder, self._info, spare_bytes=4096)
         self._with_pixels = frames
+        self._overflow = overflow
         self._queue: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
         self._queue_bytes = queue_mb * 1_000_000
-        # each counter is changed by one thread only, so that none needs a lock
+        self._writer = SessionWriter(
+            self.folder, self._info, file_bytes=file_mb * 1_000_000, reserve_bytes=reserve_mb * 1_000_000
+        )
+        # each counter is changed by one thread only; the gates let the end wait for an offer in progress, no more
+        self._frames_gate, self._rows_gate = threading.Lock(), threading.Lock()
+        self._accepts, self._closed = True, False
         self._pixels_in = self._pixels_out = 0  # bytes: camera thread, writer
-        self._dropped = self._dropped_rows = 0  # camera thread, loop
-        self._written = self._failed = self._bytes = 0  # writer
-        self._pages = PageWriter(self.folder, file_mb * 1_000_000)
-        self._streams: dict[str, TableStream] = {}
-        self._received = ReceivedFrames()
-        self._tracked = TrackedFrames()
-        self._running = True  # until the writer receives the None that `close` queues
+        self._offered = self._dropped = self._unlisted = 0  # camera thread
+        self._rows_offered = self._rows_dropped = 0  # loop
+        self._reported: set[str] = set()
         self._abandoned = False
         self._thread = threading.Thread(target=self._run, name="livetrack-recorder", daemon=True)
         self._thread.start()
 
+    @classmethod
+    def from_config(cls, config: Config, folder: str = "", frames: bool | None = None) -> Recorder:
+        """Record as the settings say, or into another `folder`, or with or without `frames`."""
+        record = config.record
+        return cls(
+            folder or record.folder,
+            frames=record.frames if frames is None else frames,
+            queue_mb=record.queue_mb,
+            overflow=record.overflow,
+            reserve_mb=record.reserve_mb,
+            settings=config,
+        )
+
     def offer_frame(self, frame: Frame) -> None:
         """Queue a received frame; its pixels must not change afterwards. Called by the camera thread."""
-        queued = self._pixels_in - self._pixels_out
-        if self.problem or not self._with_pixels or queued + frame.pixels.nbytes > self._queue_bytes:
-            self._dropped += 1 if self._with_pixels else 0
-            frame = replace(frame, pixels=_NO_PIXELS)
-        if not self.problem and self._queue.qsize() < _MAX_FRAMES:
-            self._pixels_in += frame.pixels.nbytes
-            self._queue.put(frame)
+        with self._frames_gate:
+            if self._closed:
+                return
+            if not self._with_pixels:
+                frame = replace(frame, pixels=NO_PIXELS)
+            else:
+                self._offered += 1
+                if not self._has_space(frame.pixels.nbytes):
+                    self._dropped += 1
+                    frame = replace(frame, pixels=NO_PIXELS)
+            if self._accepts and self._queue.qsize() < _MAX_FRAMES:
+                self._pixels_in += frame.pixels.nbytes
+                self._queue.put(frame)
+            else:
+                self._unlisted += 1
+                self._dropped += frame.pixels is not NO_PIXELS
 
     def offer_rows(self, frame: Frame, rows: Rows) -> None:
         """Queue the rows of a tracked frame; `rows` is copied. Called by the tracking loop."""
-        if self.problem or self._tracked.queued_bytes + rows.nbytes > _MAX_ROWS_BYTES:
-            self._dropped_rows += 1
-        else:
-            self._tracked.add(frame, rows)  # the writer collects them at its next flush
+        with self._rows_gate:
+            if self._closed:
+                return
+            self._rows_offered += 1
+            tracked = self._writer.tracked
+            if self._accepts and tracked.queued_bytes + rows.nbytes <= _MAX_ROWS_BYTES:
+                tracked.add(frame, rows)  # the writer collects them at its next flush
+            else:
+                self._rows_dropped += 1
 
     def status(self) -> RecordingStatus:
         """Return counts, size and problem so far."""
+        writer = self._writer
         return RecordingStatus(
             folder=str(self.folder),
             seconds=(time.perf_counter_ns() - self._clock_ns) / 1e9,
-            frames=self._written,
-            dropped=self._dropped + self._failed,
-            bytes=self._bytes,
-            rows_dropped=self._dropped_rows,
+            frames=writer.written,
+            dropped=self._dropped + writer.failed,
+            offered=self._offered,
+            bytes=writer.bytes,
+            rows_written=writer.rows_written,
+            rows_dropped=self._rows_dropped + writer.rows_failed,
+            rows_offered=self._rows_offered,
             problem=self.problem,
+            loss=self.loss,
+            seconds_left=None if self._closed else writer.disk.seconds_left,
         )
+
+    @property
+    def loss(self) -> str:
+        """What is missing in the recording so far, and why, in one line; empty if nothing is."""
+        writer = self._writer
+        parts = []
+        if dropped := self._dropped + writer.failed:
+            why = writer.pixels_problem or self.problem or "the disk is too slow"
+            parts.append(f"{dropped} of {self._offered} frames are not recorded: {why}")
+        elif writer.pixels_problem:
+            parts.append(f"no more frames are recorded: {writer.pixels_problem}")
+        if rows := self._rows_dropped + writer.rows_failed:
+            why = writer.tables_problem or "the disk is too slow"
+            parts.append(f"the tracks of {rows} of {self._rows_offered} frames are not recorded: {self.problem or why}")
+        elif writer.tables_problem:
+            parts.append(f"the tables cannot be written: {writer.tables_problem}")
+        if unlisted := self._unlisted + writer.unlisted:
+            parts.append(f"{unlisted} frames are missing in frames.arrow")
+        return "; ".join(parts)
+
+    @property
+    def message(self) -> str:
+        """What the user should know about the recording now; empty if all is well."""
+        left_s = self._writer.disk.seconds_left
+        low = f"the disk of {self.folder} is full in {left_s / 60:.1f} min" if left_s and left_s < _LOW_S else ""
+        return self.problem or self.loss or low
 
     def close(self, progress: Callable[[int], None] | None = None) -> None:
         """Write everything queued and close the files.
@@ -136,6 +202,10 @@ class Recorder:
         `progress` is called about ten times per second with the bytes of pixels still to be written. If it raises, or
         on Ctrl-C, the rest is discarded, the files are closed, and the exception propagates.
         """
+        with self._frames_gate, self._rows_gate:
+            if self._closed:
+                return
+            self._closed = True
         self._queue.put(None)
         try:
             while self._thread.is_alive():
@@ -146,102 +216,84 @@ class Recorder:
             self._abandoned = True
             self._thread.join()
             raise
+        finally:
+            self._write_end()
+
+    def _has_space(self, size: int) -> bool:
+        """Whether the pixels of one more frame may be queued."""
+        if self._writer.pixels_problem:
+            return False
+        has_space = self._pixels_in - self._pixels_out + size <= self._queue_bytes
+        if not has_space and self._overflow == "stop":
+            self._writer.stop_pixels('the disk is too slow, and record.overflow is "stop"')
+        return has_space
+
+    def _write_end(self) -> None:
+        """Complete `session.json`."""
+        status = self.status()
+        self._info |= {
+            "ended": datetime.now().astimezone().isoformat(),
+            "frames_offered": status.offered,
+            "frames_written": status.frames,
+            "frames_dropped": status.dropped,
+            "frames_unlisted": self._unlisted + self._writer.unlisted,
+            "tracked_frames_offered": status.rows_offered,
+            "tracked_frames_written": status.rows_written,
+            "tracked_frames_dropped": status.rows_dropped,
+            "problem": "; ".join(filter(None, (status.problem, status.loss))),
+        }
+        with suppress(UsageError):  # the folder is gone; the counts are in `status`
+            write_session_info(self.folder, self._info)
 
     # called by the writer's thread
 
     def _run(self) -> None:
         try:
             self._write_all()
+        except FolderGoneError as error:
+            self.problem = f"recording stopped: {error}"
         except Exception as error:  # noqa: BLE001 - whatever fails, tracking continues and `problem` reports it
-            self.problem = f"recording stopped after {self._written} frames: {_describe(error, self.folder)}"
-            self._discard_all()
-        finally:
-            self._close_files()
+            self.problem = f"recording stopped after {self._writer.written} frames: {error}"
+            _log.debug("recording", exc_info=True)
+        with self._frames_gate, self._rows_gate:
+            self._accepts = False
+        with suppress(queue.Empty):
+            while True:
+                frame = self._queue.get_nowait()
+                if frame is not None:
+                    self._writer.discard(frame)
+        self._writer.close()
+        self._report()
 
     def _write_all(self) -> None:
+        running = True
         due = time.monotonic() + _FLUSH_S
-        while self._running and not self._abandoned:
+        while running and not self._abandoned:
             with suppress(queue.Empty):
-                item = self._queue.get(timeout=_FLUSH_S)
-                if item is None:
-                    self._running = False
+                frame = self._queue.get(timeout=max(0.0, due - time.monotonic()))
+                if frame is None:
+                    running = False
                 else:
-                    self._write(item)
-            if time.monotonic() >= due or not self._running:
-                self._flush()
+                    self._writer.write(frame)
+                    self._pixels_out += frame.pixels.nbytes
+            if time.monotonic() >= due or not running:
                 due = time.monotonic() + _FLUSH_S
-        if self._running:
-            self._flush()
+                self._writer.flush()
+                self._report()
+        if running:
+            self._writer.flush()
             self.problem = "recording ended early: the frames still queued for the disk were discarded"
-            self._discard_all()
 
-    def _write(self, frame: Frame) -> None:
-        if not self._streams:
-            self._open_streams(frame.geometry.pixel_size_um)
-        page = None
-        if frame.pixels is not _NO_PIXELS:
-            try:
-                page = self._pages.append(frame)
-            except BaseException:
-                self._failed += 1
-                raise
-            self._written += 1
-            self._bytes += frame.pixels.nbytes
-            self._pixels_out += frame.pixels.nbytes
-        self._received.add(frame, page)
-
-    def _open_streams(self, pixel_size_um: float | None) -> None:
-        """Open the tables at the first frame, which has the pixel size."""
-        metadata = {
-            "livetrack": __version__,
-            "session": msgspec.json.encode(self._info, enc_hook=str).decode(),
-            "pixel_size_um": "" if pixel_size_um is None else repr(pixel_size_um),
+    def _report(self) -> None:
+        """Log the first loss and the first sign of a full disk, not each."""
+        kinds = {
+            "stopped": self.problem,
+            "pixels": self._writer.pixels_problem,
+            "tables": self._writer.tables_problem,
+            "loss": self.loss,
+            "low": self.message,
         }
-        for name, schema in (("frames", RECEIVED), ("tracked", TRACKED), ("trajectories", TRAJECTORIES)):
-            self._streams[name] = TableStream(self.folder / f"{name}.arrow", schema, metadata)
-
-    def _flush(self) -> None:
-        if not self._streams:  # no frame yet
-            return
-        before = sum(stream.tell() for stream in self._streams.values())
-        self._received.flush(self._streams["frames"])
-        self._tracked.flush(self._streams["tracked"], self._streams["trajectories"])
-        self._bytes += sum(stream.tell() for stream in self._streams.values()) - before
-
-    def _discard_all(self) -> None:
-        """Discard everything queued until `close`."""
-        while self._running:
-            item = self._queue.get()
-            if item is None:
-                self._running = False
-            elif item.pixels is not _NO_PIXELS:
-                self._failed += 1
-
-    def _close_files(self) -> None:
-        files: list[PageWriter | TableStream] = [self._pages, *self._streams.values()]
-        for file in files:
-            try:
-                file.close()
-            except OSError as error:
-                self.problem = self.problem or f"recording could not be completed: {_describe(error, self.folder)}"
-        self._info |= {
-            "ended": datetime.now().astimezone().isoformat(),
-            "frames_written": self._written,
-            "frames_dropped": self._dropped + self._failed,
-            "tracked_frames_dropped": self._dropped_rows,
-            "problem": self.problem,
-        }
-        with suppress(UsageError):  # a full disk; the counts are in `status`
-            write_session_info(self.folder, self._info)
-
-
-def _describe(error: Exception, folder: Path) -> str:
-    """Return the cause of a write error and the free disk space: most are full disks, under various names."""
-    cause = reason(error) if isinstance(error, OSError) else str(error)
-    try:
-        free = shutil.disk_usage(folder).free
-    except OSError:
-        return f"{cause} ({folder} is not accessible)"
-    if free < _FULL_BYTES and re.fullmatch(r"\d+ requested and \d+ written", cause):  # NumPy's message
-        cause = "the disk is full"
-    return f"{cause} ({free / 1e9:.1f} GB free on the disk of {folder})"
+        kind = next((kind for kind, text in kinds.items() if text), "")
+        if kind and kind not in self._reported:
+            self._reported.add(kind)
+            _log.warning("%s", self.message)

@@ -43,6 +43,30 @@ class Session:
         """Why frames may be missing at the end; empty if the recording is complete."""
         return str(self.info.get("problem", "")) if self.closed else "it was not closed; its end may be missing"
 
+    def discrepancies(self) -> list[str]:
+        """Return where the counts in `session.json` and the files differ, one line each; empty if they agree.
+
+        Raises `InputError` if the recording was not closed, and has no counts.
+        """
+        if not self.closed:
+            raise InputError(f"{self.folder}: {self.problem}")
+        info, received, tracked = self.info, self.received(), self.tracked()
+        rows = self.trajectories().num_rows
+        readable = {frame.index for frame in self.frames()}
+        listed = set(received["frame"].filter(received["page"].is_valid()).to_pylist())
+        written = info["frames_written"]
+        equal = {
+            "frames written or dropped, and frames offered": (written + info["frames_dropped"], info["frames_offered"]),
+            "frames written, and frames in the TIFF files": (written, len(readable)),
+            "frames in frames.arrow that are in no TIFF file, and none": (len(listed - readable), 0),
+            "tracked frames written or dropped, and those offered": (
+                info["tracked_frames_written"] + info["tracked_frames_dropped"], info["tracked_frames_offered"]
+            ),
+            "tracked frames written, and rows of tracked.arrow": (info["tracked_frames_written"], tracked.num_rows),
+            "particles in tracked.arrow, and rows of trajectories.arrow": (sum(tracked["particles"].to_pylist()), rows),
+        }  # fmt: skip
+        return [f"{what}: {one} and {other}" for what, (one, other) in equal.items() if one != other]
+
     def frames(self) -> Iterator[Frame]:
         """Yield the frames with pixels, in order."""
         for path in page_files(self.folder):
@@ -104,8 +128,13 @@ def make_session_folder(parent: Path, started: datetime) -> Path:
         raise UsageError(f"{str(parent)!a}: cannot record here: the folder name is not valid UTF-8") from None
 
 
-def write_session_info(folder: Path, info: dict[str, Any]) -> None:
-    """Write `session.json` atomically.
+def write_session_info(folder: Path, info: dict[str, Any], *, spare_bytes: int = 0) -> None:
+    """Write `session.json` as a whole; on a full disk into the file of before, if that has the space.
+
+    Parameters
+    ----------
+    spare_bytes
+        Spaces at its end, so that more can be written later.
 
     Raises
     ------
@@ -113,7 +142,14 @@ def write_session_info(folder: Path, info: dict[str, Any]) -> None:
         The folder is not writable.
     """
     path = folder / "session.json"
+    content = msgspec.json.format(msgspec.json.encode(info, enc_hook=str), indent=2) + b" " * spare_bytes
     try:
-        write_whole(path, msgspec.json.format(msgspec.json.encode(info, enc_hook=str), indent=2))
+        try:
+            write_whole(path, content)
+        except OSError:
+            if not path.is_file() or path.stat().st_size < len(content):
+                raise
+            with path.open("r+b") as file:
+                file.write(content.ljust(path.stat().st_size))
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written to: {reason(error)}") from None

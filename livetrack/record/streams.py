@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import pyarrow as pa
 
 from livetrack.camera import Frame
 from livetrack.particles import ROW, Rows
+from livetrack.record.append_file import AppendFile
 
 __all__ = ["RECEIVED", "TRACKED", "TRAJECTORIES", "ReceivedFrames", "TableStream", "TrackedFrames", "read_stream"]
 
 
 _FRAME_BYTES = 200  # memory per queued tracked frame, without its rows
+_BATCH_FRAMES = 1000  # tracked frames in one batch
+_END = b"\xff\xff\xff\xff\0\0\0\0"  # of an Arrow stream
 
 
 def _field(name: str, kind: Any, unit: str, nullable: bool = False) -> Any:
@@ -80,27 +84,36 @@ TRAJECTORIES = pa.schema(
 
 
 class TableStream:
-    """Arrow stream on disk. Each batch is passed to the operating system before `write` returns; raises OSError."""
+    """Arrow stream on disk. Each batch is passed to the operating system before `write` returns.
+
+    Raises OSError; a batch that cannot be written leaves no part of itself behind, and can be written later.
+    """
 
     def __init__(self, path: Path, schema: Any, metadata: dict[str, str]) -> None:
-        self._file = pa.OSFile(str(path), "wb")
+        self.file = AppendFile(path)
         self._schema = schema.with_metadata(metadata)
-        self._writer = pa.ipc.new_stream(self._file, self._schema)
 
     def write(self, columns: Iterable[Any]) -> None:
         """Append a batch: the columns in the order of the schema, as NumPy arrays or sequences."""
+        self.start()
         arrays = [pa.array(values, field.type) for values, field in zip(columns, self._schema, strict=True)]
         if len(arrays[0]):
-            self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+            self.file.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema).serialize())
 
-    def tell(self) -> int:
-        """Return the number of bytes written."""
-        return int(self._file.tell())
+    def start(self) -> None:
+        """Write the schema, if it is not written yet."""
+        if not self.file.size:
+            self.file.append(self._schema.serialize())
 
     def close(self) -> None:
-        """Write the end marker and close the file."""
-        with self._file:
-            self._writer.close()
+        """Write the end marker, which readers do without, put the file on the disk, and close it."""
+        try:
+            with suppress(OSError):
+                self.start()
+                self.file.append(_END)
+            self.file.sync()
+        finally:
+            self.file.close()
 
 
 class ReceivedFrames:
@@ -108,6 +121,9 @@ class ReceivedFrames:
 
     def __init__(self) -> None:
         self._queue: list[Sequence[Any]] = []
+
+    def __len__(self) -> int:
+        return len(self._queue)
 
     def add(self, frame: Frame, page: tuple[str, int] | None) -> None:
         """Add a received frame and the file and page of its pixels, None if they are not written."""
@@ -130,11 +146,13 @@ class ReceivedFrames:
             )
         )
 
-    def flush(self, stream: TableStream) -> None:
-        """Write the queued rows."""
-        if self._queue:
-            stream.write(zip(*self._queue, strict=True))
-            self._queue.clear()
+    def flush(self, stream: TableStream) -> int:
+        """Write the queued rows; return how many. What cannot be written stays queued, and OSError is raised."""
+        rows = self._queue
+        if rows:
+            stream.write(zip(*rows, strict=True))
+            self._queue = []
+        return len(rows)
 
 
 class TrackedFrames:
@@ -147,6 +165,9 @@ class TrackedFrames:
         self._queue: deque[tuple[int, float, int, int | None, int, bytes]] = deque()
         self._bytes_in = self._bytes_out = 0
 
+    def __len__(self) -> int:
+        return len(self._queue)
+
     @property
     def queued_bytes(self) -> int:
         """Approximate memory of the queue."""
@@ -158,24 +179,34 @@ class TrackedFrames:
         self._bytes_in += len(copy) + _FRAME_BYTES
         self._queue.append((frame.index, frame.t_s, len(rows), frame.number, frame.t_received_ns, copy))
 
-    def flush(self, tracked: TableStream, trajectories: TableStream) -> None:
-        """Write the queued rows."""
-        frames = [self._queue.popleft() for _ in range(len(self._queue))]
+    def flush(self, tracked: TableStream, trajectories: TableStream) -> int:
+        """Write the oldest queued frames, in one batch of each table; return how many frames.
+
+        If either batch cannot be written, neither is: the frames stay queued, and OSError is raised.
+        """
+        frames = [self._queue.popleft() for _ in range(min(len(self._queue), _BATCH_FRAMES))]
         if not frames:
-            return
+            return 0
         frame, t_s, count, number, t_received_ns, copies = zip(*frames, strict=True)
         rows = np.frombuffer(b"".join(copies), ROW)
-        trajectories.write(
-            [
-                np.repeat(frame, count),
-                _repeat(number, count),
-                np.repeat(t_s, count),
-                np.repeat(t_received_ns, count),
-                *(np.ascontiguousarray(rows[name]) for name in _ROW_UNITS),
-            ]
-        )
-        tracked.write([frame, t_s, count])
+        before = trajectories.file.size
+        try:
+            trajectories.write(
+                [
+                    np.repeat(frame, count),
+                    _repeat(number, count),
+                    np.repeat(t_s, count),
+                    np.repeat(t_received_ns, count),
+                    *(np.ascontiguousarray(rows[name]) for name in _ROW_UNITS),
+                ]
+            )
+            tracked.write([frame, t_s, count])
+        except OSError:
+            trajectories.file.shorten(before)
+            self._queue.extendleft(reversed(frames))
+            raise
         self._bytes_out += rows.nbytes + len(frames) * _FRAME_BYTES
+        return len(frames)
 
 
 def read_stream(path: Path, schema: Any) -> Any:

@@ -22,7 +22,7 @@ from livetrack.session.motion import MotionControl
 from livetrack.session.publisher import Publisher, bind_command_socket
 from livetrack.session.sockets import SocketFactory
 from livetrack.tracker import Tracker
-from livetrack.wire import Status
+from livetrack.wire import RecordingStatus, Status
 
 __all__ = ["Engine"]
 
@@ -85,10 +85,7 @@ class Engine:
                 opened.callback(watcher.close)
                 watcher.start()
             if config.record.folder:  # last: a session that cannot start leaves no recording behind
-                record = config.record
-                self._loop.recorder = Recorder(
-                    record.folder, frames=record.frames, queue_mb=record.queue_mb, settings=config
-                )
+                self._loop.recorder = Recorder.from_config(config)
             server.start()
             self._opened = opened.pop_all()
 
@@ -135,6 +132,12 @@ class Engine:
     def recorder(self) -> Recorder | None:
         """The current recording; None if there is none."""
         return self._loop.recorder
+
+    @property
+    def recordings(self) -> list[RecordingStatus]:
+        """What each recording of the session contains and lacks, in order, the current one included."""
+        current = [] if self._loop.recorder is None else [self._loop.recorder.status()]
+        return [*self._loop.recordings, *current]
 
     @property
     def frame(self) -> Frame | None:

@@ -24,7 +24,7 @@ from livetrack.session.rates import Rates
 from livetrack.session.series import Series
 from livetrack.session.stage_latency import StageLatency
 from livetrack.tracker import Tracker
-from livetrack.wire import Status
+from livetrack.wire import RecordingStatus, Status
 
 __all__ = ["OnRows", "OnStatus", "TrackingLoop"]
 
@@ -74,6 +74,8 @@ class TrackingLoop:
         self.queue = LoopQueue()
         self.recorder: Recorder | None = None
         """The current recording."""
+        self.recordings: list[RecordingStatus] = []
+        """Those that have ended."""
         self.frame: Frame | None = None
         """The last frame that was tracked and not blank."""
         self.rows = empty_rows()
@@ -197,7 +199,7 @@ class TrackingLoop:
             state=state or self.state,
             message=acquisition.message
             or self._problem
-            or (recorder.problem if recorder else "")
+            or (recorder.message if recorder else "")
             or ("all motion is halted: moves are refused" if self.motion_halted() else ""),
             camera=self.config.camera.driver,
             model=self.tracker.localizer.name,

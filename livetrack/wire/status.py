@@ -31,12 +31,22 @@ class RecordingStatus(msgspec.Struct, frozen=True, kw_only=True):
     frames: int
     """Frames whose images are on disk."""
     dropped: int
-    """Frames whose images are not, because the disk was too slow or full."""
+    """Frames whose images are not, because the disk was too slow or full. Those that wait are in neither count."""
     bytes: int
     rows_dropped: int = 0
     """Tracked frames whose rows are not on disk."""
     problem: str = ""
     """Why the recording stopped by itself; empty if it did not."""
+    offered: int = 0
+    """Frames whose images were to be recorded: on disk, dropped or waiting."""
+    rows_written: int = 0
+    """Tracked frames whose rows are on disk."""
+    rows_offered: int = 0
+    """Tracked frames whose rows were to be recorded: on disk, dropped or waiting."""
+    loss: str = ""
+    """What is missing so far, and why; empty if nothing is."""
+    seconds_left: float | None = None
+    """Time until the disk is full at the present rate, but for a reserve; null if unknown."""
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):

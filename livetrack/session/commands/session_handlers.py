@@ -156,14 +156,14 @@ def start_recording(context: CommandContext, request: commands.StartRecording) -
     """Start a recording."""
     loop = context.loop
     if loop.recorder is not None:
-        raise CommandError(f"already recording into {loop.recorder.folder}: stop that recording first")
-    record = loop.config.record
-    folder = request.folder or record.folder
+        if not loop.recorder.problem:
+            raise CommandError(f"already recording into {loop.recorder.folder}: stop that recording first")
+        stop_recording(context, commands.StopRecording())  # it has stopped by itself
+    folder = request.folder or loop.config.record.folder
     if not folder:
         raise CommandError("no folder to record into: give one, or set record.folder")
-    frames = record.frames if request.frames is None else request.frames
-    _check_folder(folder, record.folder)
-    recorder = Recorder(folder, frames=frames, queue_mb=record.queue_mb, settings=loop.config)
+    _check_folder(folder, loop.config.record.folder)
+    recorder = Recorder.from_config(loop.config, folder, request.frames)
 
     def begin() -> None:
         loop.recorder = recorder
@@ -189,6 +189,7 @@ def stop_recording(context: CommandContext, _: commands.StopRecording) -> Record
 
     recorder = loop.queue.run_in_loop(end)
     recorder.close()
+    loop.recordings.append(recorder.status())
     return recorder.status()
 
 

@@ -190,7 +190,10 @@ def recording_line(recording: RecordingStatus | None) -> str:
     if recording.problem:
         return recording.problem
     size = f"{_clock(recording.seconds)}, {_size(recording.bytes)}, {recording.frames:,} frames"
-    return f"● {size}" + (f", {recording.dropped:,} dropped" if recording.dropped else "")
+    lines = [f"● {size}" + (f", {recording.dropped:,} dropped" if recording.dropped else "")]
+    if recording.seconds_left is not None:
+        lines.append(f"disk full in {_clock(recording.seconds_left)}")
+    return "\n".join(lines + ([recording.loss] if recording.loss else []))
 
 
 def recording_text(recording: RecordingStatus | None) -> str:

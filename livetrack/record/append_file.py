@@ -1,0 +1,103 @@
+"""A file that grows by whole records, also where writing fails."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from livetrack.whole_file import sync
+
+__all__ = ["AppendFile", "is_there"]
+
+Bytes = bytes | memoryview
+
+
+class AppendFile:
+    """A new file, to which records are appended.
+
+    A record that cannot be written leaves no part of itself behind: its beginning is cut off, at the latest before the
+    next record. All methods but `close` and `state` raise OSError.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        """Bytes of the whole records."""
+        self._torn = False  # the file is longer than `size`
+        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+        self._handle = os.open(path, flags, 0o666)
+        self._links = os.fstat(self._handle).st_nlink
+
+    def append(self, *parts: Bytes) -> None:
+        """Append one record, made of `parts`, and pass it to the operating system."""
+        if self._torn:
+            self._cut()
+        self._torn = True
+        try:
+            size = sum(_write(self._handle, part) for part in parts)
+        except OSError:
+            with suppress(OSError):
+                self._cut()
+            raise
+        self._torn = False
+        self.size += size
+
+    def patch(self, offset: int, content: Bytes) -> None:
+        """Overwrite bytes of an earlier record."""
+        os.lseek(self._handle, offset, os.SEEK_SET)
+        try:
+            _write(self._handle, content)
+        finally:
+            os.lseek(self._handle, self.size, os.SEEK_SET)
+
+    def shorten(self, size: int) -> None:
+        """Take back the records beyond `size`; does not raise."""
+        self.size, self._torn = size, True
+        with suppress(OSError):
+            self._cut()
+
+    def sync(self) -> None:
+        """Wait until the records are on the disk."""
+        sync(self._handle)
+
+    def is_in_place(self) -> bool:
+        """Whether the file still has its name."""
+        return is_there(self.path) and not self.is_deleted()
+
+    def is_deleted(self) -> bool:
+        """Whether the file is gone for good; always false on Windows, which does not delete open files."""
+        return os.fstat(self._handle).st_nlink < self._links
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(OSError):  # everything was passed on, or its failure was reported
+            os.close(self._handle)
+
+    def _cut(self) -> None:
+        os.ftruncate(self._handle, self.size)
+        os.lseek(self._handle, self.size, os.SEEK_SET)
+        self._torn = False
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file at `path`; true if that cannot be found out, as for a share that does not respond."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        pass
+    return True
+
+
+def _write(handle: int, content: Bytes) -> int:
+    """Write all of `content`; return its size."""
+    left = memoryview(content).cast("B")
+    while left:
+        written = os.write(handle, left)
+        if not written:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        left = left[written:]
+    return memoryview(content).nbytes
