@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from livetrack_drivers._mm_access import DeviceAccess
 from livetrack_drivers.micromanager import MicroManagerCamera, MicroManagerSettings
 from real_microscope import FOLDER, wait_for
+
+from livetrack.errors import CameraError
 
 CHANGES = 12
 
@@ -98,3 +101,49 @@ def test_exclusive_access_waits_for_users_and_holds_up_new_ones() -> None:
     first.join()
     second.join()
     assert order == ["nested", "exclusive", "use"]
+
+
+def test_a_device_that_never_answers_holds_up_the_others_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livetrack_drivers._mm_access._PATIENCE_S", 0.1)
+    access = DeviceAccess()
+    answered, asked = threading.Event(), threading.Event()
+
+    def ask() -> None:
+        with access.shared():
+            asked.set()
+            answered.wait(60)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    asked.wait(60)
+    with pytest.raises(CameraError, match="another one has not answered"), access.exclusive():
+        raise AssertionError
+    with access.shared():  # as before
+        answered.set()
+    asking.join()
+    with access.exclusive():
+        pass
+
+
+def test_an_emergency_stop_does_not_wait_behind_a_thread_that_waits() -> None:
+    access = DeviceAccess()
+    order: list[str] = []
+
+    def exclusive() -> None:
+        with access.exclusive():
+            order.append("exclusive")
+
+    def stop() -> None:
+        with access.shared(urgent=True):
+            order.append("stop")
+
+    with access.shared():
+        waiting = threading.Thread(target=exclusive)
+        waiting.start()
+        wait_for(lambda: access._owner is not None)
+        stopping = threading.Thread(target=stop)
+        stopping.start()
+        stopping.join(30)
+        assert order == ["stop"]
+    waiting.join()
+    assert order == ["stop", "exclusive"]

@@ -10,7 +10,7 @@ from typing import Any
 from livetrack.devices import Actuator, Limits
 from livetrack.devices.commanded_actuator import CommandedActuator
 from livetrack.errors import CameraError
-from livetrack_drivers._mm_access import DeviceAccess
+from livetrack_drivers._mm_access import DeviceAccess, urgent
 from livetrack_drivers._mm_properties import CORE_ERRORS, one_line
 
 __all__ = ["MicroManagerActuators"]
@@ -103,10 +103,11 @@ class _Device:
                 raise CameraError(f"device {self._label!r}, wait: it is still busy after {_ARRIVAL_S:g} s")
             time.sleep(_POLL_S)
 
+    @urgent
     def stop(self) -> None:
         """Stop the device; one that does not obey is sent to where it is."""
         self._stops += 1
-        with suppress(*CORE_ERRORS), self._access.shared():
+        with suppress(*CORE_ERRORS):
             self._core.stop(self._label)
         deadline = time.monotonic() + _STOPPED_S
         while self.busy():

@@ -12,7 +12,7 @@ from typing import Any
 from livetrack.devices import Property, Value
 from livetrack.devices.microscope import AutofocusState, ConfigGroup, LightState
 from livetrack.errors import CameraError
-from livetrack_drivers._mm_access import DeviceAccess, shared
+from livetrack_drivers._mm_access import DeviceAccess, shared, urgent
 from livetrack_drivers._mm_actuators import MicroManagerActuators
 from livetrack_drivers._mm_properties import CORE_ERRORS, Scalar, check_value, describe, one_line
 
@@ -90,7 +90,7 @@ class MicroscopeControls:
                 core.wait_for_device(label)
             return _light(core, label)
 
-    @shared
+    @urgent
     def autofocus(self) -> AutofocusState | None:
         """Return the state of the default autofocus."""
         core = self.core
@@ -104,7 +104,7 @@ class MicroscopeControls:
             offset = core.get_auto_focus_offset()
         return AutofocusState(name=label, continuous=continuous, locked=locked, offset=offset)
 
-    @shared
+    @urgent
     def set_autofocus(self, *, continuous: bool | None = None, offset: float | None = None) -> AutofocusState:
         """Set the offset of the default autofocus, and let it hold the focus or not."""
         core, label = self.core, self._autofocus_label()

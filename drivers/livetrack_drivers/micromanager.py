@@ -14,7 +14,7 @@ from livetrack.devices import EXPOSURE, Actuator, Property
 from livetrack.devices.lifecycle import FrameTiming
 from livetrack.devices.microscope import DeviceList
 from livetrack.errors import CameraError
-from livetrack_drivers._mm_access import DeviceAccess, shared
+from livetrack_drivers._mm_access import DeviceAccess, shared, urgent
 from livetrack_drivers._mm_actuators import MicroManagerActuators
 from livetrack_drivers._mm_camera_device import (
     DeviceState,
@@ -277,7 +277,7 @@ class MicroManagerCamera(MicroscopeControls):
         with core_errors("reading pixel size and objective"):
             return sequence.refresh()
 
-    @shared
+    @urgent
     def actuators(self) -> Mapping[str, Actuator]:
         """Return the core's default XY stage, focus drive and galvo, if it has them."""
         return self._actuators.find(self.core)
