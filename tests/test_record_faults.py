@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import tifffile
@@ -21,11 +22,13 @@ from test_record import frame_of, rows_of, wait_for
 from livetrack.camera import Geometry
 from livetrack.cli import main
 from livetrack.client import Remote
+from livetrack.config import load_config
 from livetrack.errors import UsageError
 from livetrack.record import Recorder, disk_space, read_session
 from livetrack.record.pages import PageWriter
+from livetrack.session.engine import Engine
 from livetrack.viewer.data.status_text import banner
-from livetrack.wire import RecordingStatus
+from livetrack.wire import RecordingStatus, accounting_errors
 
 FRAMES = 3
 SMALL = [*ANY_PORT, *(f"camera.simulated.{each}" for each in ("width=128", "height=96", "count=8", "exposure_ms=2"))]
@@ -304,3 +307,28 @@ def test_pixels_of_any_type_are_read_back(tmp_path: Path, kind: str) -> None:
         assert [page.asarray().tolist() for page in file.pages] == [frame.pixels.tolist()] * 2
         tags = file.pages.first.tags
         assert (tags["ResolutionUnit"].value, tags["XResolution"].value) == (3, (80_000 * 10_000, 10_000))
+
+
+def test_the_counts_of_a_session_add_up_at_any_moment_and_at_its_end(tmp_path: Path) -> None:
+    with Engine(load_config(None, [*SMALL, f"record.folder={str(tmp_path)!r}", "record.queue_mb=1"])) as engine:
+        stop, ended = threading.Event(), []
+        thread = threading.Thread(target=lambda: ended.append(engine.run(stop=stop)))
+        thread.start()
+        while engine.status().tracked < 50:
+            assert accounting_errors(engine.status()) == []
+        stop.set()
+        thread.join()
+        assert accounting_errors(ended[0]) == []
+    (recording,) = engine.recordings
+    assert recording.offered == ended[0].received == recording.frames + recording.dropped
+    assert recording.rows_offered == ended[0].tracked == recording.rows_written + recording.rows_dropped
+    wrong = msgspec.structs.replace(
+        ended[0],
+        skipped=ended[0].skipped - 1,
+        recording=msgspec.structs.replace(recording, dropped=recording.dropped + 1, rows_dropped=1),
+    )
+    assert [line.split(",")[1] for line in accounting_errors(wrong)] == [
+        f" but {recording.offered - 1} tracked or skipped",
+        f" but {recording.offered + 1} written or dropped",
+        f" but {recording.rows_offered + 1} written or dropped",
+    ]

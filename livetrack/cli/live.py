@@ -95,7 +95,10 @@ def _run_engine(engine: Engine, args: argparse.Namespace, console: Console, stop
     if engine.recorder is not None:
         with spinner(console, "finishing the recording"):
             engine.close()
-        status = structs.replace(status, recording=engine.recorder.status())
+        recording = status.recording
+        printed_below = recording is not None and status.message in (recording.problem, recording.loss)
+        message = "" if printed_below else status.message
+        status = structs.replace(status, message=message, recording=engine.recorder.status())
     return status
 
 
@@ -142,9 +145,7 @@ def _print_summary(status: Status, console: Console) -> None:
         _print_latency(status.latency_us, console)
     if reason := _skip_reason(status):
         console.print(reason)
-    if status.message and not (
-        status.recording and status.message in (status.recording.problem, status.recording.loss)
-    ):
+    if status.message:
         console.print(status.message)
 
 

@@ -210,9 +210,9 @@ class TrackingLoop:
             uptime_s=round((time.perf_counter_ns() - self._started_ns) * 1e-9, 3),
             camera_fps=camera_fps,
             tracked_fps=tracked_fps,
-            received=acquisition.received,
             tracked=self._tracked,
             skipped=self.skipped,
+            received=acquisition.received,  # after the two others: it is never less than their sum
             lost=acquisition.lost,
             repeated=acquisition.repeated,
             outages=acquisition.outages,

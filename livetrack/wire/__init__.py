@@ -15,6 +15,7 @@ Numbers are little-endian and naturally aligned. Headers contain their own size 
 be appended without a new version: readers skip fields that they do not know.
 """
 
+from livetrack.wire.accounting import accounting_errors
 from livetrack.wire.common import VERSION, VersionError, WireError
 from livetrack.wire.events import EVENT, EventMessage, decode_event, encode_event
 from livetrack.wire.positions import HEADER, POSITIONS, PositionsEncoder, decode_positions
@@ -38,6 +39,7 @@ __all__ = [
     "Status",
     "VersionError",
     "WireError",
+    "accounting_errors",
     "decode_event",
     "decode_positions",
     "decode_preview",
