@@ -37,13 +37,16 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows does not delete o
 
 
 class FailingDisk:
-    """Fails the N-th call that writes to the disk, and with `for_good` all later ones too; counts the calls."""
+    """Fails `count` calls that write to the disk, from the N-th on; counts the calls.
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, fails_at: int, code: int, for_good: bool) -> None:
+    A disk that comes back may have failed to shorten a file too.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, fails_at: int, code: int, count: float) -> None:
         self.calls = 0
         self.failed = False
-        self._fails_at, self._code, self._for_good = fails_at, code, for_good
-        write, fsync, opened, write_bytes = os.write, os.fsync, os.open, Path.write_bytes
+        self._fails_at, self._code, self._count = fails_at, code, count
+        write, fsync, opened, write_bytes, shorten = os.write, os.fsync, os.open, Path.write_bytes, os.ftruncate
 
         def failing_write(handle: int, data: Any) -> int:
             if self._fails():
@@ -68,6 +71,12 @@ class FailingDisk:
                 self._raise()
             return write_bytes(path, data)
 
+        def failing_shorten(handle: int, size: int) -> None:
+            if count < np.inf and self._fails():
+                self._raise()
+            shorten(handle, size)
+
+        monkeypatch.setattr(os, "ftruncate", failing_shorten)
         monkeypatch.setattr(os, "write", failing_write)
         monkeypatch.setattr(os, "fsync", failing_fsync)
         monkeypatch.setattr(os, "open", failing_open)
@@ -75,7 +84,7 @@ class FailingDisk:
 
     def _fails(self) -> bool:
         self.calls += 1
-        fails = self.calls == self._fails_at or (self._for_good and self.calls > self._fails_at > 0)
+        fails = self._fails_at <= self.calls < self._fails_at + self._count
         self.failed |= fails
         return fails
 
@@ -96,10 +105,10 @@ def record(folder: Path) -> RecordingStatus:
     return recorder.status()
 
 
-@pytest.mark.parametrize("for_good", [False, True], ids=["once", "for good"])
+@pytest.mark.parametrize("count", [1, 3, np.inf], ids=["once", "three times", "for good"])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=["full", "broken"])
 def test_whatever_write_fails_the_accounting_is_exact(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, for_good: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, count: float
 ) -> None:
     monkeypatch.setattr("livetrack.record.recorder._FLUSH_S", 0.003)
     platform.platform()  # starts a process, once
@@ -107,7 +116,7 @@ def test_whatever_write_fails_the_accounting_is_exact(
     for number in range(1, 1000):
         folder = tmp_path / str(number)
         with monkeypatch.context() as patch:
-            disk = FailingDisk(patch, number, code, for_good)
+            disk = FailingDisk(patch, number, code, count)
             try:
                 status = record(folder)
             except UsageError:  # nothing has begun
@@ -136,7 +145,7 @@ def test_tables_that_had_to_wait_for_the_disk_are_complete(tmp_path: Path, monke
     monkeypatch.setattr("livetrack.record.recorder._FLUSH_S", 0.003)
     recorder = Recorder(tmp_path)
     with monkeypatch.context() as patch:
-        FailingDisk(patch, 1, errno.ENOSPC, for_good=True)
+        FailingDisk(patch, 1, errno.ENOSPC, np.inf)
         recorder.offer_frame(frame_of(0))
         recorder.offer_rows(frame_of(0), rows_of(0))
         wait_for(lambda: "the tables cannot be written: the disk is full" in recorder.message)
@@ -153,7 +162,7 @@ def test_tables_that_had_to_wait_for_the_disk_are_complete(tmp_path: Path, monke
 def test_the_session_is_closed_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorder = Recorder(tmp_path)
     recorder.offer_frame(frame_of(0))
-    FailingDisk(monkeypatch, 1, errno.ENOSPC, for_good=True)
+    FailingDisk(monkeypatch, 1, errno.ENOSPC, np.inf)
     recorder.close()
     monkeypatch.undo()
     session = read_session(recorder.folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -93,7 +94,7 @@ def page_files(folder: Path) -> list[Path]:
 def read_pages(path: Path) -> Iterator[Frame]:
     """Yield the frames of one file; of a truncated file, those that are complete."""
     size = path.stat().st_size
-    with _silent_tifffile(), suppress(tifffile.TiffFileError), tifffile.TiffFile(path) as file:
+    with _silent_tifffile(), suppress(tifffile.TiffFileError, struct.error), tifffile.TiffFile(path) as file:
         for page in file.pages:
             if not page.dataoffsets or page.dataoffsets[-1] + page.databytecounts[-1] > size:
                 return
