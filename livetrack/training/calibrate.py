@@ -13,7 +13,7 @@ from msgspec import structs
 from livetrack.localize.evidence.decision import decide
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.localize.score_calibration import ScoreCalibration, fit_score_calibration
-from livetrack.training.recipe import Recipe
+from livetrack.training.recipe import Recipe, without_crystals
 from livetrack.training.scenes import Scene, draw_scene
 from livetrack.training.validate import IMAGE_SIDE_PX, match_rows
 
@@ -38,10 +38,15 @@ Doubles = npt.NDArray[np.float64]
 
 
 def calibrate_scores(model: Path, recipe: Recipe, threads: int = 0) -> ScoreCalibration:
-    """Return the score calibration of `model`, a file without one, run on so many threads (`NetworkLocalizer`)."""
+    """Return the score calibration of `model`, a file without one, run on so many threads (`NetworkLocalizer`).
+
+    On scenes of the recipe without crystals, in which the same outputs of the network mean far less, and on such
+    without structure in their background.
+    """
     localizer = NetworkLocalizer(model, threshold=_MIN_SCORE, profile_fit=False, threads=threads)
     scores, intensities, is_particle = [], [], []
-    for scene in _scenes([recipe], _SCENES, IMAGE_SIDE_PX):
+    recipe = without_crystals(recipe)
+    for scene in _scenes([recipe, _plain(recipe)], _SCENES, IMAGE_SIDE_PX):
         rows = localizer.find(scene.image)
         scores.append(rows["score"])
         intensities.append(rows["intensity"] / scene.noise)
@@ -67,7 +72,8 @@ def fit_decision(model: Path, recipe: Recipe, threads: int = 0) -> list[float]:
     """
     localizer = NetworkLocalizer(model, profile_fit=False, threads=threads)
     seen, is_particle, inner = [], [], []
-    for scene in _scenes([_crowded(recipe), _crowded(_plain(recipe))], _DECISION_SCENES, _DECISION_SIDE_PX):
+    recipe = without_crystals(_crowded(recipe))
+    for scene in _scenes([recipe, _plain(recipe)], _DECISION_SCENES, _DECISION_SIDE_PX):
         candidates, noise = localizer.candidates(scene.image)
         if len(candidates.rows) > _MOST_CANDIDATES:
             return TYPICAL_WEIGHTS
@@ -103,15 +109,10 @@ def _most_probable(logit: Callable[[Doubles], Doubles], truth: npt.NDArray[np.bo
 
 
 def _crowded(recipe: Recipe) -> Recipe:
-    """Return the recipe with as many particles in the larger image as there are in so many of its scenes.
-
-    It has no crystals, one of which holds as many particles as a hundred other images.
-    """
-    particles = recipe.particles
-    low, high = particles.count
+    """Return the recipe with as many particles in the larger image as there are in so many of its scenes."""
+    low, high = recipe.particles.count
     area = (_DECISION_SIDE_PX / recipe.scenes.size_px) ** 2
-    particles = structs.replace(particles, count=(low, round(area * high)), touching=0.0)
-    return structs.replace(recipe, particles=particles)
+    return structs.replace(recipe, particles=structs.replace(recipe.particles, count=(low, round(area * high))))
 
 
 def _plain(recipe: Recipe) -> Recipe:

@@ -45,7 +45,7 @@ background. SNR is peak intensity / standard deviation of the noise.
 
 {isolated_table(isolated)}
 Accuracy of `find` on new scenes of the recipe, {IMAGE_SIDE_PX}x{IMAGE_SIDE_PX} px, including crowding, edges and camera
-artefacts; found means a row within {MATCH_RADIUS_PX:g} px.
+artefacts, but no crystals; found means a row within {MATCH_RADIUS_PX:g} px.
 
 {accuracy_line(validation.overall)}
 

@@ -17,7 +17,7 @@ from livetrack.training.families import FAMILIES, Appearance
 from livetrack.training.sections import Network, Particles, Scenes, Section, Symmetry, Training
 from livetrack.training.template_picture import read_template_picture
 
-__all__ = ["Recipe", "find_start", "keys_of_other_families", "load_recipe"]
+__all__ = ["Recipe", "find_start", "keys_of_other_families", "load_recipe", "without_crystals"]
 
 
 class Recipe(Section, frozen=True, kw_only=True):
@@ -74,6 +74,11 @@ def find_start(recipe_path: str | Path, recipe: Recipe) -> Path | None:
     if not start:
         return None
     return find_model(Path(recipe_path).parent / start if start.endswith(".onnx") else start)
+
+
+def without_crystals(recipe: Recipe) -> Recipe:
+    """Return the recipe without crystals and close pairs: a crystal has as many particles as many other scenes."""
+    return structs.replace(recipe, particles=structs.replace(recipe.particles, touching=0.0))
 
 
 def keys_of_other_families(family: str) -> set[str]:

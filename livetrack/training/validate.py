@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from livetrack.localize.localizer import Localizer
 from livetrack.particles import Rows
-from livetrack.training.recipe import Recipe
+from livetrack.training.recipe import Recipe, without_crystals
 from livetrack.training.scenes import Scene, draw_scene
 
 __all__ = ["IMAGE_SIDE_PX", "MATCH_RADIUS_PX", "Accuracy", "Validation", "match_rows", "validate"]
@@ -57,7 +57,8 @@ class Validation(NamedTuple):
 
 
 def validate(localizer: Localizer, recipe: Recipe, scenes: int = 200) -> Validation:
-    """Return the accuracy on `scenes` images of `IMAGE_SIDE_PX`."""
+    """Return the accuracy on `scenes` images of `IMAGE_SIDE_PX`, without crystals."""
+    recipe = without_crystals(recipe)
     rng = np.random.default_rng(recipe.seed + _SEED)
     found: list[npt.NDArray[np.float64]] = []
     false: list[npt.NDArray[np.float64]] = []
