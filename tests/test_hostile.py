@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import socket
+import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 import zmq
 from live_engine import running
 
-from livetrack.client import Remote
+from livetrack.client import Remote, Subscriber
 from livetrack.config import load_config
 from livetrack.errors import CommandError
 from livetrack.session.engine import Engine
@@ -203,3 +207,108 @@ def test_bytes_that_are_not_zeromq_do_no_harm(engine: Engine) -> None:
         with socket.create_connection((host, int(port))) as raw:
             raw.sendall(rng.choice([b"GET / HTTP/1.1\r\n\r\n", rng.randbytes(500), b"\xff" + rng.randbytes(63), b""]))
     assert state(engine).state == "running"
+
+
+# connections that send more than a client has reason to
+
+needs_watched_connections = pytest.mark.skipif(sys.platform != "linux", reason="connections are watched on Linux only")
+
+
+def connected(address: str, kind: bytes) -> socket.socket:
+    """Return a connection that has finished the handshake of ZMTP 3.0 as a socket of this kind, byte by byte."""
+    host, port = address.removeprefix("tcp://").split(":")
+    raw = socket.create_connection((host, int(port)), timeout=20)
+    raw.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32))
+    ready = b"\x05READY\x0bSocket-Type" + len(kind).to_bytes(4, "big") + kind
+    raw.sendall(bytes([4, len(ready)]) + ready)
+    received = b""
+    while len(received) < 64 + 2:
+        received += raw.recv(1000)
+    return raw
+
+
+def memory_mb() -> int:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") >> 20
+
+
+@contextmanager
+def every_message_arrives(engine: Engine) -> Iterator[None]:
+    """Receive positions meanwhile, and check that none is missing, and that the memory grows by less than 100 MB."""
+    stop, frames = threading.Event(), list[int]()
+
+    def listen() -> None:
+        with Subscriber(engine.publisher.address, newest=False) as subscriber:
+            while not stop.is_set():
+                update = subscriber.receive(0.1)
+                if update is not None:
+                    frames.append(update.seq)
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    try:
+        while len(frames) < 10:
+            time.sleep(0.01)
+        before_mb = memory_mb()
+        yield
+        assert memory_mb() - before_mb < 100
+        count = len(frames)
+        while len(frames) < count + 20:  # the stream goes on
+            time.sleep(0.01)
+    finally:
+        stop.set()
+        listener.join()
+    assert frames == list(range(frames[0], frames[-1] + 1))
+
+
+def flood(raw: socket.socket, data: bytes, most_bytes: int) -> int:
+    """Send `data` again and again until the other side ends the connection; return the bytes sent."""
+    sent = 0
+    with suppress(ConnectionError):
+        while sent < most_bytes:
+            raw.sendall(data)
+            sent += len(data)
+    return sent
+
+
+@needs_watched_connections
+@pytest.mark.parametrize("stream", ["commands", "positions", "preview"])
+def test_a_message_of_endless_parts_does_not_fill_the_memory(engine: Engine, stream: str) -> None:
+    publisher = engine.publisher
+    address, kind = {
+        "commands": (engine.command_address, b"DEALER"),
+        "positions": (publisher.address, b"SUB"),
+        "preview": (publisher.preview_address, b"SUB"),
+    }[stream]
+    with every_message_arrives(engine), connected(address, kind) as raw:
+        most = 100_000_000
+        assert flood(raw, b"\x01\x01x" * 10_000, most) < most  # flag "more", length, one byte
+        assert state(engine).state == "running"
+
+
+@needs_watched_connections
+def test_a_hundred_thousand_subscriptions_of_one_client_silence_nobody(engine: Engine) -> None:
+    with every_message_arrives(engine), connected(engine.publisher.address, b"SUB") as raw:
+        topics = (b"\x01lt.pos" + str(number).encode() for number in range(100_000))
+        with suppress(ConnectionError):
+            for topic in topics:
+                raw.sendall(bytes([0, len(topic)]) + topic)
+            flood(raw, b"\x00\x02\x01x" * 1000, 10_000_000)
+            pytest.fail("the connection was not ended")
+        assert state(engine).state == "running"
+
+
+@needs_watched_connections
+def test_a_thousand_connections_that_never_speak_keep_nobody_out(engine: Engine) -> None:
+    addresses = [engine.publisher.address, engine.command_address]
+    with every_message_arrives(engine), ExitStack() as opened:
+        for number in range(1000):
+            host, port = addresses[number % 2].removeprefix("tcp://").split(":")
+            raw = opened.enter_context(socket.create_connection((host, int(port)), timeout=20))
+            if number % 3:
+                with suppress(ConnectionError):
+                    raw.sendall((b"\xff" + bytes(8) + b"\x7f")[: number % 10])
+        for _ in range(5):
+            assert state(engine).state == "running"
+        with Subscriber(engine.publisher.address) as newcomer:
+            assert newcomer.receive(20) is not None

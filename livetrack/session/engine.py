@@ -15,6 +15,7 @@ from livetrack.particles import Rows
 from livetrack.record import Recorder
 from livetrack.session.acquisition import Acquisition
 from livetrack.session.commands import CalibrationStore, CommandContext, CommandDispatcher, CommandServer, MoveGuard
+from livetrack.session.connection_guard import ConnectionGuard
 from livetrack.session.event_publisher import EventPublisher
 from livetrack.session.geometry_watcher import GeometryWatcher
 from livetrack.session.loop import OnRows, OnStatus, TrackingLoop
@@ -57,7 +58,9 @@ class Engine:
         with ExitStack() as opened:  # closes in the reverse order, each part even if another one fails to close
             opened.callback(gc.unfreeze)
             opened.callback(sys.setswitchinterval, sys.getswitchinterval())
-            sockets = SocketFactory(config.publish)
+            connections = ConnectionGuard()
+            opened.callback(connections.close)
+            sockets = SocketFactory(config.publish, connections)
             opened.callback(sockets.close)
             self.publisher = Publisher(config.publish, self.session, sockets)
             opened.callback(self.publisher.close)
@@ -75,7 +78,7 @@ class Engine:
             opened.callback(motion.cancel)
             self._loop.motion_halted = lambda: motion.permission.halted
             context = CommandContext(self._loop, self.camera, calibrations, guard, motion)
-            server = CommandServer(socket, CommandDispatcher(context))
+            server = CommandServer(socket, CommandDispatcher(context), connections.note_whole_message)
             opened.callback(server.close)
             opened.callback(self._loop.queue.close)
             self._open_camera()

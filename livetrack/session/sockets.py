@@ -9,16 +9,22 @@ import zmq
 from livetrack.config import PublishSettings, is_open
 from livetrack.curve_keys import secure_server, trusted_clients
 from livetrack.errors import UsageError
+from livetrack.session.connection_guard import COMMANDS, SUBSCRIPTIONS, ConnectionGuard
 
 __all__ = ["SocketFactory"]
 
 # limits on incoming messages, which bound the memory
 _MAX_FRAME_BYTES = 1 << 20  # a sender of more is disconnected
+_MAX_SUBSCRIPTION_BYTES = 4096  # likewise for a socket that only receives subscriptions and handshakes
 _MAX_QUEUED = 100  # messages per sender; then it blocks
+_MAX_UNREAD_BYTES = 1 << 17  # per connection, in the operating system
+_HANDSHAKE_MS = 5000  # then a connection that has not finished it ends
 
 
 class SocketFactory:
     """Binds the addresses of `[publish]`.
+
+    Connections are watched by a `guard`, if one is given.
 
     With `publish.curve_keys`, only clients whose key is in its folder `engine/clients` are accepted.
 
@@ -28,7 +34,8 @@ class SocketFactory:
         There is no such folder, a key in it cannot be read, or another engine in this process uses keys.
     """
 
-    def __init__(self, settings: PublishSettings) -> None:
+    def __init__(self, settings: PublishSettings, guard: ConnectionGuard | None = None) -> None:
+        self._guard = guard
         self._keys = settings.curve_keys
         self._authenticator = _authenticator(self._keys) if self._keys else None
 
@@ -50,7 +57,12 @@ class SocketFactory:
         try:
             socket.setsockopt(zmq.SNDHWM, queue)
             socket.setsockopt(zmq.RCVHWM, _MAX_QUEUED)
-            socket.setsockopt(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES)
+            commands = kind == zmq.ROUTER
+            socket.setsockopt(zmq.MAXMSGSIZE, _MAX_FRAME_BYTES if commands else _MAX_SUBSCRIPTION_BYTES)
+            socket.setsockopt(zmq.RCVBUF, _MAX_UNREAD_BYTES)
+            socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
+            if self._guard is not None and address.startswith("tcp://"):
+                self._guard.watch(socket, COMMANDS if commands else SUBSCRIPTIONS)
             if self._keys:
                 secure_server(socket, self._keys)
             socket.ipv6 = address.startswith("tcp://[")  # [::] serves IPv4 too

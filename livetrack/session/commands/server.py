@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 
 import zmq
 
@@ -33,9 +35,17 @@ class CommandServer:
         A bound ROUTER socket; it belongs to the server from now on.
     dispatcher
         Handles the requests.
+    note_message
+        Called with the connection, its `zmq.SRCFD`, of each message that was received as a whole.
     """
 
-    def __init__(self, socket: zmq.Socket[bytes], dispatcher: CommandDispatcher) -> None:
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        dispatcher: CommandDispatcher,
+        note_message: Callable[[int], None] = lambda connection: None,
+    ) -> None:
+        self._note_message = note_message
         self._router = socket
         self._dispatcher = dispatcher
         self._replies: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.PULL)
@@ -90,11 +100,14 @@ class CommandServer:
 
     def _receive(self) -> list[bytes]:
         """Return the frames of a message; if it has more than a request can have, only the first few."""
-        frames = [self._router.recv()]
+        sender = self._router.recv(copy=False)
+        frames = [sender.bytes]
         while self._router.getsockopt(zmq.RCVMORE):
             frame = self._router.recv()
             if len(frames) <= _MAX_FRAMES:
                 frames.append(frame)
+        with suppress(zmq.ZMQError):  # of a message from an old version of ZeroMQ, the connection is unknown
+            self._note_message(int(sender.get(zmq.SRCFD)))
         return frames
 
     def _handle(self, frames: list[bytes]) -> None:
