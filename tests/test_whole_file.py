@@ -16,7 +16,6 @@ from livetrack.curve_keys import generate_keys
 from livetrack.devices import ActuatorCalibration
 from livetrack.errors import CommandError, UsageError
 from livetrack.linking import Linker
-from livetrack.record.session import write_session_info
 from livetrack.session.commands.calibration_store import CalibrationStore
 from livetrack.whole_file import replacing, write_whole
 
@@ -103,15 +102,11 @@ def calibrations(folder: Path) -> None:
     store.store(made, HERE)
 
 
-def session_info(folder: Path) -> None:
-    write_session_info(folder, {"settings": None})
-
-
 def linker(folder: Path) -> None:
     Linker(5.0).save(folder / "linker.npz")
 
 
-@pytest.mark.parametrize("write", [calibrations, session_info, linker])
+@pytest.mark.parametrize("write", [calibrations, linker])
 def test_a_full_disk_keeps_the_file_of_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], None]
 ) -> None:
