@@ -153,7 +153,7 @@ def test_python_snippets_run(block: Block, folder: Path, address: str, tmp_path:
     output, errors = tmp_path / "output", tmp_path / "errors"
     with output.open("w") as out, errors.open("w") as err:
         process = subprocess.Popen([sys.executable, script], stdout=out, stderr=err, cwd=folder, env=environment)
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180  # the first time, compiling takes a minute
         while process.poll() is None and time.monotonic() < until:
             if "in positions" in text and output.read_text(encoding="utf-8").count("\n") > 5:
                 break
