@@ -135,6 +135,7 @@ def unnamed(folder: Path, name: str, paths: set[str]) -> set[str]:
     """Return the paths that are neither results of the command, nor named by the README, nor gone when it ended."""
     results = {str(folder / "work" / result) for result in RESULTS.get(name, ())}
     results |= {re.sub(r"(\.\w+)$", r".partial\1", path) for path in results} | {f"{path}.part" for path in results}
+    paths = {path for path in paths if re.sub(r"\.\d+\.new$", "", path) not in results}  # they are renamed
     ours = {str(folder / "watch" / "log"), os.devnull, "/dev/tty"}
     left = {path for path in paths - results - ours if not any(re.fullmatch(each, path) for each in NAMED.values())}
     temporary = str(folder / "temporary") + os.sep

@@ -48,10 +48,10 @@ class Evidence(NamedTuple):
     """Of chi-square, over one round particle."""
 
 
-WHERE_RARE, WHERE_COMMON = Evidence(4.0, 2.0, 16.0), Evidence(3.3, 0.0, 12.0)
+WHERE_RARE, WHERE_COMMON = Evidence(4.5, 2.0, 21.0), Evidence(3.3, 0.0, 12.0)
 """The most and the least."""
 
-_RARE = 0.02  # share of pairs among the particles
+_RARE = 0.0016  # share of pairs among the particles
 _DOUBTS = 20.0  # particles that are no pairs, added to those that were seen
 _LONG = 2.5  # of how far a particle is stretched, over how far it deviates threefold beyond noise, at least
 _MISFITS, _NOT_GAUSSIAN = 4.0, 0.02  # standard deviations of chi-square, and of the particle: so much may be left
