@@ -6,7 +6,6 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from livetrack.jit import njit
 from livetrack.localize.refine.radial.step import (
@@ -22,7 +21,7 @@ from livetrack.localize.refine.radial.step import (
 )
 from livetrack.localize.refine.radial.window import COS, RESIDUAL, SIN, SLOPE, WEIGHT, R
 
-__all__ = ["ROUND", "Stretch", "common_stretch", "mark_merged", "measure_elongation"]
+__all__ = ["ROUND", "Stretch", "mark_merged", "measure_elongation"]
 
 _FEWEST, _COMMON = 8, 3.5  # particles, and standard errors from round, of what they share
 _SURE, _LONGER = 4.0, 2.0  # standard deviations from round, and from the longest of the kind
@@ -67,18 +66,14 @@ def measure_elongation(m: int, in_core: int, step_px: float, rows: Any, state: A
     state[m, STRETCH_STD] = math.sqrt(scale / step_px)
 
 
-def common_stretch(state: npt.NDArray[np.float64], good: npt.NDArray[np.bool_], known: Stretch) -> Stretch:
-    """Return what the particles of an image share, that is `known` where they are too few.
+@njit
+def _common_stretch(state: Any, good: Any, along: float, diagonal: float) -> Any:
+    """Return the numbers of `Stretch`: the given ones where the particles are too few to share any.
 
     An image that has moved or is out of focus stretches all likewise, pairs point anywhere. Noise that pixels share,
     and irregular particles, deviate threefold as well: by as much more than expected, a particle has to be longer.
-    Where that is much, length says nothing, and `irregular` is infinite.
+    Where that is much, length says nothing, and the last number is infinite.
     """
-    return Stretch(*_common_stretch(state, good, known.along, known.diagonal))
-
-
-@njit
-def _common_stretch(state: Any, good: Any, along: float, diagonal: float) -> Any:
     which = np.flatnonzero(good)
     if which.size == 0:
         return along, diagonal, 1.0
@@ -99,10 +94,10 @@ def _common_stretch(state: Any, good: Any, along: float, diagonal: float) -> Any
 
 
 @njit
-def mark_merged(state: Any, good: Any, longest: float, common: Any) -> bool:
+def mark_merged(state: Any, good: Any, longest: float, along: float, diagonal: float) -> Any:
     """Mark the particles that are perhaps two, and add to their covariance the distance of either from the middle.
 
-    Return whether there are any.
+    Return the numbers of `Stretch`, and whether any are marked.
 
     Parameters
     ----------
@@ -112,18 +107,19 @@ def mark_merged(state: Any, good: Any, longest: float, common: Any) -> bool:
         (N,) the particles that were fitted.
     longest
         Length over width of one particle, at most.
-    common
-        `Stretch` of the image.
+    along, diagonal
+        What particles of the images before share.
     """
+    along, diagonal, irregular = _common_stretch(state, good, along, diagonal)
     allowed, some = 0.5 * math.log(longest), False
     for m in np.flatnonzero(good):
-        right, down = state[m, ALONG] - common[0], state[m, DIAGONAL] - common[1]
-        stretch, std = math.hypot(right, down), common[2] * state[m, STRETCH_STD]
+        right, down = state[m, ALONG] - along, state[m, DIAGONAL] - diagonal
+        stretch, std = math.hypot(right, down), irregular * state[m, STRETCH_STD]
         if stretch > _SURE * std and stretch - _LONGER * std > allowed:
             state[m, MERGED], some = 1.0, True
             square = 4 * stretch / state[m, SHARPNESS]  # of half of the distance: a Gaussian's
-            along, diagonal = right / stretch, down / stretch
-            state[m, VAR_X] += 0.5 * square * (1 + along)
-            state[m, VAR_Y] += 0.5 * square * (1 - along)
-            state[m, COV] += 0.5 * square * diagonal
-    return some
+            cosine, sine = right / stretch, down / stretch
+            state[m, VAR_X] += 0.5 * square * (1 + cosine)
+            state[m, VAR_Y] += 0.5 * square * (1 - cosine)
+            state[m, COV] += 0.5 * square * sine
+    return along, diagonal, irregular, some

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.localize.refine.radial.core import choose_core
-from livetrack.localize.refine.radial.elongation import ROUND, common_stretch, mark_merged
+from livetrack.localize.refine.radial.elongation import ROUND, Stretch, mark_merged
 from livetrack.localize.refine.radial.fit import Fits
 from livetrack.localize.refine.radial.noise_model import CameraNoise
 from livetrack.localize.refine.radial.pair_fit import Pairs, both_of
@@ -89,8 +89,8 @@ class RadialRefiner:
         if start(rows, image, noise, fits.state, fits.active, fits.good):
             fits.levels[:] = 1 / noise, background_level(image), -OUTSIDE, OUTSIDE, 1.0, 0.0, 1.0
             self._last = self._fit(image, threads)
-            self._stretch = common_stretch(fits.state, fits.good, self._last.stretch)
-            self._marked = mark_merged(fits.state, fits.good, self._longest, self._stretch)
+            *stretch, self._marked = mark_merged(fits.state, fits.good, self._longest, *self._last.stretch[:2])
+            self._stretch = Stretch(*stretch)
         write_rows(rows, noise, fits.state, fits.good, np.empty(0, np.float32) if misfit is None else misfit)
 
     def separate(self, rows: Rows) -> Rows:
