@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +45,6 @@ def state_of(core: Any) -> dict[str, Any]:
         "lamp": core.get_shutter_open("LED Shutter"),
         **{f"{device}.{name}": core.get_property(device, name) for device, name in properties},
     }
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "this never came"
-        time.sleep(0.01)
 
 
 class Counted:

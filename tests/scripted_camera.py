@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
+import waiting
 
 from livetrack.camera import Frame, Geometry, Picture
 from livetrack.config import CameraSettings
@@ -58,8 +59,4 @@ def take_all(acquisition: Acquisition) -> list[Frame]:
     return frames
 
 
-def wait_for(condition: Callable[[], bool], timeout_s: float = 10) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+wait_for = partial(waiting.wait_for, timeout_s=10.0)

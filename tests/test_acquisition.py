@@ -216,7 +216,7 @@ def test_a_camera_that_stays_away_for_a_night_is_still_retried(monkeypatch: pyte
 
     monkeypatch.setattr("livetrack.session.acquisition._MAX_RETRY_S", 0.0)  # no growing pauses: the night is over soon
     acquisition = run(ScriptedCamera(dies), retry_s=1e-6)
-    wait_for(lambda: acquisition.ended or acquisition._attempts > 1100, 30)
+    wait_for(lambda: acquisition.ended or acquisition._attempts > 1100, timeout_s=30)
     assert acquisition.state is CameraState.RETRYING
     acquisition.close()
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import mm_test_adapters
 import pytest
+import waiting
 from livetrack_drivers.micromanager import MicroManagerCamera, MicroManagerSettings
 
 from livetrack.devices import Limits
@@ -17,6 +19,7 @@ from livetrack.testing import check_actuator
 
 DEMO = "MMConfig_demo.cfg"
 PATIENCE_S = 20.0
+wait_for = partial(waiting.wait_for, timeout_s=PATIENCE_S)
 ASYNCHRONOUS = """
 Property,Core,Initialize,0
 Device,DHub,DemoCamera,DHub
@@ -201,7 +204,7 @@ def test_steps_add_up_on_devices_that_accept_or_refuse_moves_while_moving(kind: 
     for _ in range(5):
         actuator.move_by((16.0,))
         time.sleep(pause_s)
-    until(lambda: not motor.moving())
+    wait_for(lambda: not motor.moving())
     assert motor.position() == (80.0,)
 
 
@@ -255,10 +258,3 @@ class Relative(CommandedActuator):
 class Careless(CommandedActuator):
     def move_to(self, position: Sequence[float]) -> None:
         pass
-
-
-def until(reached: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)

@@ -11,7 +11,8 @@ import pytest
 from live_engine import running
 from livetrack_drivers.micromanager import MicroManagerCamera, MicroManagerSettings
 from mmpycorex import launcher
-from real_microscope import DEMO, FOLDER, Counted, set_up, state_of, wait_for
+from real_microscope import DEMO, FOLDER, Counted, set_up, state_of
+from waiting import wait_for
 
 from livetrack.cli import main
 from livetrack.client import Remote
@@ -60,13 +61,18 @@ def set_camera(remote: Remote) -> None:
     remote.set_exposure(4)
 
 
+def prepare(engine: Engine, remote: Remote) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    """Set up all devices and the camera; return the core, and the values that must stay: of all, and of the camera."""
+    core = engine.camera.core
+    set_up(core)
+    set_camera(remote)
+    wait_for(lambda: engine.acquisition.received > 5)
+    return core, state_of(core), camera_values(core)
+
+
 def test_a_camera_that_stops_is_restarted_alone(loads: list[str]) -> None:
     with running(DEMO) as engine, Remote(engine.command_address) as remote:
-        core = engine.camera.core
-        set_up(core)
-        set_camera(remote)
-        wait_for(lambda: engine.acquisition.received > 5)
-        before, camera = state_of(core), camera_values(core)
+        core, before, camera = prepare(engine, remote)
         core.stop_sequence_acquisition()
         wait_for(lambda: engine.acquisition.outages == 1)
         wait_for_frames(engine)
@@ -80,11 +86,7 @@ def test_an_unplugged_camera_is_initialised_alone_with_growing_pauses(
     loads: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running(DEMO) as engine, Remote(engine.command_address) as remote:
-        core = engine.camera.core
-        set_up(core)
-        set_camera(remote)
-        wait_for(lambda: engine.acquisition.received > 5)
-        before, camera = state_of(core), camera_values(core)
+        core, before, camera = prepare(engine, remote)
         starts = Counted(monkeypatch, core, "start_continuous_sequence_acquisition")
         initialised = Counted(monkeypatch, core, "initialize_device")
         starts.unplugged = initialised.unplugged = True
@@ -105,11 +107,7 @@ def test_an_unplugged_camera_is_initialised_alone_with_growing_pauses(
 
 def test_stop_and_start_move_nothing(loads: list[str]) -> None:
     with running(DEMO) as engine, Remote(engine.command_address) as remote:
-        core = engine.camera.core
-        set_up(core)
-        set_camera(remote)
-        wait_for(lambda: engine.acquisition.received > 5)
-        before, camera = state_of(core), camera_values(core)
+        core, before, camera = prepare(engine, remote)
         assert remote.stop() == "idle"
         assert not core.is_sequence_running()
         assert state_of(core) == before

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from livetrack_drivers._mm_access import DeviceAccess
 from livetrack_drivers.micromanager import MicroManagerCamera, MicroManagerSettings
-from real_microscope import FOLDER, wait_for
+from real_microscope import FOLDER
+from waiting import wait_for
 
 from livetrack.errors import CameraError
 

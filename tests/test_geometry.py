@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
+import waiting
 from live_engine import running
 from livetrack_drivers import _mm_properties
 from livetrack_drivers._mm_properties import wait_for_turret
@@ -29,6 +30,7 @@ BEADS = [
 ]
 TEN, FORTY = "Nikon 10X S Fluor", "Nikon 40X Plan Fluor ELWD"
 PATIENCE_S = 20.0
+wait_for = partial(waiting.wait_for, timeout_s=PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +51,6 @@ def remote(engine: Engine) -> Iterator[Remote]:
 
 def core_of(engine: Engine) -> Any:
     return engine.camera.core  # type: ignore[attr-defined]
-
-
-def wait_for(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def frame_with(positions: Subscriber, number: int) -> Update:

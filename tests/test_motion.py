@@ -18,6 +18,7 @@ import pytest
 from live_engine import running
 from livetrack_drivers.simulated import SimulatedCamera, SimulatedSettings
 from real_microscope import DEMO
+from waiting import wait_for
 
 from livetrack.cli import main
 from livetrack.client import Remote
@@ -49,13 +50,6 @@ def engine() -> Iterator[Engine]:
 def remote(engine: Engine) -> Iterator[Remote]:
     with Remote(engine.command_address, timeout_s=PATIENCE_S) as remote:
         yield remote
-
-
-def until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def stage_of(remote: Remote) -> tuple[float, ...]:
@@ -165,7 +159,7 @@ def test_a_move_under_way_is_completed_when_the_session_ends() -> None:
         (start,) = (each.position[0] for each in remote.actuators() if each.name == "stage")
         remote.move_by("stage", 20.0, 0.0)  # takes 2 s
     assert core.device_busy("XY")
-    until(lambda: not core.device_busy("XY"))
+    wait_for(lambda: not core.device_busy("XY"))
     assert core.get_x_position("XY") == pytest.approx(start + 20.0, abs=0.05)
 
 
@@ -253,7 +247,7 @@ def test_a_device_that_restarts_with_each_command_arrives_piece_by_piece() -> No
     device = Restarting()
     paced = PacedActuator(device, 100.0, threading.RLock())
     paced.move_to((60.0, 0.0))
-    until(lambda: device.position()[0] > 10.0)
+    wait_for(lambda: device.position()[0] > 10.0)
     assert paced.target() == (60.0, 0.0)
     assert device.position()[0] < 60.0
     paced.wait()
@@ -306,7 +300,7 @@ def test_a_slow_move_ends_when_the_devices_are_loaded_again() -> None:
     motion.actuator("slide").move(b"me", (100.0, 0.0), relative=False, wait=False)
     camera.slide = second  # type: ignore[assignment]
     motion.actuator("slide")
-    until(lambda: not any(thread.name == "livetrack-paced-move" for thread in threading.enumerate()))
+    wait_for(lambda: not any(thread.name == "livetrack-paced-move" for thread in threading.enumerate()))
     assert first.position()[0] < 100.0
     assert not second.commands
 
@@ -340,12 +334,12 @@ def test_a_halt_ends_a_slow_move_that_has_just_been_permitted() -> None:
     mover.start()
     assert slow.asked.wait(PATIENCE_S)
     halter.start()
-    until(lambda: motion.permission.halted)
-    until(lambda: any(thread.name == "livetrack-stop-slide" for thread in threading.enumerate()))
+    wait_for(lambda: motion.permission.halted)
+    wait_for(lambda: any(thread.name == "livetrack-stop-slide" for thread in threading.enumerate()))
     slow.answered.set()
     mover.join()
     halter.join()
-    until(lambda: not any(thread.name == "livetrack-paced-move" for thread in threading.enumerate()))
+    wait_for(lambda: not any(thread.name == "livetrack-paced-move" for thread in threading.enumerate()))
     assert slow.commands[-1][1][0] < 1.0
 
 
@@ -440,7 +434,7 @@ def test_a_halt_waits_behind_no_move_and_ends_those_that_wait() -> None:
         movers = [threading.Thread(target=move) for _ in range(3)]  # one moves, the others wait in the queue
         for mover in movers:
             mover.start()
-        until(camera.slide.waiting.is_set)
+        wait_for(camera.slide.waiting.is_set)
         with Remote(engine.command_address, PATIENCE_S) as person:
             assert person.halt().stopped == ("slide",)
         for mover in movers:
@@ -486,7 +480,7 @@ def test_a_halt_ends_the_wait_for_a_stage_that_stays_busy(monkeypatch: pytest.Mo
 
         mover = threading.Thread(target=move)
         mover.start()
-        until(asked.is_set)
+        wait_for(asked.is_set)
         remote.halt()
         mover.join(PATIENCE_S)
         assert len(errors) == 1
@@ -517,7 +511,7 @@ def test_a_halt_ends_the_programs_of_other_processes(name: str, tmp_path: Path) 
     with running(overrides) as engine, Remote(engine.command_address, PATIENCE_S) as remote:
         calibrated(remote)
         process = program(engine, name, *options, "--json", str(figures))
-        until(lambda: stage_of(remote) != (0.0, 0.0) or process.poll() is not None)
+        wait_for(lambda: stage_of(remote) != (0.0, 0.0) or process.poll() is not None)
         remote.halt()
         halted = stage_of(remote)
         output, errors = process.communicate(timeout=PATIENCE_S)

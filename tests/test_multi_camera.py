@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from live_engine import ANY_PORT, running
-from real_microscope import DEMO, Counted, wait_for
+from real_microscope import DEMO, Counted
+from waiting import wait_for
 
 from livetrack.camera import Frame
 from livetrack.config import load_config

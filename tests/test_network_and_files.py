@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from tiny_recipe import TINY
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -42,26 +43,7 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 """
 
-RECIPE = """
-name = "tiny"
-family = "spot"
-[particles]
-size_px = [1.2, 1.6]
-snr = [20.0, 40.0]
-count = [2, 6]
-typical_diameter_px = 4.0
-[scenes]
-size_px = 32
-background = [50.0, 100.0]
-hot_pixels = 0
-smoothed = 0.0
-[network]
-channels = [8, 16]
-[training]
-steps = 6
-batch = 4
-learning_rate = 0.005
-"""
+RECIPE = TINY.replace("steps = 120", "steps = 6").replace("batch = 8", "batch = 4")
 
 PORTS = [f"--set=publish.{key}=tcp://127.0.0.1:*" for key in ("address", "preview_address", "command_address")]
 SMALL = [f"--set=camera.simulated.{each}" for each in ("width=128", "height=96", "count=5")]

@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import psutil
 import pytest
 from test_cli import ANY_PORT
+from waiting import wait_for
 
 T = TypeVar("T")
 
@@ -27,14 +27,6 @@ def test_window():
     Path("started").rename("window")
     time.sleep(60)
 """
-
-
-def wait_for(condition: Callable[[], T], seconds: float = 30.0) -> T:
-    end = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return result
 
 
 def has_ended(process: psutil.Process) -> bool:

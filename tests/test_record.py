@@ -8,12 +8,14 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+import waiting
 
 from livetrack.camera import Frame, Geometry
 from livetrack.errors import InputError, UsageError
@@ -52,12 +54,7 @@ def same(one: Frame, other: Frame) -> bool:
     return np.array_equal(one.pixels, other.pixels) and replace(one, pixels=without) == replace(other, pixels=without)
 
 
-def wait_for(condition: object, timeout_s: float = 10.0) -> None:
-    assert callable(condition)
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.01)
+wait_for = partial(waiting.wait_for, timeout_s=10.0)
 
 
 def test_everything_offered_is_read_back(tmp_path: Path) -> None:

@@ -236,7 +236,7 @@ def test_a_session_whose_recording_is_deleted_ends_with_a_line_and_exit_code_1(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def delete() -> None:
-        wait_for(lambda: list(tmp_path.glob("*/trajectories.arrow")), 60.0)
+        wait_for(lambda: list(tmp_path.glob("*/trajectories.arrow")), timeout_s=60.0)
         shutil.rmtree(next(tmp_path.iterdir()), ignore_errors=True)
 
     thread = threading.Thread(target=delete)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import tifffile
+from tiny_recipe import TINY
 
 pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -42,31 +43,6 @@ from livetrack.training.start import load_start
 from livetrack.training.targets import compute_loss, draw_batch
 
 RECIPES = {path.stem: path for path in models_folder().glob("*.toml")}
-
-TINY = """
-name = "tiny"
-family = "spot"
-
-[particles]
-size_px = [1.2, 1.6]
-snr = [20.0, 40.0]
-count = [2, 6]
-typical_diameter_px = 4.0
-
-[scenes]
-size_px = 32
-background = [50.0, 100.0]
-hot_pixels = 0
-smoothed = 0.0
-
-[network]
-channels = [8, 16]
-
-[training]
-steps = 120
-batch = 8
-learning_rate = 0.005
-"""
 
 
 @pytest.fixture

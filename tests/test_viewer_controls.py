@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import pytest
 from fake_engine import FakeEngine, refresh_until, rows_of, shown_frame, status_of
+from waiting import until
 
 from livetrack.client import Remote
 from livetrack.config import ViewSettings, load_config
@@ -59,15 +60,6 @@ def live(running, qtbot, tmp_path, store):
     )
     until(qtbot, window, lambda: window.frame_presenter.shown[1] and len(window.frame_presenter.shown[1].particles))
     return window
-
-
-def until(qtbot, window, condition):
-    def reached():
-        window.status_presenter.updated_s = 0.0
-        window.refresh()
-        return bool(condition())
-
-    qtbot.waitUntil(reached, timeout=15_000)
 
 
 def type_in(qtbot, spin, text):

@@ -8,7 +8,7 @@ from typing import Any
 
 import odd_particles
 import pytest
-from test_viewer_controls import until
+from waiting import until
 
 from livetrack.client import Remote
 from livetrack.config import ViewSettings

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
+import waiting
 from live_engine import running
 
 from livetrack.config import ViewSettings
@@ -14,6 +17,7 @@ from livetrack.viewer.qt import QtCore
 from livetrack.viewer.window import Window
 
 LEFT = QtCore.Qt.MouseButton.LeftButton
+until = partial(waiting.until, timeout_ms=20_000)
 SETTINGS = ["camera.driver=micromanager", "localizer.model=centroid", "calibration.file=''"]
 
 
@@ -33,15 +37,6 @@ def live(engine, qtbot, tmp_path, store):
         window.show()
     until(qtbot, window, lambda: window.central.microscope_panel.fields)
     return window
-
-
-def until(qtbot, window, condition):
-    def reached():
-        window.status_presenter.updated_s = 0.0
-        window.refresh()
-        return bool(condition())
-
-    qtbot.waitUntil(reached, timeout=20_000)
 
 
 def test_a_preset_is_chosen_and_the_pixel_size_follows(engine, live, qtbot):
