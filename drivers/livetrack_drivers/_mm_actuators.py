@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from livetrack.devices import Actuator, Limits
+from livetrack.devices import ANY_UM, Actuator, Limits
 from livetrack.devices.commanded_actuator import CommandedActuator
 from livetrack.errors import CameraError
 from livetrack_drivers._mm_access import DeviceAccess, urgent
@@ -18,7 +18,6 @@ __all__ = ["MicroManagerActuators"]
 _STAGE_ACCURACY_UM = 0.5
 _FOCUS_ACCURACY_UM = 0.2
 _GALVO_ACCURACY = 1e-3  # of its range
-_ANY_UM = (-1e6, 1e6)  # no stage travels a metre: for devices that report no limits
 _POLL_S = 0.002
 _ARRIVAL_S = 60.0
 _STOPPED_S = 0.05  # within which a device that obeys a stop no longer reports motion
@@ -83,7 +82,7 @@ class _Device:
         return {}
 
     def limits(self) -> Limits:
-        return [_ANY_UM] * len(self.axes)
+        return [ANY_UM] * len(self.axes)
 
     def position(self) -> tuple[float, ...]:
         raise NotImplementedError
@@ -155,7 +154,7 @@ class _Focus(_Device):
                     core.get_property_lower_limit(label, "Position"), core.get_property_upper_limit(label, "Position"),
                 )  # fmt: skip
                 return [(low, high)]
-        return [_ANY_UM]
+        return [ANY_UM]
 
     def position(self) -> tuple[float, ...]:
         with self._device_errors("position"):
@@ -177,7 +176,7 @@ class _Galvo(_Device):
         with self._device_errors("range"):
             lows = core.get_galvo_x_minimum(label), core.get_galvo_y_minimum(label)
             ranges = core.get_galvo_x_range(label), core.get_galvo_y_range(label)
-        return [(low, low + span) if span > 0 else _ANY_UM for low, span in zip(lows, ranges, strict=True)]
+        return [(low, low + span) if span > 0 else ANY_UM for low, span in zip(lows, ranges, strict=True)]
 
     def position(self) -> tuple[float, ...]:
         with self._device_errors("position"):

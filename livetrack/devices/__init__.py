@@ -8,6 +8,7 @@ alone) and `livetrack.devices.microscope` (presets, light, autofocus).
 
 from livetrack.devices.actuator_calibration import ActuatorCalibration
 from livetrack.devices.actuators import (
+    ANY_UM,
     Actuated,
     Actuator,
     Limited,
@@ -22,6 +23,7 @@ from livetrack.devices.actuators import (
 from livetrack.devices.properties import EXPOSURE, Adjustable, HasOptics, HasProperties, HasRoi, Property, Value
 
 __all__ = [
+    "ANY_UM",
     "EXPOSURE",
     "Actuated",
     "Actuator",

@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from livetrack.errors import LivetrackError
 
 __all__ = [
+    "ANY_UM",
     "Actuated",
     "Actuator",
     "Limited",
@@ -20,6 +21,9 @@ __all__ = [
     "check_position",
     "start_of_steps",
 ]
+
+ANY_UM = (-1e6, 1e6)
+"""Range, µm, of an axis whose device reports none: nothing at a microscope moves by a metre."""
 
 Limits: TypeAlias = Sequence[tuple[float, float]]
 """The lowest and the highest position of each axis."""

@@ -116,7 +116,7 @@ class ConnectionGuard:
             self._whole -= whole
             for each in watched:
                 _read_events(each)
-                _look(each, whole, now_s - looked_s)
+                _check_connections(each, whole, now_s - looked_s)
             looked_s = now_s
         with suppress(queue.Empty):
             while True:
@@ -166,7 +166,7 @@ def _own_handle(number: int, port: int) -> socket.socket | None:
     return None
 
 
-def _look(watched: _Watched, whole: set[int], elapsed_s: float) -> None:
+def _check_connections(watched: _Watched, whole: set[int], elapsed_s: float) -> None:
     """Count what each connection has received, and end those that have received too much."""
     allowance, connections = watched.allowance, watched.connections
     for number, connection in list(connections.items()):

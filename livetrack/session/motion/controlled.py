@@ -10,6 +10,7 @@ from math import inf, isfinite, nan
 
 from livetrack.config import ActuatorSettings
 from livetrack.devices import (
+    ANY_UM,
     Actuator,
     Limited,
     Limits,
@@ -26,8 +27,6 @@ from livetrack.session.motion.permission import MovePermission
 from livetrack.wire.commands import ActuatorState, MoveResult
 
 __all__ = ["ControlledActuator"]
-
-_ANY_UM = (-1e6, 1e6)  # an actuator in µm that reports no range: nothing at a microscope moves by a metre
 
 
 class ControlledActuator:
@@ -159,7 +158,7 @@ class ControlledActuator:
         device = self.device
         if self._limited is not None:
             return self._limited.limits()
-        return [_ANY_UM if device.unit == "um" else (-inf, inf)] * len(device.axes)
+        return [ANY_UM if device.unit == "um" else (-inf, inf)] * len(device.axes)
 
 
 def _text(position: Sequence[float]) -> str:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from livetrack.localize.parallel import parallel_for
 from livetrack.localize.refine.radial import sweep as kernels
 from livetrack.localize.refine.radial.elongation import Stretch
-from livetrack.localize.refine.radial.joint_fit import Room, make_room
+from livetrack.localize.refine.radial.joint_fit import JointWorkspace, make_joint_workspace
 from livetrack.localize.refine.radial.pair_fit import Pairs, fit_pairs, make_pairs
 from livetrack.localize.refine.radial.pairs import WHERE_COMMON
 from livetrack.localize.refine.radial.particles import extremes, find_crowds, read_windows
@@ -42,7 +42,7 @@ class Fits:
         self._geometry: tuple[Any, Any] = ((), ())
         self._bands: npt.NDArray[np.int64] | None = None
         self._workspaces: dict[int, Workspace] = {}
-        self._room: Room | None = None
+        self._joint: JointWorkspace | None = None
         self._allocate(16, 0, 0, 1)
         self.use(0)
 
@@ -113,12 +113,12 @@ class Fits:
     def fit_pairs(self, which: npt.NDArray[np.intp], population: Population, stretch: Stretch) -> Pairs:
         """Fit two particles to the window of each of the particles `which`, (C,)."""
         pixels = population.pixels
-        if self._room is None or self._room[0].shape[1] != pixels.row.size:
-            self._room = make_room(pixels.row.size)
+        if self._joint is None or self._joint[0].shape[1] != pixels.row.size:
+            self._joint = make_joint_workspace(pixels.row.size)
         pairs = make_pairs(which, population.core.splines + 1)
         fit_pairs(
             *pairs[:1], np.array(stretch[:2]), WHERE_COMMON.gain, *pairs[1:], self._crowd, self.levels,
-            *self._each, *self._geometry, population.prior, self._workspace(0), self._room,
+            *self._each, *self._geometry, population.prior, self._workspace(0), self._joint,
         )  # fmt: skip
         return pairs
 

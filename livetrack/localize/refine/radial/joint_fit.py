@@ -16,8 +16,8 @@ from livetrack.localize.refine.radial.ldl import eliminate, invert, solve
 from livetrack.localize.refine.radial.window import DX, DY, WEIGHT, Z
 
 __all__ = [
-    "FIRST", "FREEDOM", "LEFT", "LONG", "MODEL", "SECOND", "SIZE", "TWO", "Room", "fill_freedom", "fit_long", "fit_two",
-    "make_room",
+    "FIRST", "FREEDOM", "LEFT", "LONG", "MODEL", "SECOND", "SIZE", "TWO", "JointWorkspace", "fill_freedom", "fit_long",
+    "fit_two", "make_joint_workspace",
 ]  # fmt: skip
 
 TWO, LONG = 10, 9
@@ -31,7 +31,7 @@ SIZE = 9
 elements xx, xy and yy of the inverse of its covariance, 1/px²."""
 
 MODEL, LEFT, FREEDOM = range(TWO, TWO + 3)
-"""Rows of a fit's room, after the derivatives: the model, the residuals, and `fill_freedom`."""
+"""Rows of the workspace, after the derivatives: the model, the residuals, and `fill_freedom`."""
 
 _STEPS, _TRIALS = 20, 6
 _ENOUGH = 0.03  # of a change of chi-square
@@ -39,16 +39,16 @@ _DAMPING, _LESS, _MORE = 0.01, 0.1, 10.0
 _ALIKE = 0.7  # standard deviation of the difference between two heights, over their mean
 _HALF, _ONE, _ZERO = np.float32(0.5), np.float32(1), np.float32(0)
 
-Room = tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]]
+JointWorkspace = tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
-def make_room(pixels: int) -> Room:
+def make_joint_workspace(pixels: int) -> JointWorkspace:
     """Return what a fit works in: rows of a window (derivatives, model, what is summed), matrices, and vectors."""
     return np.zeros((TWO + 3, pixels), np.float32), np.zeros((3, TWO, TWO)), np.zeros((3, TWO))
 
 
 @njit
-def fit_two(unknowns: Any, rows: Any, room: Any, covariance: Any) -> float:
+def fit_two(unknowns: Any, rows: Any, workspace: Any, covariance: Any) -> float:
     """Fit two particles to a window, from `unknowns` (`TWO`,) on, which are changed. Return chi-square.
 
     The heights are those of particles of one kind: a prior holds their difference. `covariance` (`TWO`, `TWO`) is
@@ -56,27 +56,27 @@ def fit_two(unknowns: Any, rows: Any, room: Any, covariance: Any) -> float:
     """
     mean = 0.5 * (unknowns[FIRST + 2] + unknowns[SECOND + 2])
     alike = 1 / max((_ALIKE * mean) ** 2, 1e-12)
-    if not np.isfinite(_fit(unknowns, alike, rows, room)):
+    if not np.isfinite(_fit(unknowns, alike, rows, workspace)):
         return np.inf
-    normal = room[1][0]
-    misfit = _misfit(unknowns, alike, rows, room[0])
-    _equations(unknowns, alike, rows, room[0], normal, room[2][0])
-    if not (np.isfinite(misfit) and eliminate(normal, room[2][0], 0, TWO)):
+    normal = workspace[1][0]
+    misfit = _misfit(unknowns, alike, rows, workspace[0])
+    _equations(unknowns, alike, rows, workspace[0], normal, workspace[2][0])
+    if not (np.isfinite(misfit) and eliminate(normal, workspace[2][0], 0, TWO)):
         return np.inf
     invert(normal, covariance)
     return float(misfit - alike * (unknowns[FIRST + 2] - unknowns[SECOND + 2]) ** 2)
 
 
 @njit
-def fit_long(unknowns: Any, rows: Any, room: Any) -> float:
+def fit_long(unknowns: Any, rows: Any, workspace: Any) -> float:
     """Fit one long particle likewise, from `unknowns` (`LONG`,) on. Return chi-square."""
-    return float(_fit(unknowns, 0.0, rows, room))
+    return float(_fit(unknowns, 0.0, rows, workspace))
 
 
 @njit(fastmath=True, error_model="numpy")
-def fill_freedom(rows: Any, room: Any, covariance: Any) -> None:
+def fill_freedom(rows: Any, workspace: Any, covariance: Any) -> None:
     """Fill the row `FREEDOM`: the share of each pixel's noise that `fit_two`, just made, has not followed."""
-    part = room[0]
+    part = workspace[0]
     for p in range(rows.shape[1]):
         part[FREEDOM, p] = _ONE
     for i in range(TWO):
@@ -87,8 +87,8 @@ def fill_freedom(rows: Any, room: Any, covariance: Any) -> None:
 
 
 @njit
-def _fit(unknowns: Any, alike: float, rows: Any, room: Any) -> float:
-    part, (normal, damped, _), (right, forward, trial) = room
+def _fit(unknowns: Any, alike: float, rows: Any, workspace: Any) -> float:
+    part, (normal, damped, _), (right, forward, trial) = workspace
     size = unknowns.size
     best = _misfit(unknowns, alike, rows, part)
     damping = _DAMPING

@@ -59,7 +59,7 @@ def both_of(pairs: Pairs, more: Pairs) -> Pairs:
 
 
 def make_pairs(which: npt.NDArray[np.intp], rings: int) -> Pairs:
-    """Return room for the fits of the particles `which` (C,)."""
+    """Return empty fits of the particles `which` (C,)."""
     count = len(which)
     return Pairs(
         which, np.zeros((count, 2, 3)), np.zeros((count, 2, 3)), np.zeros((count, 3)), np.zeros(count),
@@ -71,7 +71,7 @@ def make_pairs(which: npt.NDArray[np.intp], rings: int) -> Pairs:
 def fit_pairs(
     which: Any, stretch: Any, least: float, place: Any, covariance: Any, std: Any, sigma: Any, misfit: Any,
     freedom: Any, noise: Any, crowd: Any, levels: Any, raw: Any, middle: Any, state: Any, trust: Any, doubted: Any,
-    fresh: Any, added: Any, painted: Any, pixels: Any, geometry: Any, prior: Any, workspace: Any, room: Any,
+    fresh: Any, added: Any, painted: Any, pixels: Any, geometry: Any, prior: Any, workspace: Any, joint: Any,
 ) -> None:  # fmt: skip
     """Fit two particles, and one long one, to the windows of the particles `which`, and fill the fields of `Pairs`.
 
@@ -100,7 +100,7 @@ def fit_pairs(
             rows[DX, p] = map_to[0, 0] * dx + map_to[0, 1] * dy
             rows[DY, p] = map_to[1, 0] * dx + map_to[1, 1] * dy
         _begin_two(before, stretch, unknowns)
-        misfit[c, 1] = fit_two(unknowns, rows, room, whole)
+        misfit[c, 1] = fit_two(unknowns, rows, joint, whole)
         if not misfit[c, 0] - misfit[c, 1] > least:
             continue
         sigma[c] = math.exp(unknowns[SIZE])
@@ -114,17 +114,17 @@ def fit_pairs(
             both = map_back @ whole[first : first + 2, first : first + 2].copy() @ map_back
             covariance[c, k, 0], covariance[c, k, 1], covariance[c, k, 2] = both[0, 0], both[0, 1], both[1, 1]
         std[c, 2] = _std_of_distance(unknowns, whole)
-        fill_freedom(rows, room, whole)
+        fill_freedom(rows, joint, whole)
         for p in range(rows.shape[1]):
             if rows[GOOD, p] == 1:
-                free, value = max(room[0][FREEDOM, p], np.float32(0)), level + room[0][MODEL, p]
+                free, value = max(joint[0][FREEDOM, p], np.float32(0)), level + joint[0][MODEL, p]
                 ring = min(int(rows[R, p] + 0.5), noise.shape[1] - 1)
                 noise[c, ring, 0] += free
                 noise[c, ring, 1] += free * (levels[1] + value / levels[0])
-                noise[c, ring, 2] += (room[0][LEFT, p] / levels[0]) ** 2
+                noise[c, ring, 2] += (joint[0][LEFT, p] / levels[0]) ** 2
                 freedom[c] += free
         _begin_long(before, stretch, one)
-        misfit[c, 2] = fit_long(one, rows, room)
+        misfit[c, 2] = fit_long(one, rows, joint)
 
 
 @njit
