@@ -38,7 +38,7 @@ _PORT = r"(\*|\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])" 
 Address = Annotated[
     str,
     Meta(
-        pattern=rf"^(tcp://[^\s/]+:{_PORT}|(ipc|inproc)://.+)$",
+        pattern=rf"^(tcp://[^\s/]+:{_PORT}|(ipc|inproc)://.+)\Z",
         description="an address such as tcp://127.0.0.1:5555, with a port up to 65535",
     ),
 ]

@@ -49,6 +49,8 @@ class TomlDocument:
         except tomllib.TOMLDecodeError as error:
             what, line = _split_toml_error(str(error), text)
             raise ConfigError(f"{self.path}:{line}: not TOML: {what}") from None
+        except (ValueError, RecursionError):
+            raise ConfigError(f"{self.path}: not TOML: {_TOO_LARGE}") from None
         self._lines = _lines_of_keys(text)
 
     def override(self, assignment: str) -> None:
@@ -56,13 +58,15 @@ class TomlDocument:
         key, equals, value = assignment.partition("=")
         path = tuple(part.strip() for part in key.split("."))
         if not equals or not all(path):
-            raise ConfigError(f"--set {assignment}: expected section.key=value, such as --set linker.memory=3")
+            raise ConfigError(
+                f"--set {_one_line(assignment)}: expected section.key=value, such as --set linker.memory=3"
+            )
         table = self.data
         for part in path[:-1]:
             table = table.setdefault(part, {})
             if not isinstance(table, dict):
-                raise ConfigError(f"--set {assignment}: {part!r} is a value, not a section")
-        table[path[-1]] = _toml_value(value.strip())
+                raise ConfigError(f"--set {_one_line(assignment)}: {part!r} is a value, not a section")
+        table[path[-1]] = _toml_value(key, value.strip())
         self._overridden[path] = key
         for length in range(1, len(path)):
             if path[:length] not in self._lines:
@@ -89,7 +93,7 @@ class TomlDocument:
     def where(self, path: Path_) -> str:
         """Return where `path` was set: `file:line`, or `--set`."""
         if path in self._overridden:
-            return f"--set {self._overridden[path]}"
+            return f"--set {_one_line(self._overridden[path])}"
         while path and path not in self._lines:
             path = path[:-1]
         return f"{self.path}:{self._lines.get(path, 1)}"
@@ -97,12 +101,12 @@ class TomlDocument:
     def _explain(self, message: str, kind: type, at: Path_, table: Any, known: tuple[str, ...]) -> str:
         what, _, place = message.partition(" - at `$")
         inner = tuple(re.findall(r"[^.\[\]`]+", place))
-        if match := re.match(r"Object contains unknown field `(.*)`", what):
+        if match := re.match(r"(?s)Object contains unknown field `(.*)`", what):
             path, key = at + inner, match[1]
             names = [*_fields(kind, inner), *(known if not inner else ())]
             close = difflib.get_close_matches(key, names, n=1)
             hint = f"did you mean {close[0]}?" if close else f"valid keys: {', '.join(names)}"
-            return f"{self.where((*path, key))}: [{'.'.join((*path, key))}] unknown key; {hint}"
+            return f"{self.where((*path, key))}: [{_one_line('.'.join((*path, key)))}] unknown key; {hint}"
         keys = tuple(part for part in inner if not part.isdigit())
         value = _value_at(table, inner)
         return f"{self.where(at + keys)}: [{'.'.join(at + keys)}] = {value}: {_expectation(what, kind, keys)}"
@@ -110,7 +114,13 @@ class TomlDocument:
 
 def assignment(key: str, value: str | bool | float) -> str:
     """Return the override that sets `key` to exactly this `value`, including quotation marks and backslashes."""
-    return f"{key}={json.dumps(value, ensure_ascii=False)}"  # JSON of these types is TOML
+    text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # the one character that TOML escapes too
+    return f"{key}={text}"  # JSON of these types is TOML
+
+
+def _one_line(text: str) -> str:
+    """Return a key with its line ends and other characters that cannot be printed as escapes."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _expectation(what: str, kind: type, keys: Path_) -> str:
@@ -165,18 +175,23 @@ def _value_at(table: Any, inner: Path_) -> str:
     return repr(table).replace("True", "true").replace("False", "false").replace("\\\\", "\\")
 
 
-def _toml_value(text: str) -> Any:
+_TOO_LARGE = "a number of thousands of digits, or lists within one another by the hundred"
+
+
+def _toml_value(key: str, text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+    except (ValueError, RecursionError):
+        raise ConfigError(f"--set {_one_line(key)}: not TOML: {_TOO_LARGE}") from None
 
 
 def _split_toml_error(message: str, text: str) -> tuple[str, int]:
     match = re.search(r" \(at line (\d+), column \d+\)", message)
     if match:
         what, line = message.replace(match[0], ""), int(match[1])
-        if re.search(r'"[^"]*\\', text.splitlines()[line - 1]):
+        if re.search(r'"[^"]*\\', text.split("\n")[line - 1]):
             what += "; write Windows paths in single quotes, such as 'C:\\data'"
         return what, line
     return message.replace(" (at end of document)", ", at the end of the file"), text.count("\n") + 1
@@ -186,7 +201,7 @@ def _lines_of_keys(text: str) -> dict[Path_, int]:
     """Map each table and key to its line (keys inside an inline table to the line of that table)."""
     lines: dict[Path_, int] = {}
     table: Path_ = ()
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if header := re.match(r"\s*\[\[?([^\[\]]+)\]\]?\s*(#.*)?$", line):
             table = _dotted(header[1])
             lines.setdefault(table, number)

@@ -8,6 +8,13 @@ from typing import Any
 
 import processes
 import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+# the same examples in each run, none kept; `--hypothesis-profile=search` tries others, as long as one wishes
+_ANY_SPEED = {"database": None, "deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("quick", derandomize=True, max_examples=50, phases=set(Phase) - {Phase.explain}, **_ANY_SPEED)
+settings.register_profile("search", max_examples=20_000, **_ANY_SPEED)
+settings.load_profile("quick")
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 processes.guard()

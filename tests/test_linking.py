@@ -417,6 +417,7 @@ def read_only(rows: Rows) -> Rows:
         (lambda linker: linker.update([1, 2]), "ROW, not list"),
         (lambda linker: linker.link_points([[1, 1]], t_s=4.9), r"backwards: 4.9 s after 5.0 s"),
         (lambda linker: linker.link_points([[1, 1]], t_s=np.nan), "t_s must be finite"),
+        (lambda linker: linker.link_points([[1, 1]], t_s=1e300), r"within 1e\+18 s of 0"),
         (lambda linker: linker.update(rows_at((1, 1)), t_s=-np.inf), "t_s must be finite"),
     ],
 )

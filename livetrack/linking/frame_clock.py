@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf, isfinite, isnan, nan
+from math import inf, isnan, nan
 
 from livetrack.errors import UsageError
 
@@ -10,6 +10,7 @@ __all__ = ["FrameClock"]
 
 _MIN_CHANGE, _MAX_CHANGE = 0.9, 1.1  # of the usual interval by one frame: a pause is not a new frame rate
 _TICK_S = 1e-9
+_MAX_S = 1e18  # far from where squares of times, in intervals of a tick, overflow
 
 
 class FrameClock:
@@ -37,8 +38,9 @@ class FrameClock:
         if t_s is None:
             return nan
         time_s = float(t_s)
-        if not isfinite(time_s) or time_s < self._given_s:
-            raise UsageError(f"t_s must be finite and must not run backwards: {time_s} s after {self._given_s} s")
+        if not abs(time_s) <= _MAX_S or time_s < self._given_s:
+            what = f"t_s must be finite, within {_MAX_S:g} s of 0, and must not run backwards"
+            raise UsageError(f"{what}: {time_s} s after {self._given_s} s")
         return time_s
 
     def advance(self, time_s: float) -> float:

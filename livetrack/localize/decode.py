@@ -44,6 +44,7 @@ _AGREE_PX = 1.5  # a cell whose position lies farther from the peak's belongs to
 _MAX_SHARING_CELLS = 4  # cells that share one centre
 _REACH_CELLS = 2  # around the expected cell, where `decode_nearest` searches
 _MIN_LOGIT = -7.0  # up to this, a logit counts as probability 0
+_MAX_LOG_STD, _MAX_ASINH = 20.0, 80.0  # beyond what any image gives; the exponential of more would overflow
 _FIELDS = 8
 _SAME_PX = (
     2.3  # two rows nearer than this are one particle, found in two crops or in two cells; the less probable is dropped
@@ -177,6 +178,11 @@ def _value(maps: Any, m: int, i: int, j: int) -> Any:
 
 
 @njit
+def _clipped(value: float, limit: float) -> float:
+    return min(max(value, -limit), limit)
+
+
+@njit
 def _probability(logit: float) -> Any:
     return np.float32(1 / (1 + math.exp(-logit)) if logit > _MIN_LOGIT else 0.0)
 
@@ -189,8 +195,8 @@ def _read(maps: Any, row: int, column: int, into: Any) -> None:
     for i in range(max(0, row - 1), min(2 * maps.shape[1], row + 2)):
         for j in range(max(0, column - 1), min(2 * maps.shape[2], column + 2)):
             if _agree(maps, row, column, i, j):
-                weight_x = math.exp(-2 * _value(maps, 3, i, j))
-                weight_y = math.exp(-2 * _value(maps, 4, i, j))
+                weight_x = math.exp(-2 * _clipped(_value(maps, 3, i, j), _MAX_LOG_STD))
+                weight_y = math.exp(-2 * _clipped(_value(maps, 4, i, j), _MAX_LOG_STD))
                 into[0] += weight_x * (CELL * j + _value(maps, 1, i, j))
                 into[1] += weight_y * (CELL * i + _value(maps, 2, i, j))
                 into[4] += _probability(_value(maps, 0, i, j))
@@ -235,7 +241,7 @@ def _write_distinct(found: Any, noise: float, oriented: bool, rows: Any) -> int:
 def _write(fields: Any, noise: float, oriented: bool, row: Any) -> None:
     row["x"], row["y"], row["x_std"], row["y_std"] = fields[0], fields[1], fields[2], fields[3]
     row["xy_cov"], row["score"] = 0, fields[4]
-    row["intensity"] = noise * math.sinh(fields[5])
+    row["intensity"] = noise * math.sinh(_clipped(fields[5], _MAX_ASINH))
     row["angle"] = 0.5 * math.atan2(fields[7], fields[6]) if oriented else np.nan
 
 

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from livetrack.errors import LivetrackError
 
-__all__ = ["TOPIC_SIZE", "VERSION", "VersionError", "WireError", "check_version", "decode_header", "dtype_schema"]
+__all__ = [
+    "NOT_JSON",
+    "TOPIC_SIZE",
+    "VERSION",
+    "VersionError",
+    "WireError",
+    "check_version",
+    "decode_header",
+    "dtype_schema",
+]
+
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a message that is JSON may raise; the last one for lists within one another by the hundred."""
 
 VERSION = 1
 TOPIC_SIZE = 8

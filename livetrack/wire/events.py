@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from livetrack.camera import Geometry
-from livetrack.wire.common import TOPIC_SIZE, WireError
+from livetrack.wire.common import NOT_JSON, TOPIC_SIZE, WireError
 
 __all__ = [
     "EVENT", "CameraEvent", "Event", "EventMessage", "GeometryEvent", "LogEvent", "TargetEvent", "TracksEvent",
@@ -90,7 +90,7 @@ def decode_event(message: bytes) -> EventMessage:
         raise WireError(f"not a livetrack event: starts with {message[:TOPIC_SIZE]!r}")
     try:
         return _DECODER.decode(message[TOPIC_SIZE:])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise WireError(f"event cannot be read: {error}") from None
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from livetrack.errors import CommandError
 from livetrack.wire.commands import REQUESTS, Request
+from livetrack.wire.common import NOT_JSON
 from livetrack.wire.request import Id
 
 __all__ = ["GEOMETRY_CHANGED", "MAX_REQUEST_BYTES", "Reply", "decode_reply", "decode_request", "encode", "request_id"]
@@ -53,7 +54,7 @@ def decode_request(payload: bytes) -> Request[Any]:
         raise CommandError(f"a request of {len(payload)} bytes: at most {MAX_REQUEST_BYTES} are accepted")
     try:
         request: Request[Any] = _REQUEST.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise CommandError(_unknown_command(payload) or f"request cannot be read: {error}") from None
     return request
 
@@ -64,7 +65,7 @@ def request_id(payload: bytes) -> int:
         return 0
     try:
         return msgspec.json.decode(payload, type=_Numbered).id
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NOT_JSON:
         return 0
 
 
@@ -72,7 +73,7 @@ def decode_reply(payload: bytes) -> Reply:
     """Return the decoded reply, its result as plain JSON types. Raises `CommandError`."""
     try:
         return msgspec.json.decode(payload, type=Reply)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise CommandError(f"the engine's reply cannot be read: {error}") from None
 
 
@@ -93,6 +94,6 @@ def _unknown_command(payload: bytes) -> str:
     """Return a message that lists the commands if the request names an unknown one; empty for any other fault."""
     try:
         name = msgspec.json.decode(payload, type=_Named).command
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except NOT_JSON:
         return ""
     return "" if name in _NAMES else f"unknown command {name[:50]!r}; there are {', '.join(_NAMES)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from livetrack.particles import ROW
-from livetrack.wire.common import TOPIC_SIZE, VERSION, WireError, check_version, dtype_schema
+from livetrack.wire.common import NOT_JSON, TOPIC_SIZE, VERSION, WireError, check_version, dtype_schema
 from livetrack.wire.positions import HEADER
 
 __all__ = ["HEARTBEAT", "Latency", "RecordingStatus", "Status", "decode_status", "encode_status"]
@@ -128,7 +128,7 @@ def decode_status(message: bytes) -> Status:
     try:
         check_version(msgspec.json.decode(message[TOPIC_SIZE:], type=_Versioned).wire_version)  # whatever else changed
         return msgspec.json.decode(message[TOPIC_SIZE:], type=Status)
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise WireError(f"heartbeat cannot be read: {error}") from None
 
 
