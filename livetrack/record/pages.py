@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-import logging
-import struct
+import re
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from io import BufferedReader
+from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-import tifffile
+import numpy.typing as npt
 
 from livetrack.camera import Frame, Geometry
 from livetrack.record.append_file import AppendFile
-from livetrack.record.tiff_page import FILE_HEADER, FIRST_LINK, encode_header, encode_link
+from livetrack.record.damage import Damage, Report, ignore
+from livetrack.record.tiff_page import (
+    FILE_HEADER,
+    FIRST_LINK,
+    Page,
+    encode_header,
+    encode_link,
+    find_page,
+    read_link,
+    read_page,
+)
 
 __all__ = ["PageWriter", "page_files", "read_pages"]
 
 _PATTERN = "frames_*.tif"
+_SEAL = re.compile(rb',"crc32":"[0-9a-f]{8}"}\Z')
 
 
 class PageWriter:
@@ -50,7 +63,7 @@ class PageWriter:
         assert file is not None
         before = file.size
         pixels = np.ascontiguousarray(frame.pixels, frame.pixels.dtype.newbyteorder("<"))
-        label = msgspec.json.encode(_PageLabel.of(frame))
+        label = _seal(msgspec.json.encode(_PageLabel.of(frame)), pixels)
         header, page, link = encode_header(pixels, label, _per_cm(frame.geometry), before)
         try:
             file.append(header, pixels.data)
@@ -91,15 +104,79 @@ def page_files(folder: Path) -> list[Path]:
     return sorted(folder.glob(_PATTERN), key=lambda path: (len(path.name), path.name))
 
 
-def read_pages(path: Path) -> Iterator[Frame]:
-    """Yield the frames of one file; of a truncated file, those that are complete."""
-    size = path.stat().st_size
-    with _silent_tifffile(), suppress(tifffile.TiffFileError, struct.error), tifffile.TiffFile(path) as file:
-        for page in file.pages:
-            if not page.dataoffsets or page.dataoffsets[-1] + page.databytecounts[-1] > size:
+def read_pages(path: Path, report: Report = ignore) -> Iterator[Frame]:
+    """Yield the frames of one file, in order, and report what is damaged.
+
+    A page whose checksum is wrong is left out, and the next whole page is looked for. A file that was written without
+    checksums is read up to the first page that cannot be.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        link, end = FIRST_LINK, len(FILE_HEADER)  # of the page before
+        usual = 0  # size of a page
+        while end < size:
+            expected = end + -end % 8
+            found = _linked_page(file, link, end) or _next_page(file, expected, linked=read_link(file, link) != 0)
+            start = size if found is None else found.start
+            gap = start - expected
+            if gap > 0 and (found is None or found.sealed):
+                usual = usual or (found.page.end - start if found else gap)
+                lost = max(1, ceil(0.99 * gap / usual))
+                report(Damage(path.name, expected, gap, lost, "a page is torn or altered"))
+            elif found and not found.linked:
+                report(Damage(path.name, link, 8, 0, "the link to a page is torn or altered"))
+            if found is None:
                 return
-            assert isinstance(page, tifffile.TiffPage)
-            yield msgspec.json.decode(page.description, type=_PageLabel).frame(page.asarray())
+            yield found.frame
+            usual = found.page.end - start
+            link, end = found.page.link, found.page.end
+
+
+class _Found(NamedTuple):
+    start: int
+    page: Page
+    frame: Frame
+    sealed: bool
+    linked: bool = True
+
+
+def _linked_page(file: BufferedReader, link: int, after: int) -> _Found | None:
+    """Return the page to which the link at this offset leads, if it is whole."""
+    with suppress(ValueError):
+        start = read_link(file, link)
+        if start >= after:
+            page = read_page(file, start)
+            return _Found(start, page, *_verify(page))
+    return None
+
+
+def _next_page(file: BufferedReader, start: int, *, linked: bool) -> _Found | None:
+    """Return the next page with a right checksum, unless no link leads to or from it: it was never completed."""
+    while (start := find_page(file, start)) >= 0:
+        with suppress(ValueError):
+            page = read_page(file, start)
+            frame, sealed = _verify(page)
+            if sealed and (linked or read_link(file, page.link)):
+                return _Found(start, page, frame, sealed, linked=False)
+        start += 1
+    return None
+
+
+def _seal(text: bytes, pixels: npt.NDArray[Any]) -> bytes:
+    """Return a label, a JSON object, with the CRC-32 of itself and the pixels, their type and shape as last entry."""
+    checksum = zlib.crc32(pixels.data, zlib.crc32(f"{pixels.dtype.str} {pixels.shape} ".encode() + text))
+    return text[:-1] + b',"crc32":"%08x"}' % checksum
+
+
+def _verify(page: Page) -> tuple[Frame, bool]:
+    """Return the frame of a page, and whether it has a checksum. Raises ValueError if that is wrong."""
+    text = _SEAL.sub(b"}", page.text)
+    sealed = text != page.text
+    if sealed and _seal(text, page.pixels) != page.text:
+        raise ValueError("the checksum of a page is wrong")
+    if not sealed and not text.endswith(b"}}"):  # as labels without a checksum do
+        raise ValueError("the label of a page is altered")
+    return msgspec.json.decode(text, type=_PageLabel).frame(page.pixels), sealed
 
 
 class _PageLabel(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,15 +218,3 @@ class _PageLabel(msgspec.Struct, frozen=True, kw_only=True):
 def _per_cm(geometry: Geometry) -> float | None:
     """Return the resolution, pixels per cm, from which other programs read the pixel size."""
     return None if geometry.pixel_size_um is None else 1e4 / geometry.pixel_size_um
-
-
-@contextmanager
-def _silent_tifffile() -> Iterator[None]:
-    """Suppress tifffile's log lines about a truncated last page, which is expected here."""
-    log = logging.getLogger("tifffile")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        log.setLevel(level)

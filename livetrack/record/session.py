@@ -13,6 +13,7 @@ import msgspec
 
 from livetrack.camera import Frame
 from livetrack.errors import InputError, UsageError, reason
+from livetrack.record.damage import Damage, Report, ignore
 from livetrack.record.pages import page_files, read_pages
 from livetrack.record.streams import RECEIVED, TRACKED, TRAJECTORIES, read_stream
 from livetrack.whole_file import write_whole
@@ -67,10 +68,19 @@ class Session:
         }  # fmt: skip
         return [f"{what}: {one} and {other}" for what, (one, other) in equal.items() if one != other]
 
-    def frames(self) -> Iterator[Frame]:
-        """Yield the frames with pixels, in order."""
+    def frames(self, report: Report = ignore) -> Iterator[Frame]:
+        """Yield the frames with pixels, in order; `report` receives each `Damage`, whose pages are left out."""
         for path in page_files(self.folder):
-            yield from read_pages(path)
+            yield from read_pages(path, report)
+
+    def damage(self) -> list[Damage]:
+        """Read all files and return their parts that are not as they were written, and that all readers leave out."""
+        found: list[Damage] = []
+        for _ in self.frames(found.append):
+            pass
+        for name, schema in (("frames", RECEIVED), ("tracked", TRACKED), ("trajectories", TRAJECTORIES)):
+            read_stream(self.folder / f"{name}.arrow", schema, found.append)
+        return found
 
     def received(self) -> Any:
         """Return the pyarrow Table of all received frames: number, times, geometry, file and page."""

@@ -14,13 +14,14 @@ import pyarrow as pa
 from livetrack.camera import Frame
 from livetrack.particles import ROW, Rows
 from livetrack.record.append_file import AppendFile
+from livetrack.record.arrow_record import END, find_sealed, is_sealed, read_sealed, seal
+from livetrack.record.damage import Damage, Report, ignore
 
 __all__ = ["RECEIVED", "TRACKED", "TRAJECTORIES", "ReceivedFrames", "TableStream", "TrackedFrames", "read_stream"]
 
 
 _FRAME_BYTES = 200  # memory per queued tracked frame, without its rows
 _BATCH_FRAMES = 1000  # tracked frames in one batch
-_END = b"\xff\xff\xff\xff\0\0\0\0"  # of an Arrow stream
 
 
 def _field(name: str, kind: Any, unit: str, nullable: bool = False) -> Any:
@@ -91,6 +92,8 @@ class TableStream:
 
     def __init__(self, path: Path, schema: Any, metadata: dict[str, str]) -> None:
         self.file = AppendFile(path)
+        self.rows = 0
+        """Rows written."""
         self._schema = schema.with_metadata(metadata)
 
     def write(self, columns: Iterable[Any]) -> None:
@@ -98,19 +101,25 @@ class TableStream:
         self.start()
         arrays = [pa.array(values, field.type) for values, field in zip(columns, self._schema, strict=True)]
         if len(arrays[0]):
-            self.file.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema).serialize())
+            self.file.append(*seal(pa.RecordBatch.from_arrays(arrays, schema=self._schema).serialize(), self.rows))
+            self.rows += len(arrays[0])
 
     def start(self) -> None:
         """Write the schema, if it is not written yet."""
         if not self.file.size:
-            self.file.append(self._schema.serialize())
+            self.file.append(*seal(self._schema.serialize(), 0))
+
+    def shorten(self, size: int, rows: int) -> None:
+        """Take back the batches beyond these bytes and rows; does not raise."""
+        self.file.shorten(size)
+        self.rows = rows
 
     def close(self) -> None:
         """Write the end marker, which readers do without, put the file on the disk, and close it."""
         try:
             with suppress(OSError):
                 self.start()
-                self.file.append(_END)
+                self.file.append(END)
             self.file.sync()
         finally:
             self.file.close()
@@ -189,7 +198,7 @@ class TrackedFrames:
             return 0
         frame, t_s, count, number, t_received_ns, copies = zip(*frames, strict=True)
         rows = np.frombuffer(b"".join(copies), ROW)
-        before = trajectories.file.size
+        before = trajectories.file.size, trajectories.rows
         try:
             trajectories.write(
                 [
@@ -202,25 +211,60 @@ class TrackedFrames:
             )
             tracked.write([frame, t_s, count])
         except OSError:
-            trajectories.file.shorten(before)
+            trajectories.shorten(*before)
             self._queue.extendleft(reversed(frames))
             raise
         self._bytes_out += rows.nbytes + len(frames) * _FRAME_BYTES
         return len(frames)
 
 
-def read_stream(path: Path, schema: Any) -> Any:
-    """Return the table at `path`: of a truncated stream its complete batches; without a file, an empty table."""
-    batches = []
+def read_stream(path: Path, schema: Any, report: Report = ignore) -> Any:
+    """Return the table at `path`, without its damaged batches, which are reported; without a file, an empty table.
+
+    A stream that was written without checksums is read up to the first batch that cannot be.
+    """
     try:
-        with pa.OSFile(str(path), "rb") as file, pa.ipc.open_stream(file) as reader:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        data = b""
+    read = _read_sealed if is_sealed(data) else _read_plain
+    return read(path.name, data, schema, report)
+
+
+def _read_sealed(name: str, data: bytes, schema: Any, report: Report) -> Any:
+    batches, rows, at = [], 0, 0
+    view = memoryview(data)
+    while at < len(data) and data[at : at + len(END)] != END:
+        message = read_sealed(view, at) or find_sealed(data, at + 1)
+        start, lost = (len(data), None) if message is None else (message.start, message.rows_before - rows)
+        if start > at or lost:
+            report(Damage(name, at, start - at, lost, "a batch is torn, altered or missing"))
+        if message is None:
+            break
+        if start == 0:
+            schema = pa.ipc.read_schema(pa.py_buffer(message.content))
+        else:
+            batches.append(pa.ipc.read_record_batch(pa.py_buffer(message.content), schema))
+            rows = message.rows_before + batches[-1].num_rows
+        at = message.end
+    return pa.Table.from_batches(batches, schema)
+
+
+def _read_plain(name: str, data: bytes, schema: Any, report: Report) -> Any:
+    batches = []
+    source = pa.BufferReader(data)
+    end = 0
+    try:
+        with pa.ipc.open_stream(source) as reader:
             schema = reader.schema
             while True:
+                end = source.tell()
                 batches.append(reader.read_next_batch())
-    except (FileNotFoundError, StopIteration):
+    except StopIteration:
         pass
     except (pa.ArrowInvalid, OSError):  # the process was killed while it wrote the next batch
-        pass
+        if data:
+            report(Damage(name, end, len(data) - end, None, "a batch is torn or altered"))
     return pa.Table.from_batches(batches, schema)
 
 
