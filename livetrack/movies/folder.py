@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import struct
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 from PIL import Image as Pillow
 
 from livetrack.errors import InputError
+from livetrack.limits import IMAGE_BYTES
 from livetrack.movies.movie import DamagedMovieError, Image, Movie, to_grey
 from livetrack.movies.tiff import open_tiff
 
@@ -17,6 +20,8 @@ __all__ = ["open_folder"]
 
 _TIFF = (".tif", ".tiff")
 _OTHER = (".png", ".bmp", ".jpg", ".jpeg", ".pgm", ".ppm", ".jp2")
+_PILLOW = (Pillow.DecompressionBombError, struct.error, EOFError, KeyError, IndexError, TypeError)
+_SAMPLE_BYTES = {"I": 4, "F": 4}
 _CONVERTED = {"1": "L", "P": "RGB", "PA": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB"}
 
 
@@ -62,13 +67,27 @@ def _load(file: Path, channel: int | None) -> Image:
             for frame in movie:
                 return frame
             raise DamagedMovieError(movie.problem or f"{file.name} contains no image")
-        with Pillow.open(file) as image:
+        with _within_limit(file) as image:
             converted = image.convert(_CONVERTED[image.mode]) if image.mode in _CONVERTED else image
             return to_grey(np.asarray(converted), channel, file)
     except InputError as error:
         raise DamagedMovieError(str(error)) from error
-    except (OSError, ValueError, SyntaxError) as error:  # Pillow raises any of these for a truncated file
+    except (OSError, ValueError, SyntaxError, MemoryError, *_PILLOW) as error:  # any of these for a damaged file
         raise DamagedMovieError(f"{file.name} cannot be read ({_first_line(error)})") from error
+
+
+def _within_limit(file: Path) -> Pillow.Image:
+    """Open an image that takes at most `IMAGE_BYTES`, without reading its pixels. Raises what Pillow raises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)  # has a limit of its own
+        image = Pillow.open(file)
+    size = image.width * image.height * max(1, len(image.getbands())) * _SAMPLE_BYTES.get(image.mode[:1], 1)
+    if size > IMAGE_BYTES:
+        image.close()
+        raise DamagedMovieError(
+            f"{file.name} claims to have {size:,} bytes of pixels; at most {IMAGE_BYTES:,} are read"
+        )
+    return image
 
 
 def _first_line(error: Exception) -> str:

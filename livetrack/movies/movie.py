@@ -20,6 +20,8 @@ Image: TypeAlias = npt.NDArray[Any]
 
 _log = logging.getLogger(__name__)
 
+_ROWS = 256  # converted to grey at a time
+
 
 class DamagedMovieError(Exception):
     """Raised by a reader where the frames end early; its text is the reason. `Movie` turns it into `problem`."""
@@ -100,8 +102,11 @@ def to_grey(image: Image, channel: int | None, path: Path) -> Image:
         return image
     if channel is not None or samples < 3:
         return np.ascontiguousarray(image[:, :, channel or 0])
-    luma = image[:, :, :3] @ np.array([0.299, 0.587, 0.114], np.float32)
-    return luma.astype(image.dtype) if image.dtype.kind == "f" else np.rint(luma).astype(image.dtype)
+    grey = np.empty(image.shape[:2], image.dtype)
+    for begin in range(0, len(grey), _ROWS):  # the numbers in between take several times the memory of the image
+        luma = image[begin : begin + _ROWS, :, :3] @ np.array([0.299, 0.587, 0.114], np.float32)
+        grey[begin : begin + _ROWS] = luma if image.dtype.kind == "f" else np.rint(luma)
+    return grey
 
 
 def _size(shape: tuple[int, ...]) -> str:

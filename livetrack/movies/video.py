@@ -9,9 +9,12 @@ import av
 import numpy as np
 
 from livetrack.errors import InputError
+from livetrack.limits import IMAGE_BYTES
 from livetrack.movies.movie import DamagedMovieError, Image, Movie, to_grey
 
 __all__ = ["open_video"]
+
+_MAX_PX = IMAGE_BYTES // 6  # as colours of 16 bits
 
 
 def open_video(path: Path, channel: int | None) -> Movie:
@@ -30,6 +33,9 @@ def open_video(path: Path, channel: int | None) -> Movie:
             if not container.streams.video:
                 raise InputError(f"{path}: contains no video")
             stream = container.streams.video[0]
+            if stream.width * stream.height > _MAX_PX:
+                size = f"{stream.width}x{stream.height}"
+                raise InputError(f"{path}: claims frames of {size} px; at most {_MAX_PX:,} px are read")
             image = _pixels(next(container.decode(stream)), channel, path)
             still = container.format.name.endswith("_pipe")  # FFmpeg reports 25 frames/s for still images
             length = 1 if still else stream.frames or None

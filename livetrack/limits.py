@@ -1,0 +1,47 @@
+"""Limits of what livetrack reads from outside: one number for each kind of file, and one way to hold it.
+
+All are far above what livetrack writes. A file beyond its limit is refused in one line, before it costs memory.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "CALIBRATIONS_BYTES", "CARD_BYTES", "IMAGE_BYTES", "LINKER_BYTES", "SESSION_INFO_BYTES", "SETTINGS_BYTES",
+    "FileTooLargeError", "read_bytes_up_to",
+]  # fmt: skip
+
+IMAGE_BYTES = 1 << 29
+"""Of one frame of a movie or one image, unpacked."""
+SETTINGS_BYTES = 1 << 20
+"""Of a settings file or a recipe."""
+CARD_BYTES = 1 << 24
+"""Of a model card."""
+CALIBRATIONS_BYTES = 1 << 24
+"""Of the file of an engine's calibrations."""
+SESSION_INFO_BYTES = 1 << 24
+"""Of `session.json`."""
+LINKER_BYTES = 1 << 28
+"""Of a linker's state, unpacked."""
+
+
+class FileTooLargeError(OSError):
+    """A file is larger than anything of its kind; its text states the limit."""
+
+
+def read_bytes_up_to(path: Path, most: int) -> bytes:
+    """Return the contents of a file of at most `most` bytes.
+
+    Raises
+    ------
+    FileTooLargeError
+        It has more. Not all of it was read, however large it is.
+    OSError
+        It cannot be read.
+    """
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise FileTooLargeError(f"it is larger than {most / (1 << 20):g} MB, the limit for its kind")
+    return content

@@ -1,0 +1,153 @@
+"""Reads the images of a TIFF file, one at a time; what only a damaged file claims is refused before it costs memory."""
+
+from __future__ import annotations
+
+import logging
+import lzma
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeAlias
+
+import numpy as np
+import tifffile
+
+from livetrack.limits import IMAGE_BYTES
+from livetrack.movies.movie import DamagedMovieError, Image
+from livetrack.movies.tiff_directories import read_directory
+
+__all__ = ["Planes", "check_size", "planes_in_a_row", "planes_of_pages", "samples_as_planes", "without_log_lines"]
+
+Planes: TypeAlias = Callable[[int], Image]
+"""Returns the image at an index of the file, with its samples. Raises `DamagedMovieError`."""
+
+_MAX_FRAMES = 1 << 24  # in one file; more are damage, and their numbers alone would fill the memory
+_MAX_PARTS = 1 << 16  # strips or tiles of one image
+_SURELY_HARMLESS_BYTES = 1 << 28  # what a part may unpack to without having been tried
+_UNPACKERS: dict[int, tuple[Callable[[], Any], int]] = {  # by TIFF's compression; with how far they expand at most
+    8: (zlib.decompressobj, 1032),
+    32946: (zlib.decompressobj, 1032),
+    34925: (lzma.LZMADecompressor, 7100),
+}
+
+
+@contextmanager
+def without_log_lines() -> Iterator[None]:
+    """Keep tifffile from logging what it finds in damaged files: `Movie.problem` reports it, in one line."""
+    log = logging.getLogger("tifffile")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def check_size(images: int, image_bytes: int) -> None:
+    """Refuse what only a damaged file claims, before memory is reserved for it. Raises `DamagedMovieError`."""
+    if images > _MAX_FRAMES:
+        raise DamagedMovieError(f"it claims {images:,} images; at most {_MAX_FRAMES:,} are read")
+    if image_bytes > IMAGE_BYTES:
+        raise DamagedMovieError(f"it claims images of {image_bytes:,} bytes; at most {IMAGE_BYTES:,} are read")
+    if not image_bytes:
+        raise DamagedMovieError("its images have no pixels")
+
+
+def planes_of_pages(pages: Any, axes: str, absent: str = "") -> Planes:
+    """Return planes that each have a directory, which must describe an image like that of the first.
+
+    `absent` says where those are that have none.
+    """
+    first: list[tuple[int, ...]] = []
+
+    @without_log_lines()
+    def plane(index: int) -> Image:
+        page = pages[index]
+        if page is None:
+            raise DamagedMovieError(f"image {index} is missing{absent}")
+        handle = page.parent.filehandle
+        was_closed = handle.closed
+        if was_closed:  # a further file of an OME-TIFF
+            handle.open()
+        try:
+            directory = read_directory(page.parent, page.offset)
+            if directory is None:
+                raise DamagedMovieError(f"image {index} is missing")
+            if not first:
+                first.append(directory.layout)
+            if directory.layout != first[0]:
+                raise DamagedMovieError(f"image {index} is of another kind, {directory.size} px, than those before")
+            _check_page(page, index)
+            return _samples_last(page.asarray(), axes)
+        finally:
+            if was_closed:
+                handle.close()
+
+    return plane
+
+
+def planes_in_a_row(tif: tifffile.TiffFile, first: Any) -> Planes:
+    """Return planes stored one behind the other, without compression, from that of the page `first` on."""
+    return _in_a_row(tif, first, first.shape, first.axes)
+
+
+def samples_as_planes(tif: tifffile.TiffFile, page: Any) -> Planes:
+    """Return the samples of a page, which has them one behind the other, as planes."""
+    if page.is_contiguous:
+        return _in_a_row(tif, page, page.shape[1:], "YX")
+
+    @without_log_lines()
+    def plane(index: int) -> Image:
+        _check_page(page, 0)
+        samples: Image = page.asarray()[index]
+        return samples
+
+    return plane
+
+
+def _in_a_row(tif: tifffile.TiffFile, first: Any, shape: tuple[int, ...], axes: str) -> Planes:
+    dtype = first.dtype.newbyteorder(tif.byteorder)
+    size = math.prod(shape) * dtype.itemsize
+
+    def plane(index: int) -> Image:
+        tif.filehandle.seek(first.dataoffsets[0] + index * size)
+        data = tif.filehandle.read(size)
+        if len(data) < size:
+            raise DamagedMovieError("the file is truncated")
+        return _samples_last(np.frombuffer(data, dtype).reshape(shape).astype(first.dtype), axes)
+
+    return plane
+
+
+def _check_page(page: Any, index: int) -> None:
+    """Refuse a page whose pixels are not all in the file, or would take too much memory or time to read."""
+    check_size(1, page.nbytes)
+    sizes, offsets, parts = page.databytecounts, page.dataoffsets, math.prod(page.keyframe.chunked)
+    if parts > _MAX_PARTS:
+        raise DamagedMovieError(f"image {index} claims to be in {parts:,} parts; at most {_MAX_PARTS:,} are read")
+    if len(offsets) < parts or len(sizes) < parts or not all(sizes) or not all(offsets):
+        raise DamagedMovieError(f"parts of image {index} are missing")
+    if sum(sizes) > page.parent.filehandle.size:
+        raise DamagedMovieError(f"image {index} is larger than the file")
+    if page.keyframe.compression == 1 and page.keyframe.bitspersample % 8 == 0 and sum(sizes) < page.nbytes:
+        raise DamagedMovieError(f"image {index} has fewer bytes than pixels")
+    if page.keyframe.compression in _UNPACKERS:
+        unpacker, most = _UNPACKERS[page.keyframe.compression]
+        part_bytes = max(math.prod(page.keyframe.chunks) * page.keyframe.dtype.itemsize, 1 << 16)
+        for offset, size in zip(offsets, sizes, strict=False):
+            if size * most > _SURELY_HARMLESS_BYTES:
+                page.parent.filehandle.seek(offset)
+                _try_unpacking(unpacker(), page.parent.filehandle.read(size), 2 * part_bytes, index)
+
+
+def _try_unpacking(unpacker: Any, data: bytes, most: int, index: int) -> None:
+    with suppress(zlib.error, lzma.LZMAError):  # reported when the image is read
+        if len(unpacker.decompress(data, most + 1)) > most:
+            raise DamagedMovieError(f"image {index} unpacks to more than {most:,} bytes, which it does not have")
+
+
+def _samples_last(image: Image, axes: str) -> Image:
+    if axes not in ("YX", "YXS", "SYX"):
+        raise DamagedMovieError(f"its pages have axes {axes} and are not two-dimensional images")
+    return np.moveaxis(image, 0, -1) if axes == "SYX" else image
