@@ -130,8 +130,6 @@ def _check_page(page: Any, index: int) -> None:
         raise DamagedMovieError(f"parts of image {index} are missing")
     if sum(sizes) > page.parent.filehandle.size:
         raise DamagedMovieError(f"image {index} is larger than the file")
-    if page.keyframe.compression == 1 and page.keyframe.bitspersample % 8 == 0 and sum(sizes) < page.nbytes:
-        raise DamagedMovieError(f"image {index} has fewer bytes than pixels")
     if page.keyframe.compression in _UNPACKERS:
         unpacker, most = _UNPACKERS[page.keyframe.compression]
         part_bytes = max(math.prod(page.keyframe.chunks) * page.keyframe.dtype.itemsize, 1 << 16)
