@@ -19,6 +19,7 @@ from livetrack.camera import Frame
 from livetrack.config import Config
 from livetrack.errors import UsageError
 from livetrack.particles import Rows
+from livetrack.record.lock import RecordingLock
 from livetrack.record.session import make_session_folder, write_session_info
 from livetrack.record.session_writer import NO_PIXELS, FolderGoneError, SessionWriter
 from livetrack.wire import RecordingStatus
@@ -84,12 +85,14 @@ class Recorder:
             "started_wall_ns": time.time_ns(),
             "started_monotonic_ns": self._clock_ns,
             "computer": platform.platform(),
+            "with_pixels": frames,
             "settings": settings,
         }
         self.folder = make_session_folder(Path(folder), started)
         self.problem = ""
         """Why the recording stopped by itself; else empty."""
         write_session_info(self.folder, self._info, spare_bytes=4096)
+        self._lock = RecordingLock(self.folder)
         self._with_pixels = frames
         self._overflow = overflow
         self._queue: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
@@ -242,8 +245,13 @@ class Recorder:
             "tracked_frames_dropped": status.rows_dropped,
             "problem": "; ".join(filter(None, (status.problem, status.loss))),
         }
-        with suppress(UsageError):  # the folder is gone; the counts are in `status`
+        try:
             write_session_info(self.folder, self._info)
+        except UsageError:  # the folder is gone, or its disk is full
+            self._lock.sign(status)
+            self._lock.release(keep=True)
+        else:
+            self._lock.release()
 
     # called by the writer's thread
 
@@ -279,6 +287,7 @@ class Recorder:
             if time.monotonic() >= due or not running:
                 due = time.monotonic() + _FLUSH_S
                 self._writer.flush()
+                self._lock.sign(self.status())
                 self._report()
         if running:
             self._writer.flush()
