@@ -162,7 +162,7 @@ def test_a_batch_that_was_cut_out_is_missed(session: Session) -> None:
     path = session.folder / "tracked.arrow"
     whole = path.read_bytes()
     ends = [0]
-    while message := read_sealed(memoryview(whole), ends[-1]):
+    while message := read_sealed(whole, ends[-1]):
         ends.append(message.end)
     _, _, second, third, _ = ends  # a schema, and three batches of two frames
     path.write_bytes(whole[:second] + whole[third:])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from livetrack.cli.arguments import add_channel, add_json, add_overrides, new_file, positive
 from livetrack.cli.inputs import load_command_config, recording_hints
+from livetrack.cli.recording import print_account, read_recording
 from livetrack.cli.terminal import make_console, warmup, write_json
 from livetrack.errors import UsageError
 
@@ -15,7 +16,9 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("target", nargs="?", type=Path, help="a movie, or a settings file (default: as for `run`)")
+    parser.add_argument(
+        "target", nargs="?", type=Path, help="a movie, a recorded session, or a settings file (default: as for `run`)"
+    )
     parser.add_argument(
         "--picture", type=new_file, metavar="PNG", help="annotated image to write (default: NAME-check.png)"
     )
@@ -28,9 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check a movie; or, for a settings file, its devices, its camera and its model."""
+    """Check a movie or a recorded session; or, for a settings file, its devices, its camera and its model."""
+    from livetrack.record.inventory import is_session
+
     if args.target is None or args.target.suffix.lower() == ".toml":
         return _check_settings(args)
+    if args.target.is_dir() and is_session(args.target):
+        return _check_recording(args.target, args)
     with recording_hints(args.target):
         return _check_movie(args.target, args)
 
@@ -52,6 +59,16 @@ def _check_movie(movie: Path, args: argparse.Namespace) -> int:
         )
     write_json(args.json, report)
     return 0
+
+
+def _check_recording(folder: Path, args: argparse.Namespace) -> int:
+    """Report what a recorded session has and what is missing; change nothing."""
+    if args.overrides or args.seconds or args.picture or args.channel is not None:
+        raise UsageError(f"{folder} is a recorded session, which is checked without options but --json")
+    inventory = read_recording(folder)
+    from livetrack.record.account import account_for
+
+    return print_account(folder, account_for(inventory), args.json)
 
 
 def _check_settings(args: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from livetrack.config import Config, load_config
 from livetrack.errors import InputError, UsageError
 
-__all__ = ["load_command_config", "recording_hints"]
+__all__ = ["load_command_config", "recording_hints", "require_folder"]
 
 _DEFAULT_FILE = Path("config.toml")
 _MAX_LISTED = 3
@@ -35,20 +35,36 @@ def load_command_config(path: Path | None, overrides: Iterable[str]) -> tuple[Co
 
 @contextmanager
 def recording_hints(path: Path) -> Iterator[None]:
-    """Replace the error of a movie that cannot be read by a hint, if `path` is a recorded session or contains some.
+    """Name the recorded sessions in `path` in the error of a movie that cannot be read, if there are some.
 
     Raises
     ------
     InputError
-        `path` is a recorded session, or a folder of sessions.
+        `path` is a folder of sessions.
     """
     try:
         yield
     except InputError:
-        if (path / "session.json").exists():
-            raise InputError(f"{path} is a recorded session; use `livetrack track {path} -o tracks.csv`") from None
-        if sessions := sorted(file.parent for file in path.glob("*/session.json")):
-            newest = ", ".join(str(folder) for folder in sessions[-_MAX_LISTED:])
-            count = "1 recording" if len(sessions) == 1 else f"{len(sessions)} recordings"
-            raise InputError(f"{path} contains {count}; choose one: {newest}") from None
+        if text := _sessions_in(path):
+            raise InputError(text) from None
         raise
+
+
+def require_folder(path: Path) -> None:
+    """Raise `InputError` if `path` is not a folder that may be a recorded session; name the sessions in it, if any."""
+    from livetrack.record.inventory import is_session
+
+    if not path.is_dir():
+        raise InputError(f"{path}: {'give the folder of a session' if path.exists() else 'there is no such folder'}")
+    if not is_session(path) and (text := _sessions_in(path)):
+        raise InputError(text)
+
+
+def _sessions_in(path: Path) -> str:
+    """Return which recordings are in a folder of recordings; empty if none are."""
+    from livetrack.record.inventory import sessions_in
+
+    sessions = sessions_in(path)
+    newest = ", ".join(str(folder) for folder in sessions[-_MAX_LISTED:])
+    count = "1 recording" if len(sessions) == 1 else f"{len(sessions)} recordings"
+    return f"{path} contains {count}; choose one: {newest}" if sessions else ""

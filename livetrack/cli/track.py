@@ -145,20 +145,41 @@ def _config(args: argparse.Namespace) -> Config:
 def _open(path: Path, channel: int | None) -> _Source:
     """Open a recorded session or a movie."""
     from livetrack.movies import open_movie
-    from livetrack.record import read_session
+    from livetrack.record.inventory import is_session
 
-    if (path / "session.json").exists():
+    if path.is_dir() and is_session(path):
         if channel is not None:
             raise UsageError("--channel applies to movies; a recorded session has a single channel")
-        session = read_session(path)
-        images = ((frame.index, frame.pixels, frame.t_s, frame.geometry_number) for frame in session.frames())
-        problem = f"{path}: {session.problem}" if session.problem else None
-        return _Source(images, session.frames_written, lambda: problem, None)
+        return _open_session(path)
     with recording_hints(path):
         movie = open_movie(path, channel)
     rate = movie.fps
     numbered = ((index, image, None if rate is None else index / rate, 0) for index, image in enumerate(movie))
     return _Source(numbered, movie.length, lambda: movie.problem, movie)
+
+
+def _open_session(path: Path) -> _Source:
+    from livetrack.record import read_session
+    from livetrack.record.damage import Damage
+
+    session = read_session(path)
+    damages: list[Damage] = []
+    read = 0
+
+    def images() -> Iterator[tuple[int, npt.NDArray[Any], float | None, int]]:
+        nonlocal read
+        for frame in session.frames(damages.append):
+            read += 1
+            yield frame.index, frame.pixels, frame.t_s, frame.geometry_number
+
+    def problem() -> str | None:
+        parts = [session.problem, *map(str, damages)]
+        if session.frames_written not in (None, read):
+            parts.append(f"{read} frames are in its files, of {session.frames_written} written")
+        text = "; ".join(filter(None, parts))
+        return f"{path}: {text}" if text else None
+
+    return _Source(images(), session.frames_written, problem, None)
 
 
 def _progress(console: Console) -> ProgressBars:

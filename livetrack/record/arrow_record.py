@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 __all__ = ["END", "find_sealed", "is_sealed", "read_sealed", "seal"]
 
@@ -34,12 +34,20 @@ _CRC = struct.Struct("<I")
 _SEAL = _TRAILER.size + _CRC.size
 
 
+class Bytes(Protocol):
+    """What is used of a `bytes` object here; a file may offer it too."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, part: slice) -> bytes: ...
+    def find(self, pattern: bytes, start: int) -> int: ...
+
+
 class SealedMessage(NamedTuple):
     """A message whose checksum is right."""
 
     start: int
     """Its offset."""
-    content: memoryview
+    content: bytes
     """The message, as Arrow reads it."""
     rows_before: int
 
@@ -59,34 +67,35 @@ def seal(message: Any, rows_before: int) -> tuple[bytes, bytes]:
     return head + _CRC.pack(zlib.crc32(body, zlib.crc32(head))), body
 
 
-def is_sealed(data: bytes) -> bool:
+def is_sealed(data: Bytes) -> bool:
     """Whether a stream consists of sealed messages, also where its beginning is torn or altered."""
-    return _NAME in data
+    return data.find(_NAME, 0) >= 0
 
 
-def read_sealed(data: memoryview, offset: int) -> SealedMessage | None:
-    """Return the sealed message at `offset` of `data`, which are bytes; None if there is no whole one."""
+def read_sealed(data: Bytes, offset: int) -> SealedMessage | None:
+    """Return the sealed message at `offset` of `data`; None if there is no whole one."""
     start = offset + _PREFIX.size
     if start > len(data):
         return None
-    mark, size = _PREFIX.unpack_from(data, offset)
+    mark, size = _PREFIX.unpack(data[offset:start])
     body = start + size
     if mark != _MARK or size < _SEAL or body > len(data):
         return None
-    length, rows_before, name = _TRAILER.unpack_from(data, body - _SEAL)
+    head = data[offset:body]
+    length, rows_before, name = _TRAILER.unpack(head[-_SEAL : -_CRC.size])
     end = body + length
     if name != _NAME or end > len(data):
         return None
-    crc = zlib.crc32(data[body:end], zlib.crc32(data[offset : body - _CRC.size]))
-    if _CRC.unpack_from(data, body - _CRC.size) != (crc,):
+    content = data[body:end]
+    if _CRC.unpack(head[-_CRC.size :]) != (zlib.crc32(content, zlib.crc32(head[: -_CRC.size])),):
         return None
-    return SealedMessage(offset, data[offset:end], rows_before)
+    return SealedMessage(offset, head + content, rows_before)
 
 
-def find_sealed(data: bytes, offset: int) -> SealedMessage | None:
+def find_sealed(data: Bytes, offset: int) -> SealedMessage | None:
     """Return the first whole sealed message from `offset` on; None if there is none."""
     while (offset := data.find(_MARK, offset)) >= 0:
-        message = read_sealed(memoryview(data), offset)
+        message = read_sealed(data, offset)
         if message is not None:
             return message
         offset += 1

@@ -29,7 +29,7 @@ from livetrack.record.tiff_page import (
     read_page,
 )
 
-__all__ = ["PageWriter", "page_files", "read_pages"]
+__all__ = ["FoundPage", "PageWriter", "find_pages", "page_files", "read_pages"]
 
 _PATTERN = "frames_*.tif"
 _SEAL = re.compile(rb',"crc32":"[0-9a-f]{8}"}\Z')
@@ -105,7 +105,12 @@ def page_files(folder: Path) -> list[Path]:
 
 
 def read_pages(path: Path, report: Report = ignore) -> Iterator[Frame]:
-    """Yield the frames of one file, in order, and report what is damaged.
+    """Yield the frames of one file, in order; see `find_pages`."""
+    return (found.frame for found in find_pages(path, report))
+
+
+def find_pages(path: Path, report: Report = ignore) -> Iterator[FoundPage]:
+    """Yield the whole pages of one file, in order, and report what is damaged.
 
     A page whose checksum is wrong is left out, and the next whole page is looked for. A file that was written without
     checksums is read up to the first page that cannot be.
@@ -127,37 +132,42 @@ def read_pages(path: Path, report: Report = ignore) -> Iterator[Frame]:
                 report(Damage(path.name, link, 8, 0, "the link to a page is torn or altered"))
             if found is None:
                 return
-            yield found.frame
+            yield found
             usual = found.page.end - start
             link, end = found.page.link, found.page.end
 
 
-class _Found(NamedTuple):
+class FoundPage(NamedTuple):
+    """A whole page of a file."""
+
     start: int
+    """Its offset."""
     page: Page
     frame: Frame
     sealed: bool
+    """Whether it has a checksum."""
     linked: bool = True
+    """Whether the page before leads to it, so that other programs find it."""
 
 
-def _linked_page(file: BufferedReader, link: int, after: int) -> _Found | None:
+def _linked_page(file: BufferedReader, link: int, after: int) -> FoundPage | None:
     """Return the page to which the link at this offset leads, if it is whole."""
     with suppress(ValueError):
         start = read_link(file, link)
         if start >= after:
             page = read_page(file, start)
-            return _Found(start, page, *_verify(page))
+            return FoundPage(start, page, *_verify(page))
     return None
 
 
-def _next_page(file: BufferedReader, start: int, *, linked: bool) -> _Found | None:
+def _next_page(file: BufferedReader, start: int, *, linked: bool) -> FoundPage | None:
     """Return the next page with a right checksum, unless no link leads to or from it: it was never completed."""
     while (start := find_page(file, start)) >= 0:
         with suppress(ValueError):
             page = read_page(file, start)
             frame, sealed = _verify(page)
             if sealed and (linked or read_link(file, page.link)):
-                return _Found(start, page, frame, sealed, linked=False)
+                return FoundPage(start, page, frame, sealed, linked=False)
         start += 1
     return None
 

@@ -15,10 +15,13 @@ from livetrack.camera import Frame
 from livetrack.errors import InputError, UsageError, reason
 from livetrack.record.damage import Damage, Report, ignore
 from livetrack.record.pages import page_files, read_pages
-from livetrack.record.streams import RECEIVED, TRACKED, TRAJECTORIES, read_stream
+from livetrack.record.stream_reader import read_stream
+from livetrack.record.streams import RECEIVED, TRACKED, TRAJECTORIES
 from livetrack.whole_file import write_whole
 
-__all__ = ["Session", "make_session_folder", "read_session", "write_session_info"]
+__all__ = ["Session", "make_session_folder", "read_info", "read_session", "write_session_info"]
+
+_NOT_CLOSED = "it was not closed; its end may be missing; `livetrack recover` completes it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Session:
     @property
     def problem(self) -> str:
         """Why frames may be missing at the end; empty if the recording is complete."""
-        return str(self.info.get("problem", "")) if self.closed else "it was not closed; its end may be missing"
+        return str(self.info.get("problem", "")) if self.closed else _NOT_CLOSED
 
     def discrepancies(self) -> list[str]:
         """Return where the counts in `session.json` and the files differ, one line each; empty if they agree.
@@ -59,12 +62,18 @@ class Session:
         equal = {
             "frames written or dropped, and frames offered": (written + info["frames_dropped"], info["frames_offered"]),
             "frames written, and frames in the TIFF files": (written, len(readable)),
-            "frames in frames.arrow that are in no TIFF file, and none": (len(listed - readable), 0),
+            "frames in frames.arrow that are in no TIFF file, and none": (
+                len(listed - readable), info.get("frames_listed_lost", 0)
+            ),
             "tracked frames written or dropped, and those offered": (
                 info["tracked_frames_written"] + info["tracked_frames_dropped"], info["tracked_frames_offered"]
             ),
-            "tracked frames written, and rows of tracked.arrow": (info["tracked_frames_written"], tracked.num_rows),
-            "particles in tracked.arrow, and rows of trajectories.arrow": (sum(tracked["particles"].to_pylist()), rows),
+            "tracked frames written, and rows of tracked.arrow": (
+                info["tracked_frames_written"] + info.get("tracked_frames_torn", 0), tracked.num_rows
+            ),
+            "particles in tracked.arrow, and rows of trajectories.arrow": (
+                sum(tracked["particles"].to_pylist()) - info.get("rows_lost", 0), rows
+            ),
         }  # fmt: skip
         return [f"{what}: {one} and {other}" for what, (one, other) in equal.items() if one != other]
 
@@ -104,14 +113,22 @@ def read_session(folder: str | Path) -> Session:
         The folder is missing or is not a recording.
     """
     folder = Path(folder)
+    return Session(folder, read_info(folder))
+
+
+def read_info(folder: Path) -> dict[str, Any]:
+    """Return the contents of `session.json`. Raises InputError if it cannot be read."""
     path = folder / "session.json"
+    cure = f"try `livetrack recover {folder}`"
     try:
-        info = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except FileNotFoundError:
-        raise InputError(f"{folder}: not a recording: it contains no session.json") from None
-    except (OSError, msgspec.MsgspecError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    return Session(folder, info)
+        problem = f"{folder}: not a recording: it contains no session.json"
+        raise InputError(f"{problem}; {cure}" if page_files(folder) else problem) from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {reason(error)}") from None
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{path}: cannot be read: {error}; {cure}") from None
 
 
 def make_session_folder(parent: Path, started: datetime) -> Path:

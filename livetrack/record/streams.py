@@ -14,10 +14,9 @@ import pyarrow as pa
 from livetrack.camera import Frame
 from livetrack.particles import ROW, Rows
 from livetrack.record.append_file import AppendFile
-from livetrack.record.arrow_record import END, find_sealed, is_sealed, read_sealed, seal
-from livetrack.record.damage import Damage, Report, ignore
+from livetrack.record.arrow_record import END, seal
 
-__all__ = ["RECEIVED", "TRACKED", "TRAJECTORIES", "ReceivedFrames", "TableStream", "TrackedFrames", "read_stream"]
+__all__ = ["RECEIVED", "TRACKED", "TRAJECTORIES", "ReceivedFrames", "TableStream", "TrackedFrames", "received_row"]
 
 
 _FRAME_BYTES = 200  # memory per queued tracked frame, without its rows
@@ -101,8 +100,12 @@ class TableStream:
         self.start()
         arrays = [pa.array(values, field.type) for values, field in zip(columns, self._schema, strict=True)]
         if len(arrays[0]):
-            self.file.append(*seal(pa.RecordBatch.from_arrays(arrays, schema=self._schema).serialize(), self.rows))
-            self.rows += len(arrays[0])
+            self.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+
+    def append(self, batch: Any) -> None:
+        """Append a RecordBatch."""
+        self.file.append(*seal(batch.serialize(), self.rows))
+        self.rows += batch.num_rows
 
     def start(self) -> None:
         """Write the schema, if it is not written yet."""
@@ -125,6 +128,26 @@ class TableStream:
             self.file.close()
 
 
+def received_row(frame: Frame, page: tuple[str, int] | None) -> tuple[Any, ...]:
+    """Return the row of `frames.arrow` of a frame; `page` is the file and page of its pixels, None if not written."""
+    geometry = frame.geometry
+    return (
+        frame.index,
+        frame.number,
+        frame.t_s,
+        frame.t_received_ns,
+        frame.t_exposed_ns,
+        frame.geometry_number,
+        geometry.width,
+        geometry.height,
+        geometry.x_origin,
+        geometry.y_origin,
+        geometry.binning,
+        geometry.pixel_size_um,
+        *(page or (None, None)),
+    )
+
+
 class ReceivedFrames:
     """Queued rows of `frames.arrow`."""
 
@@ -136,24 +159,7 @@ class ReceivedFrames:
 
     def add(self, frame: Frame, page: tuple[str, int] | None) -> None:
         """Add a received frame and the file and page of its pixels, None if they are not written."""
-        geometry = frame.geometry
-        self._queue.append(
-            (
-                frame.index,
-                frame.number,
-                frame.t_s,
-                frame.t_received_ns,
-                frame.t_exposed_ns,
-                frame.geometry_number,
-                geometry.width,
-                geometry.height,
-                geometry.x_origin,
-                geometry.y_origin,
-                geometry.binning,
-                geometry.pixel_size_um,
-                *(page or (None, None)),
-            )
-        )
+        self._queue.append(received_row(frame, page))
 
     def flush(self, stream: TableStream) -> int:
         """Write the queued rows; return how many. What cannot be written stays queued, and OSError is raised."""
@@ -216,56 +222,6 @@ class TrackedFrames:
             raise
         self._bytes_out += rows.nbytes + len(frames) * _FRAME_BYTES
         return len(frames)
-
-
-def read_stream(path: Path, schema: Any, report: Report = ignore) -> Any:
-    """Return the table at `path`, without its damaged batches, which are reported; without a file, an empty table.
-
-    A stream that was written without checksums is read up to the first batch that cannot be.
-    """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        data = b""
-    read = _read_sealed if is_sealed(data) else _read_plain
-    return read(path.name, data, schema, report)
-
-
-def _read_sealed(name: str, data: bytes, schema: Any, report: Report) -> Any:
-    batches, rows, at = [], 0, 0
-    view = memoryview(data)
-    while at < len(data) and data[at : at + len(END)] != END:
-        message = read_sealed(view, at) or find_sealed(data, at + 1)
-        start, lost = (len(data), None) if message is None else (message.start, message.rows_before - rows)
-        if start > at or lost:
-            report(Damage(name, at, start - at, lost, "a batch is torn, altered or missing"))
-        if message is None:
-            break
-        if start == 0:
-            schema = pa.ipc.read_schema(pa.py_buffer(message.content))
-        else:
-            batches.append(pa.ipc.read_record_batch(pa.py_buffer(message.content), schema))
-            rows = message.rows_before + batches[-1].num_rows
-        at = message.end
-    return pa.Table.from_batches(batches, schema)
-
-
-def _read_plain(name: str, data: bytes, schema: Any, report: Report) -> Any:
-    batches = []
-    source = pa.BufferReader(data)
-    end = 0
-    try:
-        with pa.ipc.open_stream(source) as reader:
-            schema = reader.schema
-            while True:
-                end = source.tell()
-                batches.append(reader.read_next_batch())
-    except StopIteration:
-        pass
-    except (pa.ArrowInvalid, OSError):  # the process was killed while it wrote the next batch
-        if data:
-            report(Damage(name, end, len(data) - end, None, "a batch is torn or altered"))
-    return pa.Table.from_batches(batches, schema)
 
 
 def _repeat(values: Sequence[int | None], count: Sequence[int]) -> Any:
