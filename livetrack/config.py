@@ -135,6 +135,9 @@ class RecordSettings(_Section, frozen=True):
     """Record every received frame; false records the tracks only."""
     queue_mb: Annotated[int, Meta(ge=1, le=1_000_000)] = 512
     """Frames that may wait for the disk, MB; `overflow` applies beyond that."""
+    queue_s: Annotated[float, Meta(gt=0, le=60)] = 0.5
+    """Longest time that a frame may wait for the disk, s; `overflow` applies beyond that. A crash loses that much at
+    most, and some 0.2 s of the tables."""
     overflow: Literal["drop", "stop"] = "drop"
     """What happens to frames that the disk is too slow for: they are dropped and counted, or no more are recorded. The
     tables go on."""

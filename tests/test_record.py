@@ -21,6 +21,7 @@ from livetrack.camera import Frame, Geometry
 from livetrack.errors import InputError, UsageError
 from livetrack.particles import ROW, Rows, empty_rows
 from livetrack.record import Recorder, read_session
+from livetrack.record.append_file import AppendFile
 from livetrack.record.pages import PageWriter, page_files, read_pages
 
 GEOMETRY = Geometry(40, 24, x_origin=8, y_origin=16, binning=2, pixel_size_um=0.125)
@@ -116,7 +117,7 @@ def test_a_change_of_geometry_and_a_full_file_start_a_new_file(tmp_path: Path) -
         frame_of(2, small, 1),
         *(frame_of(n, GEOMETRY, 2) for n in range(3, 9)),
     ]
-    pages = PageWriter(tmp_path, file_bytes=4 * GEOMETRY.width * GEOMETRY.height)
+    pages = PageWriter(tmp_path, 4 * GEOMETRY.width * GEOMETRY.height, AppendFile.close)
     for frame in frames:
         pages.append(frame)
     pages.close()
@@ -137,16 +138,19 @@ def test_frames_that_a_slow_disk_cannot_take_are_dropped_and_counted(
 
     monkeypatch.setattr(PageWriter, "append", slow)
     recorder = Recorder(tmp_path, queue_mb=1)
-    big = Geometry(500, 500)  # half a MB: two of them may wait
+    big = Geometry(500, 500)  # half a MB: one of them is being written, another may wait
     for index in range(10):
         recorder.offer_frame(frame_of(index, big))
         recorder.offer_rows(frame_of(index, big), rows_of(index))
+        wait_for(lambda: recorder._frames.in_hand_s)
     assert recorder.status().dropped == 8
+    wait_for(lambda: read_session(recorder.folder).received().num_rows == 8)  # although the disk is held up
     disk.set()
     recorder.close()
     session = read_session(recorder.folder)
-    assert [frame.index for frame in session.frames()] == [0, 1]
-    assert session.received()["page"].to_pylist() == [0, 1] + [None] * 8
+    assert [frame.index for frame in session.frames()] == [0, 9]
+    assert session.received()["frame"].to_pylist() == list(range(10))
+    assert session.received()["page"].to_pylist() == [0] + [None] * 8 + [1]
     assert session.tracked().num_rows == 10
     assert session.info["frames_dropped"] == 8
 

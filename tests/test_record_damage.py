@@ -20,7 +20,7 @@ COUNT = 6
 @pytest.fixture
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     """Six frames in one file, with two tracked frames per batch."""
-    monkeypatch.setattr("livetrack.record.streams._BATCH_FRAMES", 2)
+    monkeypatch.setattr("livetrack.record.tracked_frames._BATCH_FRAMES", 2)
     recorder = Recorder(tmp_path)
     for index in range(COUNT):
         recorder.offer_frame(frame_of(index))

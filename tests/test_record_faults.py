@@ -25,6 +25,7 @@ from livetrack.client import Remote
 from livetrack.config import load_config
 from livetrack.errors import UsageError
 from livetrack.record import Recorder, disk_space, read_session
+from livetrack.record.append_file import AppendFile
 from livetrack.record.pages import PageWriter
 from livetrack.session.engine import Engine
 from livetrack.viewer.data.status_text import banner
@@ -271,28 +272,32 @@ def test_a_slow_disk_gives_a_line_and_exit_code_1(
     assert main(["track", str(session.folder), "-o", str(tmp_path / "tracks.csv")]) == 0
     assert "the disk is too slow" in capfd.readouterr().err.splitlines()[-1]
     pages = session.received()["page"].to_pylist()
-    if overflow == "stop":  # at once, for good: only what waited then is written
+    if overflow == "stop":  # at once, for good
         first = pages.index(None)
         assert not any(page is not None for page in pages[first:])
 
 
-def test_the_last_space_of_a_disk_is_kept_for_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("reserve_mb", [20, 0])
+def test_the_last_space_of_a_disk_is_kept_for_the_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reserve_mb: int
+) -> None:
     pixels = frame_of(0, Geometry(500, 500))
     usage = shutil.disk_usage(tmp_path)
-    free = [20_000_000 + 5 * pixels.pixels.nbytes]
+    free = [reserve_mb * 1_000_000 + 5 * pixels.pixels.nbytes]
 
     def nearly_full(_: Path) -> Any:
         return usage._replace(total=10**9, free=free[0])
 
     monkeypatch.setattr(disk_space.shutil, "disk_usage", nearly_full)
-    recorder = Recorder(tmp_path, reserve_mb=20)
+    recorder = Recorder(tmp_path, reserve_mb=reserve_mb)
     for _ in range(8):
         recorder.offer_frame(pixels)
-        free[0] = 20_000_000
+        free[0] = reserve_mb * 1_000_000
     wait_for(lambda: recorder.status().dropped == 3)
     recorder.close()
     assert recorder.status().frames == 5
-    assert "is almost full, and the rest is kept for the tables" in recorder.message
+    end = "is almost full, and the rest is kept for the tables" if reserve_mb else "is full"
+    assert recorder.message == f"3 of 8 frames are not recorded: the disk of {recorder.folder} {end}"
     assert read_session(recorder.folder).received().num_rows == 8
 
 
@@ -310,7 +315,7 @@ def test_the_time_until_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("kind", ["u1", "<u2", ">u2", "<i2", "<u4", "<f4", ">f8"])
 def test_pixels_of_any_type_are_read_back(tmp_path: Path, kind: str) -> None:
     frame = replace(frame_of(0), pixels=np.arange(12, dtype=kind).reshape(4, 3)[:, ::2])
-    pages = PageWriter(tmp_path, file_bytes=10**9)
+    pages = PageWriter(tmp_path, 10**9, AppendFile.close)
     pages.append(frame)
     pages.append(frame)
     pages.close()

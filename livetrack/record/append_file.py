@@ -18,13 +18,14 @@ class AppendFile:
     """A new file, to which records are appended.
 
     A record that cannot be written leaves no part of itself behind: its beginning is cut off, at the latest before the
-    next record. All methods but `close` and `state` raise OSError.
+    next record. `append`, `patch` and `sync` raise OSError.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.size = 0
         """Bytes of the whole records."""
+        self._changes = self._synced = 0
         self._torn = False  # the file is longer than `size`
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
         self._handle = os.open(path, flags, 0o666)
@@ -43,12 +44,14 @@ class AppendFile:
             raise
         self._torn = False
         self.size += size
+        self._changes += 1
 
     def patch(self, offset: int, content: Bytes) -> None:
         """Overwrite bytes of an earlier record."""
         os.lseek(self._handle, offset, os.SEEK_SET)
         try:
             _write(self._handle, content)
+            self._changes += 1
         finally:
             os.lseek(self._handle, self.size, os.SEEK_SET)
 
@@ -60,7 +63,13 @@ class AppendFile:
 
     def sync(self) -> None:
         """Wait until the records are on the disk."""
+        self._synced = self._changes
         sync(self._handle)
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether nothing was written since the start of the last `sync`."""
+        return self._synced == self._changes
 
     def is_in_place(self) -> bool:
         """Whether the file still has its name."""
@@ -68,12 +77,16 @@ class AppendFile:
 
     def is_deleted(self) -> bool:
         """Whether the file is gone for good; always false on Windows, which does not delete open files."""
-        return os.fstat(self._handle).st_nlink < self._links
+        try:
+            return os.fstat(self._handle).st_nlink < self._links
+        except OSError:  # closed, or on a share that does not respond
+            return False
 
     def close(self) -> None:
         """Close the file."""
+        handle, self._handle = self._handle, -1
         with suppress(OSError):  # everything was passed on, or its failure was reported
-            os.close(self._handle)
+            os.close(handle)
 
     def _cut(self) -> None:
         os.ftruncate(self._handle, self.size)

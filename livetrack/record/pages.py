@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import BufferedReader
 from math import ceil
@@ -40,18 +40,19 @@ class PageWriter:
 
     A new file starts when the geometry or the pixel type changes, or when a file has grown to `file_bytes`. Each frame
     is passed to the operating system before `append` returns, and becomes a page of the file only once it is complete.
-    Raises OSError, for example if the disk is full; the pages before stay readable.
+    Raises OSError, for example if the disk is full; the pages before stay readable. `complete` receives each file to
+    which nothing will be added, to sync and close it.
     """
 
-    def __init__(self, folder: Path, file_bytes: int) -> None:
+    def __init__(self, folder: Path, file_bytes: int, complete: Callable[[AppendFile], None]) -> None:
         self._folder = folder
         self._file_bytes = file_bytes
+        self._complete = complete
         self.file: AppendFile | None = None
         """The current file."""
         self._layout: tuple[Any, ...] = ()
         self._files = 0
-        self.count = 0
-        """Frames in the current file."""
+        self._count = 0  # pages in the current file
         self._link = 0  # where the offset of the next page belongs
 
     def append(self, frame: Frame) -> tuple[str, int]:
@@ -74,17 +75,14 @@ class PageWriter:
                 file.patch(self._link, encode_link(0))
             raise
         self._link = link
-        self.count += 1
-        return file.path.name, self.count - 1
+        self._count += 1
+        return file.path.name, self._count - 1
 
     def close(self) -> None:
-        """Put the current file on the disk and close it."""
+        """Complete the current file."""
         if self.file is not None:
             file, self.file = self.file, None
-            try:
-                file.sync()
-            finally:
-                file.close()
+            self._complete(file)
 
     def _next_file(self, layout: tuple[Any, ...]) -> None:
         self.close()
@@ -96,7 +94,7 @@ class PageWriter:
             raise
         self.file, self._layout, self._link = file, layout, FIRST_LINK
         self._files += 1
-        self.count = 0
+        self._count = 0
 
 
 def page_files(folder: Path) -> list[Path]:

@@ -1,14 +1,24 @@
-"""Recorder: accepts frames and rows without blocking the tracking loop, and writes them in its own thread."""
+"""Recorder: accepts frames and rows without blocking the tracking loop, and writes them in threads of its own.
+
+What reaches the operating system survives a kill of the process; what is synced survives a power cut. Three threads see
+to it, none of which waits for another:
+
+- pixels: each frame as soon as it can be written: first the page, then the link that makes it part of the file;
+- tables: every 0.2 s all rows; that of a frame follows its page and link, or the decision to drop its pixels;
+- sync: every 0.4 s the file of pixels, then the tables.
+
+So after a kill the tables refer to whole pages only. A frame waits for at most `queue_s`, and its row for 0.2 s more.
+After a power cut a row may have been stored before its page, by the operating system's own choice; the checksums of
+pages and batches show that, and readers leave out what is not whole.
+"""
 
 from __future__ import annotations
 
 import logging
 import platform
-import queue
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -19,19 +29,23 @@ from livetrack.camera import Frame
 from livetrack.config import Config
 from livetrack.errors import UsageError
 from livetrack.particles import Rows
+from livetrack.record.frame_queue import NO_PIXELS, FrameQueue
 from livetrack.record.lock import RecordingLock
 from livetrack.record.session import make_session_folder, write_session_info
-from livetrack.record.session_writer import NO_PIXELS, FolderGoneError, SessionWriter
+from livetrack.record.session_writer import FolderGoneError, SessionWriter
+from livetrack.record.tracked_frames import TrackedFrames
 from livetrack.wire import RecordingStatus
 
 __all__ = ["Recorder"]
 
 _log = logging.getLogger(__name__)
 
-_FLUSH_S = 0.4  # from the start of a flush to that of the next: everything is on the disk within a second
+_FLUSH_S = 0.2  # from the end of a flush of the tables to the start of the next
 _MAX_ROWS_BYTES = 64_000_000  # queued rows: several minutes
-_MAX_FRAMES = 100_000  # queued, with or without pixels
 _LOW_S = 300.0  # time until the disk is full, below which the user is warned
+_SILENT_S = 5.0  # time in one call to the disk, after which the user is warned
+_GIVE_UP_S = 30.0  # without any progress, after which `close` gives up
+_INTERRUPTED_S = 5.0  # the same after an interruption
 
 
 class Recorder:
@@ -48,10 +62,10 @@ class Recorder:
         Folder in which the recording's folder `YYYY-MM-DD_HH-MM-SS` is created; created too if missing.
     frames
         False: write the tables without pixels.
-    queue_mb
-        Max size of the pixels that wait for the disk, MB.
+    queue_mb, queue_s
+        Max size of the pixels that wait for the disk, MB, and the longest time that a frame may wait, s.
     overflow
-        What happens to a frame for which the queue has no space: "drop" leaves its pixels out, "stop" those of all
+        What happens beyond that: "drop" leaves out the pixels of the frame that has waited longest, "stop" those of all
         later frames too.
     reserve_mb
         Free disk space that is kept for the tables, MB; at most a tenth of the disk.
@@ -72,6 +86,7 @@ class Recorder:
         *,
         frames: bool = True,
         queue_mb: int = 512,
+        queue_s: float = 0.5,
         overflow: Literal["drop", "stop"] = "drop",
         reserve_mb: int = 500,
         file_mb: int = 2048,
@@ -94,22 +109,22 @@ class Recorder:
         write_session_info(self.folder, self._info, spare_bytes=4096)
         self._lock = RecordingLock(self.folder)
         self._with_pixels = frames
-        self._overflow = overflow
-        self._queue: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
-        self._queue_bytes = queue_mb * 1_000_000
+        self._frames = FrameQueue(queue_mb * 1_000_000, queue_s, overflow)
+        self._tracked = TrackedFrames(_MAX_ROWS_BYTES)
         self._writer = SessionWriter(
-            self.folder, self._info, file_bytes=file_mb * 1_000_000, reserve_bytes=reserve_mb * 1_000_000
+            self.folder,
+            self._info,
+            self._frames,
+            self._tracked,
+            file_bytes=file_mb * 1_000_000,
+            reserve_bytes=reserve_mb * 1_000_000,
         )
-        # each counter is changed by one thread only; the gates let the end wait for an offer in progress, no more
-        self._frames_gate, self._rows_gate = threading.Lock(), threading.Lock()
-        self._accepts, self._closed = True, False
-        self._pixels_in = self._pixels_out = 0  # bytes: camera thread, writer
-        self._offered = self._dropped = self._unlisted = 0  # camera thread
-        self._rows_offered = self._rows_dropped = 0  # loop
+        self._closing = threading.Event()
         self._reported: set[str] = set()
-        self._abandoned = False
-        self._thread = threading.Thread(target=self._run, name="livetrack-recorder", daemon=True)
-        self._thread.start()
+        self._pixels = threading.Thread(target=self._writer.write_pixels, name="livetrack-recorder-pixels", daemon=True)
+        self._tables = threading.Thread(target=self._run, name="livetrack-recorder-tables", daemon=True)
+        self._pixels.start()
+        self._tables.start()
 
     @classmethod
     def from_config(cls, config: Config, folder: str = "", frames: bool | None = None) -> Recorder:
@@ -119,6 +134,7 @@ class Recorder:
             folder or record.folder,
             frames=record.frames if frames is None else frames,
             queue_mb=record.queue_mb,
+            queue_s=record.queue_s,
             overflow=record.overflow,
             reserve_mb=record.reserve_mb,
             settings=config,
@@ -126,110 +142,109 @@ class Recorder:
 
     def offer_frame(self, frame: Frame) -> None:
         """Queue a received frame; its pixels must not change afterwards. Called by the camera thread."""
-        with self._frames_gate:
-            if self._closed:
-                return
-            if not self._with_pixels:
-                frame = replace(frame, pixels=NO_PIXELS)
-            else:
-                self._offered += 1
-                if not self._has_space(frame.pixels.nbytes):
-                    self._dropped += 1
-                    frame = replace(frame, pixels=NO_PIXELS)
-            if self._accepts and self._queue.qsize() < _MAX_FRAMES:
-                self._pixels_in += frame.pixels.nbytes
-                self._queue.put(frame)
-            else:
-                self._unlisted += 1
-                self._dropped += frame.pixels is not NO_PIXELS
+        self._writer.note_geometry(frame.geometry)
+        self._frames.offer(frame if self._with_pixels else replace(frame, pixels=NO_PIXELS))
 
     def offer_rows(self, frame: Frame, rows: Rows) -> None:
         """Queue the rows of a tracked frame; `rows` is copied. Called by the tracking loop."""
-        with self._rows_gate:
-            if self._closed:
-                return
-            self._rows_offered += 1
-            tracked = self._writer.tracked
-            if self._accepts and tracked.queued_bytes + rows.nbytes <= _MAX_ROWS_BYTES:
-                tracked.add(frame, rows)  # the writer collects them at its next flush
-            else:
-                self._rows_dropped += 1
+        self._tracked.offer(frame, rows)
 
     def status(self) -> RecordingStatus:
         """Return counts, size and problem so far."""
-        writer = self._writer
+        frames, tracked = self._frames.counts, self._tracked.counts
         return RecordingStatus(
             folder=str(self.folder),
             seconds=(time.perf_counter_ns() - self._clock_ns) / 1e9,
-            frames=writer.written,
-            dropped=self._dropped + writer.failed,
-            offered=self._offered,
-            bytes=writer.bytes,
-            rows_written=writer.rows_written,
-            rows_dropped=self._rows_dropped + writer.rows_failed,
-            rows_offered=self._rows_offered,
+            frames=frames.written,
+            dropped=frames.dropped,
+            offered=frames.offered,
+            bytes=self._writer.bytes,
+            rows_written=tracked.written,
+            rows_dropped=tracked.dropped,
+            rows_offered=tracked.offered,
             problem=self.problem,
             loss=self.loss,
-            seconds_left=None if self._closed else writer.disk.seconds_left,
+            seconds_left=None if self._closing.is_set() else self._writer.disk.seconds_left,
         )
 
     @property
     def loss(self) -> str:
         """What is missing in the recording so far, and why, in one line; empty if nothing is."""
-        writer = self._writer
+        writer, frames, tracked = self._writer, self._frames.counts, self._tracked.counts
+        why_pixels, why_tables = self._frames.problem, writer.tables_problem
         parts = []
-        if dropped := self._dropped + writer.failed:
-            why = writer.pixels_problem or self.problem or "the disk is too slow"
-            parts.append(f"{dropped} of {self._offered} frames are not recorded: {why}")
-        elif writer.pixels_problem:
-            parts.append(f"no more frames are recorded: {writer.pixels_problem}")
-        if rows := self._rows_dropped + writer.rows_failed:
-            why = writer.tables_problem or "the disk is too slow"
-            parts.append(f"the tracks of {rows} of {self._rows_offered} frames are not recorded: {self.problem or why}")
-        elif writer.tables_problem:
-            parts.append(f"the tables cannot be written: {writer.tables_problem}")
-        if unlisted := self._unlisted + writer.unlisted:
-            parts.append(f"{unlisted} frames are missing in frames.arrow")
+        if frames.dropped:
+            why = writer.gone or why_pixels or self.problem or "the disk is too slow"
+            parts.append(f"{frames.dropped} of {frames.offered} frames are not recorded: {why}")
+        elif why_pixels:
+            parts.append(f"no more frames are recorded: {why_pixels}")
+        if tracked.dropped:
+            why = self.problem or why_tables or "the disk is too slow"
+            parts.append(f"the tracks of {tracked.dropped} of {tracked.offered} frames are not recorded: {why}")
+        elif why_tables:
+            parts.append(f"the tables cannot be written: {why_tables}")
+        if writer.sync_problem:
+            parts.append(writer.sync_problem)
+        if self._frames.unlisted:
+            parts.append(f"{self._frames.unlisted} frames are missing in frames.arrow")
         return "; ".join(parts)
 
     @property
     def message(self) -> str:
         """What the user should know about the recording now; empty if all is well."""
+        return self.problem or self.loss or self._silence or self._low
+
+    @property
+    def _silence(self) -> str:
+        silent_s = self._writer.silent_s
+        return f"the disk of {self.folder} has not responded for {silent_s:.0f} s" if silent_s > _SILENT_S else ""
+
+    @property
+    def _low(self) -> str:
         left_s = self._writer.disk.seconds_left
-        low = f"the disk of {self.folder} is full in {left_s / 60:.1f} min" if left_s and left_s < _LOW_S else ""
-        return self.problem or self.loss or low
+        return f"the disk of {self.folder} is full in {left_s / 60:.1f} min" if left_s and left_s < _LOW_S else ""
 
     def close(self, progress: Callable[[int], None] | None = None) -> None:
-        """Write everything queued and close the files.
+        """Write everything queued and close the files; give up if nothing at all reaches the disk for 30 s.
 
         `progress` is called about ten times per second with the bytes of pixels still to be written. If it raises, or
         on Ctrl-C, the rest is discarded, the files are closed, and the exception propagates.
         """
-        with self._frames_gate, self._rows_gate:
-            if self._closed:
-                return
-            self._closed = True
-        self._queue.put(None)
+        if self._closing.is_set():
+            return
+        self._frames.close()
+        self._tracked.close()
+        self._closing.set()
         try:
-            while self._thread.is_alive():
-                self._thread.join(0.1)
-                if progress is not None:
-                    progress(self._pixels_in - self._pixels_out)
+            self._wait(_GIVE_UP_S, progress)
         except BaseException:
-            self._abandoned = True
-            self._thread.join()
+            why = "recording ended early: the frames still queued for the disk were discarded"
+            self.problem = self.problem or why
+            self._frames.stop_pixels(why)
+            self._wait(_INTERRUPTED_S)
             raise
         finally:
-            self._write_end()
+            end = threading.Thread(target=self._write_end, name="livetrack-recorder-end", daemon=True)
+            end.start()
+            end.join(_INTERRUPTED_S)  # a disk that does not respond does not hold up the end
 
-    def _has_space(self, size: int) -> bool:
-        """Whether the pixels of one more frame may be queued."""
-        if self._writer.pixels_problem:
-            return False
-        has_space = self._pixels_in - self._pixels_out + size <= self._queue_bytes
-        if not has_space and self._overflow == "stop":
-            self._writer.stop_pixels('the disk is too slow, and record.overflow is "stop"')
-        return has_space
+    def _wait(self, limit_s: float, progress: Callable[[int], None] | None = None) -> None:
+        """Wait until the threads have ended, for at most `limit_s` without any progress."""
+        done, since = -1, 0.0
+        while self._tables.is_alive():
+            self._tables.join(0.1)
+            if progress is not None:
+                progress(self._frames.waiting_bytes)
+            if done != (done := self._writer.bytes + self._writer.sync.count):
+                since = time.monotonic()
+            elif time.monotonic() - since > limit_s:
+                waited = self._frames.counts.waiting or self._tracked.counts.waiting
+                self._frames.end()
+                self._tracked.end()
+                end = "what waited for it is not recorded" if waited else "the last files may be incomplete"
+                silent = f"the disk of {self.folder} has not responded for {limit_s:.0f} s"
+                self.problem = self.problem or f"recording ended early: {silent}; {end}"
+                return
 
     def _write_end(self) -> None:
         """Complete `session.json`."""
@@ -239,7 +254,7 @@ class Recorder:
             "frames_offered": status.offered,
             "frames_written": status.frames,
             "frames_dropped": status.dropped,
-            "frames_unlisted": self._unlisted + self._writer.unlisted,
+            "frames_unlisted": self._frames.unlisted,
             "tracked_frames_offered": status.rows_offered,
             "tracked_frames_written": status.rows_written,
             "tracked_frames_dropped": status.rows_dropped,
@@ -253,54 +268,41 @@ class Recorder:
         else:
             self._lock.release()
 
-    # called by the writer's thread
+    # called by the thread of the tables
 
     def _run(self) -> None:
         try:
-            self._write_all()
+            while not self._closing.wait(_FLUSH_S):
+                self._flush()
+            while self._pixels.is_alive():
+                self._pixels.join(_FLUSH_S)
+                self._flush()
+            self._flush()
         except FolderGoneError as error:
             self.problem = f"recording stopped: {error}"
         except Exception as error:  # noqa: BLE001 - whatever fails, tracking continues and `problem` reports it
-            self.problem = f"recording stopped after {self._writer.written} frames: {error}"
+            self.problem = f"recording stopped after {self._frames.counts.written} frames: {error}"
             _log.debug("recording", exc_info=True)
-        with self._frames_gate, self._rows_gate:
-            self._accepts = False
-        with suppress(queue.Empty):
-            while True:
-                frame = self._queue.get_nowait()
-                if frame is not None:
-                    self._writer.discard(frame)
-        self._writer.close()
+        self._frames.end()
+        self._tracked.end()
+        self._pixels.join()
+        self._writer.finish()
         self._report()
 
-    def _write_all(self) -> None:
-        running = True
-        due = time.monotonic() + _FLUSH_S
-        while running and not self._abandoned:
-            with suppress(queue.Empty):
-                frame = self._queue.get(timeout=max(0.0, due - time.monotonic()))
-                if frame is None:
-                    running = False
-                else:
-                    self._writer.write(frame)
-                    self._pixels_out += frame.pixels.nbytes
-            if time.monotonic() >= due or not running:
-                due = time.monotonic() + _FLUSH_S
-                self._writer.flush()
-                self._lock.sign(self.status())
-                self._report()
-        if running:
-            self._writer.flush()
-            self.problem = "recording ended early: the frames still queued for the disk were discarded"
+    def _flush(self) -> None:
+        self._writer.write_tables()
+        self._lock.sign(self.status())
+        self._report()
 
     def _report(self) -> None:
         """Log the first loss and the first sign of a full disk, not each."""
         kinds = {
             "stopped": self.problem,
-            "pixels": self._writer.pixels_problem,
+            "pixels": self._frames.problem,
             "tables": self._writer.tables_problem,
             "loss": self.loss,
-            "low": self.message,
+            "silent": self._silence,
+            "low": self._low,
         }
         kind = next((kind for kind, text in kinds.items() if text), "")
         if kind and kind not in self._reported:

@@ -147,8 +147,9 @@ def _add_rows(path: Path, schema: Any, columns: Iterable[Any]) -> None:
             stream.start()
             for batch in table.to_batches(_BATCH_ROWS):
                 stream.append(batch)
+            stream.end()
         finally:
-            stream.close()
+            stream.file.close()
 
 
 def _counts(inventory: Inventory, account: Account) -> dict[str, int]:

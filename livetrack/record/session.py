@@ -92,8 +92,8 @@ class Session:
         return found
 
     def received(self) -> Any:
-        """Return the pyarrow Table of all received frames: number, times, geometry, file and page."""
-        return read_stream(self.folder / "frames.arrow", RECEIVED)
+        """Return the pyarrow Table of all received frames, in order: number, times, geometry, file and page."""
+        return read_stream(self.folder / "frames.arrow", RECEIVED).sort_by("frame")  # a late one is out of order
 
     def tracked(self) -> Any:
         """Return the pyarrow Table of all tracked frames: number, time and number of particles."""

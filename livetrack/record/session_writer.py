@@ -1,29 +1,30 @@
-"""Writes the files of a recording, and counts what is written and what is not."""
+"""Writes the files of a recording: pixels in one thread, tables in another."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from livetrack import __version__
 from livetrack.camera import Frame, Geometry
 from livetrack.errors import LivetrackError, reason
 from livetrack.record.append_file import AppendFile, is_there
 from livetrack.record.disk_space import DiskSpace
-from livetrack.record.pages import PageWriter, page_files
-from livetrack.record.streams import RECEIVED, TRACKED, TRAJECTORIES, ReceivedFrames, TableStream, TrackedFrames
+from livetrack.record.disk_sync import DiskSync
+from livetrack.record.frame_queue import FrameQueue
+from livetrack.record.pages import PageWriter
+from livetrack.record.streams import RECEIVED, TRACKED, TRAJECTORIES, TableStream
+from livetrack.record.tracked_frames import TrackedFrames
 
-__all__ = ["NO_PIXELS", "FolderGoneError", "SessionWriter"]
+__all__ = ["FolderGoneError", "SessionWriter"]
 
-NO_PIXELS = np.empty((0, 0), np.uint8)
-"""The pixels of a frame whose pixels are not to be written."""
-
-_MAX_LISTED = 100_000  # rows of frames.arrow that may wait for the disk
+_SYNC_S = 0.4  # from the start of a sync to that of the next: everything is on the disk within a second
 
 
 class FolderGoneError(LivetrackError):
@@ -31,100 +32,111 @@ class FolderGoneError(LivetrackError):
 
 
 class SessionWriter:
-    """Writes frames and tables into `folder`; used by the recorder's thread.
+    """Writes what waits in `frames` and `tracked` into `folder`.
 
     Where pixels cannot be written, or would use the space that is reserved for the tables, no more pixels are. A batch
-    of a table that cannot be written is tried again at the next `flush`.
+    of a table that cannot be written is tried again at the next `write_tables`.
     """
 
-    def __init__(self, folder: Path, info: dict[str, Any], *, file_bytes: int, reserve_bytes: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        info: dict[str, Any],
+        frames: FrameQueue,
+        tracked: TrackedFrames,
+        *,
+        file_bytes: int,
+        reserve_bytes: int,
+    ) -> None:
         self._folder = folder
         self._info = info
-        self._pages = PageWriter(folder, file_bytes)
+        self._frames, self._tracked = frames, tracked
+        self.sync = DiskSync(self._open_files, self._on_sync_error, period_s=_SYNC_S)
+        self._pages = PageWriter(folder, file_bytes, self.sync.complete)
         self._streams: dict[str, TableStream] = {}
-        self._received = ReceivedFrames()
-        self.tracked = TrackedFrames()
-        """Rows of tracked frames that wait for the next `flush`; any thread may add some."""
         self.disk = DiskSpace(folder, reserve_bytes)
-        self.written = self.failed = self.bytes = 0
-        """Frames whose pixels were written, and those whose pixels were not."""
-        self.rows_written = self.rows_failed = 0
-        """Tracked frames whose rows were written, and those whose rows were not."""
-        self.unlisted = 0
-        """Received frames that are missing in `frames.arrow`."""
-        self.pixels_problem = ""
-        """Why no more pixels are written; else empty."""
+        self._pixel_bytes = 0
         self.tables_problem = ""
         """Why rows wait for the disk; else empty."""
+        self.sync_problem = ""
+        """What the disk reported when it was to store what is written; else empty."""
+        self.gone = ""
+        """Which files of pixels are gone; else empty."""
         self._geometry: Geometry | None = None  # of the first frame
+        self._tables_since: float | None = None
+        self.sync.start()
 
-    def write(self, frame: Frame) -> None:
-        """Write the pixels of a frame, if it has any, and queue its row of `frames.arrow`."""
+    @property
+    def bytes(self) -> int:
+        """Bytes written."""
+        return self._pixel_bytes + sum(stream.file.size for stream in list(self._streams.values()))
+
+    @property
+    def silent_s(self) -> float:
+        """For how long the disk has not returned from a call."""
+        since = self._tables_since
+        return max(self._frames.in_hand_s, self.sync.busy_s, 0.0 if since is None else time.monotonic() - since)
+
+    def note_geometry(self, geometry: Geometry) -> None:
+        """Use the geometry of the first frame for the heads of the tables."""
         if self._geometry is None:
-            self._geometry = frame.geometry
-        page = None if frame.pixels is NO_PIXELS else self._write_pixels(frame)
-        if len(self._received) < _MAX_LISTED:
-            self._received.add(frame, page)
-        else:
-            self.unlisted += 1
+            self._geometry = geometry
 
-    def flush(self) -> None:
-        """Put everything on the disk, the pixels before the rows that refer to them.
+    # called by the thread of the pixels
+
+    def write_pixels(self) -> None:
+        """Write the pixels of each frame until the queue ends, then complete the last file."""
+        while (frame := self._frames.take()) is not None:
+            page = None
+            try:
+                page = self._write(frame)
+            except Exception as error:  # noqa: BLE001 - whatever fails, the tables go on
+                self._frames.stop_pixels(self._describe(error))
+            finally:
+                self._frames.put_down(page)
+        self._pages.close()
+
+    def _write(self, frame: Frame) -> tuple[str, int] | None:
+        if self._frames.problem:
+            return None
+        if not self.disk.take(frame.pixels.nbytes):
+            self._frames.stop_pixels(self.disk.full)
+            return None
+        page = self._pages.append(frame)
+        self._pixel_bytes += frame.pixels.nbytes
+        return page
+
+    # called by the thread of the tables
+
+    def write_tables(self) -> None:
+        """Pass all rows to the operating system, those of a frame after its pixels.
 
         Raises
         ------
         FolderGoneError
             The files are no longer where they were created.
         """
-        self._check_files()
-        if self._pages.file is not None:
-            try:
-                self._pages.file.sync()
-            except OSError as error:
-                self.stop_pixels(self._describe(error))
-        if self._geometry is not None:
-            self.tables_problem = ""
-            self._try_tables(self._write_tables)
-        self.disk.update(self.bytes)
-
-    def stop_pixels(self, why: str) -> None:
-        """Write no more pixels."""
-        if not self.pixels_problem:
-            self.pixels_problem = why
-
-    def discard(self, frame: Frame) -> None:
-        """Count a frame that will not be written."""
-        self.failed += frame.pixels is not NO_PIXELS
-        self.unlisted += 1
-
-    def close(self) -> None:
-        """Close the files, and count the rows that still wait as not written."""
-        self.rows_failed += len(self.tracked)
-        self.unlisted += len(self._received)
+        self._tables_since = time.monotonic()
         try:
-            self._pages.close()
-        except OSError as error:
-            self.stop_pixels(self._describe(error))
+            self._check_files()
+            self._frames.drop_surplus()
+            if self._geometry is not None:
+                self.tables_problem = ""
+                self._try_tables(self._write_batches)
+            self.disk.update(self.bytes)
+        finally:
+            self._tables_since = None
+
+    def finish(self) -> None:
+        """End the tables, and wait until everything is on the disk."""
         for stream in self._streams.values():
-            self._try_tables(stream.close)
+            self._try_tables(stream.end)
+            self.sync.complete(stream.file)
+        self.sync.finish()
 
-    def _write_pixels(self, frame: Frame) -> tuple[str, int] | None:
-        size = frame.pixels.nbytes
-        if not self.pixels_problem and not self.disk.take(size):
-            self.stop_pixels(f"the disk of {self._folder} is almost full, and the rest is kept for the tables")
-        if not self.pixels_problem:
-            try:
-                page = self._pages.append(frame)
-            except Exception as error:  # noqa: BLE001 - whatever fails, the tables go on
-                self.stop_pixels(self._describe(error))
-            else:
-                self.written += 1
-                self.bytes += size
-                return page
-        self.failed += 1
-        return None
-
-    def _open_streams(self, pixel_size_um: float | None) -> None:
+    def _write_batches(self) -> None:
+        assert self._geometry is not None
+        pixel_size_um = self._geometry.pixel_size_um
         metadata = {
             "livetrack": __version__,
             "session": msgspec.json.encode(self._info, enc_hook=str).decode(),
@@ -134,19 +146,11 @@ class SessionWriter:
             if name not in self._streams:
                 self._streams[name] = TableStream(self._folder / f"{name}.arrow", schema, metadata)
             self._streams[name].start()
-
-    def _write_tables(self) -> None:
-        assert self._geometry is not None
-        self._open_streams(self._geometry.pixel_size_um)
-        before = sum(stream.file.size for stream in self._streams.values())
         try:
-            self._received.flush(self._streams["frames"])
+            self._frames.listed.flush(self._streams["frames"])
         finally:  # the tracks do not depend on it
-            while written := self.tracked.flush(self._streams["tracked"], self._streams["trajectories"]):
-                self.rows_written += written
-            self.bytes += sum(stream.file.size for stream in self._streams.values()) - before
-        for stream in self._streams.values():
-            stream.file.sync()
+            while self._tracked.flush(self._streams["tracked"], self._streams["trajectories"]):
+                pass
 
     def _try_tables(self, write: Callable[[], None]) -> None:
         try:
@@ -154,23 +158,38 @@ class SessionWriter:
         except OSError as error:
             self.tables_problem = self._describe(error)
 
-    def _files(self) -> list[AppendFile]:
-        pages = [] if self._pages.file is None else [self._pages.file]
-        return pages + [stream.file for stream in self._streams.values()]
-
     def _check_files(self) -> None:
-        """Raise `FolderGoneError` if a file was deleted or moved, and count what it contained as not written."""
-        if is_there(self._folder / "session.json") and all(file.is_in_place() for file in self._files()):
+        """Count frames and rows in deleted files as dropped; raise `FolderGoneError` if no more can be written."""
+        files = self._frames.files
+        try:
+            missing = files - set(os.listdir(self._folder))
+        except FileNotFoundError:
+            missing = files
+        except OSError:  # a share that does not respond
+            missing = set()
+        current = self._open_files()
+        if is_there(self._folder / "session.json") and all(file.is_in_place() for file in current):
+            if missing:
+                self.gone = f"{', '.join(sorted(missing))} in {self._folder} was deleted or moved"
+                self._frames.lose(missing)
             return
-        pages = self._pages.file
-        if pages is not None and pages.is_deleted():
-            gone = self._pages.count if page_files(self._folder) else self.written
-            self.written -= gone
-            self.failed += gone
+        self._frames.end()
+        self._tracked.end()
+        if any(file.is_deleted() for file in current):
+            self._frames.lose(missing)
         if any(self._streams[name].file.is_deleted() for name in ("tracked", "trajectories") if name in self._streams):
-            self.rows_failed += self.rows_written
-            self.rows_written = 0
+            self._tracked.lose()
         raise FolderGoneError(f"{self._folder} was deleted or moved, or files in it")
+
+    def _open_files(self) -> list[AppendFile]:
+        """Return the files that grow, those of pixels first: a sync of the tables follows that of the pixels."""
+        pages = self._pages.file
+        return ([] if pages is None else [pages]) + [stream.file for stream in list(self._streams.values())]
+
+    def _on_sync_error(self, file: AppendFile, error: OSError) -> None:
+        self.sync_problem = f"{file.path.name} may be incomplete: {self._describe(error)}"
+        if file.path.suffix == ".tif":
+            self._frames.stop_pixels(self._describe(error))
 
     def _describe(self, error: Exception) -> str:
         """Return the cause of a write error and the free disk space: most are full disks, under various names."""

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from livetrack.camera import Frame
-from livetrack.particles import ROW, Rows
+from livetrack.particles import ROW
 from livetrack.record.append_file import AppendFile
 from livetrack.record.arrow_record import END, seal
 
-__all__ = ["RECEIVED", "TRACKED", "TRAJECTORIES", "ReceivedFrames", "TableStream", "TrackedFrames", "received_row"]
-
-
-_FRAME_BYTES = 200  # memory per queued tracked frame, without its rows
-_BATCH_FRAMES = 1000  # tracked frames in one batch
+__all__ = ["RECEIVED", "ROW_UNITS", "TRACKED", "TRAJECTORIES", "ReceivedFrames", "TableStream", "received_row"]
 
 
 def _field(name: str, kind: Any, unit: str, nullable: bool = False) -> Any:
     return pa.field(name, kind, nullable, metadata={"unit": unit})
 
 
-_ROW_UNITS = {
+ROW_UNITS = {
     "id": "1",
     "x": "px",
     "y": "px",
@@ -41,6 +35,7 @@ _ROW_UNITS = {
     "vy": "px/s",
     "flags": "bits of livetrack.particles.Flag",
 }
+"""Unit of each field of a row."""
 
 RECEIVED = pa.schema(
     [
@@ -77,7 +72,7 @@ TRAJECTORIES = pa.schema(
         _field("camera_number", pa.int64(), "1", nullable=True),
         _field("t_s", pa.float64(), "s"),
         _field("t_received_ns", pa.int64(), "ns, monotonic"),
-        *(_field(name, pa.from_numpy_dtype(ROW[name]), unit) for name, unit in _ROW_UNITS.items()),
+        *(_field(name, pa.from_numpy_dtype(ROW[name]), unit) for name, unit in ROW_UNITS.items()),
     ]
 )
 """`trajectories.arrow`: one row per particle and tracked frame."""
@@ -117,15 +112,10 @@ class TableStream:
         self.file.shorten(size)
         self.rows = rows
 
-    def close(self) -> None:
-        """Write the end marker, which readers do without, put the file on the disk, and close it."""
-        try:
-            with suppress(OSError):
-                self.start()
-                self.file.append(END)
-            self.file.sync()
-        finally:
-            self.file.close()
+    def end(self) -> None:
+        """Write the end marker, which readers do without."""
+        self.start()
+        self.file.append(END)
 
 
 def received_row(frame: Frame, page: tuple[str, int] | None) -> tuple[Any, ...]:
@@ -149,10 +139,10 @@ def received_row(frame: Frame, page: tuple[str, int] | None) -> tuple[Any, ...]:
 
 
 class ReceivedFrames:
-    """Queued rows of `frames.arrow`."""
+    """Queued rows of `frames.arrow`; one thread adds while another flushes."""
 
     def __init__(self) -> None:
-        self._queue: list[Sequence[Any]] = []
+        self._queue: deque[Sequence[Any]] = deque()
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -161,70 +151,12 @@ class ReceivedFrames:
         """Add a received frame and the file and page of its pixels, None if they are not written."""
         self._queue.append(received_row(frame, page))
 
-    def flush(self, stream: TableStream) -> int:
-        """Write the queued rows; return how many. What cannot be written stays queued, and OSError is raised."""
-        rows = self._queue
+    def flush(self, stream: TableStream) -> None:
+        """Write the queued rows. What cannot be written stays queued, and OSError is raised."""
+        rows = [self._queue.popleft() for _ in range(len(self._queue))]
         if rows:
-            stream.write(zip(*rows, strict=True))
-            self._queue = []
-        return len(rows)
-
-
-class TrackedFrames:
-    """Queued rows of `tracked.arrow` and `trajectories.arrow`.
-
-    One thread adds while another flushes; neither waits for the other.
-    """
-
-    def __init__(self) -> None:
-        self._queue: deque[tuple[int, float, int, int | None, int, bytes]] = deque()
-        self._bytes_in = self._bytes_out = 0
-
-    def __len__(self) -> int:
-        return len(self._queue)
-
-    @property
-    def queued_bytes(self) -> int:
-        """Approximate memory of the queue."""
-        return self._bytes_in - self._bytes_out
-
-    def add(self, frame: Frame, rows: Rows) -> None:
-        """Add a tracked frame and a copy of its rows."""
-        copy = rows.tobytes()  # ten times faster than `rows.copy()`, which copies padded records field by field
-        self._bytes_in += len(copy) + _FRAME_BYTES
-        self._queue.append((frame.index, frame.t_s, len(rows), frame.number, frame.t_received_ns, copy))
-
-    def flush(self, tracked: TableStream, trajectories: TableStream) -> int:
-        """Write the oldest queued frames, in one batch of each table; return how many frames.
-
-        If either batch cannot be written, neither is: the frames stay queued, and OSError is raised.
-        """
-        frames = [self._queue.popleft() for _ in range(min(len(self._queue), _BATCH_FRAMES))]
-        if not frames:
-            return 0
-        frame, t_s, count, number, t_received_ns, copies = zip(*frames, strict=True)
-        rows = np.frombuffer(b"".join(copies), ROW)
-        before = trajectories.file.size, trajectories.rows
-        try:
-            trajectories.write(
-                [
-                    np.repeat(frame, count),
-                    _repeat(number, count),
-                    np.repeat(t_s, count),
-                    np.repeat(t_received_ns, count),
-                    *(np.ascontiguousarray(rows[name]) for name in _ROW_UNITS),
-                ]
-            )
-            tracked.write([frame, t_s, count])
-        except OSError:
-            trajectories.shorten(*before)
-            self._queue.extendleft(reversed(frames))
-            raise
-        self._bytes_out += rows.nbytes + len(frames) * _FRAME_BYTES
-        return len(frames)
-
-
-def _repeat(values: Sequence[int | None], count: Sequence[int]) -> Any:
-    """Repeat each of `values` `count` times; None becomes null."""
-    numbers = pa.array(values, pa.int64())
-    return numbers.take(pa.array(np.repeat(np.arange(len(values)), count)))
+            try:
+                stream.write(zip(*rows, strict=True))
+            except OSError:
+                self._queue.extendleft(reversed(rows))
+                raise
