@@ -240,11 +240,11 @@ def test_frames_that_were_dropped_are_told_from_those_that_are_lost(tmp_path: Pa
     recorder = Recorder(tmp_path)
     for index in range(FRAMES):
         if index == 5:
-            recorder._writer.stop_pixels("a test")
+            recorder._frames.stop_pixels("a test")
         recorder.offer_frame(frame_of(index))
         wait_for(lambda count=index + 1: recorder.status().frames + recorder.status().dropped == count)
         if index == 7:
-            recorder._writer.pixels_problem = ""
+            recorder._frames.problem = ""
     recorder.close()
     account = recovered(recorder.folder)
     assert (account.delivered, account.written, account.dropped, account.lost) == (FRAMES, 9, 3, 0)
