@@ -14,6 +14,7 @@ from pathlib import Path
 import zmq
 
 from livetrack.errors import LivetrackError, UsageError, reason
+from livetrack.limits import KEY_BYTES, read_bytes_up_to
 from livetrack.whole_file import write_whole
 
 __all__ = ["ENVIRONMENT", "generate_keys", "secure_client", "secure_server", "trusted_clients"]
@@ -164,6 +165,7 @@ def _read(path: Path) -> tuple[bytes, bytes | None]:
     from zmq.auth import load_certificate  # here, because most sessions have no keys
 
     try:
+        read_bytes_up_to(path, KEY_BYTES)
         keys = load_certificate(path)
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: the key cannot be read: {error}") from None

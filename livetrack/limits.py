@@ -8,14 +8,26 @@ from __future__ import annotations
 from pathlib import Path
 
 __all__ = [
-    "CALIBRATIONS_BYTES", "CARD_BYTES", "IMAGE_BYTES", "LINKER_BYTES", "SESSION_INFO_BYTES", "SETTINGS_BYTES",
-    "FileTooLargeError", "read_bytes_up_to",
-]  # fmt: skip
+    "CALIBRATIONS_BYTES",
+    "CARD_BYTES",
+    "IMAGE_BYTES",
+    "KEY_BYTES",
+    "LINKER_BYTES",
+    "MODEL_BYTES",
+    "SESSION_INFO_BYTES",
+    "SETTINGS_BYTES",
+    "FileTooLargeError",
+    "read_bytes_up_to",
+]
 
 IMAGE_BYTES = 1 << 29
 """Of one frame of a movie or one image, unpacked."""
-SETTINGS_BYTES = 1 << 20
+SETTINGS_BYTES = 1 << 17
 """Of a settings file or a recipe."""
+KEY_BYTES = 1 << 14
+"""Of the file of a key."""
+MODEL_BYTES = 1 << 28
+"""Of a model file; those that livetrack trains have 1 MB or less."""
 CARD_BYTES = 1 << 24
 """Of a model card."""
 CALIBRATIONS_BYTES = 1 << 24
@@ -43,5 +55,5 @@ def read_bytes_up_to(path: Path, most: int) -> bytes:
     with path.open("rb") as file:
         content = file.read(most + 1)
     if len(content) > most:
-        raise FileTooLargeError(f"it is larger than {most / (1 << 20):g} MB, the limit for its kind")
+        raise FileTooLargeError(f"it is larger than {most >> 10:,} KB, the limit for its kind")
     return content

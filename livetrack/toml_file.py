@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from livetrack.errors import ConfigError, reason
+from livetrack.limits import SETTINGS_BYTES, read_bytes_up_to
 
 __all__ = ["TomlDocument", "assignment"]
 
@@ -36,7 +37,9 @@ class TomlDocument:
         if self.path is None:
             return
         try:
-            text = self.path.read_text(encoding="utf-8-sig")  # editors on Windows may write a byte order mark
+            text = read_bytes_up_to(self.path, SETTINGS_BYTES).decode(
+                "utf-8-sig"
+            )  # editors on Windows may write a byte order mark
         except FileNotFoundError:
             raise ConfigError(f"{self.path}: no such file") from None
         except UnicodeDecodeError:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.errors import InputError, UsageError, reason
+from livetrack.limits import LINKER_BYTES, FileTooLargeError
 from livetrack.linking.records import TRACK
 from livetrack.whole_file import replacing
 
@@ -18,6 +21,13 @@ __all__ = ["read", "write"]
 
 _VERSION = 1
 _SCALARS = {"version": int, "settings": dict, "hurried": int, "next_id": int, "clock": dict}
+
+
+_UNREADABLE = (
+    ValueError, KeyError, EOFError, AttributeError, TypeError, NotImplementedError, RecursionError, MemoryError,
+    SyntaxError, RuntimeError, struct.error, zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
+"""What NumPy and zipfile raise for damaged files."""
 
 
 def write(
@@ -39,11 +49,14 @@ def read(path: str | Path) -> tuple[dict[str, Any], npt.NDArray[np.void], npt.ND
     """Return what `write` wrote: scalars, tracks, sums. Raises `InputError`."""
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            unpacked = sum(member.file_size for member in archive.zip.infolist())
+            if unpacked > LINKER_BYTES:
+                raise FileTooLargeError(f"it unpacks to {unpacked:,} bytes, and the limit is {LINKER_BYTES:,}")
             scalars = json.loads(str(archive["figures"]))
             alive, sums = archive["alive"], archive["sums"]
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {reason(error)}") from None
-    except (ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile):
+    except _UNREADABLE:
         raise InputError(f"{path}: not the state of a linker") from None
     if not isinstance(scalars, dict) or any(not isinstance(scalars.get(key), kind) for key, kind in _SCALARS.items()):
         raise InputError(f"{path}: not the state of a linker")

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from livetrack.errors import ModelError
+from livetrack.limits import CARD_BYTES
 from livetrack.localize.classical import METHODS
 from livetrack.localize.inference.onnx_file import NotAModelError, check_model_file
 from livetrack.localize.inference.onnx_runtime import OnnxRuntime
@@ -148,12 +149,17 @@ def read_card(path: Path) -> ModelCard:
         The file is not a model, was not made by livetrack, or for another version's input.
     """
     check_model_file(path)
-    text = OnnxRuntime(path, "cpu", 1).session.get_modelmeta().custom_metadata_map.get("livetrack")
+    try:
+        text = OnnxRuntime(path, "cpu", 1).session.get_modelmeta().custom_metadata_map.get("livetrack")
+    except UnicodeDecodeError:
+        raise ModelError(f"model {path}: its livetrack metadata cannot be read: it is not UTF-8") from None
     if text is None:
         raise NotAModelError(f"model {path}: not made by `livetrack train` (it has no livetrack metadata)")
+    if len(text) > CARD_BYTES:
+        raise ModelError(f"model {path}: its livetrack metadata is larger than {CARD_BYTES >> 10:,} KB, the limit")
     try:
         card = msgspec.json.decode(text, type=ModelCard)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
         raise ModelError(f"model {path}: its livetrack metadata cannot be read: {error}") from None
     try:
         sensible = 1 <= card.longest <= _MOST_ELONGATED

@@ -196,6 +196,8 @@ def _unread(tif: tifffile.TiffFile, planes: int) -> str:
     declared = _declared(tif)
     if declared > planes:
         return f"its metadata declares {declared} images"
+    if _is_contradicted(tif):
+        return "its images have another shape than its metadata declares; some may be lost"
     return _unused(*unused_bytes(tif), planes)
 
 
@@ -219,11 +221,26 @@ def _declared(tif: tifffile.TiffFile) -> int:
         if tif.is_imagej:
             return int((tif.imagej_metadata or {}).get("images", 0))
         if tif.is_shaped:
-            shape = tifffile.tifffile.shaped_description_metadata(first.shaped_description)["shape"]
-            return math.prod(map(int, shape)) // int(math.prod(first.shape))
+            return math.prod(_declared_shape(first)) // int(math.prod(first.shape))
     except Exception:  # noqa: BLE001 - anything may be written there
         return 0
     return 0
+
+
+def _declared_shape(page: Any) -> tuple[int, ...]:
+    """Return the shape of the movie in the description that tifffile writes. Raises if there is none."""
+    return tuple(map(int, tifffile.tifffile.shaped_description_metadata(page.shaped_description)["shape"]))
+
+
+def _is_contradicted(tif: tifffile.TiffFile) -> bool:
+    """Whether the images have another shape than the first description declares."""
+    first: Any = tif.pages[0]
+    try:
+        declared = [size for size in _declared_shape(first) if size > 1] if tif.is_shaped else []
+    except Exception:  # noqa: BLE001 - likewise
+        return False
+    found = [size for size in first.shape if size > 1]
+    return bool(declared) and declared[-len(found) :] != found
 
 
 def _absent_files(tif: tifffile.TiffFile, path: Path) -> str:

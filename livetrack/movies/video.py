@@ -33,6 +33,8 @@ def open_video(path: Path, channel: int | None) -> Movie:
             if not container.streams.video:
                 raise InputError(f"{path}: contains no video")
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise InputError(f"{path}: its video is of a kind that cannot be decoded")
             if stream.width * stream.height > _MAX_PX:
                 size = f"{stream.width}x{stream.height}"
                 raise InputError(f"{path}: claims frames of {size} px; at most {_MAX_PX:,} px are read")

@@ -13,6 +13,7 @@ import msgspec
 
 from livetrack.camera import Frame
 from livetrack.errors import InputError, UsageError, reason
+from livetrack.limits import SESSION_INFO_BYTES, read_bytes_up_to
 from livetrack.record.damage import Damage, Report, ignore
 from livetrack.record.pages import page_files, read_pages
 from livetrack.record.stream_reader import read_stream
@@ -22,6 +23,28 @@ from livetrack.whole_file import write_whole
 __all__ = ["Session", "make_session_folder", "read_info", "read_session", "write_session_info"]
 
 _NOT_CLOSED = "it was not closed; its end may be missing; `livetrack recover` completes it"
+
+
+class _Known(msgspec.Struct):
+    """Types of what is used of `session.json`."""
+
+    ended: str | None = None
+    problem: str | None = None
+    frames_offered: int = 0
+    frames_written: int = 0
+    frames_dropped: int = 0
+    frames_listed_lost: int = 0
+    tracked_frames_offered: int = 0
+    tracked_frames_written: int = 0
+    tracked_frames_dropped: int = 0
+    tracked_frames_torn: int = 0
+    rows_lost: int = 0
+
+
+_COUNTS = (
+    "frames_offered", "frames_written", "frames_dropped",
+    "tracked_frames_offered", "tracked_frames_written", "tracked_frames_dropped",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +73,12 @@ class Session:
     def discrepancies(self) -> list[str]:
         """Return where the counts in `session.json` and the files differ, one line each; empty if they agree.
 
-        Raises `InputError` if the recording was not closed, and has no counts.
+        Raises `InputError` if `session.json` has no counts, as in a recording that was not closed.
         """
         if not self.closed:
             raise InputError(f"{self.folder}: {self.problem}")
+        if missing := [name for name in _COUNTS if name not in self.info]:
+            raise InputError(f"{self.folder}: its session.json lacks {', '.join(missing)}")
         info, received, tracked = self.info, self.received(), self.tracked()
         rows = self.trajectories().num_rows
         readable = {frame.index for frame in self.frames()}
@@ -121,13 +146,15 @@ def read_info(folder: Path) -> dict[str, Any]:
     path = folder / "session.json"
     cure = f"try `livetrack recover {folder}`"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        info = msgspec.json.decode(read_bytes_up_to(path, SESSION_INFO_BYTES), type=dict[str, Any])
+        msgspec.convert(info, _Known)
+        return info
     except FileNotFoundError:
         problem = f"{folder}: not a recording: it contains no session.json"
         raise InputError(f"{problem}; {cure}" if page_files(folder) else problem) from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {reason(error)}") from None
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}; {cure}") from None
 
 

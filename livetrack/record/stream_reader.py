@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from livetrack.record.arrow_message import read_batch, read_message, read_schema
 from livetrack.record.arrow_record import END, find_sealed, is_sealed, read_sealed
 from livetrack.record.damage import Damage, Report, ignore
 
@@ -30,12 +31,9 @@ def stream_schema(path: Path, schema: Any) -> Any:
         with path.open("rb") as file:
             data = FileBytes(file)
             first = read_sealed(data, 0)
-            if first is not None:
-                return pa.ipc.read_schema(pa.py_buffer(first.content))
-            if is_sealed(data):
+            if first is None and is_sealed(data):
                 return schema
-        with pa.OSFile(str(path), "rb") as source, pa.ipc.open_stream(source) as reader:
-            return reader.schema
+            return read_schema(read_message(data, 0) if first is None else first.content, schema)
     except (OSError, pa.ArrowException):
         return schema
 
@@ -54,9 +52,8 @@ def read_batches(path: Path, schema: Any, report: Report = ignore) -> Iterator[A
         data = FileBytes(file)
         if is_sealed(data):
             yield from _read_sealed(path.name, data, stream_schema(path, schema), report)
-            return
-    if len(data):
-        yield from _read_plain(path, len(data), report)
+        elif len(data):
+            yield from _read_plain(path.name, data, schema, report)
 
 
 class FileBytes:
@@ -108,20 +105,28 @@ def _read_sealed(name: str, data: FileBytes, schema: Any, report: Report) -> Ite
         if message is None:
             return
         if start > 0:  # the first is the schema
-            batch = pa.ipc.read_record_batch(pa.py_buffer(message.content), schema)
-            rows = message.rows_before + batch.num_rows
-            yield batch
+            try:
+                batch = read_batch(message.content, schema)
+            except pa.ArrowException as error:  # a checksum that is right, around something else
+                report(Damage(name, start, message.end - start, None, f"a batch cannot be read: {_line(error)}"))
+            else:
+                rows = message.rows_before + batch.num_rows
+                yield batch
         at = message.end
 
 
-def _read_plain(path: Path, size: int, report: Report) -> Iterator[Any]:
-    end = 0
+def _read_plain(name: str, data: FileBytes, schema: Any, report: Report) -> Iterator[Any]:
+    at = 0
     try:
-        with pa.OSFile(str(path), "rb") as source, pa.ipc.open_stream(source) as reader:
-            while True:
-                end = source.tell()
-                yield reader.read_next_batch()
-    except StopIteration:
-        pass
-    except (OSError, pa.ArrowException):  # the process was killed while it wrote the next batch
-        report(Damage(path.name, end, size - end, None, "a batch is torn or altered"))
+        message = read_message(data, 0)
+        schema = read_schema(message, schema)
+        while (at := at + len(message)) < len(data) and data[at : at + len(END)] != END:
+            message = read_message(data, at)
+            yield read_batch(message, schema)
+    except (OSError, pa.ArrowException) as error:  # such as: the process was killed while it wrote the next batch
+        what = "a batch is torn or altered"
+        report(Damage(name, at, len(data) - at, None, f"{what}: {_line(error)}"))
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -51,7 +51,9 @@ def read_template_picture(path: Path) -> TemplatePicture:
         raise InputError(f"{path}: {width}x{height} px; crop one particle, {_MIN_SIDE} to {_MAX_SIDE} px per side")
     if not np.isfinite(grey).all():
         raise InputError(f"{path}: contains pixels that are not finite numbers")
-    picture = TemplatePicture(hashlib.sha256(path.read_bytes()).hexdigest(), height, width, grey.tobytes())
+    with path.open("rb") as file:  # piece by piece: it may have more than the image
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    picture = TemplatePicture(digest, height, width, grey.tobytes())
     try:
         picture.template("light")
     except ValueError as error:

@@ -18,7 +18,7 @@ from livetrack.movies import Movie, open_movie
 from .changes import change_bytes
 from .target import Input
 
-__all__ = ["TiffTarget"]
+__all__ = ["TiffTarget", "collected_log_lines"]
 
 _MOST_FRAMES = 500
 
@@ -73,7 +73,7 @@ class TiffTarget:
 
     def read(self, folder: Path, name: str) -> str:
         """Read all frames; fewer than there were need a word, unless several changes have hidden what there was."""
-        with _said() as lines:
+        with collected_log_lines() as lines:
             movie: Movie = open_movie(folder / name)
             frames = sum(1 for _ in islice(movie, _MOST_FRAMES))
         if movie.problem or lines:
@@ -86,7 +86,7 @@ class TiffTarget:
 
 
 @contextmanager
-def _said() -> Iterator[list[str]]:
+def collected_log_lines() -> Iterator[list[str]]:
     """Collect what is logged about a movie, and show none of it; there must be nothing of tifffile's."""
     lines: list[str] = []
 

@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from livetrack.errors import ModelError, reason
+from livetrack.limits import MODEL_BYTES, read_bytes_up_to
 
-__all__ = ["MAX_MODEL_BYTES", "NotAModelError", "check_model_file"]
+__all__ = ["NotAModelError", "check_model_file"]
 
 
 class NotAModelError(ModelError):
     """There is no file, or not one of livetrack's models. To clients, both are the same."""
 
-
-MAX_MODEL_BYTES = 1 << 28
-"""Of a model file; those that livetrack trains have 1 MB or less."""
 
 _EXTERNAL = 1
 _MAX_DEPTH = 32
@@ -37,16 +35,12 @@ def check_model_file(path: Path) -> None:
     Raises
     ------
     NotAModelError
-        It cannot be read, is no ONNX file, or is larger than `MAX_MODEL_BYTES`.
+        It cannot be read, is no ONNX file, or is larger than `MODEL_BYTES`.
     ModelError
         It takes numbers from other files.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_MODEL_BYTES:
-            limit = f"at most {MAX_MODEL_BYTES / 1e6:.0f} MB are accepted"
-            raise NotAModelError(f"model {path}: livetrack cannot open it: {size / 1e6:.0f} MB; {limit}")
-        external = _has_external_data(memoryview(path.read_bytes()), "model", 0)
+        external = _has_external_data(memoryview(read_bytes_up_to(path, MODEL_BYTES)), "model", 0)
     except OSError as error:
         raise NotAModelError(f"model {path}: livetrack cannot open it: {reason(error)}") from None
     except (ValueError, IndexError):

@@ -79,7 +79,9 @@ def _open(path: Path, provider: str, threads: int, spinning: bool) -> ort.Infere
     options.log_severity_level = 3
     chosen = _installed_provider(provider)
     try:
-        session = ort.InferenceSession(str(path), options, providers=list(dict.fromkeys([chosen, CPU])))
+        providers = list(dict.fromkeys([chosen, CPU]))
+        again = int(chosen != CPU)  # on the CPU, which is printed
+        session = ort.InferenceSession(str(path), options, providers=providers, enable_fallback=again)
     except Exception as error:  # noqa: BLE001 - ONNX Runtime's errors have no common base class
         raise NotAModelError(f"model {path}: ONNX Runtime cannot open it: {str(error).splitlines()[0]}") from None
     if provider != "auto" and session.get_providers()[0] != chosen:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from livetrack.camera import Geometry
 from livetrack.devices import ActuatorCalibration
 from livetrack.errors import CommandError, UsageError, reason
+from livetrack.limits import CALIBRATIONS_BYTES, read_bytes_up_to
 from livetrack.whole_file import write_whole
 
 __all__ = ["CalibrationStore", "StoredCalibration"]
@@ -136,7 +137,7 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
 def _read(path: Path) -> list[StoredCalibration]:
     """Return the calibrations of a file of this format or of format 1, a bare list; none if there is no file."""
     try:
-        content: Any = msgspec.json.decode(path.read_bytes())
+        content: Any = msgspec.json.decode(read_bytes_up_to(path, CALIBRATIONS_BYTES))
         if isinstance(content, list):
             return [StoredCalibration(calibration=item) for item in msgspec.convert(content, list[ActuatorCalibration])]
         version = content.get("version") if isinstance(content, dict) else None
