@@ -4,7 +4,7 @@
         for index, image in enumerate(movie):
             table.append(index, tracker.update(image))
 
-A further format is one entry in `_FORMATS`.
+A further format is one entry in `FORMATS`. `livetrack.record.tables` writes those of recordings in the same formats.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from livetrack.errors import LivetrackError, UsageError, reason
 from livetrack.particles import Flag, Rows
 from livetrack.whole_file import rename_whole
 
-__all__ = ["COLUMNS", "TrackTable"]
+__all__ = ["COLUMNS", "FORMATS", "TrackTable"]
 
 COLUMNS = {
     "frame": "",
@@ -63,7 +63,7 @@ def _open_csv(file: Any, schema: Any) -> Any:
     return pa.csv.CSVWriter(file, schema, write_options=options)
 
 
-_FORMATS = {
+FORMATS = {
     ".csv": _Format(_open_csv, decimals=5),  # px: a hundredth of the best precision that a camera allows
     ".parquet": _Format(pa.parquet.ParquetWriter),
 }
@@ -93,9 +93,9 @@ class TrackTable:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         suffix = self.path.suffix.lower()
-        if suffix not in _FORMATS:
+        if suffix not in FORMATS:
             raise UsageError(
-                f"{self.path}: unsupported output format {suffix or '(no suffix)'}; use {' or '.join(_FORMATS)}"
+                f"{self.path}: unsupported output format {suffix or '(no suffix)'}; use {' or '.join(FORMATS)}"
             )
         if not self.path.parent.is_dir():
             raise UsageError(f"{self.path}: there is no folder {self.path.parent}; create it first")
@@ -107,8 +107,8 @@ class TrackTable:
         except OSError as error:
             raise UsageError(f"{self.partial_path}: cannot be written: {reason(error)}") from None
         with self._report_write_errors():
-            self._writer = _FORMATS[suffix].open(self._file, _SCHEMA)
-        self._decimals = _FORMATS[suffix].decimals
+            self._writer = FORMATS[suffix].open(self._file, _SCHEMA)
+        self._decimals = FORMATS[suffix].decimals
         self._frames: list[int] = []
         self._rows: list[Rows] = []
         self._pending = 0  # rows

@@ -29,6 +29,7 @@ from livetrack.record.pages import find_pages
 from livetrack.record.recovery import recover
 
 FRAMES = 12
+SETTINGS = {"linker": {"memory": 2}, "record": {"tables": []}}
 TABLES = ("frames.arrow", "tracked.arrow", "trajectories.arrow")
 
 
@@ -38,7 +39,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recorded")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("livetrack.record.recorder._FLUSH_S", 0.01)
-        recorder = Recorder(folder, settings={"linker": {"memory": 2}})
+        recorder = Recorder(folder, settings=SETTINGS)
         for index in range(FRAMES):
             recorder.offer_frame(frame_of(index))
             recorder.offer_rows(frame_of(index), rows_of(index))
@@ -120,7 +121,7 @@ def test_a_killed_session_is_closed_with_exact_counts(session: Path, capsys: pyt
     assert recovered(session).lost == 0
     info = read_session(session).info
     assert info["recovered"]
-    assert info["settings"] == {"linker": {"memory": 2}}
+    assert info["settings"] == SETTINGS
     assert main(["check", str(session)]) == 1
     assert "state: recovered\n" in capsys.readouterr().out
 
@@ -214,7 +215,7 @@ def test_a_lost_session_json_is_rebuilt_from_a_table(
     assert (account.written, account.lost) == (FRAMES, 0)
     info = read_session(session).info
     assert info["started"] == started
-    assert info["settings"] == {"linker": {"memory": 2}}
+    assert info["settings"] == SETTINGS
     if content is not None:
         assert (session / "session.json.damaged").read_bytes() == content
 

@@ -100,7 +100,7 @@ def test_a_movie_without_particles_gives_an_empty_table(tmp_path: Path, name: st
 
 
 def test_an_output_format_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(livetrack.table._FORMATS, ".feather", livetrack.table._Format(pyarrow.ipc.new_file))
+    monkeypatch.setitem(livetrack.table.FORMATS, ".feather", livetrack.table._Format(pyarrow.ipc.new_file))
     with TrackTable(tmp_path / "out.feather") as table:
         table.append(1, rows_of(1))
     found = pd.read_feather(tmp_path / "out.feather")

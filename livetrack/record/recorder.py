@@ -18,7 +18,7 @@ import logging
 import platform
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +33,7 @@ from livetrack.record.frame_queue import NO_PIXELS, FrameQueue
 from livetrack.record.lock import RecordingLock
 from livetrack.record.session import make_session_folder, write_session_info
 from livetrack.record.session_writer import FolderGoneError, SessionWriter
+from livetrack.record.tables import write_final_tables
 from livetrack.record.tracked_frames import TrackedFrames
 from livetrack.wire import RecordingStatus
 
@@ -71,6 +72,8 @@ class Recorder:
         Free disk space that is kept for the tables, MB; at most a tenth of the disk.
     file_mb
         Size at which a new TIFF file is started, MB.
+    tables
+        Further tables of the tracks, written at the end: keys of `livetrack.record.tables.TABLE_FILES`.
     settings
         Stored in `session.json`: anything that msgspec can encode as JSON.
 
@@ -90,6 +93,7 @@ class Recorder:
         overflow: Literal["drop", "stop"] = "drop",
         reserve_mb: int = 500,
         file_mb: int = 2048,
+        tables: Sequence[str] = (),
         settings: Any = None,
     ) -> None:
         started = datetime.now().astimezone()
@@ -109,6 +113,7 @@ class Recorder:
         write_session_info(self.folder, self._info, spare_bytes=4096)
         self._lock = RecordingLock(self.folder)
         self._with_pixels = frames
+        self._formats = tables
         self._frames = FrameQueue(queue_mb * 1_000_000, queue_s, overflow)
         self._tracked = TrackedFrames(_MAX_ROWS_BYTES)
         self._writer = SessionWriter(
@@ -137,6 +142,7 @@ class Recorder:
             queue_s=record.queue_s,
             overflow=record.overflow,
             reserve_mb=record.reserve_mb,
+            tables=record.tables,
             settings=config,
         )
 
@@ -204,11 +210,14 @@ class Recorder:
         left_s = self._writer.disk.seconds_left
         return f"the disk of {self.folder} is full in {left_s / 60:.1f} min" if left_s and left_s < _LOW_S else ""
 
-    def close(self, progress: Callable[[int], None] | None = None) -> None:
+    def close(self, progress: Callable[[int], None] | None = None, *, quick: bool = False) -> None:
         """Write everything queued and close the files; give up if nothing at all reaches the disk for 30 s.
 
         `progress` is called about ten times per second with the bytes of pixels still to be written. If it raises, or
         on Ctrl-C, the rest is discarded, the files are closed, and the exception propagates.
+
+        The tables for other programs come last. The recording is complete without them: if they fail, or on Ctrl-C, the
+        log says so. With `quick`, they are made of small recordings only.
         """
         if self._closing.is_set():
             return
@@ -227,6 +236,8 @@ class Recorder:
             end = threading.Thread(target=self._write_end, name="livetrack-recorder-end", daemon=True)
             end.start()
             end.join(_INTERRUPTED_S)  # a disk that does not respond does not hold up the end
+        if not self.problem:
+            write_final_tables(self.folder, self._formats, quick=quick)
 
     def _wait(self, limit_s: float, progress: Callable[[int], None] | None = None) -> None:
         """Wait until the threads have ended, for at most `limit_s` without any progress."""

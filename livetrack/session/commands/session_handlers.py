@@ -188,7 +188,7 @@ def stop_recording(context: CommandContext, _: commands.StopRecording) -> Record
         return recorder
 
     recorder = loop.queue.run_in_loop(end)
-    recorder.close()
+    recorder.close(quick=True)
     loop.recordings.append(recorder.status())
     return recorder.status()
 
