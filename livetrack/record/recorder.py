@@ -33,6 +33,7 @@ from livetrack.record.frame_queue import NO_PIXELS, FrameQueue
 from livetrack.record.lock import RecordingLock
 from livetrack.record.session import make_session_folder, write_session_info
 from livetrack.record.session_writer import FolderGoneError, SessionWriter
+from livetrack.record.streams import load_arrow
 from livetrack.record.tables import write_final_tables
 from livetrack.record.tracked_frames import TrackedFrames
 from livetrack.wire import RecordingStatus
@@ -107,6 +108,7 @@ class Recorder:
             "with_pixels": frames,
             "settings": settings,
         }
+        load_arrow()
         self.folder = make_session_folder(Path(folder), started)
         self.problem = ""
         """Why the recording stopped by itself; else empty."""

@@ -14,7 +14,16 @@ from livetrack.particles import ROW
 from livetrack.record.append_file import AppendFile
 from livetrack.record.arrow_record import END, seal
 
-__all__ = ["RECEIVED", "ROW_UNITS", "TRACKED", "TRAJECTORIES", "ReceivedFrames", "TableStream", "received_row"]
+__all__ = [
+    "RECEIVED",
+    "ROW_UNITS",
+    "TRACKED",
+    "TRAJECTORIES",
+    "ReceivedFrames",
+    "TableStream",
+    "load_arrow",
+    "received_row",
+]
 
 
 def _field(name: str, kind: Any, unit: str, nullable: bool = False) -> Any:
@@ -76,6 +85,11 @@ TRAJECTORIES = pa.schema(
     ]
 )
 """`trajectories.arrow`: one row per particle and tracked frame."""
+
+
+def load_arrow() -> None:
+    """Load what the first batch needs, pandas among it: that takes up to a second, for which rows would wait."""
+    pa.array([0])
 
 
 class TableStream:
