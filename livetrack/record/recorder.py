@@ -42,7 +42,7 @@ __all__ = ["Recorder"]
 
 _log = logging.getLogger(__name__)
 
-_FLUSH_S = 0.2  # from the end of a flush of the tables to the start of the next
+_FLUSH_S = 0.2  # from the start of a flush of the tables to that of the next
 _MAX_ROWS_BYTES = 64_000_000  # queued rows: several minutes
 _LOW_S = 300.0  # time until the disk is full, below which the user is warned
 _SILENT_S = 5.0  # time in one call to the disk, after which the user is warned
@@ -285,7 +285,9 @@ class Recorder:
 
     def _run(self) -> None:
         try:
-            while not self._closing.wait(_FLUSH_S):
+            due = time.monotonic() + _FLUSH_S
+            while not self._closing.wait(max(0.0, due - time.monotonic())):
+                due = time.monotonic() + _FLUSH_S
                 self._flush()
             while self._pixels.is_alive():
                 self._pixels.join(_FLUSH_S)
