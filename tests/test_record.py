@@ -59,7 +59,7 @@ wait_for = partial(waiting.wait_for, timeout_s=10.0)
 
 
 def test_everything_offered_is_read_back(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path, settings={"linker": {"memory": 2}})
+    recorder = Recorder(tmp_path, queue_s=60.0, settings={"linker": {"memory": 2}})
     buffer = np.zeros(8, ROW)
     for index in range(50):
         recorder.offer_frame(frame_of(index))
@@ -102,7 +102,7 @@ def test_everything_offered_is_read_back(tmp_path: Path) -> None:
 
 def test_a_late_first_frame_still_gives_the_pixel_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("livetrack.record.recorder._FLUSH_S", 0.01)
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, queue_s=60.0)
     time.sleep(0.1)
     recorder.offer_frame(frame_of(0))
     recorder.close()
@@ -222,7 +222,7 @@ def test_a_killed_process_loses_at_most_its_last_second(tmp_path: Path) -> None:
 
 
 def test_files_truncated_anywhere_give_all_complete_entries(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, queue_s=60.0)
     for index in range(4):
         recorder.offer_frame(frame_of(index))
         recorder.offer_rows(frame_of(index), rows_of(index))
@@ -258,7 +258,7 @@ from tests_frames import frame_of, rows_of
 from livetrack.camera import Geometry
 from livetrack.record import Recorder
 
-recorder = Recorder(sys.argv[1])
+recorder = Recorder(sys.argv[1], queue_s=60.0)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 for index in range(6):
     recorder.offer_frame(frame_of(index, Geometry(400, 400)))
@@ -300,7 +300,7 @@ def test_ctrl_c_while_closing_discards_the_queue_and_closes(tmp_path: Path, monk
         return append(self, frame)
 
     monkeypatch.setattr(PageWriter, "append", slow)
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, queue_s=60.0)
     for index in range(100):
         recorder.offer_frame(frame_of(index))
     left = []
@@ -325,7 +325,7 @@ def test_ctrl_c_while_closing_discards_the_queue_and_closes(tmp_path: Path, monk
 
 def test_offers_do_not_wait_for_the_disk(tmp_path: Path) -> None:
     """A sanity bound only: copying a frame or waiting for its write would take longer."""
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, queue_s=60.0)
     frame, rows = frame_of(0, Geometry(1024, 1024)), empty_rows(100)
     times = []
     for _ in range(50):

@@ -21,7 +21,7 @@ COUNT = 6
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     """Six frames in one file, with two tracked frames per batch."""
     monkeypatch.setattr("livetrack.record.tracked_frames._BATCH_FRAMES", 2)
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, queue_s=60.0)
     for index in range(COUNT):
         recorder.offer_frame(frame_of(index))
         recorder.offer_rows(frame_of(index), rows_of(index))
@@ -123,7 +123,7 @@ def test_a_recording_without_checksums_is_read(tmp_path: Path, monkeypatch: pyte
     """As earlier versions wrote them."""
     monkeypatch.setattr(pages, "_seal", lambda text, pixels: text)
     monkeypatch.setattr("livetrack.record.streams.seal", lambda message, rows: (bytes(message),))
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, queue_s=60.0)
     for index in range(COUNT):
         recorder.offer_frame(frame_of(index))
         recorder.offer_rows(frame_of(index), rows_of(index))

@@ -95,7 +95,7 @@ class FailingDisk:
 
 def record(folder: Path) -> RecordingStatus:
     """Record a small session, in which each frame is written before the next one comes."""
-    recorder = Recorder(folder, file_mb=0)  # a new file for each frame
+    recorder = Recorder(folder, queue_s=60.0, file_mb=0)  # a new file for each frame
     for index in range(FRAMES):
         recorder.offer_frame(frame_of(index))
         recorder.offer_rows(frame_of(index), rows_of(index))
@@ -147,7 +147,7 @@ def test_whatever_write_fails_the_accounting_is_exact(
 
 def test_tables_that_had_to_wait_for_the_disk_are_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("livetrack.record.recorder._FLUSH_S", 0.003)
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, queue_s=60.0)
     with monkeypatch.context() as patch:
         FailingDisk(patch, 1, errno.ENOSPC, np.inf)
         recorder.offer_frame(frame_of(0))
@@ -164,7 +164,7 @@ def test_tables_that_had_to_wait_for_the_disk_are_complete(tmp_path: Path, monke
 
 
 def test_the_session_is_closed_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, queue_s=60.0)
     recorder.offer_frame(frame_of(0))
     FailingDisk(monkeypatch, 1, errno.ENOSPC, np.inf)
     recorder.close()
@@ -220,7 +220,7 @@ def test_a_deleted_folder_is_noticed_within_a_second_and_its_frames_are_not_reco
 
 @POSIX
 def test_a_moved_folder_ends_the_recording_but_keeps_its_frames(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, queue_s=60.0)
     recorder.offer_frame(frame_of(0))
     recorder.offer_rows(frame_of(0), rows_of(0))
     wait_for(lambda: recorder.status().rows_written == 1)
@@ -289,7 +289,7 @@ def test_the_last_space_of_a_disk_is_kept_for_the_tables(
         return usage._replace(total=10**9, free=free[0])
 
     monkeypatch.setattr(disk_space.shutil, "disk_usage", nearly_full)
-    recorder = Recorder(tmp_path, reserve_mb=reserve_mb)
+    recorder = Recorder(tmp_path, queue_s=60.0, reserve_mb=reserve_mb)
     for _ in range(8):
         recorder.offer_frame(pixels)
         free[0] = reserve_mb * 1_000_000

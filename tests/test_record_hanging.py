@@ -91,7 +91,7 @@ def check_counts(status: RecordingStatus, frames: int) -> None:
 
 
 def test_a_sync_that_never_returns_holds_up_neither_the_frames_nor_the_end(tmp_path: Path, disk: HangingDisk) -> None:
-    recording = Recorder(tmp_path)
+    recording = Recorder(tmp_path, queue_s=60.0)
     offer(recording, range(3))
     disk.hold(sync=True)
     offer(recording, range(3, 6))
@@ -149,7 +149,7 @@ def test_a_write_that_never_returns_holds_up_neither_the_others_nor_the_end(
 def test_a_sync_that_fails_is_reported_and_the_recording_is_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recording = Recorder(tmp_path)
+    recording = Recorder(tmp_path, queue_s=60.0)
     offer(recording, range(3))
     wait_for(lambda: recording.status().rows_written == 3)
 
@@ -218,7 +218,7 @@ def test_no_frame_waits_longer_than_the_setting(tmp_path: Path, disk: HangingDis
 
 @POSIX
 def test_an_earlier_file_that_is_deleted_alone_is_noticed_and_the_recording_goes_on(tmp_path: Path) -> None:
-    recording = Recorder(tmp_path, file_mb=0)
+    recording = Recorder(tmp_path, queue_s=60.0, file_mb=0)
     offer(recording, range(3))
     wait_for(lambda: recording.status().frames == 3)
     (recording.folder / "frames_0001.tif").unlink()

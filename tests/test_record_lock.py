@@ -16,7 +16,7 @@ from livetrack.record.lock import is_being_recorded, read_last_sign
 
 def test_a_folder_is_locked_from_start_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("livetrack.record.recorder._FLUSH_S", 0.01)
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, queue_s=60.0)
     assert is_being_recorded(recorder.folder)
     for index in range(5):
         recorder.offer_frame(frame_of(index))
@@ -61,7 +61,7 @@ def test_without_locks_a_recent_sign_counts(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(lock, "_lock", unsupported)
     monkeypatch.setattr("livetrack.record.recorder._FLUSH_S", 0.01)
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, queue_s=60.0)
     recorder.offer_frame(frame_of(0))
     wait_for(lambda: is_being_recorded(recorder.folder))
     monkeypatch.setattr(lock, "_SILENT_S", 0.0)

@@ -39,7 +39,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recorded")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("livetrack.record.recorder._FLUSH_S", 0.01)
-        recorder = Recorder(folder, settings=SETTINGS)
+        recorder = Recorder(folder, queue_s=60.0, settings=SETTINGS)
         for index in range(FRAMES):
             recorder.offer_frame(frame_of(index))
             recorder.offer_rows(frame_of(index), rows_of(index))
@@ -238,7 +238,7 @@ def test_damage_in_the_middle_is_named_and_the_rest_is_read(session: Path) -> No
 
 
 def test_frames_that_were_dropped_are_told_from_those_that_are_lost(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, queue_s=60.0)
     for index in range(FRAMES):
         if index == 5:
             recorder._frames.stop_pixels("a test")
@@ -266,7 +266,7 @@ def test_a_session_without_images_misses_none(tmp_path: Path) -> None:
 
 
 def test_a_running_recording_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    recorder = Recorder(tmp_path)
+    recorder = Recorder(tmp_path, queue_s=60.0)
     recorder.offer_frame(frame_of(0))
     assert main(["recover", str(recorder.folder)]) == 2
     assert "is being recorded now; stop the recording first" in capsys.readouterr().err
