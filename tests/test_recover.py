@@ -58,7 +58,7 @@ def unclose(session: Path) -> None:
     """Make a closed recording one whose recorder was killed."""
     info = read_session(session).info
     for name in list(info):
-        if name in ("ended", "problem") or name.startswith(("frames_", "tracked_")):
+        if name in ("ended", "problem") or name.startswith(("frames_", "tracked_", "events_")):
             del info[name]
     (session / "session.json").write_text(json.dumps(info))
 
@@ -66,9 +66,10 @@ def unclose(session: Path) -> None:
 def recovered(session: Path) -> Account:
     """Recover a session, check it, and check that a second recovery changes nothing."""
     account = recover(take_inventory(session))
-    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in session.iterdir()}
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in session.rglob("*") if path.is_file()}
     again = recover(take_inventory(session))
-    assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in session.iterdir()} == before
+    after = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in session.rglob("*") if path.is_file()}
+    assert after == before
     for name in ("delivered", "written", "dropped", "lost", "rows", "gaps", "tracked_written", "tracked_lost"):
         assert getattr(again, name) == getattr(account, name)
     assert account.delivered == account.written + account.dropped + account.lost
@@ -98,10 +99,10 @@ def readable_elsewhere(session: Path) -> list[int]:
 
 
 def test_a_closed_session_is_complete_and_left_alone(session: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = {path.name: path.read_bytes() for path in session.iterdir()}
+    before = {path.name: path.read_bytes() for path in session.iterdir() if path.is_file()}
     report = session.parent / "report.json"
     assert main(["recover", str(session), "--json", str(report)]) == 0
-    assert {path.name: path.read_bytes() for path in session.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in session.iterdir() if path.is_file()} == before
     output = capsys.readouterr().out
     assert output.splitlines()[0] == "state: closed, complete"
     assert "images of 12 of 12 frames; tracks of 12 tracked frames, 18 rows; frames 0 to 11" in output
@@ -116,8 +117,10 @@ def test_a_killed_session_is_closed_with_exact_counts(session: Path, capsys: pyt
     assert not read_session(session).closed
     assert main(["recover", str(session)]) == 1  # its last moments may be missing
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-2].startswith("has: images of 12 of 12 frames")
-    assert lines[-1].startswith("possibly missing: what came after frame 11")
+    has, missing, events = lines[-3:]
+    assert has.startswith("has: images of 12 of 12 frames")
+    assert missing.startswith("possibly missing: what came after frame 11")
+    assert events.startswith("events: ")
     assert recovered(session).lost == 0
     info = read_session(session).info
     assert info["recovered"]
@@ -299,7 +302,7 @@ def test_a_folder_that_cannot_be_written_to_is_an_error_in_one_line(
     session: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     unclose(session)
-    before = {path.name: path.read_bytes() for path in session.iterdir()}
+    before = {path.name: path.read_bytes() for path in session.iterdir() if path.is_file()}
     opened = os.open
 
     def read_only(path: Any, flags: int, mode: int = 0o777) -> int:
@@ -312,7 +315,7 @@ def test_a_folder_that_cannot_be_written_to_is_an_error_in_one_line(
         assert main(["check", str(session)]) == 1
         assert main(["recover", str(session)]) == 2
     assert "cannot be written to: Read-only file system" in capsys.readouterr().err
-    assert {path.name: path.read_bytes() for path in session.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in session.iterdir() if path.is_file()} == before
     recovered(session)
 
 

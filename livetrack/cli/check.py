@@ -68,7 +68,7 @@ def _check_recording(folder: Path, args: argparse.Namespace) -> int:
     inventory = read_recording(folder)
     from livetrack.record.account import account_for
 
-    return print_account(folder, account_for(inventory), args.json)
+    return print_account(inventory, account_for(inventory), args.json)
 
 
 def _check_settings(args: argparse.Namespace) -> int:

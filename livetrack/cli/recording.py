@@ -26,12 +26,15 @@ def read_recording(folder: Path) -> Inventory:
         return take_inventory(folder, lambda done, size: show(f"reading {folder}: {done / max(size, 1):.0%}"))
 
 
-def print_account(folder: Path, account: Account, json: Path | None) -> int:
-    """Print the account, write it to the file `json` if any, and return the exit code: 1 if something is missing."""
+def print_account(inventory: Inventory, account: Account, json: Path | None) -> int:
+    """Print the account and what else is recorded; return the exit code: 1 if something is missing.
+
+    `json`: a file to write the account to.
+    """
     from livetrack.record.account_text import account_lines
 
     console = make_console(stderr=False)
-    for line in account_lines(account):
+    for line in [*account_lines(account), *inventory.events]:
         console.print(line)
-    write_json(json, {"session": str(folder), "complete": account.complete, **to_builtins(account)})
+    write_json(json, {"session": str(inventory.folder), "complete": account.complete, **to_builtins(account)})
     return 0 if account.complete else 1

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
     with spinner(make_console(), f"completing {folder}"):
         account = recover(inventory)
-    code = print_account(folder, account, args.json)
+    code = print_account(inventory, account, args.json)
     _write_tables(inventory, args.tables)
     return code
 

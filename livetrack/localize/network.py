@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -85,8 +86,10 @@ class NetworkLocalizer(Localizer):
         camera: CameraNoise | None = None,
     ) -> None:
         self._threads = resolve_thread_count(threads)
-        self._path, self._provider = path, provider
+        self.path, self._provider = path, provider
         self.card: ModelCard = read_card(path)
+        self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        """Of the model file."""
         self.name = self.card.name
         self._bfloat16 = self.card.symmetry == "round"  # measured to be as precise for these
         self._use(open_inference(path, provider, self._threads, bfloat16=self._bfloat16))
@@ -245,7 +248,7 @@ class NetworkLocalizer(Localizer):
         chosen = other.inference
         self._use(
             open_inference(
-                self._path, chosen.requested, chosen.threads, spinning=chosen.spinning, bfloat16=self._bfloat16
+                self.path, chosen.requested, chosen.threads, spinning=chosen.spinning, bfloat16=self._bfloat16
             )
         )
 
@@ -258,11 +261,11 @@ class NetworkLocalizer(Localizer):
 
         See `ThreadedLocalizer.choose_threads`.
         """
-        self._choose(open_for_threads(self._path, self._provider, self._threads, bfloat16=self._bfloat16), work)
+        self._choose(open_for_threads(self.path, self._provider, self._threads, bfloat16=self._bfloat16), work)
 
     def choose_runtime(self, work: Callable[[], object]) -> None:
         """Likewise on the fastest runtime. See `RuntimeLocalizer.choose_runtime`."""
-        self._choose(open_for_runtimes(self._path, self._provider, self._threads, bfloat16=self._bfloat16), work)
+        self._choose(open_for_runtimes(self.path, self._provider, self._threads, bfloat16=self._bfloat16), work)
 
     def _choose(self, candidates: list[Inference], work: Callable[[], object]) -> None:
         def run_with(inference: Inference) -> None:

@@ -16,8 +16,7 @@ class DiskSync:
     """Syncs files one after another, in rounds: at most one sync is under way.
 
     A round starts `period_s` after the start of the last one, or once that has ended. It begins with the files that are
-    complete, which it closes, and goes on with those of `files` in their order, if they have
-    changed.
+    complete, which it closes, and goes on with those of `files` in their order and those added, if they have changed.
 
     Parameters
     ----------
@@ -35,6 +34,7 @@ class DiskSync:
         period_s: float,
     ) -> None:
         self._files, self._on_error, self._period_s = files, on_error, period_s
+        self._added: list[AppendFile] = []
         self._complete: deque[AppendFile] = deque()
         self._stop = threading.Event()
         self._since: float | None = None
@@ -52,8 +52,13 @@ class DiskSync:
         since = self._since
         return 0.0 if since is None else time.monotonic() - since
 
+    def add(self, file: AppendFile) -> None:
+        """Sync one more file in each round, until it is complete."""
+        self._added = [*self._added, file]
+
     def complete(self, file: AppendFile) -> None:
         """Sync a file that will not grow any more, and close it."""
+        self._added = [each for each in self._added if each is not file]
         self._complete.append(file)
 
     def finish(self) -> None:
@@ -70,7 +75,7 @@ class DiskSync:
                 file = self._complete.popleft()
                 self._sync(file)
                 file.close()
-            for file in self._files():
+            for file in (*self._files(), *self._added):
                 self._sync(file)
             self._stop.wait(max(0.0, start + self._period_s - time.monotonic()))
 

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from livetrack.errors import InputError, reason
 from livetrack.record.damage import Damage
+from livetrack.record.event_log import read_events
+from livetrack.record.event_text import event_lines
 from livetrack.record.lock import LastSign, is_being_recorded, read_last_sign
 from livetrack.record.page_survey import Mend, survey_pages
 from livetrack.record.pages import page_files
@@ -64,6 +66,8 @@ class Inventory:
     """(N,) `t_s` of each of `with_rows`."""
     unlisted: list[tuple[Any, ...]]
     """Rows that are missing in `frames.arrow`, of frames with images."""
+    events: list[str]
+    """What else happened, see `event_lines`."""
     mends: list[Mend]
     """What would make all whole pages accessible to other programs."""
     damages: list[Damage]
@@ -140,6 +144,7 @@ def take_inventory(folder: Path, progress: Progress = lambda done, total: None) 
     pages = np.array(survey.frames, np.int64)
     if not is_session(folder) and not len(pages):
         raise InputError(f"{folder}: not a recording: it contains neither session.json nor frames or tables of one")
+    events = event_lines(read_events(folder, damages.append))
     tracked_frames, first_tracked = np.unique(tracked["frame"], return_index=True)
     known = np.concatenate((received["frame"], pages, rows["frame"])).astype(np.int64)
     known, first_known = np.unique(known, return_index=True)
@@ -160,6 +165,7 @@ def take_inventory(folder: Path, progress: Progress = lambda done, total: None) 
         times_ns={"frame": known, "t_received_ns": known_ns[first_known]},
         rows_t_s=rows["t_s"],
         unlisted=survey.unlisted,
+        events=events,
         mends=survey.mends,
         damages=damages,
     )

@@ -15,7 +15,6 @@ pages and batches show that, and readers leave out what is not whole.
 from __future__ import annotations
 
 import logging
-import platform
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +28,8 @@ from livetrack.camera import Frame
 from livetrack.config import Config
 from livetrack.errors import UsageError
 from livetrack.particles import Rows
+from livetrack.record.environment import environment
+from livetrack.record.event_log import EventLog
 from livetrack.record.frame_queue import NO_PIXELS, FrameQueue
 from livetrack.record.lock import RecordingLock
 from livetrack.record.session import make_session_folder, write_session_info
@@ -101,10 +102,10 @@ class Recorder:
         self._clock_ns = time.perf_counter_ns()
         self._info = {
             "livetrack": __version__,
+            **environment(),
             "started": started.isoformat(),
             "started_wall_ns": time.time_ns(),
             "started_monotonic_ns": self._clock_ns,
-            "computer": platform.platform(),
             "with_pixels": frames,
             "settings": settings,
         }
@@ -126,6 +127,8 @@ class Recorder:
             file_bytes=file_mb * 1_000_000,
             reserve_bytes=reserve_mb * 1_000_000,
         )
+        self.events = EventLog(self.folder, self._writer.sync)
+        """What happens besides: whoever runs the session notes it there."""
         self._closing = threading.Event()
         self._reported: set[str] = set()
         self._pixels = threading.Thread(target=self._writer.write_pixels, name="livetrack-recorder-pixels", daemon=True)
@@ -151,6 +154,7 @@ class Recorder:
     def offer_frame(self, frame: Frame) -> None:
         """Queue a received frame; its pixels must not change afterwards. Called by the camera thread."""
         self._writer.note_geometry(frame.geometry)
+        self.events.note_geometry(frame)
         self._frames.offer(frame if self._with_pixels else replace(frame, pixels=NO_PIXELS))
 
     def offer_rows(self, frame: Frame, rows: Rows) -> None:
@@ -195,7 +199,7 @@ class Recorder:
             parts.append(writer.sync_problem)
         if self._frames.unlisted:
             parts.append(f"{self._frames.unlisted} frames are missing in frames.arrow")
-        return "; ".join(parts)
+        return "; ".join([*parts, *self.events.losses()])
 
     @property
     def message(self) -> str:
@@ -261,6 +265,7 @@ class Recorder:
 
     def _write_end(self) -> None:
         """Complete `session.json`."""
+        self.events.end()
         status = self.status()
         self._info |= {
             "ended": datetime.now().astimezone().isoformat(),
@@ -271,6 +276,8 @@ class Recorder:
             "tracked_frames_offered": status.rows_offered,
             "tracked_frames_written": status.rows_written,
             "tracked_frames_dropped": status.rows_dropped,
+            "events_written": self.events.written,
+            "events_lost": self.events.lost,
             "problem": "; ".join(filter(None, (status.problem, status.loss))),
         }
         try:
@@ -301,6 +308,7 @@ class Recorder:
         self._frames.end()
         self._tracked.end()
         self._pixels.join()
+        self.events.close()
         self._writer.finish()
         self._report()
 

@@ -15,6 +15,7 @@ from livetrack.camera import Frame
 from livetrack.errors import InputError, UsageError, reason
 from livetrack.limits import SESSION_INFO_BYTES, read_bytes_up_to
 from livetrack.record.damage import Damage, Report, ignore
+from livetrack.record.event_log import read_events
 from livetrack.record.pages import page_files, read_pages
 from livetrack.record.stream_reader import read_stream
 from livetrack.record.streams import RECEIVED, TRACKED, TRAJECTORIES
@@ -100,6 +101,11 @@ class Session:
                 sum(tracked["particles"].to_pylist()) - info.get("rows_lost", 0), rows
             ),
         }  # fmt: skip
+        if "events_written" in info:
+            equal["events written, and lines of events.jsonl"] = (
+                info["events_written"],
+                sum(1 for _ in read_events(self.folder)),
+            )
         return [f"{what}: {one} and {other}" for what, (one, other) in equal.items() if one != other]
 
     def frames(self, report: Report = ignore) -> Iterator[Frame]:
@@ -114,6 +120,8 @@ class Session:
             pass
         for name, schema in (("frames", RECEIVED), ("tracked", TRACKED), ("trajectories", TRAJECTORIES)):
             read_stream(self.folder / f"{name}.arrow", schema, found.append)
+        for _ in read_events(self.folder, found.append):
+            pass
         return found
 
     def received(self) -> Any:
@@ -127,6 +135,13 @@ class Session:
     def trajectories(self) -> Any:
         """Return the pyarrow Table of all localisations; the metadata of each field contains its unit."""
         return read_stream(self.folder / "trajectories.arrow", TRAJECTORIES)
+
+    def events(self, *kinds: str) -> list[dict[str, Any]]:
+        """Return what happened during the recording, in order; of these kinds, if any are given.
+
+        Each event has `t_ns`, the monotonic clock of `t_received_ns`, `wall_ns` and `kind`; see `livetrack.record`.
+        """
+        return [event for event in read_events(self.folder) if not kinds or event["kind"] in kinds]
 
 
 def read_session(folder: str | Path) -> Session:

@@ -77,6 +77,7 @@ class Engine:
             motion = MotionControl(self.camera, config)
             opened.callback(motion.cancel)
             self._loop.motion_halted = lambda: motion.permission.halted
+            self._loop.notes.calibrations = calibrations.of_camera
             context = CommandContext(self._loop, self.camera, calibrations, guard, motion)
             server = CommandServer(socket, CommandDispatcher(context), connections.note_whole_message)
             opened.callback(server.close)

@@ -39,6 +39,8 @@ class EventPublisher:
     def __init__(self, session: int, send: Callable[[bytes], object]) -> None:
         self._session = session
         self._send = send
+        self.on_event: Callable[[EventMessage], object] = lambda message: None
+        """Called with each event, in the same thread."""
         self._seq = 0
         self._total_started = self._total_ended = 0
         self._geometry_number = -1
@@ -91,6 +93,7 @@ class EventPublisher:
         )
         self._seq += 1
         self._send(encode_event(message))
+        self.on_event(message)
 
 
 class _LogBuffer(logging.Handler):

@@ -21,6 +21,7 @@ from livetrack.session.event_publisher import EventPublisher
 from livetrack.session.loop_queue import LoopQueue
 from livetrack.session.publisher import Publisher
 from livetrack.session.rates import Rates
+from livetrack.session.recording_notes import RecordingNotes
 from livetrack.session.series import Series
 from livetrack.session.stage_latency import StageLatency
 from livetrack.tracker import Tracker
@@ -84,7 +85,9 @@ class TrackingLoop:
         self.paused = False
         self.motion_halted: Callable[[], bool] = lambda: False
         """Returns whether all motion is halted, for the status."""
+        self.notes = RecordingNotes()
         self._events = events
+        events.on_event = self.notes.on_event
         self._session = session
         self._command_address = command_address
         self._latency = StageLatency()
@@ -106,6 +109,7 @@ class TrackingLoop:
         acquisition, warmer = self.acquisition, self._warmer
         acquisition.start()
         self._started_ns = time.perf_counter_ns()
+        self._update_notes()
         deadline_ns = math.inf if seconds is None else self._started_ns + seconds * 1e9
         while not stop.is_set() and time.perf_counter_ns() < deadline_ns:
             frame = acquisition.next_frame(warmer.wait_s(_MAX_WAIT_S))
@@ -121,6 +125,7 @@ class TrackingLoop:
                 self._warm_caches()
             if self.queue:
                 self.queue.drain()
+                self._update_notes()
             acquisition.notice_block()
             self._events.poll(self.state, acquisition.message)
             if time.perf_counter_ns() >= self._heartbeat_due_ns:
@@ -232,6 +237,10 @@ class TrackingLoop:
             recording=recorder.status() if recorder else None,
             livetrack=livetrack.__version__,
         )
+
+    def _update_notes(self) -> None:
+        state = {"session": self._session, "state": self.state, "target": self.target}
+        self.notes.update(self.recorder, self.config, self.tracker.localizer, state)
 
     def close_recorder(self) -> None:
         """Finish writing the current recording, if there is one."""

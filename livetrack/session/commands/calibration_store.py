@@ -85,16 +85,20 @@ class CalibrationStore:
         self._camera = camera
         self._all = _read(self._path) if self._path is not None else []
 
+    def of_camera(self) -> list[StoredCalibration]:
+        """Return all calibrations made with this camera."""
+        return [item for item in self._all if item.calibration.camera == self._camera]
+
     def valid(self, geometry: Geometry) -> dict[str, ActuatorCalibration]:
         """Return the calibrations that hold for this geometry, by the actuator's name."""
-        valid = [item for item in self._all if self._is_of_camera(item) and item.is_valid(geometry)]
+        valid = [item for item in self.of_camera() if item.is_valid(geometry)]
         valid.sort(key=lambda item: item.objective is not None)  # the last one counts
         return {item.calibration.actuator: item.calibration for item in valid}
 
     def refusals(self, geometry: Geometry) -> dict[str, str]:
         """Return why no calibration holds, by the name of each actuator that has some for this camera."""
         found: dict[str, list[str]] = {}
-        for item in filter(self._is_of_camera, self._all):
+        for item in self.of_camera():
             found.setdefault(item.calibration.actuator, []).append(item.describe())
         objective = geometry.objective and f"objective {geometry.objective!r}"
         now = _describe(objective, geometry.binning, geometry.pixel_size_um, geometry.orientation)
@@ -124,9 +128,6 @@ class CalibrationStore:
         if self._path is not None:
             _write(self._path, kept)
         self._all = kept
-
-    def _is_of_camera(self, item: StoredCalibration) -> bool:
-        return item.calibration.camera == self._camera
 
 
 class _File(Struct, frozen=True, forbid_unknown_fields=True):

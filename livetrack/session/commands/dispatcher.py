@@ -61,4 +61,6 @@ class CommandDispatcher:
                 error = f"failed: {describe_error(failure)}"
         took_ms = round((time.perf_counter_ns() - begun_ns) * 1e-6, 3)
         stall_ms = probe.stall_ms if probe else 0.0
-        return Reply(id=request.id, result=result, error=error, code=code, took_ms=took_ms, stall_ms=stall_ms)
+        reply = Reply(id=request.id, result=result, error=error, code=code, took_ms=took_ms, stall_ms=stall_ms)
+        loop.notes.on_command(client, request, reply)
+        return reply

@@ -1,0 +1,64 @@
+"""The models that a recording was made with: copied into its folder, each once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from livetrack.errors import reason
+from livetrack.localize import Localizer
+from livetrack.localize.inference.onnx_file import MAX_MODEL_BYTES
+from livetrack.localize.network import NetworkLocalizer
+from livetrack.localize.resizing import ResizingLocalizer
+from livetrack.whole_file import write_whole
+
+__all__ = ["MODEL_FOLDER", "keep_model"]
+
+MODEL_FOLDER = "model"
+
+
+def keep_model(folder: Path, localizer: Localizer) -> dict[str, Any]:
+    """Copy the model of `localizer` and its card into `model/` of a recording's folder; return what it is.
+
+    Returns
+    -------
+    dict
+        `name`, `threshold`, `settings` of its runtime; for a network, `file`, `card` (names in the folder), `sha256`;
+        `problem` if the model could not be copied.
+    """
+    model = {
+        "name": localizer.name,
+        "class": f"{type(localizer).__module__}.{type(localizer).__qualname__}",
+        "provider": localizer.provider,
+        "threads": localizer.threads,
+        "search_scale": localizer.search_scale,
+        "threshold": localizer.threshold,
+    }
+    network = localizer.network if isinstance(localizer, ResizingLocalizer) else localizer
+    if not isinstance(network, NetworkLocalizer):
+        return model
+    digest = network.sha256
+    stem = f"{MODEL_FOLDER}/{re.sub(r'[^A-Za-z0-9._-]', '_', network.name)[:60]}-{digest[:12]}"
+    model |= {"sha256": digest, "file": f"{stem}.onnx", "card": f"{stem}.json"}
+    try:
+        if not (folder / f"{stem}.onnx").exists():
+            (folder / MODEL_FOLDER).mkdir(exist_ok=True)
+            write_whole(folder / f"{stem}.json", msgspec.json.format(msgspec.json.encode(network.card)))
+            write_whole(folder / f"{stem}.onnx", _read(network.path, digest))
+    except (OSError, ValueError) as error:
+        why = reason(error) if isinstance(error, OSError) else str(error)
+        model |= {"file": None, "problem": f"the model {network.name} is not kept: {why}"}
+    return model
+
+
+def _read(path: Path, digest: str) -> bytes:
+    """Return the contents of a model file. Raises ValueError if they have changed since it was loaded."""
+    with path.open("rb") as file:
+        content = file.read(MAX_MODEL_BYTES + 1)
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise ValueError(f"{path} has changed since it was loaded")
+    return content
