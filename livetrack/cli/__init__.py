@@ -35,6 +35,7 @@ COMMANDS = {
     "halt": "stop all motion at once, and refuse moves until they are allowed again",
     "track": "find and link the particles of a movie or a recorded session",
     "recover": "complete a recorded session whose recorder was killed, and report what is missing",
+    "export": "write the frames of a recorded session as OME-TIFF",
     "check": "inspect a movie or a recorded session, or test the settings of a live session",
     "train": "train a model from a recipe (needs livetrack[train])",
     "learn": "train a model of one particle of a running session (needs livetrack[train])",

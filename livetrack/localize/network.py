@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from livetrack.errors import LocalizerError
+from livetrack.limits import MODEL_BYTES, read_bytes_up_to
 from livetrack.localize.crops import Crops
 from livetrack.localize.decode import BLOCK, decode, decode_nearest
 from livetrack.localize.edge import flag_edges
@@ -88,7 +89,7 @@ class NetworkLocalizer(Localizer):
         self._threads = resolve_thread_count(threads)
         self.path, self._provider = path, provider
         self.card: ModelCard = read_card(path)
-        self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.sha256 = hashlib.sha256(read_bytes_up_to(path, MODEL_BYTES)).hexdigest()
         """Of the model file."""
         self.name = self.card.name
         self._bfloat16 = self.card.symmetry == "round"  # measured to be as precise for these

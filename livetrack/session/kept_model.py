@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from livetrack.errors import reason
+from livetrack.limits import MODEL_BYTES, read_bytes_up_to
 from livetrack.localize import Localizer
-from livetrack.localize.inference.onnx_file import MAX_MODEL_BYTES
 from livetrack.localize.network import NetworkLocalizer
 from livetrack.localize.resizing import ResizingLocalizer
 from livetrack.whole_file import write_whole
@@ -57,8 +57,7 @@ def keep_model(folder: Path, localizer: Localizer) -> dict[str, Any]:
 
 def _read(path: Path, digest: str) -> bytes:
     """Return the contents of a model file. Raises ValueError if they have changed since it was loaded."""
-    with path.open("rb") as file:
-        content = file.read(MAX_MODEL_BYTES + 1)
+    content = read_bytes_up_to(path, MODEL_BYTES)
     if hashlib.sha256(content).hexdigest() != digest:
         raise ValueError(f"{path} has changed since it was loaded")
     return content
