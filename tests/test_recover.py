@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from livetrack.record.account import Account
 from livetrack.record.account_text import account_lines
 from livetrack.record.inventory import take_inventory
 from livetrack.record.lock import read_last_sign
-from livetrack.record.pages import find_pages
+from livetrack.record.pages import PageWriter, find_pages
 from livetrack.record.recovery import recover
 
 FRAMES = 12
@@ -268,6 +269,46 @@ def test_a_session_without_images_misses_none(tmp_path: Path) -> None:
     assert (account.delivered, account.lost, account.gaps, account.tracked_written) == (0, 0, [], FRAMES)
 
 
+def test_a_recorder_that_was_killed_before_the_first_frame_left_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorder = Recorder(tmp_path)
+    session = Path(shutil.copytree(recorder.folder, tmp_path / "copy"))
+    recorder.close()
+    assert main(["recover", str(session)]) == 1
+    assert "has: times of 0 frames, no images; tracks of 0 tracked frames, 0 rows\n" in capsys.readouterr().out
+    assert recovered(session).first is None
+
+
+def test_frames_that_waited_for_the_disk_are_counted_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("livetrack.record.recorder._FLUSH_S", 0.01)
+    disk = threading.Event()
+    append = PageWriter.append
+
+    def hanging(self: PageWriter, frame: Any) -> Any:
+        if frame.index >= 5:
+            assert disk.wait(30)
+        return append(self, frame)
+
+    monkeypatch.setattr(PageWriter, "append", hanging)
+    recorder = Recorder(tmp_path, queue_s=60.0)
+    for index in range(FRAMES):
+        recorder.offer_frame(frame_of(index))
+        recorder.offer_rows(frame_of(index), rows_of(index))
+    wait_for(lambda: getattr(read_last_sign(recorder.folder), "offered", 0) == FRAMES)
+    session = Path(shutil.copytree(recorder.folder, tmp_path / "copy"))  # as a kill leaves it
+    disk.set()
+    recorder.close()
+    assert main(["recover", str(session)]) == 1
+    text = capsys.readouterr().out
+    assert "what came after " in text
+    assert "the last sign of the recorder" in text
+    account = recovered(session)
+    assert (account.delivered, account.written, account.lost, account.dropped) == (FRAMES, 5, FRAMES - 5, 0)
+
+
 def test_a_running_recording_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recorder = Recorder(tmp_path, queue_s=60.0)
     recorder.offer_frame(frame_of(0))
@@ -395,7 +436,7 @@ def test_a_killed_run_is_recovered(killed: Path, tmp_path: Path, capsys: pytest.
     assert main(["recover", str(session)]) == 1
     text = capsys.readouterr().out
     assert text.startswith("state: recovered\nhas: images of ")
-    assert "; the last sign of the recorder is of " in text
+    assert "\npossibly missing: what came after " in text
     account = recovered(session)
     assert account.delivered >= sign.offered
     assert account.written >= sign.frames

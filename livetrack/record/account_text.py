@@ -48,7 +48,7 @@ def _contents(account: Account) -> str:
     if account.first is not None:
         span = f"frames {account.first} to {account.last}, {account.seconds:.3f} s"
         if account.started and account.ended:
-            day = datetime.fromisoformat(account.started).strftime("%Y-%m-%d")
+            day = _time(account.started).strftime("%Y-%m-%d")
             span += f", from {day} {_clock(account.started)} to {_clock(account.ended)}"
         parts.append(span)
     return "; ".join(parts)
@@ -66,12 +66,17 @@ def _gap(gap: Gap) -> str:
 
 
 def _end(account: Account) -> str:
+    """Return from when on nothing is known: the last frame, or the recorder's last sign of life if that is later."""
+    if account.last_sign and (not account.ended or _time(account.last_sign) > _time(account.ended)):
+        return f"what came after {_clock(account.last_sign)}, the last sign of the recorder"
     if account.last is None:
-        text = "everything"
-    else:
-        text = f"what came after frame {account.last}" + (f", {_clock(account.ended)}" if account.ended else "")
-    return text + (f"; the last sign of the recorder is of {_clock(account.last_sign)}" if account.last_sign else "")
+        return "everything"
+    return f"what came after frame {account.last}" + (f", {_clock(account.ended)}" if account.ended else "")
 
 
 def _clock(iso: str) -> str:
-    return datetime.fromisoformat(iso).strftime("%H:%M:%S.%f")[:-3]
+    return _time(iso).strftime("%H:%M:%S.%f")[:-3]
+
+
+def _time(iso: str) -> datetime:
+    return datetime.fromisoformat(iso)

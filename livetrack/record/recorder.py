@@ -313,8 +313,8 @@ class Recorder:
         self._report()
 
     def _flush(self) -> None:
+        self._lock.sign(self.status())  # first: the disk may not respond
         self._writer.write_tables()
-        self._lock.sign(self.status())
         self._report()
 
     def _report(self) -> None:
