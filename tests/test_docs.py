@@ -248,13 +248,17 @@ def test_every_command_has_its_help_on_the_reference_page(capsys: pytest.Capture
     assert sorted(shown) == sorted(commands)
 
 
-def test_the_safety_table_names_tests_that_exist() -> None:
-    lines = (ROOT / "docs/safety.md").read_text(encoding="utf-8").splitlines()
-    rows = [line for line in lines if line.startswith("| ") and not line.startswith("| livetrack may")]
-    assert len(rows) >= 20
+@pytest.mark.parametrize(
+    ("page", "columns", "least"), [("docs/safety.md", 4, 20), ("docs/reliability.md", 3, 40), ("SECURITY.md", 5, 15)]
+)
+def test_the_tables_of_faults_name_tests_that_exist(page: str, columns: int, least: int) -> None:
+    lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
+    heads = [number - 1 for number, line in enumerate(lines) if line.startswith("|---")]
+    rows = [line for number, line in enumerate(lines) if line.startswith("| ") and number not in heads]
+    assert len(rows) >= least
     for row in rows:
         _, *cells, _ = row.split("|")
-        assert len(cells) == 4, row
+        assert len(cells) == columns, row
         assert all(cell.strip() for cell in cells), row
         tests = ""
         names = re.findall(r"`(test_[\w.]+)`", cells[-1])
