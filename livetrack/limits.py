@@ -10,6 +10,7 @@ from pathlib import Path
 __all__ = [
     "CALIBRATIONS_BYTES",
     "CARD_BYTES",
+    "EVENT_BYTES",
     "IMAGE_BYTES",
     "KEY_BYTES",
     "LINKER_BYTES",
@@ -34,6 +35,8 @@ CALIBRATIONS_BYTES = 1 << 24
 """Of the file of an engine's calibrations."""
 SESSION_INFO_BYTES = 1 << 24
 """Of `session.json`."""
+EVENT_BYTES = 1 << 22
+"""Of a line of a recording's events."""
 LINKER_BYTES = 1 << 28
 """Of a linker's state, unpacked."""
 

@@ -25,10 +25,11 @@ from test_record import frame_of
 from waiting import wait_for
 
 from livetrack import __version__
-from livetrack.camera import Geometry
+from livetrack.camera import Geometry, Picture
 from livetrack.cli import main
 from livetrack.client import Remote
-from livetrack.localize.models import shipped_models
+from livetrack.errors import CameraLostError
+from livetrack.localize.models import read_card, shipped_models
 from livetrack.record import Damage, EventLog, Recorder, read_session
 from livetrack.record import event_log as event_log_module
 from livetrack.record.disk_sync import DiskSync
@@ -54,7 +55,8 @@ def settings_of(folder: Path) -> dict[str, Any]:
     return {event["name"]: event for event in recorded(folder).events("setting")}
 
 
-def test_settings_changed_by_a_client_are_kept_with_their_time(tmp_path: Path) -> None:
+def test_settings_changed_by_a_client_are_kept_with_their_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_log_module, "_WRITE_S", 60.0)  # written at the end only
     with running(start(tmp_path)) as engine, Remote(engine.command_address) as remote:
         wait_for(lambda: engine.status().tracked > 3)
         before_ns, before_wall_ns = time.perf_counter_ns(), time.time_ns()
@@ -84,6 +86,11 @@ def test_settings_changed_by_a_client_are_kept_with_their_time(tmp_path: Path) -
     assert received[0] < threshold["t_ns"] < received[-1]  # the same clock
     assert session.info["events_written"] == len(session.events())
     assert session.info["events_lost"] == 0
+    assert session.events("model")[0]["threshold"] == shipped_threshold() != 0.7  # that of the time of the event
+
+
+def shipped_threshold() -> float:
+    return read_card(shipped_models()["spot"]).threshold
 
 
 def test_the_models_in_use_and_their_cards_are_kept_once_each(tmp_path: Path) -> None:
@@ -155,6 +162,8 @@ def test_frames_that_were_not_tracked_are_kept_and_can_be_distinguished(tmp_path
 def test_what_a_recording_begins_with_and_the_versions(tmp_path: Path) -> None:
     with running(SMALL) as engine, Remote(engine.command_address) as remote:
         wait_for(lambda: engine.status().tracked > 3)
+        remote.properties()
+        read_ns = time.perf_counter_ns()
         remote.start_recording(str(tmp_path))
         logging.getLogger("livetrack").warning("the lamp is %s", "old")
         remote.properties()
@@ -167,7 +176,9 @@ def test_what_a_recording_begins_with_and_the_versions(tmp_path: Path) -> None:
     assert (begin["session"], begin["state"], begin["calibrations"]) == (session_number, "running", [])
     assert [event["text"] for event in session.events("log") if event["level"] == "WARNING"] == ["the lamp is old"]
     assert "paused" in [event["state"] for event in session.events("camera")]
-    (read,) = session.events("properties")  # what a client has read, once: it did not change
+    before, read = session.events("properties")  # what a client has read, once: it did not change
+    assert before["read_ns"] < read_ns < read["t_ns"]
+    assert before["properties"] == read["properties"]
     assert "exposure_ms" in [each["name"] for each in read["properties"]]
     versions = session.info["versions"]
     assert versions["livetrack"] == __version__
@@ -350,6 +361,54 @@ def test_what_cannot_be_written_is_bounded_and_counted(
     assert f"{info['events_lost']} of" in status.loss
     assert "full" in status.loss
     assert status.loss in info["problem"]
+
+
+class Unplugged:
+    """A camera that is lost after five images, and comes back."""
+
+    waits = False
+    opened = 0
+
+    def open(self) -> Geometry:
+        self.opened += 1
+        return Geometry(32, 32)
+
+    def pictures(self) -> Iterator[Picture | None]:
+        for number in range(5):
+            yield Picture(np.full((32, 32), number, np.uint16), number)
+        if self.opened == 1:
+            raise CameraLostError("unplugged")
+        while True:
+            time.sleep(0.01)
+            yield None
+
+    def close(self) -> None:
+        pass
+
+
+def test_the_camera_lost_and_back_is_kept(tmp_path: Path) -> None:
+    with running([f'record.folder="{tmp_path.as_posix()}"', "camera.retry_s=0.01"], Unplugged()) as engine:
+        wait_for(lambda: engine.status().received == 10)
+        wait_for(lambda: engine.status().state == "running")
+    session = recorded(tmp_path)
+    logged = [event["text"] for event in session.events("log")]
+    assert any("retrying" in text and "unplugged" in text for text in logged)
+    assert sum("camera running" in text for text in logged) == 2
+    assert [event["number"] for event in session.events("geometry")] == [0, 1]
+
+
+@pytest.mark.parametrize("content", [{"text": "x" * (5 << 20)}, {"text": object}, lambda: 1 / 0])
+def test_an_event_that_cannot_be_written_as_a_line_is_named_and_the_others_are_kept(
+    tmp_path: Path, sync: DiskSync, content: Any
+) -> None:
+    log = EventLog(tmp_path, sync)
+    log.note("odd", content)
+    log.note("next", {})
+    log.close()
+    events, damaged = read(tmp_path)
+    assert [event["kind"] for event in events] == ["clock", "odd", "next", "clock"]
+    assert damaged == []
+    assert "not recorded" in events[1].get("problem", "") or events[1]["text"] == str(object)
 
 
 def test_noting_takes_no_time(tmp_path: Path, sync: DiskSync) -> None:

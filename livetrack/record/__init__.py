@@ -29,7 +29,8 @@ An event has `t_ns`, on the clock of `t_received_ns` in the tables, `wall_ns`, s
     model       a model from now on: name, runtime, `sha256`, `file` and `card` in the folder
     geometry    of a `frame` and all later ones: `number` and `geometry`, as in the TIFF pages
     command     of a client: `command`, `arguments`, and its `result` or `error`
-    properties  of the camera, `microscope` of what is around it: each time that a client has read other ones
+    properties  of the camera, `microscope` of what is around it: each time that a client has read other ones;
+                and at the start, what a client had read last, at `read_ns`
     camera      the `state` of the session
     target      the `particle` that is the target
     log         a line of the log

@@ -14,6 +14,7 @@ import msgspec
 
 from livetrack.camera import Frame
 from livetrack.errors import reason
+from livetrack.limits import EVENT_BYTES
 from livetrack.record.append_file import AppendFile
 from livetrack.record.damage import Damage, Report, ignore
 from livetrack.record.disk_sync import DiskSync
@@ -27,7 +28,6 @@ _END_S = 5.0  # for the last lines to be written: the disk may not respond
 _CLOCK_S = 60.0  # between two lines that compare the clocks
 _CLOCK_TRIES = 5
 _MAX_WAITING = 10_000  # lines that wait for the disk
-_MAX_LINE_BYTES = 10_000_000
 _SEAL = ',"crc32":"'
 
 Content = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
@@ -152,6 +152,8 @@ class EventLog:
                 entries = content() if callable(content) else content
                 self.problem = str(entries.get("problem", "")) or self.problem
                 line = msgspec.json.encode({**start, **entries}, enc_hook=str)
+                if len(line) > EVENT_BYTES // 2:
+                    raise ValueError(f"it has {len(line)} bytes")
             except Exception as error:  # noqa: BLE001  one event that cannot be encoded must not end the others
                 line = msgspec.json.encode({**start, "problem": f"not recorded: {error!a}"})
             self._lines.append(_seal(line))
@@ -197,7 +199,7 @@ def read_events(folder: Path, report: Report = ignore) -> Iterator[dict[str, Any
     at = 0
     try:
         with (folder / EVENTS_FILE).open("rb") as file:
-            while line := file.readline(_MAX_LINE_BYTES):
+            while line := file.readline(EVENT_BYTES):
                 event = _checked(line)
                 if event is None:
                     report(Damage(EVENTS_FILE, at, len(line), 1, "a line is torn or altered"))

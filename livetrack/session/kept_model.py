@@ -16,21 +16,14 @@ from livetrack.localize.network import NetworkLocalizer
 from livetrack.localize.resizing import ResizingLocalizer
 from livetrack.whole_file import write_whole
 
-__all__ = ["MODEL_FOLDER", "keep_model"]
+__all__ = ["describe_model", "keep_model"]
 
-MODEL_FOLDER = "model"
+_FOLDER = "model"
 
 
-def keep_model(folder: Path, localizer: Localizer) -> dict[str, Any]:
-    """Copy the model of `localizer` and its card into `model/` of a recording's folder; return what it is.
-
-    Returns
-    -------
-    dict
-        `name`, `threshold`, `settings` of its runtime; for a network, `file`, `card` (names in the folder), `sha256`;
-        `problem` if the model could not be copied.
-    """
-    model = {
+def describe_model(localizer: Localizer) -> dict[str, Any]:
+    """Return name and class of a localizer, what it runs on, its scale and threshold."""
+    return {
         "name": localizer.name,
         "class": f"{type(localizer).__module__}.{type(localizer).__qualname__}",
         "provider": localizer.provider,
@@ -38,15 +31,26 @@ def keep_model(folder: Path, localizer: Localizer) -> dict[str, Any]:
         "search_scale": localizer.search_scale,
         "threshold": localizer.threshold,
     }
+
+
+def keep_model(folder: Path, localizer: Localizer, model: dict[str, Any]) -> dict[str, Any]:
+    """Copy the file of a model and its card into `model/` of a recording's folder.
+
+    Returns
+    -------
+    dict
+        `model`, the description, and for a network `file` and `card`, their names in the folder, and `sha256`; or
+        `problem`, if the model could not be copied.
+    """
     network = localizer.network if isinstance(localizer, ResizingLocalizer) else localizer
     if not isinstance(network, NetworkLocalizer):
         return model
     digest = network.sha256
-    stem = f"{MODEL_FOLDER}/{re.sub(r'[^A-Za-z0-9._-]', '_', network.name)[:60]}-{digest[:12]}"
-    model |= {"sha256": digest, "file": f"{stem}.onnx", "card": f"{stem}.json"}
+    stem = f"{_FOLDER}/{re.sub(r'[^A-Za-z0-9._-]', '_', network.name)[:60]}-{digest[:12]}"
+    model = {**model, "sha256": digest, "file": f"{stem}.onnx", "card": f"{stem}.json"}
     try:
         if not (folder / f"{stem}.onnx").exists():
-            (folder / MODEL_FOLDER).mkdir(exist_ok=True)
+            (folder / _FOLDER).mkdir(exist_ok=True)
             write_whole(folder / f"{stem}.json", msgspec.json.format(msgspec.json.encode(network.card)))
             write_whole(folder / f"{stem}.onnx", _read(network.path, digest))
     except (OSError, ValueError) as error:

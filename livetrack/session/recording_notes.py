@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ import msgspec
 from livetrack.config import Config
 from livetrack.localize import Localizer
 from livetrack.record import EventLog, Recorder
-from livetrack.session.kept_model import keep_model
+from livetrack.session.kept_model import describe_model, keep_model
 from livetrack.wire import commands
 from livetrack.wire.events import EventMessage, GeometryEvent, TracksEvent
 from livetrack.wire.exchange import Reply
@@ -33,6 +34,7 @@ class RecordingNotes:
         self._events: EventLog | None = None
         self._config: Config | None = None
         self._localizer: Localizer | None = None
+        self._read: dict[str, tuple[Any, int]] = {}  # by kind: what a client has read of the camera last, and when
         self.calibrations: Callable[[], list[Any]] = list
         """Returns the stored calibrations of this camera's actuators."""
 
@@ -49,11 +51,13 @@ class RecordingNotes:
             begins = events is not self._events
             if begins:
                 events.note("begin", {**state, "calibrations": self.calibrations()})
+                for kind, (reading, read_ns) in list(self._read.items()):
+                    events.note(kind, {kind: reading, "read_ns": read_ns})
             elif config is not self._config:
                 for name, before, value in _differences(_plain(self._config), _plain(config)):
                     events.note("setting", {"name": name, "value": value, "before": before})
             if begins or localizer is not self._localizer:
-                events.note("model", partial(keep_model, recorder.folder, localizer))
+                events.note("model", partial(keep_model, recorder.folder, localizer, describe_model(localizer)))
         self._events, self._config, self._localizer = events, config, localizer
 
     def on_event(self, message: EventMessage) -> None:
@@ -66,10 +70,13 @@ class RecordingNotes:
     def on_command(self, client: bytes, request: commands.Request[Any], reply: Reply) -> None:
         """Note a command and its result or error."""
         events = self._events
-        if events is None or isinstance(request, _QUESTIONS):
-            return
         reading = _READINGS.get(type(request))
-        if reading is None:
+        if reading is not None:
+            if not reply.error:
+                self._read[reading] = reply.result, time.perf_counter_ns()
+                if events is not None:
+                    events.note_change(reading, {reading: reply.result})
+        elif events is not None and not isinstance(request, _QUESTIONS):
             content = msgspec.to_builtins(request, enc_hook=str)
             events.note(
                 "command",
@@ -82,8 +89,6 @@ class RecordingNotes:
                     "took_ms": reply.took_ms,
                 },
             )
-        elif not reply.error:
-            events.note_change(reading, {reading: reply.result})
 
 
 def _plain(config: Config | None) -> Any:
