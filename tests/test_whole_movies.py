@@ -165,6 +165,15 @@ def test_a_chain_of_directories_that_skips_an_image_says_so(tmp_path: Path) -> N
     assert "bytes belong to none of its 11 images; some may be lost" in (movie.problem or "")
 
 
+def test_a_stack_whose_description_is_damaged_says_that_more_follows(tmp_path: Path) -> None:
+    path = tmp_path / "movie.tif"
+    tifffile.imwrite(path, STACK, truncate=True)
+    put(path, entry(path, 0, 270) - 4, 2**31 - 1)  # its length
+    movie = open_movie(path)
+    assert same(movie, STACK[:1])
+    assert "bytes belong to none of its 1 images; some may be lost" in (movie.problem or "")
+
+
 def test_an_image_without_its_pixels_is_not_zeros(tmp_path: Path) -> None:
     path = write_pages(tmp_path / "movie.tif", STACK, metadata=None)
     put(path, entry(path, 5, 273), 0)

@@ -55,7 +55,7 @@ def read_directory(tif: tifffile.TiffFile, offset: int) -> Directory | None:
         return None
     entries = np.frombuffer(data, kind, count)
     sizes = [_value_bytes(int(entry["kind"]), int(entry["count"])) for entry in entries]
-    values = sum(each for each in sizes if each > layout.offsetsize)
+    values = sum(each for each in sizes if layout.offsetsize < each < handle.size)
     image = sum(_image_bytes(tif, entry) for entry in entries if entry["tag"] in _DATA_SIZES)
     found = dict(zip(entries["tag"].tolist(), entries, strict=True))
     numbers = tuple(_number(found.get(tag), order) for tag in (_WIDTH, _HEIGHT, _SAMPLES, _BITS, _FORMAT))
