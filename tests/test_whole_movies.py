@@ -57,6 +57,13 @@ def test_images_written_one_by_one_are_one_movie(tmp_path: Path, metadata: Any) 
     assert movie.problem is None
 
 
+def test_the_padding_between_many_images_is_not_missing_images(tmp_path: Path) -> None:
+    images = np.zeros((600, 8, 8), np.uint8)
+    movie = open_movie(write_pages(tmp_path / "movie.tif", images, metadata=None))
+    assert sum(1 for _ in movie) == 600
+    assert movie.problem is None
+
+
 def test_stacks_appended_to_one_another_are_one_movie(tmp_path: Path) -> None:
     for part in (STACK[:6], STACK[6:]):
         tifffile.imwrite(tmp_path / "movie.tif", part, append=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -11,57 +12,50 @@ import tifffile
 
 __all__ = ["Directory", "all_directories", "read_directory", "unused_bytes"]
 
-Entries: TypeAlias = npt.NDArray[np.void]
+Numbers: TypeAlias = npt.NDArray[np.uint64]
 
-_WIDTH, _HEIGHT, _BITS, _SAMPLES, _FORMAT = 256, 257, 258, 277, 339
-_DATA_SIZES = (279, 325)  # of strips, of tiles
+_LAYOUT = (256, 257, 277, 258, 339)  # width, height, samples, bits, sample format
+_DATA = ((273, 279), (324, 325))  # offsets and sizes of strips, of tiles
 _ELSEWHERE = (330, 34665, 34853)  # lead to further directories: images of less resolution, properties of the camera
 _VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _MAX_DIRECTORIES = 1 << 24
 
 
 class Directory(NamedTuple):
-    """What one directory says."""
+    """One directory."""
 
-    layout: tuple[int, ...]
-    """Width, height, samples, bits and sample format: the same for images of the same kind."""
-    bytes: int
-    """Of itself, its values, and its image."""
-    image_bytes: int
+    offset: int
+    size: int
+    """Of itself, bytes."""
+    entries: dict[int, tuple[int, int, bytes]]
+    """Kind, number of values, and value or offset of each tag."""
     following: int
     """Offset of the next directory; 0 after the last."""
-    leads_elsewhere: bool
+    layout: tuple[int, ...]
+    """Width, height, samples, bits and sample format: the same for images of the same kind."""
 
     @property
-    def size(self) -> str:
+    def image_size(self) -> str:
         """Width x height, px."""
         return f"{self.layout[0]}x{self.layout[1]}"
 
 
 def read_directory(tif: tifffile.TiffFile, offset: int) -> Directory | None:
     """Return the directory at `offset`; None if it is not in the file as a whole."""
-    layout, handle = tif.tiff, tif.filehandle
-    big = layout.offsetsize == 8
-    order = tif.byteorder
-    kind = np.dtype([("tag", f"{order}u2"), ("kind", f"{order}u2"), ("count", f"{order}u{8 if big else 4}"),
-                     ("value", f"V{8 if big else 4}")])  # fmt: skip
+    form, handle = tif.tiff, tif.filehandle
     handle.seek(offset)
-    count = int.from_bytes(handle.read(layout.tagnosize), "little" if order == "<" else "big")
-    size = count * layout.tagsize
+    count = _unpack(handle.read(form.tagnosize), tif.byteorder)
+    size = count * form.tagsize
     if not count or size > handle.size:
         return None
-    data = handle.read(size + layout.offsetsize)
-    if len(data) < size + layout.offsetsize:
+    data = handle.read(size + form.offsetsize)
+    if len(data) < size + form.offsetsize:
         return None
-    entries = np.frombuffer(data, kind, count)
-    sizes = [_value_bytes(int(entry["kind"]), int(entry["count"])) for entry in entries]
-    values = sum(each for each in sizes if layout.offsetsize < each < handle.size)
-    image = sum(_image_bytes(tif, entry) for entry in entries if entry["tag"] in _DATA_SIZES)
-    found = dict(zip(entries["tag"].tolist(), entries, strict=True))
-    numbers = tuple(_number(found.get(tag), order) for tag in (_WIDTH, _HEIGHT, _SAMPLES, _BITS, _FORMAT))
-    following = int.from_bytes(data[size:], "little" if order == "<" else "big")
-    itself = layout.tagnosize + size + layout.offsetsize
-    return Directory(numbers, itself + values + image, image, following, any(tag in found for tag in _ELSEWHERE))
+    entry = tif.byteorder + ("HHQ8s" if form.offsetsize == 8 else "HHI4s")
+    entries = {tag: (kind, number, value) for tag, kind, number, value in struct.iter_unpack(entry, data[:size])}
+    layout = tuple(_number(entries.get(tag), tif.byteorder) for tag in _LAYOUT)
+    following = _unpack(data[size:], tif.byteorder)
+    return Directory(offset, form.tagnosize + len(data), entries, following, layout)
 
 
 def all_directories(tif: tifffile.TiffFile) -> Iterator[Directory]:
@@ -77,43 +71,69 @@ def all_directories(tif: tifffile.TiffFile) -> Iterator[Directory]:
 
 
 def unused_bytes(tif: tifffile.TiffFile) -> tuple[int, int]:
-    """Return how many bytes of the file belong to no directory and no image, and how many an image has on average.
+    """Return how many bytes belong to no directory and no image, and how many an image has on average.
 
-    None are unused if that cannot be known, because directories lead to others outside of their chain.
+    Only gaps in which an image has room are counted. There are none if that cannot be known, because directories lead
+    to others outside of their chain.
     """
-    used, images, count = 8, 0, 0
+    begins, ends = [np.zeros(1, np.uint64)], [np.full(1, 8, np.uint64)]
+    images = count = 0
     for directory in all_directories(tif):
-        if directory.leads_elsewhere:
+        if any(tag in directory.entries for tag in _ELSEWHERE):
             return 0, 1
-        used += directory.bytes
-        images += directory.image_bytes
-        count += 1
-    return max(0, tif.filehandle.size - used), max(1, images // max(1, count))
+        starts, sizes = _data(tif, directory)
+        images, count = images + int(sizes.sum()), count + 1
+        others = np.array([(directory.offset, directory.size), *_values(tif, directory)], np.uint64)
+        begins += [starts, others[:, 0]]
+        ends += [starts + sizes, others.sum(axis=1, dtype=np.uint64)]
+    image_bytes = max(1, images // max(1, count))
+    begin, end = np.concatenate(begins), np.concatenate(ends)
+    order = np.argsort(begin)
+    until = np.maximum.accumulate(end[order])
+    after = np.append(begin[order][1:], np.uint64(tif.filehandle.size))
+    gaps = np.where(after > until, after - until, 0)
+    return int(gaps[gaps >= image_bytes].sum()), image_bytes
 
 
-def _value_bytes(kind: int, count: int) -> int:
-    return _VALUE_BYTES.get(kind, 0) * count
+def _values(tif: tifffile.TiffFile, directory: Directory) -> Iterator[tuple[int, int]]:
+    """Yield offset and size of the values that are not in the directory itself."""
+    for kind, count, value in directory.entries.values():
+        size = _VALUE_BYTES.get(kind, 0) * count
+        if tif.tiff.offsetsize < size < tif.filehandle.size:
+            yield _unpack(value, tif.byteorder), size
 
 
-def _image_bytes(tif: tifffile.TiffFile, entry: Any) -> int:
-    """Return the sum of the values of an entry: the bytes of all parts of an image."""
-    layout, handle = tif.tiff, tif.filehandle
-    size, count = _VALUE_BYTES.get(int(entry["kind"]), 0), int(entry["count"])
+def _data(tif: tifffile.TiffFile, directory: Directory) -> tuple[Numbers, Numbers]:
+    """Return the offsets and the sizes of all parts of an image."""
+    for offsets, sizes in _DATA:
+        if offsets in directory.entries and sizes in directory.entries:
+            found = [_numbers(tif, directory.entries[tag]) for tag in (offsets, sizes)]
+            parts = min(map(len, found))
+            return found[0][:parts], found[1][:parts]
+    return np.zeros(0, np.uint64), np.zeros(0, np.uint64)
+
+
+def _numbers(tif: tifffile.TiffFile, entry: tuple[int, int, bytes]) -> Numbers:
+    """Return the values of an entry, none beyond the size of the file; nothing if they are not in the file."""
+    kind, count, value = entry
+    size, handle = _VALUE_BYTES.get(kind, 0), tif.filehandle
     if size not in (2, 4, 8) or size * count > handle.size:
-        return 0
-    data = entry["value"].tobytes()
-    if size * count > layout.offsetsize:
-        handle.seek(int(np.frombuffer(data, f"{tif.byteorder}u{layout.offsetsize}")[0]) % (handle.size + 1))
-        data = handle.read(size * count)
-    numbers = np.frombuffer(data[: len(data) // size * size], f"{tif.byteorder}u{size}")[:count]
-    return int(numbers.astype(np.uint64).clip(max=np.uint64(handle.size)).sum())
+        return np.zeros(0, np.uint64)
+    if size * count > tif.tiff.offsetsize:
+        handle.seek(min(_unpack(value, tif.byteorder), handle.size))
+        value = handle.read(size * count)
+    numbers = np.frombuffer(value[: len(value) // size * size], f"{tif.byteorder}u{size}")[:count]
+    return numbers.astype(np.uint64).clip(max=np.uint64(handle.size))
 
 
-def _number(entry: Any, order: str) -> int:
+def _number(entry: tuple[int, int, bytes] | None, order: str) -> int:
     """Return the value of an entry that has one, else how many it has; 1 without an entry."""
     if entry is None:
         return 1
-    size, count = _VALUE_BYTES.get(int(entry["kind"]), 0), int(entry["count"])
-    if count != 1 or size not in (1, 2, 4, 8):
-        return count
-    return int(np.frombuffer(entry["value"].tobytes()[:size].ljust(size, b"\0"), f"{order}u{size}")[0])
+    kind, count, value = entry
+    size = _VALUE_BYTES.get(kind, 0)
+    return count if count != 1 or size not in (1, 2, 4, 8) else _unpack(value[:size], order)
+
+
+def _unpack(value: bytes, order: str) -> int:
+    return int.from_bytes(value, "little" if order == "<" else "big")

@@ -77,7 +77,9 @@ def planes_of_pages(pages: Any, axes: str, absent: str = "") -> Planes:
             if not first:
                 first.append(directory.layout)
             if directory.layout != first[0]:
-                raise DamagedMovieError(f"image {index} is of another kind, {directory.size} px, than those before")
+                raise DamagedMovieError(
+                    f"image {index} is of another kind, {directory.image_size} px, than those before"
+                )
             _check_page(page, index)
             return _samples_last(page.asarray(), axes)
         finally:

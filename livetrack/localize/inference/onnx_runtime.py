@@ -76,7 +76,7 @@ def _open(path: Path, provider: str, threads: int, spinning: bool) -> ort.Infere
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spinning else "0")
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # its errors are raised, too
     chosen = _installed_provider(provider)
     try:
         providers = list(dict.fromkeys([chosen, CPU]))
