@@ -252,6 +252,19 @@ def test_files_truncated_anywhere_give_all_complete_entries(tmp_path: Path) -> N
     assert session.tracked().num_rows == 0
 
 
+SHORT = """
+from test_record import frame_of, rows_of
+from livetrack.record import Recorder
+
+recorder = Recorder(sys.argv[1], queue_s=60.0)
+for index in range(3):
+    recorder.offer_frame(frame_of(index))
+    recorder.offer_rows(frame_of(index), rows_of(index))
+recorder.close()
+print(recorder.status().frames, recorder.status().rows_written, "pandas" in sys.modules)
+"""
+
+
 FULL_DISK = """
 import resource, sys, time
 from tests_frames import frame_of, rows_of
@@ -335,6 +348,13 @@ def test_offers_do_not_wait_for_the_disk(tmp_path: Path) -> None:
         times.append(time.perf_counter() - start)
     recorder.close()
     assert np.median(times) < 1e-3
+
+
+def test_recording_does_not_load_pandas(tmp_path: Path) -> None:
+    """Arrow would load it for the first batch, for up to a second in which a running session stutters."""
+    program = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n{SHORT}"
+    out = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert out.stdout.split() == ["3", "3", "False"]
 
 
 def test_every_recording_gets_its_own_folder(tmp_path: Path) -> None:

@@ -34,7 +34,6 @@ from livetrack.record.frame_queue import NO_PIXELS, FrameQueue
 from livetrack.record.lock import RecordingLock
 from livetrack.record.session import make_session_folder, write_session_info
 from livetrack.record.session_writer import FolderGoneError, SessionWriter
-from livetrack.record.streams import load_arrow
 from livetrack.record.tables import write_final_tables
 from livetrack.record.tracked_frames import TrackedFrames
 from livetrack.wire import RecordingStatus
@@ -109,7 +108,6 @@ class Recorder:
             "with_pixels": frames,
             "settings": settings,
         }
-        load_arrow()
         self.folder = make_session_folder(Path(folder), started)
         self.problem = ""
         """Why the recording stopped by itself; else empty."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from livetrack.camera import Frame
@@ -21,7 +22,7 @@ __all__ = [
     "TRAJECTORIES",
     "ReceivedFrames",
     "TableStream",
-    "load_arrow",
+    "as_array",
     "received_row",
 ]
 
@@ -87,9 +88,29 @@ TRAJECTORIES = pa.schema(
 """`trajectories.arrow`: one row per particle and tracked frame."""
 
 
-def load_arrow() -> None:
-    """Load what the first batch needs, pandas among it: that takes up to a second, for which rows would wait."""
-    pa.array([0])
+def as_array(values: Any, kind: Any) -> Any:
+    """Return an Arrow array of a type; `pa.array` would load pandas, which takes up to a second of a running session.
+
+    Parameters
+    ----------
+    values
+        NumPy array, with a mask where values are missing, or a sequence of numbers or texts, some of them None.
+    """
+    valid = None
+    if isinstance(values, np.ma.MaskedArray):
+        values, valid = values.data, ~np.ma.getmaskarray(values)
+    elif not isinstance(values, np.ndarray):
+        if None in values:
+            valid = np.array([value is not None for value in values])
+        if pa.types.is_string(kind):
+            texts = [(value or "").encode() for value in values]
+            content = [np.cumsum([0, *map(len, texts)], dtype=np.int32), b"".join(texts)]
+        else:
+            values = np.array([0 if value is None else value for value in values])
+    if not pa.types.is_string(kind):
+        content = [np.ascontiguousarray(values, kind.to_pandas_dtype())]
+    bitmap = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    return pa.Array.from_buffers(kind, len(values), [bitmap, *map(pa.py_buffer, content)])
 
 
 class TableStream:
@@ -107,7 +128,7 @@ class TableStream:
     def write(self, columns: Iterable[Any]) -> None:
         """Append a batch: the columns in the order of the schema, as NumPy arrays or sequences."""
         self.start()
-        arrays = [pa.array(values, field.type) for values, field in zip(columns, self._schema, strict=True)]
+        arrays = [as_array(values, field.type) for values, field in zip(columns, self._schema, strict=True)]
         if len(arrays[0]):
             self.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from livetrack.camera import Frame
 from livetrack.particles import ROW, Rows
@@ -67,13 +65,14 @@ class TrackedFrames:
         if not frames:
             return 0
         frame, t_s, count, number, t_received_ns, copies = zip(*frames, strict=True)
+        numbers = np.ma.MaskedArray([each or 0 for each in number], [each is None for each in number], np.int64)
         rows = np.frombuffer(b"".join(copies), ROW)
         before = trajectories.file.size, trajectories.rows
         try:
             trajectories.write(
                 [
                     np.repeat(frame, count),
-                    _repeat(number, count),
+                    numbers.repeat(count),
                     np.repeat(t_s, count),
                     np.repeat(t_received_ns, count),
                     *(np.ascontiguousarray(rows[name]) for name in ROW_UNITS),
@@ -116,9 +115,3 @@ class TrackedFrames:
         with self._lock:
             waiting = self._offered - self._written - self._dropped
             return RowCounts(self._offered, self._written, self._dropped, waiting)
-
-
-def _repeat(values: Sequence[int | None], count: Sequence[int]) -> Any:
-    """Repeat each of `values` `count` times; None becomes null."""
-    numbers = pa.array(values, pa.int64())
-    return numbers.take(pa.array(np.repeat(np.arange(len(values)), count)))

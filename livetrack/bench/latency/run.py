@@ -24,6 +24,7 @@ from livetrack.bench.latency.end_to_end import (
 )
 from livetrack.bench.latency.soak import SAMPLES, SoakSample, soak, soak_table
 from livetrack.bench.latency.subscriber_load import measure_subscriber_load
+from livetrack.bench.latency.while_recording import RECORDED, RECORDING_PAIRS, measure_while_recording
 from livetrack.bench.report import Report
 from livetrack.bench.result import TargetResult, not_measured
 from livetrack.bench.runner import Progress, Task, check_parts, machine, no_progress, run_tasks
@@ -32,10 +33,12 @@ from livetrack.movies import open_movie
 
 __all__ = ["PARTS", "run_latency"]
 
-PARTS = ("path", "following", "recording", "readers")
+PARTS = ("path", "following", "recording", "readers", "disk")
 
 _PATH_FRAMES, _SEARCH_FRAMES, _RECORDING_FRAMES, _PAIRS = 400, 240, 100, 40
 _FOLLOWED_FRAMES = 4000
+_DISK_S = 30.0
+_DISK_WEIGHT = 30  # a second of this part takes as long as so many frames of the other parts
 _FOLLOWED_WEIGHT = 10  # frames of this part take as long as one of the other parts
 _PAIR_WEIGHT = 300  # a pair takes as long as this many frames of the other parts
 _MINUTE_WEIGHT = 1500
@@ -101,6 +104,17 @@ def run_latency(
         if frames
         else Task("recording", "the recording", 1, lambda: [_NO_RECORDING]),
         Task("readers", "client load", pairs * _PAIR_WEIGHT, partial(measure_subscriber_load, pairs), pairs),
+    ]
+    seconds = _DISK_S / divisor
+    tasks += [
+        Task(
+            "disk",
+            f"recording {side_px} px",
+            2 * RECORDING_PAIRS * seconds * _DISK_WEIGHT,
+            partial(measure_while_recording, side_px, fps, seconds),
+            RECORDING_PAIRS,
+        )
+        for side_px, fps in RECORDED
     ]
     if soak_minutes:
         label = f"soak, {soak_minutes:g} minutes"
