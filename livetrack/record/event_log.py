@@ -157,6 +157,7 @@ class EventLog:
             except Exception as error:  # noqa: BLE001  one event that cannot be encoded must not end the others
                 line = msgspec.json.encode({**start, "problem": f"not recorded: {error!a}"})
             self._lines.append(_seal(line))
+            time.sleep(0)  # gives Python's lock to the tracking loop between two lines
 
     def _write(self) -> None:
         if not self._lines:
