@@ -249,6 +249,41 @@ def test_a_folder_is_read_in_natural_order(tmp_path: Path) -> None:
     assert same(movie, STACK[[0, 1, 2, 10, 11]])
 
 
+@pytest.mark.parametrize(
+    ("numbers", "problem"),
+    [
+        ([0, 1, 2, 3, 4, 5, 9, 10, 11], "3 images are missing after image5.png"),
+        ([0, 1, 2, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14], "2 images are missing after image2.png and at 1 more places"),
+        ([0, 2, 4, 6, 8, 12, 14], "1 images are missing after image8.png"),
+        ([0, 10, 20, 30], None),
+        ([3, 7, 1000, 1003, 20240101], None),  # no order that could have a gap
+    ],
+)
+def test_a_folder_that_lacks_images_says_so(tmp_path: Path, numbers: list[int], problem: str | None) -> None:
+    for number in numbers:
+        Image.fromarray(STACK[number % 12]).save(tmp_path / f"image{number}.png")
+    movie = open_movie(tmp_path)
+    assert same(movie, STACK[[number % 12 for number in numbers]])
+    assert problem in (movie.problem or "") if problem else movie.problem is None
+
+
+def test_hidden_files_are_no_images(tmp_path: Path) -> None:
+    Image.fromarray(STACK[0]).save(tmp_path / "0.png")
+    (tmp_path / "._0.png").write_bytes(b"\0\5\x16\7Mac OS X")
+    assert same(open_movie(tmp_path), STACK[:1])
+
+
+def test_a_channel_of_a_folder_is_chosen_never_guessed(tmp_path: Path) -> None:
+    for number, image in enumerate(STACK):
+        name = f"img_channel00{number % 2}_position000_time00000000{number // 2}_z000.tif"
+        tifffile.imwrite(tmp_path / name, image)
+    with pytest.raises(InputError, match=r"its images are of 2 channels; choose one with channel = 0 to 1$"):
+        open_movie(tmp_path)
+    with pytest.raises(InputError, match=r"channel = 0 to 1, not 2$"):
+        open_movie(tmp_path, channel=2)
+    assert same(open_movie(tmp_path, channel=1), STACK[1::2])
+
+
 def test_a_folder_of_tiffs_has_the_scale_of_its_first(tmp_path: Path) -> None:
     for number in range(3):
         metadata = {"unit": "um"}

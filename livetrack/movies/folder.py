@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import struct
 import warnings
+from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ __all__ = ["open_folder"]
 
 _TIFF = (".tif", ".tiff")
 _OTHER = (".png", ".bmp", ".jpg", ".jpeg", ".pgm", ".ppm", ".jp2")
+_CHANNEL = re.compile(r"channel(\d+)")
 _PILLOW = (Pillow.DecompressionBombError, struct.error, EOFError, KeyError, IndexError, TypeError)
 _SAMPLE_BYTES = {"I": 4, "F": 4}
 _CONVERTED = {"1": "L", "P": "RGB", "PA": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB"}
@@ -31,14 +34,16 @@ def open_folder(path: Path, channel: int | None) -> Movie:
     Raises
     ------
     InputError
-        The folder cannot be read or contains no images, or the first is unreadable or contains several frames.
+        The folder cannot be read or contains no images, the first is unreadable or contains several frames, or the
+        names of the images have several channels of which none was chosen.
     """
     try:
-        files = sorted((file for file in path.iterdir() if file.suffix.lower() in _TIFF + _OTHER), key=_natural_order)
+        files = sorted((file for file in path.iterdir() if _is_image(file)), key=_natural_order)
     except OSError as error:
         raise InputError(f"{path}: the folder cannot be read ({error.strerror})") from error
     if not files:
         raise InputError(f"{path}: the folder contains no images ({' '.join(_TIFF + _OTHER)})")
+    files, channel = _of_channel(path, files, channel)
     fps = pixel_size_um = None
     if files[0].suffix.lower() in _TIFF:
         first = open_tiff(files[0], channel)
@@ -56,8 +61,55 @@ def open_folder(path: Path, channel: int | None) -> Movie:
     def read() -> Iterator[Image]:
         for file in files:
             yield _load(file, channel)
+        if gaps := _gaps(files):
+            raise DamagedMovieError(gaps)
 
     return Movie(path, (height, width), image.dtype, len(files), fps, pixel_size_um, read)
+
+
+def _is_image(file: Path) -> bool:
+    """Whether a file is an image by its name; hidden files, as macOS makes them on other file systems, are not."""
+    return file.suffix.lower() in _TIFF + _OTHER and not file.name.startswith(".")
+
+
+def _of_channel(path: Path, files: list[Path], channel: int | None) -> tuple[list[Path], int | None]:
+    """Return the images of a channel, where their names have one, and the channel to choose in each image.
+
+    Micro-Manager names separate images such as img_channel000_position000_time000000000_z000.tif.
+    """
+    numbers = [_CHANNEL.search(file.name) for file in files]
+    channels = sorted({int(number[1]) for number in numbers if number is not None})
+    if None in numbers or len(channels) < 2:
+        return files, channel
+    if channel is None or not 0 <= channel < len(channels):
+        raise InputError(
+            f"{path}: its images are of {len(channels)} channels; choose one with channel = 0 to {len(channels) - 1}"
+            + ("" if channel is None else f", not {channel}")
+        )
+    chosen = channels[channel]
+    return [file for file, number in zip(files, numbers, strict=True) if number and int(number[1]) == chosen], None
+
+
+def _gaps(files: list[Path]) -> str:
+    """Return which images are missing according to the numbers in their names; empty if none, or if it is not clear.
+
+    It is clear if one number in the names grows, and mostly by the same step.
+    """
+    names = [re.split(r"(\d+)", file.name) for file in files]
+    if len({len(name) for name in names}) > 1:
+        return ""
+    growing = [place for place, parts in enumerate(zip(*names, strict=True)) if len(set(parts)) > 1]
+    if len(growing) != 1 or not names[0][growing[0]].isdigit():
+        return ""
+    numbers = [int(name[growing[0]]) for name in names]
+    steps = [after - before for before, after in pairwise(numbers)]
+    ((step, often),) = Counter(steps).most_common(1)
+    gaps = [place for place, each in enumerate(steps) if each > step]
+    if often < 0.8 * len(steps) or step < 1 or any(steps[place] % step for place in gaps) or not gaps:
+        return ""
+    missing = sum(steps[place] // step - 1 for place in gaps)
+    where = f"after {files[gaps[0]].name}" + (f" and at {len(gaps) - 1} more places" if len(gaps) > 1 else "")
+    return f"{missing} images are missing {where}; later frames are numbered as if there were none"
 
 
 def _load(file: Path, channel: int | None) -> Image:
