@@ -58,7 +58,7 @@ class FakeEngine:
 
 
 def subscription(socket):
-    assert socket.poll(5000), "the window does not subscribe"
+    assert socket.poll(60_000), "the window does not subscribe"
     return socket.recv()
 
 

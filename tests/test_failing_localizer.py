@@ -99,9 +99,15 @@ def test_the_cache_warmer_survives_a_localizer_that_raises() -> None:
     with Engine(config("camera.simulated.fps=25", "camera.every_frame=true")) as engine:
         localizer = Failing(lambda call: call % 3 == 0)
         engine.tracker.use(localizer)
-        status = engine.run(seconds=3)
-    assert localizer.calls > status.received > 30  # the caches were warmed
-    assert localizer.failures > status.skipped > 0  # and that failed too
+        stop = threading.Event()
+
+        def stop_after_failures(status: Status) -> None:
+            warmed = localizer.calls > status.received > 30  # the caches were warmed
+            if warmed and localizer.failures > status.skipped > 0:  # and that failed too
+                stop.set()
+
+        status = engine.run(seconds=100, stop=stop, on_status=stop_after_failures)
+    assert stop.is_set()
     assert status.received == status.tracked + status.skipped
 
 

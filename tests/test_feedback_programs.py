@@ -293,11 +293,11 @@ def test_the_loop_in_the_documentation_holds_a_particle(tmp_path: Path) -> None:
     text = (Path(__file__).parents[1] / "docs" / "feedback.md").read_text(encoding="utf-8")
     program = text.split("## A control loop in twenty lines")[1].split("```python\n")[1].split("```")[0]
     assert program.count("\n") <= 20
-    with running(tmp_path, *STILL, "camera.simulated.drift_um_s=[0.5, 0.0]") as (engine, remote):
+    with running(tmp_path, *STILL, "camera.simulated.drift_um_s=[0.25, 0.0]") as (engine, remote):
         remote.store_calibration(made(delay_frames=1.5))
-        program = program.replace("tcp://127.0.0.1:5555", engine.publisher.address).replace("20.0  # s", "2.0")
+        program = program.replace("tcp://127.0.0.1:5555", engine.publisher.address).replace("20.0  # s", "4.0")
         names: dict[str, Any] = {}
         exec(compile(program, "docs/feedback.md", "exec"), names)
         start, seen = names["start"], names["seen"]
-    assert seen.t_s - start.t_s > 2
+    assert seen.t_s - start.t_s > 4
     assert np.hypot(seen.x - start.x, seen.y - start.y) < 2  # of the 10 px that it would have drifted

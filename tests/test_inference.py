@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -70,15 +69,30 @@ def test_memory_is_kept_until_more_is_needed() -> None:
     assert np.shares_memory(larger, inference.input_buffer(8, 32, 32))
 
 
-def test_the_fastest_is_kept_and_a_later_one_only_if_it_is_clearly_faster() -> None:
+class Clock:
+    """A clock that only sleeping moves on, in place of the module `time`."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+def test_the_fastest_is_kept_and_a_later_one_only_if_it_is_clearly_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("livetrack.localize.inference.choice.time", clock)
     candidates = [open_inference(find_model("spot"), "cpu", threads) for threads in (1, 2, 3)]
     for pauses, best in (([20, 5, 20], 1), ([5, 20, 20], 0), ([20, 20, 5], 2)):
         pause_s = dict(zip(map(id, candidates), pauses, strict=True))
         assert (
-            fastest(candidates, lambda candidate, pause_s=pause_s: time.sleep(pause_s[id(candidate)] * 1e-3))
+            fastest(candidates, lambda candidate, pause_s=pause_s: clock.sleep(pause_s[id(candidate)] * 1e-3))
             is candidates[best]
         )
-    assert fastest(candidates, lambda candidate: time.sleep(0.005)) is candidates[0]
+    assert fastest(candidates, lambda candidate: clock.sleep(0.005)) is candidates[0]
 
 
 @pytest.mark.parametrize("provider", ["auto", pytest.param("openvino", marks=needs_openvino)])

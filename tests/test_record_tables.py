@@ -184,7 +184,8 @@ def test_a_table_that_cannot_be_written_leaves_nothing(
     assert (status.problem, status.loss) == ("", "")  # a line, not a loss
     assert read_session(recorder.folder).closed
     names = {path.name for path in recorder.folder.iterdir()}
-    assert names == {"session.json", "frames.arrow", "tracked.arrow", "trajectories.arrow", "frames_0000.tif"}
+    streams = {"events.jsonl", "frames.arrow", "tracked.arrow", "trajectories.arrow", "frames_0000.tif"}
+    assert names == {"session.json", *streams}
     (record,) = caplog.records
     assert f"`livetrack recover {recorder.folder} --tables parquet,csv` writes them" in record.getMessage()
     if failure == "full disk":

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -647,12 +648,15 @@ def test_the_process_ends_by_itself_with_a_screenshot(engine, tmp_path, monkeypa
 def test_ctrl_c_and_sigterm_end_the_process_cleanly(engine, tmp_path, monkeypatch, ending):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     code = RUN + f"sys.exit(main({engine.address!r}, ViewSettings()))"
-    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True) as process:
+    with ExitStack() as opened:
+        command = [sys.executable, "-c", code]
+        process = opened.enter_context(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        opened.callback(process.kill)
         for _ in range(2):
             subscription(engine._positions)
         time.sleep(1.0)
         process.send_signal(ending)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
         assert complaints(process.stderr.read()) == []
 
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import pytest
 from fake_engine import FakeEngine, refresh_until, rows_of, shown_frame, status_of
-from waiting import until
+from waiting import until, wait_for
 
 from livetrack.client import Remote
 from livetrack.config import ViewSettings, load_config
@@ -400,11 +400,9 @@ def test_stopping_or_killing_the_window_does_not_affect_the_engine(running, tmp_
             for send in (signal.SIGSTOP, signal.SIGKILL):
                 window.send_signal(send)
                 before = remote.state()
-                time.sleep(1.0)
+                wait_for(lambda before=before: remote.state().tracked > before.tracked + 45)
                 after = remote.state()
                 assert after.state == "running"
-                assert after.received - before.received > 33  # of 50
-                assert after.tracked - before.tracked >= 0.9 * (after.received - before.received)
                 assert after.lost == before.lost
     finally:
         window.kill()

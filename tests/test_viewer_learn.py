@@ -72,7 +72,7 @@ def test_cancel_ends_the_training_and_leaves_nothing_behind(live, qtbot, monkeyp
     assert bar.isVisible()
     assert not live.central.particle_panel.learn_button.isEnabled()
     pid = process._process.processId()
-    qtbot.waitUntil(lambda: bar.text.startswith("step "), timeout=60_000)
+    qtbot.waitUntil(lambda: bar.text.startswith("step "), timeout=240_000)
     assert len(files(live)) == 1
     click(qtbot, bar.cancel_button)
     assert not bar.isVisible()
