@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import leaks
 import processes
 import pytest
+import zmq
 from hypothesis import HealthCheck, Phase, settings
 
 # the same examples in each run, none kept; `--hypothesis-profile=search` tries others, as long as one wishes
@@ -20,16 +22,56 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 processes.guard()
 
 
+_OF_EACH_FILE = {"nothing_left_behind_by_a_file", "own_microscope_of_a_file"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_left_behind_by_a_file() -> Iterator[None]:
+    """Fail the last test of a file if the file leaves threads, processes, files or sockets behind."""
+    _open_zeromq()
+    before = leaks.held()
+    yield
+    assert leaks.left_behind(before, qt="PySide6.QtCore" in sys.modules) == []
+
+
+def _open_zeromq() -> None:
+    """Let ZeroMQ open what it opens once, also for messages that it does not copy."""
+    context = zmq.Context.instance()
+    with context.socket(zmq.PAIR) as one, context.socket(zmq.PAIR) as other:
+        one.bind("inproc://opened-once")
+        other.connect("inproc://opened-once")
+        one.send(bytes(1 << 17), copy=False)
+        other.recv()
+
+
 @pytest.fixture(autouse=True)
-def own_microscope() -> Iterator[None]:
-    """Give each test a core with its configuration loaded anew: livetrack leaves its devices as they are."""
+def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves them behind; if it uses what its file shares, such as an engine, its file is checked."""
+    before = leaks.held()
+    yield
+    if _shared.isdisjoint(request.fixturenames):
+        assert leaks.left_behind(before, qt="qapp" in request.fixturenames) == []
+
+
+_shared: set[str] = set()
+
+
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> None:
+    """Note what the tests of a file share."""
+    if fixturedef.scope in ("class", "module") and fixturedef.argname not in _OF_EACH_FILE:
+        _shared.add(fixturedef.argname)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_microscope_of_a_file(nothing_left_behind_by_a_file: None) -> Iterator[None]:
+    """Give each file a core with its configuration loaded anew: livetrack leaves its devices as they are."""
     yield
     _unload()
 
 
-@pytest.fixture(autouse=True, scope="module")
-def own_microscope_of_a_file() -> Iterator[None]:
-    """Do so after an engine that all tests of a file use, too."""
+@pytest.fixture(autouse=True)
+def own_microscope(nothing_left_behind: None) -> Iterator[None]:
+    """Do so for each test, too."""
     yield
     _unload()
 

@@ -14,7 +14,9 @@ import subprocess
 import sys
 from typing import Any
 
-__all__ = ["guard"]
+__all__ = ["guard", "running"]
+
+_running: set[int] = set()
 
 _GUARDIAN = """
 import os, signal, sys
@@ -30,6 +32,11 @@ for pid in running:
 """
 
 
+def running() -> set[int]:
+    """Return the processes that `subprocess` has started since `guard`, and that are not known to have ended."""
+    return set(_running)
+
+
 def guard() -> None:
     """Start the guardian, and report to it what `subprocess.Popen` starts from now on."""
     apart: dict[str, Any] = {"start_new_session": True}
@@ -41,6 +48,7 @@ def guard() -> None:
     assert pipe is not None
 
     def report(pid: int) -> None:
+        _running.add(pid) if pid > 0 else _running.discard(-pid)
         with contextlib.suppress(ValueError):  # closed: Python is about to exit
             os.write(pipe.fileno(), f"{pid}\n".encode())
 

@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -104,18 +105,22 @@ def test_an_engine_that_accepts_the_connection_is_told_apart(addresses: dict[str
 
 
 def test_another_program_is_told_apart() -> None:
+    stop = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
 
         def respond() -> None:
-            while True:
-                try:
-                    with server.accept()[0] as connection:
-                        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + b"." * 100)
-                except OSError:
-                    return
+            while not stop.is_set():
+                with suppress(OSError), server.accept()[0] as connection:
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + b"." * 100)
 
-        threading.Thread(target=respond, daemon=True).start()
-        silence = diagnose(f"tcp://127.0.0.1:{server.getsockname()[1]}", "")
+        thread = threading.Thread(target=respond)
+        thread.start()
+        try:
+            silence = diagnose(f"tcp://127.0.0.1:{server.getsockname()[1]}", "")
+        finally:
+            stop.set()
+            thread.join()
     assert silence.hint == "another program responds there: is this the port of an engine?"
 
 
