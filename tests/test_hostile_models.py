@@ -110,6 +110,7 @@ def gigantic() -> list[Any]:
         {"threshold": 1.5}, {"contrast": "grey"}, {"symmetry": "odd"}, {"name": ""}, {"profiles": [[]]},
         {"profiles": [[1.0], [1.0, 2.0]]}, {"filters_px": [0.0]}, {"filters_px": [-1.0]}, {"filters_px": [1.0] * 99},
         {"score_law": [float("nan"), 0, 0]}, {"score_law": [1.0]}, {"decision_weights": [1.0]},
+        {"score_law": [1e300, 0, 0]}, {"profiles": [[1.0, 1e20]]}, {"decision_weights": [1e300]},
         {"recipe": {"particles": {"elongation": "long"}}}, {"recipe": {"particles": 3}},
         {"recipe": {"particles": {"elongation": [1, 1e99]}}},
     ],

@@ -31,7 +31,9 @@ FORMAT = 2
 
 _MOST_ELONGATED = 100
 _Size = Annotated[float, Meta(gt=0, le=1024)]
-_Profile = Annotated[list[float], Meta(min_length=1, max_length=1024)]
+_Height = Annotated[float, Meta(ge=-100, le=100)]  # that of a profile's middle is 1
+_Profile = Annotated[list[_Height], Meta(min_length=1, max_length=1024)]
+_Weight = Annotated[float, Meta(ge=-1e6, le=1e6)]
 
 
 class ModelCard(msgspec.Struct, frozen=True):
@@ -61,11 +63,11 @@ class ModelCard(msgspec.Struct, frozen=True):
     """"round": the particles look the same in any orientation; "half turn": after half a turn; "none"."""
     profiles: Annotated[list[_Profile], Meta(max_length=4096)] = []
     """(M, S) radial profiles of particles drawn from the recipe, for `ProfilePrior`; empty unless they are round."""
-    score_law: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    score_law: tuple[_Weight, _Weight, _Weight] = (1.0, 0.0, 0.0)
     """The `ScoreCalibration`: slope, brightness, shift."""
     filters_px: Annotated[list[Annotated[float, Meta(gt=0, le=64)]], Meta(max_length=32)] = []
     """Sigmas of the matched filters whose evidence is judged beside the network; empty for models without."""
-    decision_weights: list[float] = []
+    decision_weights: Annotated[list[_Weight], Meta(max_length=1024)] = []
     """Of the decision's features (`livetrack.localize.evidence.decision`), instead of `score_law` where there are
     filters."""
     threshold: Annotated[float, Meta(ge=0, le=1)] = 0.5
