@@ -18,9 +18,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from live_engine import ANY_PORT, running
+from msgspec import structs
 from test_record import frame_of
 from waiting import wait_for
 
@@ -28,12 +30,17 @@ from livetrack import __version__
 from livetrack.camera import Geometry, Picture
 from livetrack.cli import main
 from livetrack.client import Remote
+from livetrack.config import load_config
+from livetrack.devices import ActuatorCalibration
 from livetrack.errors import CameraLostError
+from livetrack.localize.classical import ClassicalLocalizer
 from livetrack.localize.models import read_card, shipped_models
 from livetrack.record import Damage, EventLog, Recorder, read_session
 from livetrack.record import event_log as event_log_module
 from livetrack.record.disk_sync import DiskSync
 from livetrack.record.event_log import read_events
+from livetrack.session.commands.calibration_store import CalibrationStore, StoredCalibration
+from livetrack.session.recording_notes import RecordingNotes
 
 SMALL = [f"camera.simulated.{each}" for each in ("width=128", "height=96", "count=8", "exposure_ms=10")]
 
@@ -361,6 +368,26 @@ def test_what_cannot_be_written_is_bounded_and_counted(
     assert f"{info['events_lost']} of" in status.loss
     assert "full" in status.loss
     assert status.loss in info["problem"]
+
+
+def test_the_stored_calibrations_of_the_camera_are_kept(tmp_path: Path) -> None:
+    calibration = ActuatorCalibration(
+        actuator="stage", unit="um", camera="simulated", matrix=((10.0, 0.0), (0.0, 10.0)),
+        matrix_std=((0.1, 0.1), (0.1, 0.1)), delay_frames=1.0, delay_std_frames=0.1, interval_s=0.01, binning=1,
+        pixel_size_um=0.1, made="2026-11-30T12:00:00+00:00",
+    )  # fmt: skip
+    other = structs.replace(calibration, camera="other")
+    store = CalibrationStore("", "simulated")
+    for each in (calibration, other):
+        store.store(each, Geometry(64, 48, objective="10x"))
+    notes = RecordingNotes()
+    notes.calibrations = store.of_camera
+    recorder = Recorder(tmp_path)
+    notes.update(recorder, load_config(), ClassicalLocalizer("centroid"), {"state": "running"})
+    recorder.close()
+    (stored,) = recorded(tmp_path).events("begin")[0]["calibrations"]
+    assert msgspec.convert(stored, StoredCalibration) == store.of_camera()[0]
+    assert (stored["objective"], stored["calibration"]["matrix"]) == ("10x", [[10.0, 0.0], [0.0, 10.0]])
 
 
 class Unplugged:

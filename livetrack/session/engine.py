@@ -13,6 +13,7 @@ from livetrack.config import Config
 from livetrack.devices import HasOptics
 from livetrack.particles import Rows
 from livetrack.record import Recorder
+from livetrack.record.environment import environment
 from livetrack.session.acquisition import Acquisition
 from livetrack.session.commands import CalibrationStore, CommandContext, CommandDispatcher, CommandServer, MoveGuard
 from livetrack.session.connection_guard import ConnectionGuard
@@ -50,6 +51,7 @@ class Engine:
     """
 
     def __init__(self, config: Config, camera: Camera | None = None) -> None:
+        environment()  # takes 30 ms the first time: not while frames come, when a recording starts
         self.session = secrets.randbits(53)  # JSON's numbers are exact to 53 bits
         tracker = Tracker.from_config(config)
         self.camera = camera or load_driver(config.camera.driver)(config.driver_settings)
