@@ -93,7 +93,8 @@ def _run_engine(engine: Engine, args: argparse.Namespace, console: Console, stop
         with ConsoleView(address, console):
             status = engine.run(seconds=args.seconds, stop=stop)
     if engine.recorder is not None:
-        with spinner(console, "finishing the recording"):
+        with spinner(console, "finishing the recording") as show:
+            engine.recorder.on_tables = lambda name, rows: show(f"finishing the recording: {name}, {rows} rows")
             engine.close()
         recording = status.recording
         printed_below = recording is not None and status.message in (recording.problem, recording.loss)

@@ -115,6 +115,8 @@ class Recorder:
         self._lock = RecordingLock(self.folder)
         self._with_pixels = frames
         self._formats = tables
+        self.on_tables: Callable[[str, int], None] = lambda name, rows: None
+        """Receives the name of each table that is written at the end, and its rows so far."""
         self._frames = FrameQueue(queue_mb * 1_000_000, queue_s, overflow)
         self._tracked = TrackedFrames(_MAX_ROWS_BYTES)
         self._writer = SessionWriter(
@@ -241,7 +243,7 @@ class Recorder:
             end.start()
             end.join(_INTERRUPTED_S)  # a disk that does not respond does not hold up the end
         if not self.problem:
-            write_final_tables(self.folder, self._formats, quick=quick)
+            write_final_tables(self.folder, self._formats, quick=quick, progress=self.on_tables)
 
     def _wait(self, limit_s: float, progress: Callable[[int], None] | None = None) -> None:
         """Wait until the threads have ended, for at most `limit_s` without any progress."""

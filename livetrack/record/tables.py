@@ -112,14 +112,16 @@ def write_tables(
     return [folder / TABLE_FILES[name] for name in formats]
 
 
-def write_final_tables(folder: Path, formats: Sequence[str], *, quick: bool) -> None:
+def write_final_tables(
+    folder: Path, formats: Sequence[str], *, quick: bool, progress: Callable[[str, int], None]
+) -> None:
     """Write the tables at the end of a recording, which is complete without them: log it if they fail, or on Ctrl-C.
 
     `quick`: of a small recording only.
     """
     cure = f"`livetrack recover {folder} --tables {','.join(formats)}` writes them"
     try:
-        write_tables(folder, formats, max_bytes=_QUICK_BYTES if quick else MAX_BYTES)
+        write_tables(folder, formats, max_bytes=_QUICK_BYTES if quick else MAX_BYTES, progress=progress)
     except LivetrackError as error:
         _log.warning("%s; %s", error, cure)
     except KeyboardInterrupt:
