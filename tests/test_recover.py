@@ -199,6 +199,16 @@ def test_whatever_file_is_gone_the_rest_is_accounted_for(session: Path, name: st
         assert read_session(session).received()["frame"].to_pylist() == list(range(FRAMES))
 
 
+def test_lost_events_are_counted_and_the_rest_is_kept(session: Path) -> None:
+    path = session / "events.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-1]) + lines[-1][:20] + b"\n torn")
+    account = recovered(session)
+    assert (account.events, account.events_lost) == (len(lines) - 1, 1)
+    assert "1 of 3 events are missing" in read_session(session).problem
+    assert path.read_bytes() == b"".join(lines[:-1])
+
+
 def test_a_session_without_any_table_is_rebuilt_from_its_pages(session: Path) -> None:
     unclose(session)
     for name in (*TABLES, "session.json"):

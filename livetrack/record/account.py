@@ -55,6 +55,8 @@ class Account:
     tracked_lost: int
     tracked_torn: int
     """Those of the lost that are listed in `tracked.arrow`."""
+    events: int
+    events_lost: int
     rows: int
     listed: int
     """Rows of `frames.arrow`."""
@@ -76,8 +78,7 @@ class Account:
     @property
     def complete(self) -> bool:
         """Whether nothing is missing. Of a killed recording, the last moments always may be."""
-        missing = self.dropped or self.lost or self.tracked_dropped or self.tracked_lost or self.damages
-        return self.ended_by_itself and not missing
+        return self.ended_by_itself and not (self.losses or self.damages)
 
     @property
     def losses(self) -> list[str]:
@@ -89,6 +90,8 @@ class Account:
         if missing := self.tracked_dropped + self.tracked_lost:
             how = " and ".join(_counted(dropped=self.tracked_dropped, lost=self.tracked_lost))
             found.append(f"the tracks of {missing} of {self.tracked_delivered} frames are missing: {how}")
+        if self.events_lost:
+            found.append(f"{self.events_lost} of {self.events + self.events_lost} events are missing")
         return found
 
 
@@ -139,6 +142,8 @@ def account_for(inventory: Inventory) -> Account:
         tracked_dropped=tracked_dropped,
         tracked_lost=tracked_delivered - len(tracked) - tracked_dropped,
         tracked_torn=len(torn),
+        events=inventory.event_count,
+        events_lost=_count(info, "events_lost") + max(0, _count(info, "events_written") - inventory.event_count),
         rows=int(inventory.rows.sum()),
         listed=len(inventory.listed),
         first=first,

@@ -68,6 +68,8 @@ class Inventory:
     """Rows that are missing in `frames.arrow`, of frames with images."""
     events: list[str]
     """What else happened, see `event_lines`."""
+    event_count: int
+    """Whole lines of `events.jsonl`."""
     mends: list[Mend]
     """What would make all whole pages accessible to other programs."""
     damages: list[Damage]
@@ -144,7 +146,7 @@ def take_inventory(folder: Path, progress: Progress = lambda done, total: None) 
     pages = np.array(survey.frames, np.int64)
     if not is_session(folder) and not len(pages):
         raise InputError(f"{folder}: not a recording: it contains neither session.json nor frames or tables of one")
-    events = event_lines(read_events(folder, damages.append))
+    events = list(read_events(folder, damages.append))
     tracked_frames, first_tracked = np.unique(tracked["frame"], return_index=True)
     known = np.concatenate((received["frame"], pages, rows["frame"])).astype(np.int64)
     known, first_known = np.unique(known, return_index=True)
@@ -165,7 +167,8 @@ def take_inventory(folder: Path, progress: Progress = lambda done, total: None) 
         times_ns={"frame": known, "t_received_ns": known_ns[first_known]},
         rows_t_s=rows["t_s"],
         unlisted=survey.unlisted,
-        events=events,
+        events=event_lines(events),
+        event_count=len(events),
         mends=survey.mends,
         damages=damages,
     )

@@ -59,7 +59,7 @@ def recover(inventory: Inventory) -> Account:
     lock = RecordingLock(folder)
     whole = False
     try:
-        tails = [damage for damage in inventory.damages if _is_tail(folder, damage)]
+        tails = _tails(inventory)
         for tail in tails:
             _save_tail(folder, tail)
         for mend in inventory.mends:
@@ -76,8 +76,13 @@ def recover(inventory: Inventory) -> Account:
         raise UsageError(f"{folder}: cannot be written to: {reason(error)}") from None
     finally:
         lock.release(keep=not whole)
-    mended = {(mend.file, mend.offset) for mend in inventory.mends} | {(tail.file, tail.offset) for tail in tails}
-    repaired = [str(each) for each in inventory.damages if (each.file, each.offset) in mended]
+    mended = {(mend.file, mend.offset) for mend in inventory.mends}
+    cut = {tail.file: tail.offset for tail in tails}
+    repaired = [
+        str(each)
+        for each in inventory.damages
+        if (each.file, each.offset) in mended or each.offset >= cut.get(each.file, each.offset + 1)
+    ]
     damages = [text for text in account.damages if text not in repaired]
     return replace(account, state="recovered", damages=damages, repaired=repaired)
 
@@ -90,19 +95,27 @@ def _is_whole(inventory: Inventory, account: Account) -> bool:
         and not inventory.mends
         and not inventory.unlisted
         and not len(_unlisted_tracked(inventory))
-        and not any(_is_tail(inventory.folder, damage) for damage in inventory.damages)
+        and not _tails(inventory)
         and all(info.get(name, 0) == count for name, count in _counts(inventory, account).items())
     )
 
 
-def _is_tail(folder: Path, damage: Damage) -> bool:
-    """Whether a damage is what a kill leaves: a torn record at the end of a file.
+def _tails(inventory: Inventory) -> list[Damage]:
+    """Return what a kill leaves: torn records at the end of a file.
 
-    Of a file without checksums only one page is cut off: what follows it might be whole.
+    Of a TIFF file only one page is cut off: without checksums, what follows it might be whole.
     """
-    size = (folder / damage.file).stat().st_size
-    at_end = damage.size > 0 and damage.offset + damage.size == size
-    return at_end and (damage.file.endswith(".arrow") or damage.lost == 1)
+    tails: dict[str, Damage] = {}
+    for damage in reversed(inventory.damages):
+        after = tails.get(damage.file)
+        end = after.offset if after else (inventory.folder / damage.file).stat().st_size
+        if (
+            damage.size
+            and damage.offset + damage.size == end
+            and (damage.lost == 1 or not damage.file.endswith(".tif"))
+        ):
+            tails[damage.file] = replace(damage, size=damage.size + (after.size if after else 0))
+    return list(tails.values())
 
 
 def _save_tail(folder: Path, damage: Damage) -> None:
@@ -168,6 +181,8 @@ def _counts(inventory: Inventory, account: Account) -> dict[str, int]:
         "tracked_frames_lost": account.tracked_lost,
         "tracked_frames_torn": account.tracked_torn,
         "rows_lost": particles - account.rows,
+        "events_written": account.events,
+        "events_lost": account.events_lost,
     }
 
 
