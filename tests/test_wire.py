@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import sys
 import threading
 import time
+from pathlib import Path
 from socket import EAI_AGAIN, gaierror
 
 import msgspec
@@ -195,6 +198,29 @@ def test_subscribers_get_newest_or_all_and_report_gaps() -> None:
         assert newest.receive(0) is None
         assert previews.receive(0) is None
     publisher.close(linger=0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory from /proc")
+def test_a_client_that_reads_slowly_holds_little_more_than_the_messages() -> None:
+    """Each read from the network on its own, as at a frame rate."""
+    with zmq.Context.instance().socket(zmq.PUB) as publisher:
+        publisher.bind("tcp://127.0.0.1:*")
+        encoder = PositionsEncoder(1)
+        with Subscriber(publisher.last_endpoint.decode(), newest=False) as positions:
+            while positions.receive(0.01) is None:
+                publisher.send(encoder.encode(make_rows(20), **FIELDS))
+            before = resident_bytes()
+            for _ in range(4000):
+                message = encoder.encode(make_rows(20), **FIELDS)
+                publisher.send(message)
+                time.sleep(2e-4)
+            time.sleep(0.2)
+            assert resident_bytes() - before < 2.5 * 4000 * len(message)
+            assert positions.receive(5) is not None
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_a_wrong_address_raises() -> None:
