@@ -24,7 +24,7 @@ from test_record import rows_of, wait_for
 from livetrack.camera import Frame, Geometry
 from livetrack.cli import main
 from livetrack.record import Recorder, read_session
-from livetrack.record.account import Account
+from livetrack.record.account import Account, account_for
 from livetrack.record.account_text import account_lines
 from livetrack.record.inventory import take_inventory
 from livetrack.record.lock import read_last_sign
@@ -316,6 +316,8 @@ def test_frames_that_waited_for_the_disk_are_counted_as_lost(
         recorder.offer_frame(frame_of(index))
         recorder.offer_rows(frame_of(index), rows_of(index))
     wait_for(lambda: getattr(read_last_sign(recorder.folder), "offered", 0) == FRAMES)
+    wait_for(lambda: read_session(recorder.folder).tracked().num_rows == FRAMES)
+    assert [gap.why for gap in account_for(take_inventory(recorder.folder)).gaps] == ["not on the disk yet"]
     session = Path(shutil.copytree(recorder.folder, tmp_path / "copy"))  # as a kill leaves it
     disk.set()
     recorder.close()

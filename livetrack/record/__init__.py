@@ -8,6 +8,8 @@ Each recording is a folder:
         frames.arrow        one row per received frame, including dropped ones
         tracked.arrow       one row per tracked frame, including those without particles
         trajectories.arrow  one row per particle and tracked frame
+        trajectories.csv    and .parquet, .xml: the same for other programs, written at the end
+        recording.lock      held by the recorder, with its counts twice a second; deleted at the end
         events.jsonl        one line per event: what else happened, and when
         model/              the models that were in use, each with its card
 

@@ -13,6 +13,7 @@ __all__ = ["Account", "Gap", "account_for"]
 
 _DROPPED = "dropped while recording"
 _KILLED = "not on the disk when the recorder was killed"
+_WAITING = "not on the disk yet"
 _GONE = "damaged or deleted"
 
 
@@ -123,7 +124,7 @@ def account_for(inventory: Inventory) -> Account:
     tracked_dropped = _count(info, "tracked_frames_dropped") - _count(info, "tracked_frames_lost")
     tracked_dropped = min(max(tracked_dropped, sign.rows_dropped if sign else 0), tracked_delivered - len(tracked))
 
-    end_why = _KILLED if killed else _GONE
+    end_why = _WAITING if inventory.recording else _KILLED if killed else _GONE
     gaps = list(_image_gaps(inventory, first, last, end_why)) if with_images else []
     gaps += _track_gaps(inventory, torn)
     started = None if first is None else inventory.clock_time(first, after=True)
