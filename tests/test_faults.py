@@ -276,6 +276,7 @@ def test_one_hostile_client_costs_others_nothing(process: Run, attack: str) -> N
             assert remote.state().state == "running"
     honest.read(20)
     honest.close()
+    print(f"{attack}: {before:.0f} MB before, most {most - before:+.0f}, after {memory_mb(process) - before:+.0f}")
     assert most - before < 100
     assert wait_for(lambda: memory_mb(process) - before < 30, timeout_s=20.0)  # it comes back
 

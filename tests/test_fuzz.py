@@ -16,7 +16,7 @@ from fuzz.watch import Result, run
 
 from livetrack.errors import InputError
 
-CASES = {"tiff": 150, "images": 150, "session": 80, "settings": 150, "models": 25}
+CASES = {"tiff": 150, "images": 150, "session": 40, "settings": 150, "models": 25}
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -74,7 +74,7 @@ def _set_formats(info: dict[str, Any]) -> list[str]:
         names = info["settings"]["record"]["tables"]
     except (KeyError, TypeError):
         names = RecordSettings().tables
-    return [name for name in names if name in _FORMATS]
+    return [name for name in _FORMATS if isinstance(names, list | tuple) and name in names]
 
 
 def _formats(text: str) -> list[str]:

@@ -96,8 +96,8 @@ def is_being_recorded(folder: Path) -> bool:
 def read_last_sign(folder: Path) -> LastSign | None:
     """Return the last sign of a recorder that did not end by itself; None if there is none."""
     try:
-        content = (folder / _NAME).read_bytes()[:_BYTES]
-        return _decode(content)
+        with (folder / _NAME).open("rb") as file:
+            return _decode(file.read(_BYTES))
     except (OSError, ValueError, msgspec.MsgspecError):
         return None
 
