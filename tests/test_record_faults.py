@@ -90,6 +90,7 @@ class FailingDisk:
         return fails
 
     def _raise(self) -> None:
+        time.sleep(0.005)  # a call that fails is slow, often
         raise OSError(self._code, os.strerror(self._code))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from test_record import frame_of, rows_of, wait_for
 
-from livetrack.record import Recorder, read_session, recorder
+from livetrack.record import Recorder, health, read_session, recorder
 from livetrack.wire import RecordingStatus
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows does not delete open files")
@@ -71,6 +71,7 @@ class HangingDisk:
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingDisk]:
     disk = HangingDisk(monkeypatch)
+    monkeypatch.setattr(health, "_SILENT_S", 0.1)
     monkeypatch.setattr(recorder, "_GIVE_UP_S", 1.0)
     monkeypatch.setattr(recorder, "_INTERRUPTED_S", 1.0)
     yield disk
@@ -98,11 +99,7 @@ def test_a_sync_that_never_returns_holds_up_neither_the_frames_nor_the_end(tmp_p
     wait_for(lambda: disk.held)
     offer(recording, range(6, 9))
     wait_for(lambda: (recording.status().frames, recording.status().rows_written) == (9, 9))
-    recorder._SILENT_S, before = 0.1, recorder._SILENT_S
-    try:
-        wait_for(lambda: "has not responded for" in recording.message)
-    finally:
-        recorder._SILENT_S = before
+    wait_for(lambda: "has not responded for" in recording.message)
     assert disk.most_syncs == 1
     start = time.monotonic()
     recording.close()

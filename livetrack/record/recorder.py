@@ -31,6 +31,7 @@ from livetrack.particles import Rows
 from livetrack.record.environment import environment
 from livetrack.record.event_log import EventLog
 from livetrack.record.frame_queue import NO_PIXELS, FrameQueue
+from livetrack.record.health import RecordingHealth
 from livetrack.record.lock import RecordingLock
 from livetrack.record.session import make_session_folder, write_session_info
 from livetrack.record.session_writer import FolderGoneError, SessionWriter
@@ -44,8 +45,6 @@ _log = logging.getLogger(__name__)
 
 _FLUSH_S = 0.2  # from the start of a flush of the tables to that of the next
 _MAX_ROWS_BYTES = 64_000_000  # queued rows: several minutes
-_LOW_S = 300.0  # time until the disk is full, below which the user is warned
-_SILENT_S = 5.0  # time in one call to the disk, after which the user is warned
 _GIVE_UP_S = 30.0  # without any progress, after which `close` gives up
 _INTERRUPTED_S = 5.0  # the same after an interruption
 
@@ -109,8 +108,6 @@ class Recorder:
             "settings": settings,
         }
         self.folder = make_session_folder(Path(folder), started)
-        self.problem = ""
-        """Why the recording stopped by itself; else empty."""
         write_session_info(self.folder, self._info, spare_bytes=4096)
         self._lock = RecordingLock(self.folder)
         self._with_pixels = frames
@@ -129,8 +126,8 @@ class Recorder:
         )
         self.events = EventLog(self.folder, self._writer.sync)
         """What happens besides: whoever runs the session notes it there."""
+        self._health = RecordingHealth(self.folder, self._frames, self._tracked, self._writer, self.events)
         self._closing = threading.Event()
-        self._reported: set[str] = set()
         self._pixels = threading.Thread(target=self._writer.write_pixels, name="livetrack-recorder-pixels", daemon=True)
         self._tables = threading.Thread(target=self._run, name="livetrack-recorder-tables", daemon=True)
         self._pixels.start()
@@ -180,41 +177,19 @@ class Recorder:
         )
 
     @property
+    def problem(self) -> str:
+        """Why the recording stopped by itself; else empty."""
+        return self._health.problem
+
+    @property
     def loss(self) -> str:
         """What is missing in the recording so far, and why, in one line; empty if nothing is."""
-        writer, frames, tracked = self._writer, self._frames.counts, self._tracked.counts
-        why_pixels, why_tables = self._frames.problem, writer.tables_problem
-        parts = []
-        if frames.dropped:
-            why = writer.gone or why_pixels or self.problem or "the disk is too slow"
-            parts.append(f"{frames.dropped} of {frames.offered} frames are not recorded: {why}")
-        elif why_pixels:
-            parts.append(f"no more frames are recorded: {why_pixels}")
-        if tracked.dropped:
-            why = self.problem or why_tables or "the disk is too slow"
-            parts.append(f"the tracks of {tracked.dropped} of {tracked.offered} frames are not recorded: {why}")
-        elif why_tables:
-            parts.append(f"the tables cannot be written: {why_tables}")
-        if writer.sync_problem:
-            parts.append(writer.sync_problem)
-        if self._frames.unlisted:
-            parts.append(f"{self._frames.unlisted} frames are missing in frames.arrow")
-        return "; ".join([*parts, *self.events.losses()])
+        return self._health.loss
 
     @property
     def message(self) -> str:
         """What the user should know about the recording now; empty if all is well."""
-        return self.problem or self.loss or self._silence or self._low
-
-    @property
-    def _silence(self) -> str:
-        silent_s = self._writer.silent_s
-        return f"the disk of {self.folder} has not responded for {silent_s:.0f} s" if silent_s > _SILENT_S else ""
-
-    @property
-    def _low(self) -> str:
-        left_s = self._writer.disk.seconds_left
-        return f"the disk of {self.folder} is full in {left_s / 60:.1f} min" if left_s and left_s < _LOW_S else ""
+        return self._health.message
 
     def close(self, progress: Callable[[int], None] | None = None, *, quick: bool = False) -> None:
         """Write everything queued and close the files; give up if nothing at all reaches the disk for 30 s.
@@ -234,7 +209,7 @@ class Recorder:
             self._wait(_GIVE_UP_S, progress)
         except BaseException:
             why = "recording ended early: the frames still queued for the disk were discarded"
-            self.problem = self.problem or why
+            self._health.stop(why)
             self._frames.stop_pixels(why)
             self._wait(_INTERRUPTED_S)
             raise
@@ -252,7 +227,8 @@ class Recorder:
             self._tables.join(0.1)
             if progress is not None:
                 progress(self._frames.waiting_bytes)
-            if done != (done := self._writer.bytes + self._writer.sync.count):
+            before, done = done, self._writer.bytes + self._writer.sync.count
+            if done != before:
                 since = time.monotonic()
             elif time.monotonic() - since > limit_s:
                 waited = self._frames.counts.waiting or self._tracked.counts.waiting
@@ -260,7 +236,7 @@ class Recorder:
                 self._tracked.end()
                 end = "what waited for it is not recorded" if waited else "the last files may be incomplete"
                 silent = f"the disk of {self.folder} has not responded for {limit_s:.0f} s"
-                self.problem = self.problem or f"recording ended early: {silent}; {end}"
+                self._health.stop(f"recording ended early: {silent}; {end}")
                 return
 
     def _write_end(self) -> None:
@@ -301,33 +277,18 @@ class Recorder:
                 self._flush()
             self._flush()
         except FolderGoneError as error:
-            self.problem = f"recording stopped: {error}"
+            self._health.stop(f"recording stopped: {error}")
         except Exception as error:  # noqa: BLE001 - whatever fails, tracking continues and `problem` reports it
-            self.problem = f"recording stopped after {self._frames.counts.written} frames: {error}"
+            self._health.stop(f"recording stopped after {self._frames.counts.written} frames: {error}")
             _log.debug("recording", exc_info=True)
         self._frames.end()
         self._tracked.end()
         self._pixels.join()
         self.events.close()
         self._writer.finish()
-        self._report()
+        self._health.report()
 
     def _flush(self) -> None:
         self._lock.sign(self.status())  # first: the disk may not respond
         self._writer.write_tables()
-        self._report()
-
-    def _report(self) -> None:
-        """Log the first loss and the first sign of a full disk, not each."""
-        kinds = {
-            "stopped": self.problem,
-            "pixels": self._frames.problem,
-            "tables": self._writer.tables_problem,
-            "loss": self.loss,
-            "silent": self._silence,
-            "low": self._low,
-        }
-        kind = next((kind for kind, text in kinds.items() if text), "")
-        if kind and kind not in self._reported:
-            self._reported.add(kind)
-            _log.warning("%s", self.message)
+        self._health.report()
