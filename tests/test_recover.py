@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import tifffile
 from live_engine import ANY_PORT
@@ -257,6 +258,20 @@ def test_damage_in_the_middle_is_named_and_the_rest_is_read(session: Path) -> No
     assert "missing: images of 1 frames (frame 4, between " in text
     with tifffile.TiffFile(path) as file:
         assert len(file.pages) == 11  # all but the one without a header
+
+
+@pytest.mark.parametrize("name", ["frames.arrow", "tracked.arrow"])
+def test_a_damaged_batch_is_kept_where_its_rows_are_made_again(session: Path, name: str) -> None:
+    content = bytearray((session / name).read_bytes())
+    content[2 * len(content) // 3] ^= 1
+    (session / name).write_bytes(content)
+    account = recovered(session)
+    assert (account.written, account.lost, account.rows) == (FRAMES, 0, 18)
+    assert (session / f"{name}.damaged").read_bytes() == content
+    with pa.OSFile(str(session / name), "rb") as file, pa.ipc.open_stream(file) as reader:
+        numbers = reader.read_all()["frame"].to_pylist()
+    assert numbers == sorted(set(numbers))
+    assert {index for index in range(FRAMES) if index % 4} <= set(numbers)  # frames with particles
 
 
 def test_frames_that_were_dropped_are_told_from_those_that_are_lost(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ The steps are these, each of which can be repeated; a recovery that is killed is
 1. What is torn at the end of a file is copied to `FILE.torn-OFFSET`, and then cut off.
 2. Links between the pages of the TIFF files are mended, so that other programs find all whole pages.
 3. Rows that are missing in `frames.arrow` and `tracked.arrow` are added from the pages and from `trajectories.arrow`.
+   A table with damaged batches is copied to `TABLE.damaged` before.
 4. `session.json` gets the counts, and `recovered`; one that cannot be read is copied to `session.json.damaged`.
 """
 
@@ -68,20 +69,26 @@ def recover(inventory: Inventory) -> Account:
                 file.write(mend.content)
         for tail in tails:
             os.truncate(folder / tail.file, tail.offset)
-        _complete_frames(inventory)
-        _complete_tracked(inventory)
+        renewed = _complete_tables(inventory)
         _write_info(inventory, account)
         whole = True
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written to: {reason(error)}") from None
     finally:
         lock.release(keep=not whole)
+    return _without_repaired(account, inventory, tails, renewed)
+
+
+def _without_repaired(account: Account, inventory: Inventory, tails: list[Damage], renewed: set[str]) -> Account:
+    """Return the account after the recovery: damages that are no more are `repaired`."""
     mended = {(mend.file, mend.offset) for mend in inventory.mends}
     cut = {tail.file: tail.offset for tail in tails}
     repaired = [
         str(each)
         for each in inventory.damages
-        if (each.file, each.offset) in mended or each.offset >= cut.get(each.file, each.offset + 1)
+        if (each.file, each.offset) in mended
+        or each.offset >= cut.get(each.file, each.offset + 1)
+        or each.file in renewed
     ]
     damages = [text for text in account.damages if text not in repaired]
     return replace(account, state="recovered", damages=damages, repaired=repaired)
@@ -125,24 +132,37 @@ def _save_tail(folder: Path, damage: Damage) -> None:
         shutil.copyfileobj(source, target)
 
 
-def _complete_frames(inventory: Inventory) -> None:
-    """Add a row of `frames.arrow` for each page that has none."""
-    if inventory.unlisted:
-        columns = zip(*inventory.unlisted, strict=True)
-        _add_rows(inventory.folder / "frames.arrow", RECEIVED, columns)
+def _complete_tables(inventory: Inventory) -> set[str]:
+    """Write tables that lack rows anew; return their names.
 
-
-def _complete_tracked(inventory: Inventory) -> None:
-    """Add a row of `tracked.arrow` for each frame in `trajectories.arrow` that has none."""
+    `frames.arrow` gets a row for each page that has none, and `tracked.arrow` for each frame in `trajectories.arrow`.
+    """
     missing = _unlisted_tracked(inventory)
-    if len(missing):
-        columns = inventory.with_rows[missing], inventory.rows_t_s[missing], inventory.rows[missing]
-        _add_rows(inventory.folder / "tracked.arrow", TRACKED, columns)
+    rows = {"frames.arrow": (RECEIVED, list(zip(*inventory.unlisted, strict=True)))}
+    rows["tracked.arrow"] = (
+        TRACKED,
+        [inventory.with_rows[missing], inventory.rows_t_s[missing], inventory.rows[missing]],
+    )
+    renewed = {name for name, (_, columns) in rows.items() if columns and len(columns[0])}
+    for name in sorted(renewed):
+        _keep_damaged(inventory, name)
+        _add_rows(inventory.folder / name, *rows[name])
+    return renewed
 
 
 def _unlisted_tracked(inventory: Inventory) -> Any:
     """Return where in `inventory.with_rows` the frames are that are not in `tracked.arrow`."""
     return np.flatnonzero(~np.isin(inventory.with_rows, inventory.tracked))
+
+
+def _keep_damaged(inventory: Inventory, name: str) -> None:
+    """Copy a table that has damaged batches, which the new one will not have, to `NAME.damaged`."""
+    cut = {tail.file: tail.offset for tail in _tails(inventory)}
+    if any(
+        each.file == name and each.size and each.offset < cut.get(name, each.offset + 1) for each in inventory.damages
+    ):
+        with replacing(inventory.folder / f"{name}.damaged") as copy:
+            shutil.copyfile(inventory.folder / name, copy)
 
 
 def _add_rows(path: Path, schema: Any, columns: Iterable[Any]) -> None:
