@@ -55,14 +55,14 @@ def _contents(account: Account) -> str:
 
 
 def _gap(gap: Gap) -> str:
-    numbers = f"frame {gap.first}" if gap.first == gap.last else f"frames {gap.first} to {gap.last}"
+    which = f"frame {gap.first}" if gap.first == gap.last else f"{gap.frames} frames, {gap.first} to {gap.last}"
     if gap.after and gap.before:
         when = f", between {_clock(gap.after)} and {_clock(gap.before)}"
     elif gap.after:
         when = f", after {_clock(gap.after)}"
     else:
         when = f", before {_clock(gap.before)}" if gap.before else ""
-    return f"{gap.what} of {gap.frames} frames ({numbers}{when}): {gap.why}"
+    return f"{gap.what} of {which}{when}: {gap.why}"
 
 
 def _end(account: Account) -> str:
