@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,7 @@ from livetrack.bench.latency.end_to_end import (
 )
 from livetrack.bench.latency.run import run_latency
 from livetrack.bench.latency.soak import SAMPLES, SoakSample, soak, soak_result, soak_table
+from livetrack.bench.latency.while_recording import RECORDING_PAIRS, measure_while_recording
 from livetrack.bench.report import Report, markdown
 from livetrack.bench.result import TargetResult, format_figure
 from livetrack.errors import UsageError
@@ -118,6 +121,20 @@ def test_the_report_as_markdown(stamps: np.ndarray) -> None:
     added = format_figure(path.figures["added_p50_us"])
     assert f"| 64x64 px, 1 particle, without profile fit, 200 frames/s | {added} |" in text
     assert "| following | faster 9.12, full ms 1,234 | 8 x | yes | 3 |" in text
+
+
+@pytest.mark.measured
+def test_recording_while_tracking_is_compared_with_tracking_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    steps: list[None] = []
+    (line,) = measure_while_recording(128, 50, 1.0, lambda: steps.append(None))
+    assert len(steps) == RECORDING_PAIRS
+    assert line.n > 10
+    assert float(line.figures["mb_per_s"] or 0) > 0.1
+    assert 0.1 < float(line.figures["loop_p50_ratio"] or 0) < 10
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_part_is_rejected() -> None:
