@@ -31,14 +31,14 @@ LINUX = pytest.mark.skipif(sys.platform != "linux", reason="connections are watc
 
 FULL_DISK = """
 import resource
-resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))  # of each file: the pixels reach it, the tables do not
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))  # of each file: only pixels reach it
 """
 BROKEN_DISK = """
 import errno, os
 written, write = 0, os.write
 def failing(handle, data):
     global written
-    if len(data) == 12_288:  # the pixels of a frame
+    if len(data) > 90_000:  # with the pixels of a frame
         written += 1
         if written > 30:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -49,18 +49,19 @@ SLOW_DISK = """
 import os, time
 write = os.write
 def slow(handle, data):
-    if len(data) == 12_288:
+    if len(data) > 90_000:
         time.sleep(0.2)
     return write(handle, data)
 os.write = slow
 """
 FAILING_LOCALIZER = """
+import os
 from livetrack.localize import network
 localize, calls = network.NetworkLocalizer.localize, 0
 def failing(self, *arguments, **options):
     global calls
     calls += 1
-    if calls > 20 and calls % 10 == 0:
+    if calls % 10 == 0 and os.path.exists("fails"):
         raise ZeroDivisionError("a fault of the localizer")
     return localize(self, *arguments, **options)
 network.NetworkLocalizer.localize = failing
@@ -103,10 +104,15 @@ def test_a_disk_that_fails_costs_counted_pixels_and_no_row(
 ) -> None:
     recordings = tmp_path / "recordings"
     recordings.mkdir()
-    with running_process(tmp_path, *settings, fault=fault, record=recordings) as run, Remote(run.address()) as remote:
-        recording = wait_for(lambda: (now := remote.state().recording) and now.dropped > 5 and now, timeout_s=60.0)
-        assert recording
-        assert reason in recording.problem + recording.loss
+    large = ("camera.simulated.width=256", "camera.simulated.height=192")  # 98 kB a frame, more than any batch of rows
+    with running_process(tmp_path, *large, *settings, fault=fault, record=recordings) as run:
+        with Remote(run.address()) as remote:
+
+            def has_failed() -> bool:
+                recording = remote.state().recording
+                return recording is not None and recording.dropped > 5 and reason in recording.problem + recording.loss
+
+            wait_for(has_failed, timeout_s=60.0)
         assert run.end() == 1
     assert "frames are not recorded" in run.last_line
     assert reason in run.last_line
@@ -187,6 +193,7 @@ def test_a_camera_that_stalls_is_reported_while_it_does(tmp_path: Path) -> None:
 
 def test_a_localizer_that_fails_costs_the_frames_it_fails_on(tmp_path: Path) -> None:
     with running_process(tmp_path, fault=FAILING_LOCALIZER) as run, Remote(run.address()) as remote:
+        (tmp_path / "fails").touch()
         status = wait_for(lambda: (now := remote.state()).message and now)
         assert "a fault of the localizer" in status.message
         received = remote.state().received
