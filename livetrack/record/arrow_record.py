@@ -21,7 +21,7 @@ import struct
 import zlib
 from typing import Any, NamedTuple, Protocol
 
-__all__ = ["END", "find_sealed", "is_sealed", "read_sealed", "seal"]
+__all__ = ["END", "Bytes", "SealedMessage", "find_sealed", "is_sealed", "read_sealed", "seal"]
 
 END = b"\xff\xff\xff\xff\0\0\0\0"
 """The end of a complete stream."""
@@ -39,7 +39,9 @@ class Bytes(Protocol):
 
     def __len__(self) -> int: ...
     def __getitem__(self, part: slice) -> bytes: ...
-    def find(self, pattern: bytes, start: int) -> int: ...
+    def find(self, pattern: bytes, start: int) -> int:
+        """Return the offset of the next `pattern` from `start` on; -1 if there is none."""
+        ...
 
 
 class SealedMessage(NamedTuple):

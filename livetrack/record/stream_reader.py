@@ -14,7 +14,7 @@ from livetrack.record.arrow_message import read_batch, read_message, read_schema
 from livetrack.record.arrow_record import END, find_sealed, is_sealed, read_sealed
 from livetrack.record.damage import Damage, Report, ignore
 
-__all__ = ["read_batches", "read_stream", "stream_schema"]
+__all__ = ["FileBytes", "read_batches", "read_stream", "stream_schema"]
 
 _CHUNK = 1 << 20
 
