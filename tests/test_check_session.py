@@ -237,7 +237,9 @@ def test_blank_and_saturated_images_are_told(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_camera_that_waits_for_a_trigger_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("livetrack.check.camera_trial._START_S", 0.2)
-    report = check_scripted(monkeypatch, count=0, frame_timing=FrameTiming(0.0, "Cam.TriggerMode = 'External'"))
+    report = check_scripted(
+        monkeypatch, count=0, frame_timing=FrameTiming(0.0, "a trigger (Cam.TriggerMode = 'External')")
+    )
     assert report.grade is Grade.WARNING
     assert "it waits for a trigger (Cam.TriggerMode = 'External')" in lines_of(report, "camera")[-1].text
     silent = check_scripted(monkeypatch, count=0)

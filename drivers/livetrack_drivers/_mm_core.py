@@ -12,12 +12,22 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from livetrack.errors import CameraError
-from livetrack_drivers._mm_camera_device import DeviceState, initialise_camera, read_camera, restore_camera
+from livetrack_drivers._mm_camera_device import (
+    DeviceState,
+    choose_camera,
+    full_frame_size,
+    initialise_camera,
+    read_camera,
+    restore_camera,
+)
+from livetrack_drivers._mm_devices import describe_loading
 from livetrack_drivers._mm_install import explain_load_error, find_config, find_folder
 from livetrack_drivers._mm_properties import CORE_ERRORS, one_line
+from livetrack_drivers._mm_sequence import PictureSequence
+from livetrack_drivers._mm_settings import MicroManagerSettings
 
 __all__ = ["LoadedCore", "acquire_core", "is_loaded"]
 
@@ -59,6 +69,34 @@ class LoadedCore:
     cameras: list[DeviceState]
     in_use: bool = True
 
+    initialises_cameras: ClassVar[bool] = True
+
+    def origin(self) -> str:
+        """Return where the core is."""
+        return "in this process"
+
+    def opening(self) -> str:
+        """Return what was done to open it, in words."""
+        return f"{describe_loading(self.core, self.config)}; {self.core.get_version_info()} in this process"
+
+    def choose_camera(self, requested: str) -> str:
+        """Make `requested` the core's camera, or keep its default; return the label."""
+        return choose_camera(self.core, requested)
+
+    def reset_camera(self, label: str) -> None:
+        """Set a camera as the configuration file does, without a ROI."""
+        restore_camera(self.core, self._initial_state(read_camera(self.core, label)))
+
+    def sensor_size(self) -> tuple[int, int]:
+        """Clear the ROI; return the size of the full frame."""
+        return full_frame_size(self.core)
+
+    def sequence(self, label: str, settings: MicroManagerSettings, channel: str) -> PictureSequence:
+        """Return the pictures of the core's camera `label`, or of one `channel` of it."""
+        import pymmcore  # loaded by now
+
+        return PictureSequence(self.core, label, pymmcore.Metadata(), settings.buffer_mb, channel)
+
     def restore(self) -> None:
         """Initialise cameras that an earlier session has lost, and no other device; set the core's default devices."""
         lost = [state for state in self.cameras if not self._is_initialised(state.label)]
@@ -93,7 +131,7 @@ class LoadedCore:
         self.content = self.config.read_bytes()
         self.initial, self.initial_exposure_ms, self.cameras = _read_state(self.core)
 
-    def initial_state(self, now: DeviceState) -> DeviceState:
+    def _initial_state(self, now: DeviceState) -> DeviceState:
         """Return the state of the camera `now` as it was just after loading, without a ROI."""
         initial = self.initial.get(now.label, {})
         after = {name: value for name, value in initial.items() if name in now.after}

@@ -8,7 +8,7 @@ from typing import Any
 
 from livetrack.devices.microscope import DeviceList, DeviceUse
 
-__all__ = ["list_devices"]
+__all__ = ["describe_loading", "list_devices"]
 
 _SHUTTER_DEVICE = 3  # pymmcore.ShutterDevice
 _STARTUP = ("System", "Startup")  # the preset that MMCore applies when it loads a configuration
@@ -16,10 +16,12 @@ _STARTUP = ("System", "Startup")  # the preset that MMCore applies when it loads
 
 def list_devices(
     core: Any,
-    config: Path,
+    opening: str,
     cameras: Collection[str],
     actuators: Mapping[str, str],
     properties: Iterable[tuple[str, object]],
+    *,
+    starts: bool,
 ) -> DeviceList:
     """Return all loaded devices but the core itself.
 
@@ -27,20 +29,22 @@ def list_devices(
     ----------
     core
         A `pymmcore.CMMCore`.
-    config
-        The configuration file that it has loaded.
+    opening
+        What was done to open it, in words.
     cameras
         Labels of the cameras that are run.
     actuators
         Labels by role: "stage", "focus", "galvo".
     properties
         "Device.Property" and value, of all that the settings set.
+    starts
+        Whether the session starts the cameras; else it reads along.
     """
     labels = [label for label in core.get_loaded_devices() if label != "Core"]
-    by_itself = dict.fromkeys(cameras, "is started and stopped")
+    by_itself = dict.fromkeys(cameras, "is started and stopped" if starts else "is read, while Micro-Manager runs it")
     on_command: dict[str, list[str]] = {label: [] for label in labels}
     shutter = str(core.get_shutter_device())
-    if core.get_auto_shutter() and shutter:
+    if starts and core.get_auto_shutter() and shutter:
         by_itself[shutter] = "opens with the camera (auto-shutter)"
     for role, label in actuators.items():
         on_command[label].append(role)
@@ -64,10 +68,12 @@ def list_devices(
         )
         for label in values
     ]
-    return DeviceList(opening=_opening(core, config, len(labels)), devices=tuple(devices))
+    return DeviceList(opening=opening, devices=tuple(devices))
 
 
-def _opening(core: Any, config: Path, count: int) -> str:
+def describe_loading(core: Any, config: Path) -> str:
+    """Return what loading a configuration file has done to the devices, in words."""
+    count = len([label for label in core.get_loaded_devices() if label != "Core"])
     text = f"{config.name} is loaded once in a process, which initialises all {count} devices"
     group, preset = _STARTUP
     if group not in core.get_available_config_groups() or preset not in core.get_available_configs(group):

@@ -39,6 +39,10 @@ class MicroscopeControls:
         """Set a property by its name, "Device.Property"."""
         raise NotImplementedError
 
+    def require_settable(self, devices: Iterable[str]) -> None:
+        """Raise `CameraError` if a property of one of `devices` cannot be set now."""
+        raise NotImplementedError
+
     @shared
     def config_groups(self) -> list[ConfigGroup]:
         """Return the configuration groups, each with the preset that is in force."""
@@ -56,6 +60,7 @@ class MicroscopeControls:
         settings = _preset_settings(core, group, preset)
         different = [(device, key, text) for device, key, text in settings if core.get_property(device, key) != text]
         checked = [(f"{device}.{key}", check_value(core, device, key, text)) for device, key, text in different]
+        self.require_settable(device for device, _, _ in different)
         for name, text in checked:
             self.set_property(name, text)
         _wait(core, {device for device, _, _ in settings if device != "Core"})

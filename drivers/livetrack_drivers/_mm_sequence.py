@@ -20,7 +20,7 @@ from livetrack_drivers._mm_geometry import read_geometry
 from livetrack_drivers._mm_metadata import MetadataReader
 from livetrack_drivers._mm_properties import CORE_ERRORS, one_line
 
-__all__ = ["PictureSequence"]
+__all__ = ["PictureSequence", "shutter_kept", "shutter_to_open"]
 
 _POLL_S = 50e-6  # MMCore cannot wait for a picture; polling adds 0.09 ms (0.5 ms on Windows, whose sleep is coarser)
 _MAX_NUMBER = 2**62
@@ -52,6 +52,11 @@ class PictureSequence:
     channel
         If the camera delivers the pictures of several: the one to yield. The others are discarded.
     """
+
+    ours = True
+    """The sequence was started here."""
+    waits_for = ""
+    """What the pictures wait for, in words: nothing."""
 
     def __init__(self, core: Any, label: str, metadata: Any, buffer_mb: int, channel: str = "") -> None:
         self._core = core
@@ -108,7 +113,7 @@ class PictureSequence:
         self._note(geometry)
         self._roi = tuple(self._core.get_roi(self._label))
         self._fit_buffer(geometry)
-        self._note_shutter()
+        self._opened_shutter = shutter_to_open(self._core) or self._opened_shutter
         self._core.start_continuous_sequence_acquisition(0)
         self._numbers.restart()
         self._reader.restart()
@@ -133,12 +138,8 @@ class PictureSequence:
             self._changed = geometry
         self._geometry = geometry
 
-    def _note_shutter(self) -> None:
-        """Note the shutter that the core is about to open."""
-        core = self._core
-        with suppress(*CORE_ERRORS):
-            if core.get_auto_shutter() and (label := core.get_shutter_device()) and not core.get_shutter_open(label):
-                self._opened_shutter = label
+    def require_stoppable(self) -> None:
+        """Do nothing: whoever opened the camera may stop it."""
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -146,7 +147,7 @@ class PictureSequence:
 
         The shutter stays as it is.
         """
-        with self._lock, _shutter_kept(self._core):
+        with self._lock, shutter_kept(self._core):
             running = self._state is _State.RUNNING
             if running:
                 self._core.stop_sequence_acquisition(self._label)
@@ -176,7 +177,7 @@ class PictureSequence:
 
     def resume(self) -> Geometry:
         """Start again after `stop`; the shutter stays as it is."""
-        with self._lock, _shutter_kept(self._core):
+        with self._lock, shutter_kept(self._core):
             self._stop_and_forget()
             return self.start()
 
@@ -228,7 +229,7 @@ class PictureSequence:
     def _stop_and_forget(self) -> None:
         """Stop if it runs, and discard the pictures that wait."""
         if self._state is _State.RUNNING:
-            with suppress(*CORE_ERRORS), _shutter_kept(self._core):
+            with suppress(*CORE_ERRORS), shutter_kept(self._core):
                 self._core.stop_sequence_acquisition(self._label)
             self._state = _State.STOPPED
         self._held.clear()
@@ -347,8 +348,16 @@ class _RisingNumbers:
         return self._offset + number
 
 
+def shutter_to_open(core: Any) -> str:
+    """Return the shutter that the core will open when a sequence starts, "" if none."""
+    with suppress(*CORE_ERRORS):
+        if core.get_auto_shutter() and (label := core.get_shutter_device()) and not core.get_shutter_open(label):
+            return str(label)
+    return ""
+
+
 @contextmanager
-def _shutter_kept(core: Any) -> Iterator[None]:
+def shutter_kept(core: Any) -> Iterator[None]:
     """Keep the shutter as it is while the sequence stops or starts: the core's auto-shutter would close or open it."""
     auto = core.get_auto_shutter()
     if auto:

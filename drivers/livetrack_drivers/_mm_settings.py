@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -19,6 +19,13 @@ Size = Annotated[int, Meta(ge=1)]
 class MicroManagerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[camera.micromanager]`."""
 
+    backend: Literal["auto", "python", "java"] = "auto"
+    """"java" joins a Micro-Manager window that is open, with "Run server on port 4827" ticked in Tools > Options;
+    "python" loads the devices in livetrack's own process; "auto" joins a window if one answers."""
+    port: Annotated[int, Meta(ge=1, le=65535)] = 4827
+    """Port of the window's server."""
+    run_camera: bool = False
+    """With a window: start the camera where neither its live view nor an acquisition runs. If false, wait for them."""
     mm_dir: str = ""
     """Micro-Manager's folder, with its mmgr_dal_* files. If empty: the environment variable MICROMANAGER_PATH, the
     usual installation folders, or the Python package mm_test_adapters with its demo camera."""
@@ -37,7 +44,8 @@ class MicroManagerSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fie
     roi: tuple[Offset, Offset, Size, Size] | None = None
     """Region of interest: x, y, width, height, px of the binned image; if left out, the full frame."""
     buffer_mb: Annotated[int, Meta(ge=1, le=1_000_000)] = 256
-    """MMCore's buffer for pictures that wait, MB; it holds some 2000 small ones. If it is full, MMCore discards all."""
+    """MMCore's buffer for pictures that wait, MB; it holds some 2000 small ones. If it is full, MMCore discards all.
+    A window has its own size."""
 
 
 def flat(properties: dict[str, Scalar | dict[str, Scalar]]) -> Iterator[tuple[str, Scalar]]:

@@ -1,56 +1,45 @@
-"""Driver for all cameras of Micro-Manager, by pycromanager's Python backend: MMCore in this process, without Java."""
+"""Driver for all cameras of Micro-Manager: of a window that is open, or by a core in this process, without Java."""
 
 from __future__ import annotations
 
 import atexit
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
-from msgspec import structs
-
 from livetrack.camera import Geometry, Picture
-from livetrack.devices import EXPOSURE, Actuator, Property
+from livetrack.devices import Actuator
 from livetrack.devices.lifecycle import FrameTiming
 from livetrack.devices.microscope import DeviceList
 from livetrack.errors import CameraError
 from livetrack_drivers._mm_access import DeviceAccess, shared, urgent
 from livetrack_drivers._mm_actuators import MicroManagerActuators
+from livetrack_drivers._mm_backend import open_core
+from livetrack_drivers._mm_camera_controls import CameraControls
 from livetrack_drivers._mm_camera_device import (
     DeviceState,
-    choose_camera,
     choose_channel,
-    full_frame_size,
-    image_size,
     initialise_camera,
     physical_cameras,
     read_camera,
-    require_grey,
     restore_camera,
 )
-from livetrack_drivers._mm_core import LoadedCore, acquire_core
+from livetrack_drivers._mm_core import LoadedCore
 from livetrack_drivers._mm_devices import list_devices
-from livetrack_drivers._mm_microscope import MicroscopeControls
 from livetrack_drivers._mm_properties import (
     CORE_ERRORS,
-    Scalar,
-    check_limits,
-    check_value,
-    core_errors,
-    describe,
     find_property,
-    leading_int,
     one_line,
-    wait_for_turret,
 )
 from livetrack_drivers._mm_sequence import PictureSequence
-from livetrack_drivers._mm_settings import MicroManagerSettings, flat, milliseconds
+from livetrack_drivers._mm_settings import MicroManagerSettings, flat
 from livetrack_drivers._mm_trigger import awaited_trigger
+from livetrack_drivers._mm_window import WindowCore
+from livetrack_drivers._mm_window_sequence import WindowSequence
 
 __all__ = ["MicroManagerCamera", "MicroManagerSettings"]
 
 
-class MicroManagerCamera(MicroscopeControls):
+class MicroManagerCamera(CameraControls):
     """A camera of Micro-Manager in continuous sequence acquisition: a `Camera` with all of `livetrack.devices`.
 
     The `set_` methods may be called from any thread while another reads the pictures. They stop the sequence, keep the
@@ -58,7 +47,8 @@ class MicroManagerCamera(MicroscopeControls):
     exposure changes while the sequence runs, if the camera accepts that. Invalid values raise `CameraError` before they
     reach the core.
 
-    The configuration is loaded by the first `open` in a process, and stays loaded: `close`, `suspend` and `recover`
+    If a Micro-Manager window is open, its core is joined, and its devices are its own; see `_mm_window_sequence`. Else
+    the configuration is loaded by the first `open` in a process, and stays loaded: `close`, `suspend` and `recover`
     leave all devices but the camera as they are, the shutter too. Only one such camera can be open in a process, since
     pycromanager has only one core.
     """
@@ -68,32 +58,32 @@ class MicroManagerCamera(MicroscopeControls):
 
     def __init__(self, settings: MicroManagerSettings) -> None:
         self._settings = settings
-        self._loaded: LoadedCore | None = None
+        self._loaded: LoadedCore | WindowCore | None = None
         self._label = ""
         self._cameras: list[str] = []  # this camera, and those whose pictures it delivers
         self._other_devices_set = False  # the properties of other devices are set once
         self._lost: list[DeviceState] = []  # the cameras as they were before they were lost
         self._taken_before = -1  # pictures at the last attempt to recover
-        self._sensor = (0, 0)  # width, height of the full frame, px of the binned image
-        self._sequence: PictureSequence | None = None
+        self._sensor: tuple[int, int] | None = None  # width, height of the full frame, px of the binned image, if known
+        self._sequence: PictureSequence | WindowSequence | None = None
         self._access = DeviceAccess()
         self._actuators = MicroManagerActuators(self._access)
 
     @property
     def core(self) -> Any:
-        """The open `pymmcore.CMMCore`, for everything that is not the camera. Raises `CameraError` if it is closed."""
+        """The open `pymmcore.CMMCore`, or the window's `BridgeCore`. Raises `CameraError` if it is closed."""
         if self._loaded is None:
             raise CameraError("the Micro-Manager camera is not open")
         return self._loaded.core
 
     def open(self) -> Geometry:
-        """Load the configuration unless this process has loaded it, apply the settings and start."""
+        """Join the window, or load the configuration unless this process has; apply the settings and start."""
         self.close()
         settings = self._settings
         try:
-            self._loaded = acquire_core(settings.mm_dir, settings.config_file, settings.buffer_mb)
+            self._loaded = open_core(settings)
             atexit.register(self.close)  # runs before pycromanager's exit handler, which fails while a sequence runs
-            self._label = choose_camera(self.core, settings.camera)
+            self._label = self._loaded.choose_camera(settings.camera)
             self._sequence = self._prepare()
             return self._sequence.start()
         except CORE_ERRORS as error:
@@ -107,7 +97,8 @@ class MicroManagerCamera(MicroscopeControls):
         """Yield the pictures as MMCore receives them, until `close`.
 
         `number` is MMCore's ImageNumber, continued when the sequence restarts: a gap is what a full buffer lost.
-        `t_received_ns` is when the core received the picture; `t_exposed_ns` is None: MMCore does not report it.
+        `t_received_ns` is when the core received the picture; `t_exposed_ns` is None: MMCore does not report it. Of a
+        window, both are of the reading here, and a gap is what was not read.
         """
         return self._opened().pictures()
 
@@ -122,9 +113,14 @@ class MicroManagerCamera(MicroscopeControls):
             return self._opened().resume()
 
     def recover(self) -> Geometry:
-        """Restart the sequence; if no picture has come since the last attempt, initialise the camera device alone."""
+        """Restart the sequence; if no picture has come since the last attempt, initialise the camera device alone.
+
+        The devices of a window are never initialised.
+        """
         sequence = self._opened()
         with self._errors("start"):
+            if not self._require_loaded().initialises_cameras:
+                return sequence.restart()
             if sequence.taken > self._taken_before:
                 self._lost = [read_camera(self.core, label) for label in self._cameras]
                 self._taken_before = sequence.taken
@@ -134,11 +130,18 @@ class MicroManagerCamera(MicroscopeControls):
 
     @shared
     def timing(self) -> FrameTiming:
-        """Return the exposure, and the trigger that the camera waits for."""
+        """Return the exposure, and what the camera waits for: a trigger, or the window's live view."""
+        sequence = self._opened()
         with self._errors("reading its exposure"):
             exposure_ms = self.core.get_exposure(self._label)
-        triggers = [awaited_trigger(self.core, label) for label in self._cameras]
-        return FrameTiming(1e-3 * exposure_ms, next(filter(None, triggers), ""))
+            if sequence.waits_for:
+                return FrameTiming(1e-3 * exposure_ms, sequence.waits_for)
+        trigger = next(filter(None, (awaited_trigger(self.core, label) for label in self._cameras)), "")
+        return FrameTiming(1e-3 * exposure_ms, trigger and f"a trigger ({trigger})")
+
+    def origin(self) -> str:
+        """Return where the core is: in a window, or in this process."""
+        return self._require_loaded().origin()
 
     def time_source(self) -> str:
         """Return which metadata of MMCore give the times of receipt, and how fine they are."""
@@ -152,7 +155,9 @@ class MicroManagerCamera(MicroscopeControls):
         given = [(f"{self._label}.{key}", value) for key, value in own.items() if value is not None]
         with self._errors("reading the devices"):
             roles = self._actuators.labels(self.core)
-            return list_devices(self.core, loaded.config, self._cameras, roles, [*flat(settings.properties), *given])
+            set_at_start = [*flat(settings.properties), *given]
+            starts = loaded.initialises_cameras or settings.run_camera
+            return list_devices(self.core, loaded.opening(), self._cameras, roles, set_at_start, starts=starts)
 
     def restore_light(self) -> None:
         """Stop the sequence, and close the shutter again if the core opened it for the sequence."""
@@ -175,7 +180,7 @@ class MicroManagerCamera(MicroscopeControls):
             self._actuators = MicroManagerActuators(self._access)  # nothing is where it was sent to
             self._require_loaded().reload()
             with self._errors("start"):
-                self._label = choose_camera(self.core, self._settings.camera)
+                self._label = self._require_loaded().choose_camera(self._settings.camera)
                 self._other_devices_set = False
                 self._sequence = self._prepare(self._opened())
 
@@ -189,153 +194,21 @@ class MicroManagerCamera(MicroscopeControls):
         if loaded is not None:
             loaded.release()
 
-    @property
-    def settings(self) -> MicroManagerSettings:
-        """The current settings."""
-        return self._settings
-
-    @shared
-    def properties(self) -> list[Property]:
-        """Return the exposure and all properties of the camera's adapter, as "Device.Property"."""
-        core, label = self.core, self._label
-        with core_errors(f"camera {label!r}: reading its properties"):
-            return [self._exposure(), *(describe(core, label, key) for key in core.get_device_property_names(label))]
-
-    @shared
-    def set_exposure(self, exposure_ms: float) -> Property:
-        """Set the exposure, ms."""
-        if not exposure_ms > 0:
-            raise CameraError(f"exposure_ms cannot be {exposure_ms}: it must be above 0")
-        if self.core.has_property(self._label, "Exposure"):
-            check_limits(self.core, self._label, "Exposure", exposure_ms, "exposure_ms")
-        if not self._set_exposure_running(exposure_ms):
-            with self._change(f"exposure_ms = {exposure_ms}"):
-                self.core.set_exposure(self._label, exposure_ms)
-        self._settings = structs.replace(self._settings, exposure_ms=exposure_ms)
-        return self._exposure()
-
-    @shared
-    def set_roi(self, x: int, y: int, width: int, height: int) -> Geometry:
-        """Set the ROI, px of the binned image; a camera may round it to its own steps."""
-        core, (sensor_width, sensor_height) = self.core, self._sensor
-        if min(x, y) < 0 or min(width, height) < 1 or x + width > sensor_width or y + height > sensor_height:
-            raise CameraError(
-                f"roi cannot be x {x}, y {y}, width {width}, height {height}: at this binning the sensor of camera"
-                f" {self._label!r} has {sensor_width} x {sensor_height} px"
-            )
-        with self._change(f"roi = [{x}, {y}, {width}, {height}]") as sequence:
-            core.set_roi(x, y, width, height)
-        self._settings = structs.replace(self._settings, roi=(x, y, width, height))
-        return sequence.geometry
-
-    @shared
-    def clear_roi(self) -> Geometry:
-        """Read the full frame."""
-        with self._change("clearing the roi") as sequence:
-            self.core.clear_roi()
-        self._settings = structs.replace(self._settings, roi=None)
-        return sequence.geometry
-
-    @shared
-    def set_binning(self, binning: int) -> None:
-        """Bin `binning` x `binning` sensor pixels into one; a change clears the ROI."""
-        binnable = self.core.has_property(self._label, "Binning")
-        texts = list(self.core.get_allowed_property_values(self._label, "Binning")) if binnable else ["1"]
-        offered = {leading_int(text): text for text in texts}
-        if binning not in offered:
-            choices = ", ".join(map(str, sorted(offered)))
-            raise CameraError(f"binning cannot be {binning}: camera {self._label!r} offers {choices}")
-        if binnable:
-            self.set_property(f"{self._label}.Binning", offered[binning])
-
-    @shared
-    def set_property(self, name: str, value: Scalar) -> Property:
-        """Set a property by its name, "Device.Property"; only those of the camera stop the sequence."""
-        if name == EXPOSURE:
-            return self.set_exposure(milliseconds(value))
-        core = self.core
-        device, key = find_property(core, name)
-        text = check_value(core, device, key, value)
-        if (device, key) == (self._label, "Exposure"):
-            self.set_exposure(float(text))
-            return describe(core, device, key)
-        if device in self._cameras:
-            self._set_camera_property(device, key, text)
-        else:
-            with core_errors(f"{name} = {text!r}"):
-                core.set_property(device, key, text)
-                wait_for_turret(core, device)
-            self._actuators.forget_target(device)
-        kept = dict(flat(self._settings.properties)) | {name: value}
-        self._settings = structs.replace(self._settings, properties=kept)
-        return describe(core, device, key)
-
-    @shared
-    def read_geometry(self) -> Geometry:
-        """Ask the devices for the pixel size, the objective and the rest of the geometry: see `HasOptics`."""
-        sequence = self._opened()
-        with core_errors("reading pixel size and objective"):
-            return sequence.refresh()
-
     @urgent
     def actuators(self) -> Mapping[str, Actuator]:
         """Return the core's default XY stage, focus drive and galvo, if it has them."""
         return self._actuators.find(self.core)
 
-    def _set_camera_property(self, device: str, key: str, text: str) -> None:
-        """Set a property of a camera device; a change of the image size clears the ROI."""
-        core, label = self.core, self._label
-        change = f"{device}.{key} = {text!r}"
-        with self._change(change):
-            before, size = core.get_property(device, key), image_size(core)
-            components = core.get_number_of_components()
-            core.set_property(device, key, text)
-            if core.get_number_of_components() > components:
-                try:
-                    require_grey(core, label, change)
-                finally:
-                    core.set_property(device, key, before)
-            if image_size(core) != size:
-                self._sensor = full_frame_size(core)
-                self._settings = structs.replace(self._settings, roi=None)
-        if (device, key) == (label, "Binning"):
-            self._settings = structs.replace(self._settings, binning=leading_int(text))
-
-    def _set_exposure_running(self, exposure_ms: float) -> bool:
-        """Set the exposure without stopping the sequence; return whether the camera accepts that."""
-        sequence = self._sequence
-        if sequence is None:
-            return False
-        with suppress(*CORE_ERRORS):
-            if not sequence.is_running():
-                return False
-            self.core.set_exposure(self._label, exposure_ms)
-            return sequence.is_running()  # else the camera has stopped for it
-        return False
-
-    def _exposure(self) -> Property:
-        core, label = self.core, self._label
-        limits = describe(core, label, "Exposure") if core.has_property(label, "Exposure") else None
-        return Property(
-            name=EXPOSURE,
-            value=core.get_exposure(label),
-            unit="ms",
-            low=limits.low if limits else None,
-            high=limits.high if limits else None,
-        )
-
-    def _prepare(self, previous: PictureSequence | None = None) -> PictureSequence:
+    def _prepare(self, previous: PictureSequence | WindowSequence | None = None) -> PictureSequence | WindowSequence:
         """Set the cameras as in the configuration file, then apply the settings; return the stopped sequence."""
-        import pymmcore  # loaded by now
-
-        core, settings = self.core, self._settings
+        core, settings, loaded = self.core, self._settings, self._require_loaded()
         channel = choose_channel(core, self._label, settings.channel)
         self._cameras = list(dict.fromkeys([*physical_cameras(core, self._label), self._label]))
         for label in self._cameras:
-            restore_camera(core, self._require_loaded().initial_state(read_camera(core, label)))
+            loaded.reset_camera(label)
         if previous is not None:
             previous.close()
-        self._sequence = PictureSequence(core, self._label, pymmcore.Metadata(), settings.buffer_mb, channel)
+        self._sequence = loaded.sequence(self._label, settings, channel)
         self._taken_before, self._lost = -1, []
         self._apply(settings)
         return self._sequence
@@ -345,7 +218,7 @@ class MicroManagerCamera(MicroscopeControls):
             if not self._other_devices_set or find_property(self.core, name)[0] in ("Core", *self._cameras):
                 self.set_property(name, value)
         self._other_devices_set = True  # from now on they stay as they are, whoever changes them
-        self._sensor = full_frame_size(self.core)
+        self._sensor = self._require_loaded().sensor_size()
         if settings.binning is not None:
             self.set_binning(settings.binning)
         if settings.roi is not None:
@@ -361,25 +234,3 @@ class MicroManagerCamera(MicroscopeControls):
         core.set_camera_device(self._label)
         for state in self._lost:
             restore_camera(core, state)
-
-    def _require_loaded(self) -> LoadedCore:
-        if self._loaded is None:
-            raise CameraError("the Micro-Manager camera is not open")
-        return self._loaded
-
-    def _opened(self) -> PictureSequence:
-        if self._sequence is None:
-            raise CameraError("the Micro-Manager camera is not open")
-        return self._sequence
-
-    @contextmanager
-    def _change(self, change: str) -> Iterator[PictureSequence]:
-        sequence = self._opened()
-        with self._errors(change), sequence.paused():
-            yield sequence
-
-    @contextmanager
-    def _errors(self, what: str) -> Iterator[None]:
-        """Turn exceptions of the core into `CameraError`."""
-        with core_errors(f"camera {self._label!r}: {what}"):
-            yield

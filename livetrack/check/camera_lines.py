@@ -67,11 +67,11 @@ def check_pixels(trial: CameraTrial) -> list[Line]:
 
 def _no_frame(trial: CameraTrial, driver: str) -> Line:
     timing = trial.timing
-    if timing.trigger:
+    if timing.waits_for:
         return warn(
             "camera",
-            f"{driver}: it waits for a trigger ({timing.trigger}), and none came; rate, times and image are unknown",
-            "send triggers during the check, or let it run by itself",
+            f"{driver}: it waits for {timing.waits_for}, and no frame came; rate, times and image are unknown",
+            "let it run during the check",
         )
     why = trial.message or "it is open but sends nothing; is it waiting for a trigger?"
     return fault("camera", f"{driver}: no frame came; {why}", _POWER)

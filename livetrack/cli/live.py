@@ -13,6 +13,7 @@ import msgspec
 from msgspec import structs
 from rich.console import Console
 
+from livetrack.camera import Camera
 from livetrack.cli.arguments import add_json, add_overrides, add_seconds
 from livetrack.cli.signals import default_sigint, stop_event
 from livetrack.cli.terminal import make_console, spinner, warmup, write_json
@@ -82,7 +83,7 @@ def _run_engine(engine: Engine, args: argparse.Namespace, console: Console, stop
     localizer = engine.tracker.localizer
     opens_window = _opens_window(config, args, console)
     console.print(
-        f"ready (Ctrl-C stops): camera {config.camera.driver}, model {localizer.name} at scale "
+        f"ready (Ctrl-C stops): camera {config.camera.driver}{_origin(engine.camera)}, model {localizer.name} at scale "
         f"{localizer.search_scale} on {_provider(localizer.provider)}, {localizer.threads}, positions at {address}",
     )
     if opens_window:
@@ -101,6 +102,12 @@ def _run_engine(engine: Engine, args: argparse.Namespace, console: Console, stop
         message = "" if printed_below else status.message
         status = structs.replace(status, message=message, recording=engine.recorder.status())
     return status
+
+
+def _origin(camera: Camera) -> str:
+    from livetrack.devices.lifecycle import HasOrigin
+
+    return f" ({camera.origin()})" if isinstance(camera, HasOrigin) else ""
 
 
 def _use_keys_of_engine(folder: str) -> None:

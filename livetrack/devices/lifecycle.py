@@ -1,7 +1,8 @@
 """What a camera driver may offer for a session that must not disturb the rest of the microscope; all optional.
 
-`HasRecovery` stops, starts and recovers the camera alone, `HasTiming` reports exposure and trigger, `HasReload`
-initialises all devices on request. A driver offers a protocol by having its methods; see also `livetrack.devices`.
+`HasRecovery` stops, starts and recovers the camera alone, `HasTiming` reports exposure and what the camera waits for,
+`HasReload` initialises all devices on request. A driver offers a protocol by having its methods; see also
+`livetrack.devices`.
 """
 
 from __future__ import annotations
@@ -53,13 +54,13 @@ class FrameTiming(NamedTuple):
     ----------
     interval_s
         Longest time between two images of a camera that runs by itself, as far as known: at least the exposure.
-    trigger
-        What makes the camera wait for a trigger, for the user: "Camera.TriggerMode = 'External'". Empty: it waits for
-        none.
+    waits_for
+        What the camera waits for, if it does not run by itself, and why, for the user: "a trigger (Camera.TriggerMode =
+        'External')". Empty: nothing.
     """
 
     interval_s: float
-    trigger: str = ""
+    waits_for: str = ""
 
 
 @runtime_checkable
@@ -76,6 +77,14 @@ class HasTimeSource(Protocol):
 
     def time_source(self) -> str:
         """Return where these times come from and how fine they are, for the user; empty: nowhere, or not known yet."""
+
+
+@runtime_checkable
+class HasOrigin(Protocol):
+    """A camera that can be reached in several ways."""
+
+    def origin(self) -> str:
+        """Return where its images come from, for the user. Raises `CameraError` if it is not open."""
 
 
 @runtime_checkable

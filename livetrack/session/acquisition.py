@@ -28,7 +28,7 @@ _CHECK_STOP_S = 1.0  # how often a waiting camera thread checks whether to stop
 _CHECK_SUSPENDED_S = 0.1  # the same between two attempts to recover the camera
 _MAX_RETRY_S = 30.0
 _MAX_DOUBLINGS = 60  # of the pause; no float holds 2**1024, which a night without the camera comes to
-_TIMING_NS = 500_000_000  # between two questions to a silent camera whether it waits for a trigger
+_TIMING_NS = 500_000_000  # between two questions to a silent camera whether it waits for something
 _POLL_S = 0.02
 _END_S = 10.0  # for the camera thread to end
 _CALL_S = 0.5  # for a call of the driver to return when the session ends; it should within 0.1 s
@@ -40,7 +40,7 @@ class CameraState(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
     STALLED = "stalled"  # no frame for longer than the exposure and `camera.stall_s`
-    WAITING = "waiting"  # likewise, but it waits for a trigger
+    WAITING = "waiting"  # likewise, but it waits for a trigger, or for Micro-Manager
     IDLE = "idle"  # stopped by `suspend`, until `resume`
     RETRYING = "retrying"  # lost; livetrack tries to start it again, after `camera.retry_s` and growing pauses
     ENDED = "ended"  # the movie is over
@@ -291,11 +291,8 @@ class Acquisition:
             self._timing, self._timing_due_ns = self.timing(), now_ns + _TIMING_NS
             self._calls.end()
         timing = self._timing
-        if timing.trigger:
-            self._enter(
-                CameraState.WAITING,
-                f"the camera waits for a trigger ({timing.trigger}): no frame for {silent_s:.1f} s",
-            )
+        if timing.waits_for:
+            self._enter(CameraState.WAITING, f"the camera waits for {timing.waits_for}: no frame for {silent_s:.1f} s")
         elif silent_s > self._settings.stall_s + max(timing.interval_s, self._gap_s):
             self._enter(CameraState.STALLED, f"the camera has sent no frame for {silent_s:.1f} s")
 
