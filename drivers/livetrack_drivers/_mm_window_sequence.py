@@ -9,9 +9,6 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from livetrack.camera import Geometry, Picture
 from livetrack.errors import CameraError, CameraLostError
 from livetrack_drivers._mm_bridge_channel import BridgeLostError
@@ -20,17 +17,15 @@ from livetrack_drivers._mm_camera_device import require_grey
 from livetrack_drivers._mm_geometry import read_geometry
 from livetrack_drivers._mm_properties import CORE_ERRORS, one_line
 from livetrack_drivers._mm_sequence import shutter_kept, shutter_to_open
+from livetrack_drivers._mm_window_buffer import Pixels, WindowBuffer
 
 __all__ = ["WindowSequence"]
 
 _POLL_S = 200e-6  # between two questions for a new picture; each takes as long itself
 _IDLE_S = 0.05  # time without a picture after which the camera is checked, and None yielded
 _CHECK_S = 0.25  # between two looks at the camera and the size of its images
-_MAX_BEHIND = 8  # pictures that wait; beyond, those before the newest are skipped: reading each takes too long
 _LIVE = "Micro-Manager's live view: press Live in its window"
 _START_HERE = ", or set camera.micromanager.run_camera = true"
-
-Pixels = npt.NDArray[Any]
 
 
 class _State(Enum):
@@ -71,10 +66,8 @@ class WindowSequence:
         self._opened_shutter = ""  # by the core, when the sequence started
         self._geometry: Geometry | None = None
         self._changed: Geometry | None = None  # for the next picture
-        self._seen = 0  # pictures in the buffer when the last one was read
-        self._last: Pixels | None = None  # the last one, as it came
+        self._buffer = WindowBuffer(core)
         self._number = -1
-        self._passed = 0  # pictures after the last one read that were discarded with the buffer
         self._checked_s = 0.0
         self._poll_s = _POLL_S
         self._rate = BridgeRate(core, label)
@@ -201,7 +194,7 @@ class WindowSequence:
         require_grey(core, self._label, f"camera {self._label!r}")
         geometry = self._read_geometry()
         self._note(geometry)
-        self._seen, self._last = core.get_remaining_image_count(), None  # those are old
+        self._buffer.begin()
         if core.is_sequence_running():
             if self._state is not _State.OURS:  # else it did not stop
                 self._state = _State.THEIRS
@@ -243,59 +236,26 @@ class WindowSequence:
         try:
             if self._state not in (_State.OURS, _State.THEIRS):
                 return None
-            waiting = self._core.get_remaining_image_count()
-            if waiting == 0 or (self._state is _State.THEIRS and waiting == self._seen):
-                self._seen = min(self._seen, waiting)
-                return None
-            pixels, steps = self._own(waiting) if self._state is _State.OURS else self._newest(waiting)
-            image = None if pixels is None else self._shaped(pixels)
-            if image is None:
+            read = self._buffer.take() if self._state is _State.OURS else self._buffer.read_along()
+            if read is None:
                 return None
             self._poll_s = _POLL_S
-            steps, self._passed = steps + self._passed, 0
-            self._number += steps
-            self._rate.read(steps)
+            self._number += read.step
+            if read.anew:
+                self._checked_s = 0.0
+            image = self._shaped(read.pixels)
+            if image is None:
+                return None
+            self._rate.read(read.step)
             self.taken += 1
             geometry, self._changed = self._changed, None
-            waited = self._state is _State.OURS and waiting > 1
-            return Picture(image, number=self._number, geometry=geometry, waited=waited)
+            return Picture(image, number=self._number, geometry=geometry, waited=read.waited)
         except CORE_ERRORS as error:
-            if self._is_emptied():
+            if self._buffer.is_empty():
                 return None
             raise CameraLostError(f"camera {self._label!r} stopped delivering: {one_line(error)}") from error
         finally:
             self._lock.release()
-
-    def _own(self, waiting: int) -> tuple[Pixels | None, int]:
-        """Take the oldest picture; if too many wait, the newest, and empty the buffer. Return its step in number."""
-        if waiting <= _MAX_BEHIND:
-            return self._core.pop_next_image(), 1
-        pixels = self._core.get_last_image()
-        self._passed = self._core.get_remaining_image_count() - waiting
-        self._core.clear_circular_buffer()
-        return pixels, waiting
-
-    def _newest(self, waiting: int) -> tuple[Pixels | None, int]:
-        """Return the newest picture, which stays in the buffer, and its step in number; None if it is the last one.
-
-        A smaller number of pictures means that the core has emptied its full buffer, that another sequence has begun,
-        or that somebody else takes pictures.
-        """
-        before, self._seen = self._seen, waiting
-        pixels = self._core.get_last_image()
-        if waiting < before:
-            self._checked_s = 0.0
-            if self._last is not None and np.array_equal(pixels, self._last):
-                return None, 0
-        self._last = pixels
-        return pixels, max(1, waiting - before)
-
-    def _is_emptied(self) -> bool:
-        """Whether the buffer has become empty between two questions, which is no error."""
-        try:
-            return bool(self._core.get_remaining_image_count() == 0)
-        except CORE_ERRORS:
-            return False
 
     def _shaped(self, pixels: Pixels) -> Pixels | None:
         """Return the picture in two dimensions; None if it is of a size that is no longer, or not yet, the camera's."""
