@@ -232,10 +232,13 @@ def test_what_the_person_changes_becomes_a_new_geometry(window: Window) -> None:
         assert camera.read_geometry().pixel_size_um == 0.25
 
 
-def test_nothing_is_initialised_or_left_behind(window: Window) -> None:
+@pytest.mark.parametrize("shutter", ["0", "1"])
+def test_nothing_is_initialised_or_left_behind(window: Window, shutter: str, request: pytest.FixtureRequest) -> None:
     core = BridgeCore(window.port)
+    request.addfinalizer(core.close)
     window.do("move 30 40")
     window.do("property Objective Label Nikon 20X Plan Fluor ELWD")
+    core.set_property("White Light Shutter", "State", shutter)
 
     def state() -> list[str]:
         devices = core.get_loaded_devices()
@@ -254,7 +257,6 @@ def test_nothing_is_initialised_or_left_behind(window: Window) -> None:
                 camera.reload()
     assert state() == before
     assert core.get_xy_stage_position() == pytest.approx((30.0, 40.0), abs=0.1)
-    core.close()
 
 
 def test_settings_that_hold_already_do_not_disturb_the_live_view(window: Window) -> None:

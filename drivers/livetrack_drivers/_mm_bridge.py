@@ -100,7 +100,7 @@ class RemoteObject:
         self.java_class: str = described["class"]
         self._methods: dict[str, list[dict[str, Any]]] = {}
         for method in described["api"]:
-            self._methods.setdefault(snake_case(method["name"]), []).append(method)
+            self._methods.setdefault(_snake_case(method["name"]), []).append(method)
 
     def has(self, name: str) -> bool:
         """Whether the object has a method of this name, in snake_case."""
@@ -162,7 +162,7 @@ class RemoteObject:
         raise BridgeError(f"{name}: no overload takes {', '.join(type(value).__name__ for value in args)}")
 
 
-def snake_case(name: str) -> str:
+def _snake_case(name: str) -> str:
     """Return a name of Java as pycromanager writes it: `getROI` is `get_roi`."""
     return re.sub("([a-z0-9])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
 

@@ -183,10 +183,10 @@ class WindowSequence:
             deadline = time.perf_counter() + _IDLE_S
 
     def close(self) -> None:
-        """Stop for good; as `stop`."""
-        with self._lock:
-            self._stop()
-            self._state = _State.CLOSED
+        """Stop for good, as `stop`; close the shutter if the core opened it for a sequence that was started here."""
+        with suppress(*CORE_ERRORS):
+            self.restore_shutter()
+        self._state = _State.CLOSED
 
     def _start(self, *, keep_shutter: bool) -> Geometry:
         core = self._core

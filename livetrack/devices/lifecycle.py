@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from livetrack.camera import Geometry
 
-__all__ = ["FrameTiming", "HasRecovery", "HasReload", "HasTimeSource", "HasTiming", "RestoresLight"]
+__all__ = ["FrameTiming", "HasOrigin", "HasRecovery", "HasReload", "HasTimeSource", "HasTiming", "RestoresLight"]
 
 
 @runtime_checkable
