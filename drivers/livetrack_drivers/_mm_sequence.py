@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -19,12 +18,12 @@ from livetrack_drivers._mm_camera_device import require_grey
 from livetrack_drivers._mm_geometry import read_geometry
 from livetrack_drivers._mm_metadata import MetadataReader
 from livetrack_drivers._mm_properties import CORE_ERRORS, one_line
+from livetrack_drivers._mm_reader import IDLE_S, SequenceReader
 
 __all__ = ["PictureSequence", "shutter_kept", "shutter_to_open"]
 
 _POLL_S = 50e-6  # MMCore cannot wait for a picture; polling adds 0.09 ms (0.5 ms on Windows, whose sleep is coarser)
 _MAX_NUMBER = 2**62
-_IDLE_S = 0.05  # time without a picture after which the camera is checked, and None yielded
 _BUFFER_SLOTS = 2048  # MMCore makes one slot a picture before it starts: 20 ms for these, seconds for millions
 
 
@@ -36,7 +35,7 @@ class _State(Enum):
     CLOSED = 2
 
 
-class PictureSequence:
+class PictureSequence(SequenceReader):
     """The pictures of the core's current camera; one thread reads them while others may change the camera.
 
     Parameters
@@ -59,22 +58,19 @@ class PictureSequence:
     """What the pictures wait for, in words: nothing."""
 
     def __init__(self, core: Any, label: str, metadata: Any, buffer_mb: int, channel: str = "") -> None:
+        super().__init__(_POLL_S)
         self._core = core
         self._label = label
         self._metadata = metadata
         self._buffer_mb = buffer_mb
         self._channel = channel
         self._source = channel if channel in core.get_loaded_devices_of_type(2) else label  # takes the pictures
-        self._lock = threading.Lock()  # of the sequence and its buffer
         self._state = _State.STOPPED
-        self._geometry: Geometry | None = None
-        self._changed: Geometry | None = None  # for the next picture
         self._held: deque[Picture] = deque()  # taken before a change, and not yet yielded
         self._numbers = _RisingNumbers()
         self._reader = MetadataReader(label, metadata)
         self._shape: tuple[int, ...] = ()  # of the last picture
         self._dtype: np.dtype[Any] | None = None  # likewise, as the core gave it
-        self._starts = 0
         self._opened_shutter = ""  # by the core, when the sequence started
         self._roi: tuple[int, ...] | None = None  # as the core gave it at the last start
         self.taken = 0
@@ -84,11 +80,6 @@ class PictureSequence:
     def times(self) -> str:
         """Where the times of the pictures come from, in words; empty if nowhere, or not known yet."""
         return self._reader.source
-
-    @property
-    def geometry(self) -> Geometry:
-        """Geometry of the next pictures, after `start`."""
-        return self._geometry or self._read_geometry()
 
     def start(self, *, cached: bool = False) -> Geometry:
         """Start, and return the geometry of the next pictures. Raises `CameraError` for another camera, or colour.
@@ -121,22 +112,8 @@ class PictureSequence:
         self._starts += 1
         return geometry
 
-    def refresh(self) -> Geometry:
-        """Ask the devices for the geometry, without holding up the pictures; the next one carries a change."""
-        starts = self._starts
-        geometry = self._read_geometry()
-        with self._lock:
-            if self._state is not _State.CLOSED and self._starts == starts:  # else it may be of before a change
-                self._note(geometry)
-            return self._geometry or geometry
-
     def _read_geometry(self, *, cached: bool = False) -> Geometry:
         return read_geometry(self._core, self._label, self._source, self._channel or self._label, cached=cached)
-
-    def _note(self, geometry: Geometry) -> None:
-        if self._geometry is not None and not geometry.same_as(self._geometry):
-            self._changed = geometry
-        self._geometry = geometry
 
     def require_stoppable(self) -> None:
         """Do nothing: whoever opened the camera may stop it."""
@@ -207,24 +184,16 @@ class PictureSequence:
             if self._state is _State.RUNNING:
                 self._core.clear_circular_buffer()
                 self._reader.buffer_was_empty(time.perf_counter_ns())
-        deadline = time.perf_counter() + _IDLE_S
-        while self._state is not _State.CLOSED:
-            picture = self._take()
-            if picture is not None:
-                yield picture
-            elif time.perf_counter() < deadline:
-                time.sleep(_POLL_S)
-                continue
-            else:
-                self._require_alive()
-                yield None
-            deadline = time.perf_counter() + _IDLE_S
+        yield from super().pictures()
 
     def close(self) -> None:
         """Stop for good; as `stop`."""
         with self._lock:
             self._stop_and_forget()
             self._state = _State.CLOSED
+
+    def _is_closed(self) -> bool:
+        return self._state is _State.CLOSED
 
     def _stop_and_forget(self) -> None:
         """Stop if it runs, and discard the pictures that wait."""
@@ -245,7 +214,7 @@ class PictureSequence:
 
     def _take(self) -> Picture | None:
         """Return the oldest picture; None if there is none, or the camera is being changed."""
-        if not self._lock.acquire(timeout=_IDLE_S):
+        if not self._lock.acquire(timeout=IDLE_S):
             return None
         try:
             if self._held:
@@ -307,7 +276,7 @@ class PictureSequence:
 
     def _require_alive(self) -> None:
         """Raise `CameraLostError` if the sequence has ended by itself, which MMCore does not report."""
-        if not self._lock.acquire(timeout=_IDLE_S):
+        if not self._lock.acquire(timeout=IDLE_S):
             return  # the camera is being changed
         try:
             if self._state is _State.CLOSED or self._core.is_sequence_running(self._source):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,13 +15,13 @@ from livetrack_drivers._mm_bridge_rate import BridgeRate
 from livetrack_drivers._mm_camera_device import require_grey
 from livetrack_drivers._mm_geometry import read_geometry
 from livetrack_drivers._mm_properties import CORE_ERRORS, one_line
+from livetrack_drivers._mm_reader import IDLE_S, SequenceReader
 from livetrack_drivers._mm_sequence import shutter_kept, shutter_to_open
 from livetrack_drivers._mm_window_buffer import Pixels, WindowBuffer
 
 __all__ = ["WindowSequence"]
 
 _POLL_S = 200e-6  # between two questions for a new picture; each takes as long itself
-_IDLE_S = 0.05  # time without a picture after which the camera is checked, and None yielded
 _CHECK_S = 0.25  # between two looks at the camera and the size of its images
 _LIVE = "Micro-Manager's live view: press Live in its window"
 _START_HERE = ", or set camera.micromanager.run_camera = true"
@@ -37,7 +36,7 @@ class _State(Enum):
     CLOSED = 3
 
 
-class WindowSequence:
+class WindowSequence(SequenceReader):
     """The pictures of the window's camera; one thread reads them while others may change the camera.
 
     A sequence that the window runs (its live view, an acquisition) is read along: the newest picture, which stays in
@@ -57,27 +56,18 @@ class WindowSequence:
     times = ""
 
     def __init__(self, core: Any, label: str, *, run: bool) -> None:
+        super().__init__(_POLL_S)
         self._core = core
         self._label = label
         self._run = run
-        self._lock = threading.Lock()
         self._state = _State.STOPPED
-        self._starts = 0
         self._opened_shutter = ""  # by the core, when the sequence started
-        self._geometry: Geometry | None = None
-        self._changed: Geometry | None = None  # for the next picture
         self._buffer = WindowBuffer(core)
         self._number = -1
         self._checked_s = 0.0
-        self._poll_s = _POLL_S
         self._rate = BridgeRate(core, label)
         self.taken = 0
         """Pictures read so far."""
-
-    @property
-    def geometry(self) -> Geometry:
-        """Geometry of the next pictures."""
-        return self._geometry or self._read_geometry()
 
     @property
     def limit_hz(self) -> float:
@@ -99,15 +89,6 @@ class WindowSequence:
     def start(self) -> Geometry:
         """Join the window's sequence, or start one; return the geometry. Raises `CameraError` for a colour camera."""
         return self._start(keep_shutter=False)
-
-    def refresh(self) -> Geometry:
-        """Ask the devices for the geometry, without holding up the pictures; the next one carries a change."""
-        starts = self._starts
-        geometry = self._read_geometry()
-        with self._lock:
-            if self._state is not _State.CLOSED and self._starts == starts:  # else it may be of before a change
-                self._note(geometry)
-            return self._geometry or geometry
 
     def require_stoppable(self) -> None:
         """Raise `CameraError` if the window runs a sequence of its own, which a change would stop."""
@@ -145,10 +126,7 @@ class WindowSequence:
     def restore_shutter(self) -> None:
         """Stop, and close the shutter if the core opened it for a sequence that was started here."""
         with self._lock:
-            self._stop()
-            opened, self._opened_shutter = self._opened_shutter, ""
-            if opened and not self._core.is_sequence_running():
-                self._core.set_shutter_open(opened, False)
+            self._stop_and_restore()
 
     def resume(self) -> Geometry:
         """Start again after `stop`; the shutter stays as it is."""
@@ -167,26 +145,15 @@ class WindowSequence:
         """Return whether the camera takes pictures, for whomever."""
         return bool(self._core.is_sequence_running())
 
-    def pictures(self) -> Iterator[Picture | None]:
-        """Yield pictures, and None while there is none, until `close`; raise `CameraLostError` if the camera stops."""
-        deadline = time.perf_counter() + _IDLE_S
-        while self._state is not _State.CLOSED:
-            picture = self._take()
-            if picture is not None:
-                yield picture
-            elif time.perf_counter() < deadline:
-                time.sleep(self._poll_s)
-                continue
-            else:
-                self._check()
-                yield None
-            deadline = time.perf_counter() + _IDLE_S
-
     def close(self) -> None:
         """Stop for good, as `stop`; close the shutter if the core opened it for a sequence that was started here."""
-        with suppress(*CORE_ERRORS):
-            self.restore_shutter()
-        self._state = _State.CLOSED
+        with self._lock:
+            with suppress(*CORE_ERRORS):
+                self._stop_and_restore()
+            self._state = _State.CLOSED
+
+    def _is_closed(self) -> bool:
+        return self._state is _State.CLOSED
 
     def _start(self, *, keep_shutter: bool) -> Geometry:
         core = self._core
@@ -229,9 +196,15 @@ class WindowSequence:
                         return
         self._state = _State.STOPPED
 
+    def _stop_and_restore(self) -> None:
+        self._stop()
+        opened, self._opened_shutter = self._opened_shutter, ""
+        if opened and not self._core.is_sequence_running():
+            self._core.set_shutter_open(opened, False)
+
     def _take(self) -> Picture | None:
         """Return the next picture; None if there is none, or the camera is being changed."""
-        if not self._lock.acquire(timeout=_IDLE_S):
+        if not self._lock.acquire(timeout=IDLE_S):
             return None
         try:
             if self._state not in (_State.OURS, _State.THEIRS):
@@ -284,16 +257,16 @@ class WindowSequence:
                 " in Micro-Manager's window, or start livetrack again"
             )
 
-    def _check(self) -> None:
+    def _require_alive(self) -> None:
         """Raise `CameraLostError` if a sequence that was started here has ended, or the window is gone."""
-        if not self._lock.acquire(timeout=_IDLE_S):
+        if not self._lock.acquire(timeout=IDLE_S):
             return  # the camera is being changed
         try:
             if self._state not in (_State.OURS, _State.THEIRS) or self._core.is_sequence_running():
                 return
             if self._state is _State.OURS:
                 raise CameraLostError(f"camera {self._label!r} stopped: its sequence ended")
-            self._poll_s = _IDLE_S  # nothing comes until somebody presses Live
+            self._poll_s = IDLE_S  # nothing comes until somebody presses Live
         except CORE_ERRORS as error:
             raise CameraLostError(f"camera {self._label!r}: {one_line(error)}") from error
         finally:
@@ -301,8 +274,3 @@ class WindowSequence:
 
     def _read_geometry(self) -> Geometry:
         return read_geometry(self._core, self._label, self._label, self._label)
-
-    def _note(self, geometry: Geometry) -> None:
-        if self._geometry is not None and not geometry.same_as(self._geometry):
-            self._changed = geometry
-        self._geometry = geometry
