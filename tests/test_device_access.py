@@ -7,12 +7,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 from livetrack_drivers._mm_access import DeviceAccess
 from livetrack_drivers.micromanager import MicroManagerCamera, MicroManagerSettings
 from real_microscope import FOLDER
+from side_tasks import running_tasks
 from waiting import wait_for
 
 from livetrack.errors import CameraError
@@ -21,30 +23,19 @@ CHANGES = 12
 
 
 @contextmanager
-def asked_all_the_time(camera: MicroManagerCamera) -> Iterator[list[Exception]]:
+def asked_all_the_time(camera: MicroManagerCamera) -> Iterator[list[BaseException]]:
     """Read geometry and positions in two threads while the block runs; yield what that raises."""
-    stop, errors = threading.Event(), list[Exception]()
 
     def positions() -> None:
         for actuator in camera.actuators().values():
             actuator.position()
 
-    def ask(call: Callable[[], object]) -> None:
+    def ask(call: Callable[[], object], stop: threading.Event) -> None:
         while not stop.is_set():
-            try:
-                call()
-            except Exception as error:  # noqa: BLE001  all are collected
-                errors.append(error)
+            call()
 
-    threads = [threading.Thread(target=ask, args=(call,)) for call in (camera.read_geometry, positions)]
-    for thread in threads:
-        thread.start()
-    try:
+    with running_tasks(partial(ask, camera.read_geometry), partial(ask, positions)) as errors:
         yield errors
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 def change(name: str) -> None:

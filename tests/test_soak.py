@@ -15,8 +15,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ import numpy as np
 import psutil
 import pytest
 from live_engine import ANY_PORT
+from side_tasks import running_tasks
 from waiting import wait_for
 
 from livetrack.client import EventSubscriber, PreviewSubscriber, Remote, StatusSubscriber, Subscriber
@@ -133,28 +134,6 @@ def record(address: str, folder: Path, stop: threading.Event) -> None:
             shutil.rmtree(recording.folder)
 
 
-@contextmanager
-def running(*tasks: Callable[[threading.Event], None]) -> Iterator[list[BaseException]]:
-    """Run tasks in threads, which end when their event is set; yield what they have raised so far."""
-    stop, errors = threading.Event(), list[BaseException]()
-
-    def run(task: Callable[[threading.Event], None]) -> None:
-        try:
-            task(stop)
-        except BaseException as error:  # noqa: BLE001  raised in the test's thread
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(task,)) for task in tasks]
-    for thread in threads:
-        thread.start()
-    try:
-        yield errors
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-
-
 def take_samples(process: psutil.Process, listener: Listener, errors: list[BaseException]) -> list[Sample]:
     """Return a sample for each second or so of the soak."""
     samples, begun_s, step_s = list[Sample](), time.monotonic(), max(1.0, MINUTES)
@@ -223,7 +202,7 @@ def test_a_long_session_stays_as_it_is(tmp_path: Path) -> None:
             lambda stop: record(address, tmp_path / "recordings", stop),
         ]
         (tmp_path / "recordings").mkdir()
-        with running(*tasks) as errors:
+        with running_tasks(*tasks) as errors:
             wait_for(lambda: listener.count > 10 or errors)
             samples = take_samples(psutil.Process(session.pid), listener, errors)
         for error in errors:
