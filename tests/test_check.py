@@ -17,8 +17,9 @@ from PIL import Image
 from livetrack.check import CheckReport, check_movie, report_text
 from livetrack.check.annotated_image import save_annotated_image
 from livetrack.check.blobs import find_blobs, find_blobs_of_size, pixel_noise
+from livetrack.check.choice import _by_appearance
 from livetrack.check.measure import measure_particles
-from livetrack.check.movie import _suggest_model, _suggest_search_radius
+from livetrack.check.movie import _suggest_search_radius
 from livetrack.config import load_config
 from livetrack.errors import InputError, UsageError
 
@@ -132,7 +133,7 @@ def test_the_model_follows_sign_and_rings(
     found, _ = measured
     assert found.contrast == contrast
     assert found.has_ring == (profile is ringed)
-    assert _suggest_model(found)[0] == model
+    assert _by_appearance(found)[0] == model
     assert found.count == pytest.approx(36, abs=2)
     assert found.noise == pytest.approx(10, rel=0.1)
     assert found.peak == pytest.approx(abs(height), rel=0.2)
@@ -156,7 +157,7 @@ def test_spots_on_the_haze_of_a_cell_next_to_a_bright_clump_are_measured() -> No
 def test_crowded_spots_have_no_ring() -> None:
     measured = measure_particles(scene(s=1.5, count=225, spacing=9))
     assert measured is not None
-    assert _suggest_model(measured[0])[0] == "spot"
+    assert _by_appearance(measured[0])[0] == "spot"
 
 
 def test_bright_and_dark_beads_together_are_beads() -> None:
@@ -165,7 +166,7 @@ def test_bright_and_dark_beads_together_are_beads() -> None:
     measured = measure_particles(mixed)
     assert measured is not None
     assert measured[0].contrast == "both"
-    assert _suggest_model(measured[0])[0] == "bead"
+    assert _by_appearance(measured[0])[0] == "bead"
 
 
 @pytest.mark.parametrize("step", [0.5, 1.0])
@@ -201,7 +202,7 @@ def test_the_search_radius_is_at_most_half_the_distance_between_neighbours() -> 
     by_chance = msgspec.structs.replace(measured[0], step_px=20.0, spacing_px=40.0)
     assert _suggest_search_radius(by_chance, 2)[0] == 20.0
     wide = msgspec.structs.replace(measured[0], diameter_px=15.0)
-    assert _suggest_model(wide)[0] == "bead"
+    assert _by_appearance(wide)[0] == "bead"
 
 
 def test_a_check_reports_everything_and_draws(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from livetrack.check.annotated_image import is_inside_movie, require_png, save_annotated_image
 from livetrack.check.blobs import Blobs
+from livetrack.check.choice import choose
 from livetrack.check.diagnostics import count_diagnostics, frame_diagnostics, particle_diagnostics
 from livetrack.check.measure import ParticleProperties, measure_particles
-from livetrack.check.model_trial import try_model
 from livetrack.check.report import CheckReport
 from livetrack.config import LinkerSettings
 from livetrack.errors import InputError, UsageError
@@ -25,9 +25,7 @@ from livetrack.particles import Rows
 
 __all__ = ["check_movie"]
 
-_MODELS = ("spot", "bead")
 _TRIED_FRAMES = 3
-_MAX_SPOT_PX = 10.0  # 2 sqrt(2) times the max sigma in models/spot.toml, and a margin for the error of the estimate
 
 
 def check_movie(
@@ -79,23 +77,22 @@ def check_movie(
         return report
     particles, blobs = measured
     warnings += particle_diagnostics(particles, movie.dtype)
-    model, model_reason = _suggest_model(particles)
     radius, radius_reason = _suggest_search_radius(particles, LinkerSettings().memory)
-    tried = images[:: math.ceil(len(images) / _TRIED_FRAMES)]
-    trials = {name: try_model(name, tried) for name in _MODELS}
-    trial, rows = trials[model]
-    if rows:
-        warnings += count_diagnostics(model, trial.count, particles)
+    choice = choose(images[:: math.ceil(len(images) / _TRIED_FRAMES)], particles)
+    if choice.rows:
+        found = sum(map(len, choice.rows)) / len(choice.rows)
+        warnings += count_diagnostics(choice.model, found, particles)
     if picture is not None:
-        _draw(Path(picture), images[0], report.pixel_size_um, particles, model, rows[0] if rows else blobs)
+        found_first = choice.rows[0] if choice.rows else blobs
+        _draw(Path(picture), images[0], report.pixel_size_um, particles, choice.model, found_first)
     return msgspec.structs.replace(
         report,
         particles=particles,
-        model=model,
-        model_reason=model_reason,
+        model=choice.model,
+        model_reason=choice.reason,
         search_radius_px=radius,
         search_radius_reason=radius_reason,
-        trials=[trial for trial, _ in trials.values()],
+        trials=choice.trials,
         picture="" if picture is None else str(picture),
     )
 
@@ -112,21 +109,6 @@ def _first_images(movie: Movie, count: int) -> list[npt.NDArray[Any]]:
         except InputError as error:
             raise InputError(f"{movie.path}: frame {number}: {error}") from None
     return images
-
-
-def _suggest_model(particles: ParticleProperties) -> tuple[str, str]:
-    """Return a model and the reason: fluorescence gives bright particles without a ring of opposite sign.
-
-    Bright beads without a dark ring look like spots and are recognised by their width alone.
-    """
-    if particles.contrast != "bright":
-        sign = "bright and dark" if particles.contrast == "both" else "dark"
-        return "bead", f"{sign} particles indicate bright field, not fluorescence"
-    if particles.has_ring:
-        return "bead", "bright cores with a dark ring indicate bright field, not fluorescence"
-    if particles.diameter_px > _MAX_SPOT_PX:
-        return "bead", f"wider than the particles of the spot model, which are up to about {_MAX_SPOT_PX:.0f} px"
-    return "spot", "bright without a dark ring, like fluorescent particles"
 
 
 def _suggest_search_radius(particles: ParticleProperties, memory: int) -> tuple[float, str]:
