@@ -213,12 +213,13 @@ def test_times_and_depths_together_are_rejected(tmp_path: Path) -> None:
         open_movie(tmp_path / "movie.tif")
 
 
-def test_the_longest_of_several_series_is_read_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_longest_of_several_series_is_read_with_a_note(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "movie.tif") as tif:
         tif.write(STACK[:2, :10, :10])
         tif.write(STACK)
-    assert same(open_movie(tmp_path / "movie.tif"), STACK)
-    assert "contains 2 series of images; the longest is read" in caplog.text
+    movie = open_movie(tmp_path / "movie.tif")
+    assert same(movie, STACK)
+    assert movie.notes == ["contains 2 series of images; the longest is read"]
 
 
 def test_a_single_image_is_a_movie_of_one_frame_without_a_rate(tmp_path: Path) -> None:

@@ -72,13 +72,11 @@ def test_stacks_appended_to_one_another_are_one_movie(tmp_path: Path) -> None:
     assert movie.problem is None
 
 
-def test_a_thumbnail_behind_the_movie_is_left_out_with_a_warning(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_thumbnail_behind_the_movie_is_left_out_with_a_note(tmp_path: Path) -> None:
     movie = open_movie(write_pages(tmp_path / "movie.tif", [*STACK, STACK[0, :16, :16]]))
     assert same(movie, STACK)
     assert movie.problem is None
-    assert "contains 2 series of images; the longest is read" in caplog.text
+    assert movie.notes == ["contains 2 series of images; the longest is read"]
 
 
 @pytest.mark.parametrize("number", [4, 7])
@@ -90,17 +88,18 @@ def test_a_movie_ends_before_an_image_of_another_size(tmp_path: Path, number: in
     assert f"read the {number} of 12 frames before that" in (movie.problem or "")
 
 
-def test_three_images_that_look_like_colours_are_frames_if_the_file_says_so(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_three_images_that_look_like_colours_are_frames_if_the_file_says_so(tmp_path: Path) -> None:
     colours = {"photometric": "rgb", "planarconfig": "separate"}  # as tifffile stored them by itself for years
     for compression in (None, "zlib"):
         tifffile.imwrite(tmp_path / "said.tif", STACK[:3], metadata={"axes": "TYX"}, compression=compression, **colours)
-        assert same(open_movie(tmp_path / "said.tif"), STACK[:3])
-    assert not caplog.records
+        movie = open_movie(tmp_path / "said.tif")
+        assert same(movie, STACK[:3])
+        assert not movie.notes
     tifffile.imwrite(tmp_path / "unsaid.tif", STACK[:3], metadata=None, **colours)
-    assert len(list(open_movie(tmp_path / "unsaid.tif"))) == 1
-    assert "its 3 planes are read as colours; if they are frames, save them with photometric=minisblack" in caplog.text
+    movie = open_movie(tmp_path / "unsaid.tif")
+    assert len(list(movie)) == 1
+    as_colours = "its 3 planes are read as colours; if they are frames, save them with photometric=minisblack"
+    assert movie.notes == [as_colours]
 
 
 def test_axes_of_length_one_are_left_out(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -36,10 +36,16 @@ class MovieSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Play at that rate; false plays as fast as the frames are tracked, and skips none."""
     channel: Annotated[int, Meta(ge=0)] | None = None
     """Channel, from 0; if left out, the only one, or colours converted to grey."""
+    position: Annotated[int, Meta(ge=0)] | None = None
+    """Field of view, from 0; if left out, the only one."""
+    z: Annotated[int, Meta(ge=0)] | Literal["max", "mean"] | None = None
+    """Plane of a depth stack, from 0, or a projection of all; if left out, the only one."""
+    axes: str = ""
+    """What the axes are, where the file names them otherwise: T frames, Z planes, C channels, P positions."""
 
 
 class MovieCamera:
-    """A movie as a camera; `Picture.number` is the index of the frame, `t_s` the index divided by the frame rate.
+    """A movie as a camera; `Picture.number` is the number of the frame, `t_s` its time in the movie.
 
     A movie without a frame rate, if none is set, is played as fast as its frames are tracked, with the times of
     1 frame/s and a warning. The driver never leaves out a frame: late frames follow each other immediately.
@@ -73,10 +79,15 @@ class MovieCamera:
 
         if not self._settings.path:
             raise CameraError("camera.movie: path is empty; set it to a TIFF stack, a folder of images or a video")
+        settings = self._settings
         try:
-            movie = open_movie(self._settings.path, self._settings.channel)
+            movie = open_movie(
+                settings.path, settings.channel, position=settings.position, z=settings.z, axes=settings.axes
+            )
         except InputError as error:
             raise CameraError(f"camera.movie: {error}") from error
+        for note in movie.notes:
+            _log.warning("%s: %s", movie.path, note)
         if not (self._settings.fps or movie.fps):
             self.waits = True
             if self._settings.paced:
@@ -102,7 +113,8 @@ class MovieCamera:
             raise CameraLostError("the movie is not open")
         fps = self._settings.fps or self._movie.fps or 1.0
         pace_fps, start_s, first = self._pace_fps, time.perf_counter(), 0
-        for number, pixels in enumerate(self._movie):
+        for frame in self._movie.frames():
+            number = frame.number
             while not self.waits:
                 now_s = time.perf_counter()
                 if pace_fps != self._pace_fps:
@@ -113,8 +125,9 @@ class MovieCamera:
                 time.sleep(min(left_s, _MAX_SLEEP_S))
                 if left_s > _MAX_SLEEP_S:
                     yield None
-            part, geometry = self._roi.crop(pixels)
-            yield Picture(part, number, t_s=number / fps, geometry=geometry)
+            part, geometry = self._roi.crop(frame.pixels)
+            t_s = number / fps if self._settings.fps or frame.t_s is None else frame.t_s
+            yield Picture(part, number, t_s=t_s, geometry=geometry)
 
     @property
     def settings(self) -> MovieSettings:

@@ -20,7 +20,7 @@ from livetrack.check.report import CheckReport
 from livetrack.config import LinkerSettings
 from livetrack.errors import InputError, UsageError
 from livetrack.localize.normalize import to_float
-from livetrack.movies import Movie, open_movie
+from livetrack.movies import EVERYTHING, Movie, Selection, open_selected
 from livetrack.particles import Rows
 
 __all__ = ["check_movie"]
@@ -29,7 +29,7 @@ _TRIED_FRAMES = 3
 
 
 def check_movie(
-    path: str | Path, picture: str | Path | None = None, *, frames: int = 16, channel: int | None = None
+    path: str | Path, picture: str | Path | None = None, *, frames: int = 16, selection: Selection = EVERYTHING
 ) -> CheckReport:
     """Check the first frames of a movie and suggest how to track it.
 
@@ -41,8 +41,8 @@ def check_movie(
         PNG file to write: the first frame with the particles found; None writes none.
     frames
         Number of frames to read.
-    channel
-        Channel of the movie, as for `open_movie`.
+    selection
+        Part of the movie to check.
 
     Raises
     ------
@@ -55,13 +55,14 @@ def check_movie(
         require_png(Path(picture))
         if is_inside_movie(Path(picture), Path(path)):
             raise UsageError(f"{picture}: the picture would become an image of the movie {path}; choose another folder")
-    movie = open_movie(path, channel)
+    movie = open_selected(path, selection)
     images = _first_images(movie, frames)
     warnings = [movie.problem] if movie.problem else []
     warnings += frame_diagnostics(images)
     report = CheckReport(
         movie=str(path),
-        channel=channel,
+        channel=selection.channel,
+        selection=selection.options,
         width=movie.shape[1],
         height=movie.shape[0],
         dtype=str(movie.dtype),
@@ -69,6 +70,7 @@ def check_movie(
         fps=movie.fps,
         pixel_size_um=movie.pixel_size_um,
         frames_checked=len(images),
+        notes=movie.notes,
         warnings=warnings,
     )
     measured = measure_particles(images)

@@ -19,6 +19,8 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     movie: str
     channel: int | None
     """Channel checked; None for the only one, or colours turned to grey."""
+    selection: str
+    """The part of the movie that was checked, as options of the command line; empty for all of it."""
     width: int
     height: int
     dtype: str
@@ -28,6 +30,8 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     pixel_size_um: float | None
     frames_checked: int
     """Frames read, from the first."""
+    notes: list[str]
+    """What the reader assumed, left out or filled, one sentence each."""
     warnings: list[str]
     """One sentence each."""
     particles: ParticleProperties | None = None
@@ -43,9 +47,9 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     def command(self) -> str:
         """Command line that tracks the movie with the suggested settings."""
         output = f"{Path(self.movie).stem}.csv"
-        channel = "" if self.channel is None else f"--channel {self.channel} "
+        part = f"{self.selection} " if self.selection else ""
         return (
-            f"livetrack track {_quoted(self.movie)} {channel}--model {self.model} "
+            f"livetrack track {_quoted(self.movie)} {part}--model {self.model} "
             f"--set linker.search_radius_px={self.search_radius_px:g} -o {_quoted(output)}"
         )
 
@@ -74,6 +78,7 @@ def report_text(report: CheckReport) -> str:
             Line("model", f"{report.model}: {report.model_reason}"),
             Line("search", f"radius {report.search_radius_px:g} px: {report.search_radius_reason}"),
         ]
+    lines += [Line("note", note) for note in report.notes]
     lines += [Line("warning", warning) for warning in report.warnings]
     if report.picture:
         lines.append(Line("picture", report.picture))

@@ -5,20 +5,25 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from livetrack.movies.selection import Selection
 
 __all__ = [
     "add_address",
-    "add_channel",
     "add_debug",
     "add_json",
     "add_overrides",
     "add_seconds",
+    "add_selection",
     "add_timeout",
     "new_figure",
     "new_file",
     "not_negative",
     "positive",
     "positive_int",
+    "selection",
 ]
 
 
@@ -51,10 +56,38 @@ def add_seconds(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=positive, metavar="S", help="stop after S seconds")
 
 
-def add_channel(parser: argparse.ArgumentParser) -> None:
-    """Add `--channel N` of a movie."""
-    parser.add_argument(
-        "--channel", type=int, metavar="N", help="channel of the movie, from 0 (default: the only one, or grey)"
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    """Add the options that select a part of a movie, for `selection`."""
+    group = parser.add_argument_group("part of the movie")
+    group.add_argument("--channel", type=int, metavar="N", help="channel, from 0 (default: the only one, or grey)")
+    group.add_argument("--position", type=int, metavar="N", help="field of view, from 0 (default: the only one)")
+    group.add_argument(
+        "--z", type=_plane, metavar="N|max|mean", help="plane of a depth stack, from 0, or a projection of all planes"
+    )
+    group.add_argument(
+        "--axes",
+        default="",
+        metavar="LETTERS",
+        help="what the axes are, where the file names them otherwise: T frames, Z planes, C channels, P positions; "
+        "for example T for frames that are stored as channels",
+    )
+    group.add_argument(
+        "--frames", type=_frames, metavar="A:B[:S]", help="frames from A to before B, every S-th (default: all)"
+    )
+    group.add_argument("--region", type=_region, metavar="X,Y,W,H", help="rectangle of the images, px (default: all)")
+
+
+def selection(args: argparse.Namespace) -> Selection:
+    """Return what was selected. Raises `InputError` for a number that is out of bounds."""
+    from livetrack.movies.selection import FrameRange, Region, Selection  # imports NumPy
+
+    return Selection(
+        args.channel,
+        args.position,
+        args.z,
+        args.axes.upper(),
+        None if args.frames is None else FrameRange(*args.frames),
+        None if args.region is None else Region(*args.region),
     )
 
 
@@ -105,6 +138,29 @@ def positive_int(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
     return value
+
+
+def _plane(text: str) -> int | str:
+    try:
+        return text if text in ("max", "mean") else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, max or mean") from None
+
+
+def _frames(text: str) -> tuple[int, int | None, int]:
+    try:
+        first, stop, *step = text.split(":")
+        return int(first or 0), int(stop) if stop else None, *(map(int, step) if step else (1,))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a range of frames such as 0:100 or 0:100:2") from None
+
+
+def _region(text: str) -> tuple[int, ...]:
+    try:
+        x, y, width, height = map(int, text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rectangle X,Y,WIDTH,HEIGHT in px") from None
+    return x, y, width, height
 
 
 def new_file(text: str) -> Path:

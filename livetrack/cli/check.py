@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from livetrack.cli.arguments import add_channel, add_json, add_overrides, new_file, positive
+from livetrack.cli.arguments import add_json, add_overrides, add_selection, new_file, positive, selection
 from livetrack.cli.inputs import load_command_config, recording_hints
 from livetrack.cli.recording import print_account, read_recording
 from livetrack.cli.terminal import make_console, warmup, write_json
@@ -25,9 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=positive, metavar="S", help="run the camera for S seconds (default: 5, or two exposures)"
     )
-    add_channel(parser)
     add_overrides(parser)
     add_json(parser)
+    add_selection(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,7 +50,7 @@ def _check_movie(movie: Path, args: argparse.Namespace) -> int:
         raise UsageError(f"{option} applies to the check of a settings file; a movie is checked without settings")
     picture = args.picture or _default_picture(movie.resolve().stem, movie)
     with warmup(make_console(), "checking a few frames"):
-        report = check_movie(movie, picture, channel=args.channel)
+        report = check_movie(movie, picture, selection=selection(args))
     console = make_console(stderr=False)
     console.print(report_text(report))
     if picture is None:
@@ -63,7 +63,7 @@ def _check_movie(movie: Path, args: argparse.Namespace) -> int:
 
 def _check_recording(folder: Path, args: argparse.Namespace) -> int:
     """Report what a recorded session has and what is missing; change nothing."""
-    if args.overrides or args.seconds or args.picture or args.channel is not None:
+    if args.overrides or args.seconds or args.picture or selection(args).options:
         raise UsageError(f"{folder} is a recorded session, which is checked without options but --json")
     inventory = read_recording(folder)
     from livetrack.record.account import account_for

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from livetrack.cli.arguments import add_channel, add_json, add_overrides
+from livetrack.cli.arguments import add_json, add_overrides, add_selection, selection
 from livetrack.cli.inputs import recording_hints
 from livetrack.cli.signals import default_sigint
 from livetrack.cli.terminal import ProgressBars, make_console, warmup, write_json
@@ -24,7 +24,8 @@ from livetrack.errors import InputError, UsageError
 from livetrack.toml_file import assignment
 
 if TYPE_CHECKING:
-    from livetrack.movies import Movie
+    from livetrack.movies import Movie, Selection
+    from livetrack.particles import Rows
     from livetrack.table import TrackTable
 
 __all__ = ["add_arguments", "run"]
@@ -61,9 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stateless", action="store_true", help="refine each frame from itself alone, without learning from the others"
     )
-    add_channel(parser)
     add_overrides(parser)
     add_json(parser)
+    add_selection(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
 
     console = make_console()
     config = _config(args)
-    source = _open(args.movie, args.channel)
+    source = _open(args.movie, selection(args))
     table = TrackTable(args.output)
     try:
         with table:
@@ -92,7 +93,10 @@ def run(args: argparse.Namespace) -> int:
     names = {"movie": str(args.movie), "output": str(args.output), "model": model, "search_scale": scale}
     results = {**names, **counts._asdict()}
     problem = source.problem()
-    write_json(args.json, {**results, "problem": problem})
+    notes = [] if source.movie is None else source.movie.notes
+    write_json(args.json, {**results, "problem": problem, "notes": notes})
+    for note in notes:
+        console.print(f"note: {note}")
     if problem:
         console.print(f"incomplete: {problem}")
     return 0
@@ -123,7 +127,7 @@ def _track_all(
                 tracker.reset()  # another ROI: positions have another origin
                 geometry = image_geometry
             rows = tracker.update(image, t_s)
-            table.append(index, rows)
+            table.append(index, _in_the_whole_image(rows, source))
             frames += 1
             particles += len(rows)
             ids.update(rows["id"].tolist())
@@ -131,6 +135,16 @@ def _track_all(
     gc.unfreeze()
     seconds = round(time.perf_counter() - started, 3)
     return tracker.localizer.name, tracker.localizer.search_scale, _Counts(frames, particles, len(ids), seconds)
+
+
+def _in_the_whole_image(rows: Rows, source: _Source) -> Rows:
+    """Return rows with positions in the images of the file, of which only a region may have been tracked."""
+    if source.movie is None or source.movie.origin == (0, 0):
+        return rows
+    moved = rows.copy()
+    moved["x"] += source.movie.origin[0]
+    moved["y"] += source.movie.origin[1]
+    return moved
 
 
 def _config(args: argparse.Namespace) -> Config:
@@ -142,19 +156,18 @@ def _config(args: argparse.Namespace) -> Config:
     return load_config(args.config, overrides)
 
 
-def _open(path: Path, channel: int | None) -> _Source:
+def _open(path: Path, selection: Selection) -> _Source:
     """Open a recorded session or a movie."""
-    from livetrack.movies import open_movie
+    from livetrack.movies import open_selected
     from livetrack.record.inventory import is_session
 
     if path.is_dir() and is_session(path):
-        if channel is not None:
-            raise UsageError("--channel applies to movies; a recorded session has a single channel")
+        if selection.options:
+            raise UsageError(f"{selection.options} applies to movies; a recorded session is tracked as a whole")
         return _open_session(path)
     with recording_hints(path):
-        movie = open_movie(path, channel)
-    rate = movie.fps
-    numbered = ((index, image, None if rate is None else index / rate, 0) for index, image in enumerate(movie))
+        movie = open_selected(path, selection)
+    numbered = ((frame.number, frame.pixels, frame.t_s, 0) for frame in movie.frames())
     return _Source(numbered, movie.length, lambda: movie.problem, movie)
 
 

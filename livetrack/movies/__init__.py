@@ -3,10 +3,10 @@
 For example:
 
     movie = open_movie("beads.tif")
-    for image in movie:
-        ...
+    for frame in movie.frames():
+        frame.number, frame.t_s, frame.pixels
     if movie.problem:
-        print(movie.problem)  # the file is damaged; the frames before the damage were read
+        print(movie.problem)  # some frames are missing; the others were read
 """
 
 from __future__ import annotations
@@ -15,14 +15,25 @@ from os import PathLike
 from pathlib import Path
 
 from livetrack.errors import InputError
-from livetrack.movies.movie import Movie
+from livetrack.movies.movie import Movie, MovieFrame
+from livetrack.movies.narrow import narrow
+from livetrack.movies.selection import EVERYTHING, FrameRange, Projection, Region, Selection
 
-__all__ = ["Movie", "open_movie"]
+__all__ = ["EVERYTHING", "FrameRange", "Movie", "MovieFrame", "Region", "Selection", "open_movie", "open_selected"]
 
 _TIFF = frozenset({".tif", ".tiff", ".stk", ".btf", ".tf8", ".lsm"})
 
 
-def open_movie(path: str | PathLike[str], channel: int | None = None) -> Movie:
+def open_movie(
+    path: str | PathLike[str],
+    channel: int | None = None,
+    *,
+    position: int | None = None,
+    z: int | Projection | None = None,
+    axes: str = "",
+    frames: tuple[int, int | None, int] | None = None,
+    region: tuple[int, int, int, int] | None = None,
+) -> Movie:
     """Open a TIFF or OME-TIFF stack, a folder of images, or a video that PyAV can read.
 
     Parameters
@@ -32,18 +43,46 @@ def open_movie(path: str | PathLike[str], channel: int | None = None) -> Movie:
     channel
         Channel to read, from 0. None reads the only one, or converts colours to grey; required for a stack with
         several separate channels.
+    position
+        Field of view to read, from 0; required if there are several.
+    z
+        Plane of a depth stack to read, from 0, or "max" or "mean" of all; required if there are several.
+    axes
+        What the axes of the images are, in the order of the file, where it names them otherwise: a letter each, of T
+        (frames), Z, C (channels) and P (positions).
+    frames
+        Start, stop and step of the frames to read, by their numbers; None reads all.
+    region
+        x, y, width and height of the rectangle to read, px; None reads whole images.
 
     Raises
     ------
     InputError
-        The file is missing, is not a movie, or has several axes or channels of images to choose from.
+        The file is missing, is not a movie, does not contain what is selected, or contains several movies of which
+        none was selected.
     """
-    file = Path(path).expanduser()
+    selection = Selection(
+        channel,
+        position,
+        z,
+        axes,
+        None if frames is None else FrameRange(*frames),
+        None if region is None else Region(*region),
+    )
+    return open_selected(path, selection)
+
+
+def open_selected(path: str | PathLike[str], selection: Selection = EVERYTHING) -> Movie:
+    """Open a movie as `open_movie` does."""
+    return narrow(_open(Path(path).expanduser(), selection), selection)
+
+
+def _open(file: Path, selection: Selection) -> Movie:
     # import only the reader needed: each loads a library of its own
     if file.is_dir():
         from livetrack.movies.folder import open_folder
 
-        return open_folder(file, channel)
+        return open_folder(file, selection)
     if not file.is_file():
         raise InputError(f"{file}: there is no such file or folder")
     if file.stat().st_size == 0:
@@ -51,7 +90,7 @@ def open_movie(path: str | PathLike[str], channel: int | None = None) -> Movie:
     if file.suffix.lower() in _TIFF:
         from livetrack.movies.tiff import open_tiff
 
-        return open_tiff(file, channel)
+        return open_tiff(file, selection)
     from livetrack.movies.video import open_video
 
-    return open_video(file, channel)
+    return open_video(file, selection)

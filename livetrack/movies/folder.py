@@ -7,7 +7,7 @@ import struct
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ from PIL import Image as Pillow
 
 from livetrack.errors import InputError
 from livetrack.limits import IMAGE_BYTES
-from livetrack.movies.movie import DamagedMovieError, Image, Movie, to_grey
+from livetrack.movies.movie import DamagedMovieError, Image, Movie, MovieFrame, to_grey
+from livetrack.movies.selection import Selection
 from livetrack.movies.tiff import open_tiff
 
 __all__ = ["open_folder"]
@@ -28,7 +29,7 @@ _SAMPLE_BYTES = {"I": 4, "F": 4}
 _CONVERTED = {"1": "L", "P": "RGB", "PA": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB"}
 
 
-def open_folder(path: Path, channel: int | None) -> Movie:
+def open_folder(path: Path, selection: Selection) -> Movie:
     """Open the images in `path`, sorted so that `image10` follows `image9`.
 
     Raises
@@ -43,10 +44,11 @@ def open_folder(path: Path, channel: int | None) -> Movie:
         raise InputError(f"{path}: the folder cannot be read ({error.strerror})") from error
     if not files:
         raise InputError(f"{path}: the folder contains no images ({' '.join(_TIFF + _OTHER)})")
-    files, channel = _of_channel(path, files, channel)
+    selection.refuse(path, "a folder of images", ("position", "z", "axes"))
+    files, channel = _of_channel(path, files, selection.channel)
     fps = pixel_size_um = None
     if files[0].suffix.lower() in _TIFF:
-        first = open_tiff(files[0], channel)
+        first = open_tiff(files[0], Selection(channel))
         if first.length != 1:
             raise InputError(
                 f"{files[0]}: contains {first.length} frames, but a folder needs one per file; open the file itself"
@@ -58,9 +60,9 @@ def open_folder(path: Path, channel: int | None) -> Movie:
         raise InputError(str(damage)) from damage
     height, width = image.shape
 
-    def read() -> Iterator[Image]:
-        for file in files:
-            yield _load(file, channel)
+    def read(indices: Iterator[int]) -> Iterator[MovieFrame]:
+        for index in takewhile(lambda index: index < len(files), indices):
+            yield MovieFrame(index, _load(files[index], channel), None)
         if gaps := _gaps(files):
             raise DamagedMovieError(gaps)
 
@@ -115,12 +117,12 @@ def _gaps(files: list[Path]) -> str:
 def _load(file: Path, channel: int | None) -> Image:
     try:
         if file.suffix.lower() in _TIFF:
-            movie = open_tiff(file, channel)
-            for frame in movie:
-                return frame
+            movie = open_tiff(file, Selection(channel))
+            for image in movie:
+                return image
             raise DamagedMovieError(movie.problem or f"{file.name} contains no image")
-        with _within_limit(file) as image:
-            converted = image.convert(_CONVERTED[image.mode]) if image.mode in _CONVERTED else image
+        with _within_limit(file) as picture:
+            converted = picture.convert(_CONVERTED[picture.mode]) if picture.mode in _CONVERTED else picture
             return to_grey(np.asarray(converted), channel, file)
     except InputError as error:
         raise DamagedMovieError(str(error)) from error

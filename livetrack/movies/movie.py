@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from livetrack.errors import InputError
 
-__all__ = ["DamagedMovieError", "Image", "Movie", "to_grey"]
+__all__ = ["DamagedMovieError", "Image", "LostFrame", "Movie", "MovieFrame", "Reader", "Times", "to_grey"]
 
 Image: TypeAlias = npt.NDArray[Any]
 """Image (H, W) of any integer or float type."""
+Times: TypeAlias = npt.NDArray[np.float64]
 
 _log = logging.getLogger(__name__)
 
@@ -27,9 +29,38 @@ class DamagedMovieError(Exception):
     """Raised by a reader where the frames end early; its text is the reason. `Movie` turns it into `problem`."""
 
 
+class MovieFrame(NamedTuple):
+    """One frame of a movie."""
+
+    number: int
+    """As the data count it, from 0: frames that are missing leave a gap."""
+    pixels: Image
+    t_s: float | None
+    """Seconds since frame 0 of the data; None if unknown."""
+
+
+class LostFrame(NamedTuple):
+    """A frame that a reader cannot deliver, while those behind it can be read."""
+
+    number: int
+    reason: str
+
+
+Reader: TypeAlias = Callable[[Iterator[int]], Iterator[MovieFrame | LostFrame]]
+"""Opens the file and yields the frames at increasing indices, until these or the frames end.
+
+It goes to the first without reading those before it, if the format permits that. `t_s` may be None; then `Movie` fills
+it in. It raises `DamagedMovieError` where nothing follows that could be read.
+"""
+
+
+def _no_times() -> Times | None:
+    return None
+
+
 @dataclass
 class Movie:
-    """Frames in order. Each iteration reads the file from the start and closes it at the end.
+    """Frames in order. Each iteration opens the file and closes it at the end.
 
     Parameters
     ----------
@@ -46,9 +77,21 @@ class Movie:
     pixel_size_um
         µm per pixel; None if the file does not contain it.
     read
-        Opens the file and yields the frames.
+        Reads the frames at given indices.
+    times
+        Reads the times of all frames without their pixels.
+    numbers
+        (length,) int64 frame numbers, where they have gaps; None: 0, 1, 2 ...
+    lacking
+        What is missing as is clear before anything is read, such as files of a series; empty if nothing is.
+    notes
+        What was assumed, left out or filled, one line each, with the option that changes it. Reading frames may add to
+        it.
+    origin
+        x, y of the first pixel of every frame in the image of the file, px: that of the selected region.
     problem
-        Why the last iteration ended early, in one line; else None.
+        What is missing: at first what is clear already, then why the last iteration ended early or left frames out, in
+        one line; else None.
     """
 
     path: Path
@@ -57,27 +100,66 @@ class Movie:
     length: int | None
     fps: float | None
     pixel_size_um: float | None
-    read: Callable[[], Iterator[Image]] = field(repr=False)
+    read: Reader = field(repr=False)
+    times: Callable[[], Times | None] = field(default=_no_times, repr=False)
+    numbers: npt.NDArray[np.int64] | None = field(default=None, repr=False)
+    lacking: str = ""
+    notes: list[str] = field(default_factory=list)
+    origin: tuple[int, int] = (0, 0)
     problem: str | None = None
 
+    def __post_init__(self) -> None:
+        self.problem = f"{self.path}: {self.lacking}" if self.lacking else None
+
     def __iter__(self) -> Iterator[Image]:
-        """Yield the frames; where the file is damaged, stop, set `problem` and log it as a warning."""
-        self.problem = None
-        count = 0
+        """Yield the images of `frames()`."""
+        for frame in self.frames():
+            yield frame.pixels
+
+    def times_s(self) -> Times | None:
+        """Return (length,) seconds since frame 0 of the data, read without the pixels; None if the file has none."""
+        return self.times()
+
+    def frames(self, start: int = 0, step: int = 1) -> Iterator[MovieFrame]:
+        """Yield every `step`-th frame from the one at index `start` on; leave out those that cannot be read.
+
+        An index counts the frames that are there, from 0; only where frames are missing it differs from
+        `MovieFrame.number`. At the end `problem` says what is missing, which is logged as a warning.
+        """
+        expected = None if self.length is None else len(range(start, self.length, step))
+        times = self.times()
+        self.problem = f"{self.path}: {self.lacking}" if self.lacking else None
+        read, lost, damage = 0, list[LostFrame](), ""
         try:
-            for image in self.read():
-                if image.shape != self.shape:
-                    raise DamagedMovieError(
-                        f"frame {count} is {_size(image.shape)} px, the first is {_size(self.shape)}"
-                    )
-                yield image
-                count += 1
-            if self.length is not None and count < self.length:
-                raise DamagedMovieError("the file ends early")
-        except DamagedMovieError as damage:
-            expected = "" if self.length is None else f" of {self.length}"
-            self.problem = f"{self.path}: {damage}; read the {count}{expected} frames before that"
+            for position, frame in enumerate(self.read(count(start, step))):
+                if isinstance(frame, MovieFrame) and frame.pixels.shape != self.shape:
+                    size, first = _size(frame.pixels.shape), _size(self.shape)
+                    frame = LostFrame(frame.number, f"frame {frame.number} is {size} px, the first is {first}")
+                if isinstance(frame, LostFrame):
+                    lost.append(frame)
+                    continue
+                yield frame._replace(t_s=self._time(frame, start + position * step, times))
+                read += 1
+            if expected is not None and read + len(lost) < expected:
+                damage = "the file ends early"
+        except DamagedMovieError as error:
+            damage = str(error)
+        self.problem = self._describe(lost, damage, read, expected)
+        if self.problem:
             _log.warning(self.problem)
+
+    def _time(self, frame: MovieFrame, index: int, times: Times | None) -> float | None:
+        if times is not None and index < len(times):
+            return float(times[index])
+        return frame.t_s if frame.t_s is not None or not self.fps else frame.number / self.fps
+
+    def _describe(self, lost: list[LostFrame], damage: str, read: int, expected: int | None) -> str | None:
+        parts = [self.lacking, lost[0].reason if lost else "", damage]
+        if not any(parts):
+            return None
+        count = str(read) if expected is None else f"{read} of {expected}"
+        where = " before that" if damage and not lost else ""
+        return f"{self.path}: {'; '.join(filter(None, parts))}; read the {count} frames{where}"
 
 
 def to_grey(image: Image, channel: int | None, path: Path) -> Image:
@@ -109,5 +191,5 @@ def to_grey(image: Image, channel: int | None, path: Path) -> Image:
     return grey
 
 
-def _size(shape: tuple[int, ...]) -> str:
-    return "x".join(str(side) for side in reversed(shape))
+def _size(shape: Iterable[int]) -> str:
+    return "x".join(str(side) for side in reversed(tuple(shape)))

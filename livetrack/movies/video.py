@@ -10,14 +10,15 @@ import numpy as np
 
 from livetrack.errors import InputError
 from livetrack.limits import IMAGE_BYTES
-from livetrack.movies.movie import DamagedMovieError, Image, Movie, to_grey
+from livetrack.movies.movie import DamagedMovieError, Image, Movie, MovieFrame, to_grey
+from livetrack.movies.selection import Selection
 
 __all__ = ["open_video"]
 
 _MAX_PX = IMAGE_BYTES // 6  # as colours of 16 bits
 
 
-def open_video(path: Path, channel: int | None) -> Movie:
+def open_video(path: Path, selection: Selection) -> Movie:
     """Open the first video stream in `path`.
 
     Frames are uint8, or uint16 for more than 8 bits; the pixel size is unknown. A still image is a video of one frame
@@ -28,6 +29,8 @@ def open_video(path: Path, channel: int | None) -> Movie:
     InputError
         PyAV cannot read the file, or it contains no video.
     """
+    selection.refuse(path, "a video", ("position", "z", "axes"))
+    channel = selection.channel
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
@@ -49,16 +52,21 @@ def open_video(path: Path, channel: int | None) -> Movie:
             f"{path}: cannot be read as a video ({_reason(error)}); provide a complete video, a TIFF stack or a folder"
         ) from error
 
-    def read() -> Iterator[Image]:
+    def read(indices: Iterator[int]) -> Iterator[MovieFrame]:
         try:
             with av.open(str(path)) as container:
                 video = container.streams.video[0]
                 video.thread_type = "AUTO"
                 last_s = 0.0
-                for frame in container.decode(video):
+                due = next(indices, None)
+                for number, frame in enumerate(container.decode(video)):
+                    if due is None:
+                        return
                     if frame.is_corrupt:  # the decoder makes up the missing parts
                         raise DamagedMovieError("a frame is damaged")
-                    yield _pixels(frame, channel, path)
+                    if number == due:
+                        yield MovieFrame(number, _pixels(frame, channel, path), None)
+                        due = next(indices, None)
                     last_s = frame.time or 0.0
                 if last_s + 2 / (fps or 1) < _duration_s(container):
                     raise DamagedMovieError("the file ends early")

@@ -76,7 +76,7 @@ class TiffTarget:
         with collected_log_lines() as lines:
             movie: Movie = open_movie(folder / name)
             frames = sum(1 for _ in islice(movie, _MOST_FRAMES))
-        if movie.problem or lines:
+        if movie.problem or movie.notes or lines:
             assert "\n" not in (movie.problem or ""), movie.problem
             return "read with a word"
         assert frames >= self._frames[name] or not self._one_change, (
