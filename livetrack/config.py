@@ -108,6 +108,8 @@ class LinkerSettings(_Section, frozen=True):
     """Cost of a link: its squared distance, or its log likelihood given the observed motion and uncertainties."""
     trap_centres_px: list[tuple[float, float]] = []
     """With `motion = "trap"`: the known centres, x and y; others are learnt."""
+    drift_px: tuple[float, float] = (0.0, 0.0)
+    """Known drift of all particles per frame, x and y: new tracks start with it. `livetrack check` measures it."""
     confirm_after: Annotated[int, Meta(ge=1, le=1000)] = 3
     """Frames of a track after which it is no longer tentative."""
 

@@ -387,6 +387,10 @@ def arrays_within(thing: object) -> Iterator[npt.NDArray[Any]]:
         ({"motion": "trap", "trap_centres_px": [1, 2]}, "trap_centres_px must be pairs"),
         ({"motion": "trap", "trap_centres_px": [[1, np.nan]]}, "trap_centres_px must be pairs of finite"),
         ({"motion": "trap", "trap_centres_px": "here"}, "trap_centres_px must be pairs of numbers"),
+        ({"drift_px": [1.0]}, "drift_px must be two finite numbers"),
+        ({"drift_px": [1.0, np.nan]}, "drift_px must be two finite numbers"),
+        ({"drift_px": "6,0"}, "drift_px must be two finite numbers"),
+        ({"motion": "trap", "drift_px": [0.0, 1.0]}, "drift_px requires motion 'velocity' or 'brownian', not 'trap'"),
     ],
 )
 def test_a_parameter_out_of_bounds_is_named(arguments: dict[str, Any], word: str) -> None:

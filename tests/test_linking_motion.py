@@ -299,7 +299,7 @@ def test_predictions_are_rows_of_all_active_tracks() -> None:
 def test_the_settings_reach_the_linker() -> None:
     chosen = {
         "search_radius_px": 7.5, "memory": 4, "motion": "trap", "gate": "radius", "confirm_after": 5,
-        "trap_centres_px": [[1.0, 2.0], [3.0, 4.0]],
+        "trap_centres_px": [[1.0, 2.0], [3.0, 4.0]], "drift_px": [0.0, 0.0],
     }  # fmt: skip
     overrides = [f"linker.{name}={json.dumps(value)}" for name, value in chosen.items()]
     config = load_config(None, ["localizer.model=centroid", "localizer.diameter_px=9", *overrides])

@@ -24,14 +24,19 @@ class FrameClock:
     now_s
         Time of the last frame, s; NaN until a frame had one.
     interval_s
-        Usual time between frames, s; 1 until two frames had times.
+        Usual time between frames, s; 1 until it was set, or two frames had times.
     """
 
     def __init__(self) -> None:  # attribute names are those of `state`, which `Linker.save` stores
         self.now_s = nan
         self.interval_s = 1.0
         self._given_s = -inf  # the last time that came with a frame
-        self._measured = False  # whether `interval_s` is
+        self._measured = self._fixed = False  # `interval_s`: by the frames, or by `set_interval`
+
+    @property
+    def measured(self) -> bool:
+        """Whether `interval_s` was measured, from two frames with times, or set."""
+        return self._measured or self._fixed
 
     def check(self, t_s: float | None) -> float:
         """Return the time of the next frame, NaN for None. Raises `UsageError`."""
@@ -49,7 +54,7 @@ class FrameClock:
             self.now_s += self.interval_s
             return self.interval_s
         elapsed_s = self.until(time_s)
-        if elapsed_s > _TICK_S and self.now_s == self._given_s:  # both frames had a time
+        if not self._fixed and elapsed_s > _TICK_S and self.now_s == self._given_s:  # both frames had a time
             self._measure(elapsed_s)
         self.now_s = self._given_s = time_s
         return elapsed_s if elapsed_s > _TICK_S else self.interval_s
@@ -57,6 +62,10 @@ class FrameClock:
     def until(self, time_s: float) -> float:
         """Return the time from the last frame to `time_s`, s; one interval if no frame had a time."""
         return self.interval_s if isnan(self.now_s) else time_s - self.now_s
+
+    def set_interval(self, interval_s: float) -> None:
+        """Set the usual interval, for all frames to come."""
+        self.interval_s, self._fixed = interval_s, True
 
     def reset(self) -> None:
         """Clear the time but keep the usual interval: the next frame may have any time."""

@@ -58,6 +58,9 @@ class Linker:
     trap_centres_px
         (K, 2) known trap centres (x, y), for `motion="trap"`: a particle that appears within the search radius of one
         belongs to it. The centres of other particles are estimated.
+    drift_px
+        Known mean displacement of the particles per frame, along x and y: new tracks start with it. With
+        `motion="velocity"` it holds until the drift has been measured, with `"brownian"` throughout; `"trap"` has none.
 
     Attributes
     ----------
@@ -87,11 +90,13 @@ class Linker:
         gate: str | None = None,
         confirm_after: int = 3,
         trap_centres_px: npt.ArrayLike = (),
+        drift_px: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         if gate is None:
             gate = "radius" if motion == "brownian" else "learnt"
         radius_px = validation.check_length("search_radius_px", search_radius_px)
         centres_px = validation.check_centres(trap_centres_px, motion)
+        self._drift_px = validation.check_drift(drift_px, motion)
         self.settings: dict[str, Any] = {
             "search_radius_px": radius_px,
             "memory": validation.check_count("memory", memory, 0),
@@ -99,14 +104,15 @@ class Linker:
             "gate": validation.check_choice("gate", gate, _GATES),
             "confirm_after": validation.check_count("confirm_after", confirm_after, 1),
             "trap_centres_px": centres_px.tolist(),
+            "drift_px": list(self._drift_px),
         }
         self.approximate_frames = 0
         self._radius_px = radius_px * _INCLUSIVE
         self._clock = FrameClock()
         self._motion = MOTIONS[motion]()
-        self._statistics = MotionStatistics(radius_px)
+        self._statistics = MotionStatistics(radius_px, self._drift_px)
         self._learnt = self.settings["gate"] == "learnt"
-        self._filtered = self._learnt or motion != "brownian"
+        self._filtered = self._learnt or motion != "brownian" or any(self._drift_px)
         self._tracks = Tracks(
             self.settings["memory"], self.settings["confirm_after"], self._filtered, self._motion.hidden_is_velocity,
             centres_px, radius_px,
@@ -205,6 +211,8 @@ class Linker:
         dt_s = interval_s if t_s is None else clock.until(clock.check(t_s))
         if dt_s < 0:
             raise UsageError(f"t_s must be no earlier than the last frame: {t_s} s is before {clock.now_s} s")
+        if not clock.measured:  # a first frame has passed at most: the next one comes an interval later
+            dt_s = interval_s
         step = self._motion.step(self._statistics, dt_s, interval_s) if self._filtered else _UNKNOWN_STEP
         velocity_known = self._motion.hidden_is_velocity and not isnan(clock.now_s)
         return self._predictions.at(self._tracks.alive, step, velocity_known, self.settings["confirm_after"])
@@ -241,9 +249,19 @@ class Linker:
         self.settings["search_radius_px"] = radius_px
         self._radius_px = radius_px * _INCLUSIVE
         sums = self._statistics.sums
-        self._statistics = MotionStatistics(radius_px)
+        self._statistics = MotionStatistics(radius_px, self._drift_px)
         self._statistics.restore(sums)
         self._tracks.set_reach(radius_px)
+
+    def set_interval(self, interval_s: float) -> None:
+        """Set the usual time between frames, s, as known of a movie; else it follows from the times of the frames.
+
+        Raises
+        ------
+        ConfigError
+            It is not positive, or not finite; nothing has changed then.
+        """
+        self._clock.set_interval(validation.check_interval(interval_s))
 
     def reset(self) -> None:
         """End all tracks and clear the time; ids continue to count, and the motion statistics are kept."""
@@ -300,13 +318,18 @@ class Linker:
 
     def _link(self, measured: npt.NDArray[np.void], time_s: float, rows: Rows) -> None:
         """Link (N,) particles of dtype `MEASUREMENT`; write the result into their `rows`, (N,), contiguous."""
-        dt_s, interval_s = self._clock.advance(time_s), self._clock.interval_s
+        clock = self._clock
+        before, before_s = clock.measured, clock.interval_s
+        dt_s, interval_s = clock.advance(time_s), clock.interval_s
+        if clock.measured and not before:  # velocities were per assumed interval
+            self._tracks.scale_velocities(before_s / interval_s)
         tracks, statistics, step, start = self._tracks, self._statistics, _UNKNOWN_STEP, _UNKNOWN_START
         if self._filtered:
             step = self._motion.step(statistics, dt_s, interval_s)
         link, linked, exact = match(
-            tracks.alive, measured, self._radius_px, self._learnt, self._filtered, statistics.sums, *step
-        )
+            tracks.alive, measured, self._radius_px, self._learnt, self._filtered, statistics.sums,
+            _MIN_USUAL < dt_s / interval_s < _MAX_USUAL, *step,
+        )  # fmt: skip
         if self._filtered:
             statistics.update_estimates()
             if linked < len(measured):
@@ -318,6 +341,7 @@ class Linker:
 
 # Without a filter, particles are expected where they were, with unknown uncertainty.
 _UNKNOWN_STEP, _UNKNOWN_START = Step(1.0, 0.0, 0.0, position_var=nan), Start()
+_MIN_USUAL, _MAX_USUAL = 0.5, 1.5  # usual intervals between two frames whose displacements are those of one frame
 _GATES = ("radius", "learnt")
 _APPROXIMATE = int(Flag.APPROXIMATE)
 

@@ -23,6 +23,7 @@ def match(
     learnt: bool,
     filtered: bool,
     sums: npt.NDArray[np.float64],
+    usual: bool,
     *step: float,
 ) -> tuple[npt.NDArray[np.int32], int, bool]:
     """Predict the tracks, match them to the particles, and correct them.
@@ -41,6 +42,8 @@ def match(
         A Kalman filter predicts and corrects the tracks; if not, they stay where they are, and `sums` as well.
     sums
         Those of the `MotionStatistics`, updated in place.
+    usual
+        Whether about one usual interval has passed since the frame before.
     step
         Fields of the `Step` to the frame.
 
@@ -61,6 +64,6 @@ def match(
         unlinked_cost = update_costs(tracks, measured, radius_px, first, column, cost)
     link, exact = solve(len(tracks), len(measured), first, column, cost, unlinked_cost)
     if filtered:
-        update_sums(tracks, link, measured, sums)
+        update_sums(tracks, link, measured, sums, usual)
         correct(tracks, link, measured)
     return link, int(np.sum(link >= 0)), complete and exact

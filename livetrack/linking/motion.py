@@ -67,15 +67,18 @@ class Motion(Protocol):
 
 
 class Brownian:
-    """Each particle is expected where it was; its mean square displacement grows with time."""
+    """Each particle is expected where it was, but for a given drift; its mean square displacement grows with time."""
 
     hidden_is_velocity = False
 
     def step(self, statistics: MotionStatistics, dt_s: float, interval_s: float) -> Step:
         """Return the change over `dt_s`."""
-        x, y = statistics.drift_px
-        square = statistics.square_px2 + (x * x + y * y) / 2
-        return Step(1.0, 0.0, 0.0, position_var=square * dt_s / interval_s)
+        (x, y), (given_x, given_y) = statistics.drift_px, statistics.prior_drift_px
+        square = statistics.square_px2 + ((x - given_x) ** 2 + (y - given_y) ** 2) / 2
+        intervals = dt_s / interval_s
+        return Step(
+            1.0, 0.0, 0.0, x_drift=given_x * intervals, y_drift=given_y * intervals, position_var=square * intervals
+        )  # fmt: skip
 
     def start(self, statistics: MotionStatistics, interval_s: float) -> Start:
         """Return the initial state of a new track."""

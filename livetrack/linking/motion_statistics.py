@@ -30,8 +30,9 @@ class MotionStatistics:
 
     Parameters
     ----------
-    search_radius_px
-        Sets the prior that holds until particles have moved.
+    search_radius_px, prior_drift_px
+        Set the prior that holds until particles have moved: how far they scatter, and their mean displacement per frame
+        along x and y.
 
     Attributes
     ----------
@@ -48,7 +49,8 @@ class MotionStatistics:
         Mean product of a displacement and the next but one.
     """
 
-    def __init__(self, search_radius_px: float) -> None:
+    def __init__(self, search_radius_px: float, prior_drift_px: tuple[float, float] = (0.0, 0.0)) -> None:
+        self.prior_drift_px = prior_drift_px
         self._min_px2 = (1e-3 * search_radius_px) ** 2
         self._prior_px2 = (search_radius_px / _STEPS_IN_RADIUS) ** 2
         self.restore(np.zeros(9))
@@ -62,9 +64,10 @@ class MotionStatistics:
         """Compute the other attributes from `sums`, after these have changed."""
         count, x, y, square, noisy, count_1, lag_1, count_2, lag_2 = self.sums.tolist()
         prior, prior_1, prior_2 = _prior_weight(count), _prior_weight(count_1), _prior_weight(count_2)
-        x, y = x / (count + prior), y / (count + prior)
-        of_drift = (x * x + y * y) / 2
-        square = (square + prior * self._prior_px2) / (count + prior) - of_drift
+        prior_x, prior_y = self.prior_drift_px
+        x, y = (x + prior * prior_x) / (count + prior), (y + prior * prior_y) / (count + prior)
+        of_drift, prior_of_drift = (x * x + y * y) / 2, (prior_x * prior_x + prior_y * prior_y) / 2
+        square = (square + prior * (self._prior_px2 + prior_of_drift)) / (count + prior) - of_drift
         persistent = _PERSISTENCE * square
         self.drift_px = x, y
         self.square_px2 = max(square, _MIN_MOTION * (noisy / max(count, 1.0) - of_drift), self._min_px2)
@@ -83,6 +86,7 @@ def update_sums(
     link: npt.NDArray[np.int32],
     measured: npt.NDArray[np.void],
     sums: npt.NDArray[np.float64],
+    usual: bool,
 ) -> None:
     """Decay `sums` and add the displacements of one frame, which are also recorded in `tracks`.
 
@@ -99,13 +103,15 @@ def update_sums(
         (N,) of `MEASUREMENT`.
     sums
         Those of a `MotionStatistics`.
+    usual
+        Whether about one usual interval has passed since the frame before; more or less is a gap of all tracks.
     """
     count = count_1 = count_2 = 0.0
     x = y = square = noisy = lag_1 = lag_2 = 0.0
     for i in range(len(tracks)):
         j = link[i]
         track = tracks[i]
-        if j < 0 or track["missed"] > 0:
+        if j < 0 or track["missed"] > 0 or not usual:
             track["steps"] = 0
             continue
         dx = measured[j]["x"] - track["x_seen"]

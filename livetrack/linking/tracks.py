@@ -68,6 +68,14 @@ class Tracks:
         self._ended[: self._count] = self.alive["id"]
         self._count, self._ended_count = 0, self._count
 
+    def scale_velocities(self, factor: float) -> None:
+        """Multiply the velocities that the filter holds, and their uncertainties: the unit of time has changed."""
+        if self._rules["hidden_is_velocity"][0]:
+            for axis in "xy":
+                self.alive[f"{axis}_hidden"] *= factor
+                self.alive[f"{axis}_cov"] *= factor
+                self.alive[f"{axis}_hidden_var"] *= factor**2
+
     def restore(self, alive: npt.NDArray[np.void], next_id: int) -> None:
         """Replace all tracks by `alive`, (T,) of dtype `TRACK`."""
         self._grow(len(alive))
