@@ -130,7 +130,7 @@ def test_the_model_follows_sign_and_rings(
 ) -> None:
     measured = measure_particles(scene(profile, s, height, spacing=12 * s))
     assert measured is not None
-    found, _ = measured
+    found = measured.particles
     assert found.contrast == contrast
     assert found.has_ring == (profile is ringed)
     assert _by_appearance(found)[0] == model
@@ -173,7 +173,7 @@ def test_bright_and_dark_beads_together_are_beads() -> None:
 def test_motion_and_spacing_are_measured(step: float) -> None:
     measured = measure_particles(scene(step=step, spacing=24, count=49, noise=4))
     assert measured is not None
-    found, _ = measured
+    found = measured.particles
     assert found.step_px == pytest.approx(step, rel=0.2)
     assert found.spacing_px == pytest.approx(21, abs=3)
     radius, reason = _suggest_search_radius(found, memory=2)

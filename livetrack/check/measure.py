@@ -1,32 +1,37 @@
-"""Measures particles without a model: contrast, size, rings, intensity, noise, spacing and motion."""
+"""Measures particles without a model: contrast, size, shape, rings, intensity, noise, spacing and motion."""
 
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.check.blobs import Blobs, find_blobs, find_blobs_of_size, pixel_noise
+from livetrack.check.blobs import Blobs, find_blobs, find_blobs_of_size, join, pixel_noise
+from livetrack.check.busy_part import Part, busiest_part
+from livetrack.check.motion import measure_motion, spacing
+from livetrack.check.profile import core_and_ring
+from livetrack.check.shape import Shape, measure_shape, merge_parts
 
-__all__ = ["ParticleProperties", "measure_particles"]
+__all__ = ["Measured", "ParticleProperties", "measure_particles", "measure_series"]
 
 Array = npt.NDArray[np.float64]
+Image = npt.NDArray[Any]
 
 _ALL_SIZES_FRAMES = 3  # searched for blobs of all sizes
-_ALL_SIZES_PX = 768  # side of their central part that is searched
+_ALL_SIZES_PX = 768  # side of the part that is searched
+_PART_PX = 1200  # side of the part of large images in which everything else is measured
+_MAX_PX = 16e6  # in all images that are searched for blobs of one size
+_DIAMETER = 2 * math.sqrt(2)  # of a Gaussian, over its sigma
 _ROUNDING_NOISE = 1 / math.sqrt(12)  # grey levels
 _MIN_RING = 0.1  # of the core's intensity; a fluorescent spot has no opposite ring as strong
+_MIN_ELONGATION = 1.8  # length / width; noise and pairs make up to 1.6 of round particles
 _MAX_IMPURITY = 0.1  # ratio of blobs of the other sign to particles
 _MIXED = 1 / 3  # fraction of other sign among strong blobs, above which these are particles too
-_LAGS = (1, 2, 4)  # frames
-_MIN_BACKGROUND_PX = 5  # pixels
-_MAX_PROFILES = 500  # averaged, approximately
-_MAX_BLOBS = 2000  # per frame
+_MAX_BLOBS = 1000  # per frame
 _MIN_RESPONSE = 0.3  # of the typical response; weaker blobs are not counted
 
 
@@ -35,8 +40,9 @@ class ParticleProperties(msgspec.Struct, frozen=True, kw_only=True):
 
     contrast: str
     """`bright`, `dark`, or `both` for a mixture."""
-    ring: float
-    """Intensity of the ring of opposite sign around the core / that of the core, 0 to 1; 0 without a ring."""
+    ring: float | None
+    """Intensity of the ring of opposite sign around the core / that of the core, 0 to 1; 0 without a ring, None if the
+    surroundings of the particles could not be measured."""
     diameter_px: float
     """2 sqrt(2) sigma of the best-fitting Gaussian, where its Laplacian changes sign; for a disc, its diameter."""
     background: float
@@ -51,65 +57,148 @@ class ParticleProperties(msgspec.Struct, frozen=True, kw_only=True):
     spacing_px: float | None
     """Distance to the nearest neighbour; None with fewer than two particles."""
     step_px: float | None
-    """Root mean square displacement per frame along one axis; None if no particles could be matched."""
+    """Root mean square displacement per frame along one axis, less the drift; None if no particles could be matched."""
+    drift_px: tuple[float, float] | None = None
+    """Displacement x, y per frame that all particles have in common; None if there is none beyond doubt."""
+    elongation: float | None = None
+    """Length / width at half of the peak; None if it could not be measured."""
+    length_px: float | None = None
+    """Length at half of the peak; None if it could not be measured."""
+    angle_spread_deg: float | None = None
+    """Circular standard deviation of the particles' directions; None if it could not be measured."""
 
     @property
     def has_ring(self) -> bool:
         """Whether there is a ring of opposite sign, as around bright-field beads but not fluorescent spots."""
-        return self.ring > _MIN_RING
+        return self.ring is not None and self.ring > _MIN_RING
+
+    @property
+    def is_elongated(self) -> bool:
+        """Whether the particles are longer than wide, beyond what noise makes of round ones."""
+        return self.elongation is not None and self.elongation > _MIN_ELONGATION
 
 
-def measure_particles(frames: Sequence[npt.NDArray[Any]]) -> tuple[ParticleProperties, Blobs] | None:
-    """Measure the particles in consecutive frames, each (H, W); return their properties and the first frame's blobs.
+class Measured(NamedTuple):
+    """What was measured in one or more series of consecutive frames."""
 
-    Returns None if no particles stand out from the noise.
+    particles: ParticleProperties
+    blobs: list[list[Blobs]]
+    """Blobs of the particles' size in each frame of each series."""
+    part: Part
+    """Part of the images in which `blobs` were sought."""
+    diameters_px: list[float]
+    """Diameters at the beginning, in the middle and at the end: of the first frame of some series."""
+
+
+def measure_particles(frames: Sequence[Image]) -> Measured | None:
+    """Measure the particles in consecutive frames, each (H, W); None if none stand out from the noise."""
+    return measure_series([frames])
+
+
+def measure_series(series: Sequence[Sequence[Image]]) -> Measured | None:
+    """Measure the particles in some series of consecutive frames, each (H, W).
+
+    Returns None if no particles stand out from the noise. In large images a part is measured, the one with the most
+    particles, and their number is extrapolated to the area of the whole image.
     """
-    images = [frame.astype(np.float64) for frame in frames]
-    integers = frames[0].dtype.kind in "uib"
-    noise = float(np.median([pixel_noise(image) for image in images]))
+    middle = series[len(series) // 2][0]
+    zero = float(np.median(middle))  # subtracted first: the measurement is in single precision
+    part = busiest_part(_from(middle, zero), _PART_PX)
+    some = max(2, math.floor(_MAX_PX / len(series) / (part.width * part.height)))
+    shown = [[_from(part.of(frame), zero) for frame in frames[:some]] for frames in series]
+    images = [image for frames in shown for image in frames]
+    noise = float(np.median([pixel_noise(image) for image in _spread(images, 8)]))
+    integers = middle.dtype.kind in "uib"
     noise = max(noise, _ROUNDING_NOISE if integers else 1e-6 * float(np.ptp(images[0])))
-    strongest = _find_strongest(images, noise)
+    strongest = _find_strongest(images if len(shown) == 1 else [frames[0] for frames in shown], noise)
     if strongest is None:
         return None
-    strong, mixed = strongest
+    strong, mixed = join(strongest.blobs), strongest.mixed
     sigma, response = _typical(strong.sigma, _rank(strong)), _typical(strong.response, _rank(strong))
-    found = [find_blobs_of_size(image, noise, sigma, _MIN_RESPONSE * response) for image in images]
-    if np.median([blobs.x.size for blobs in found]) < 1:
+    found = [[find_blobs_of_size(image, noise, sigma, _MIN_RESPONSE * response) for image in each] for each in shown]
+    sign = math.copysign(1.0, response)
+    shape = _shape(images, found, sigma, sign, noise)
+    if shape is not None and shape.elongation > _MIN_ELONGATION:
+        found = [
+            [merge_parts(image, blobs, sigma, sign, noise) for image, blobs in zip(*pair, strict=True)]
+            for pair in zip(shown, found, strict=True)
+        ]
+    every = [blobs for frames in found for blobs in frames]
+    if np.median([blobs.x.size for blobs in every]) < 1:
         return None
-    spacing = _spacing(found)
-    peak, ring = _core_and_ring(images, found, sigma, math.copysign(1.0, response))
+    chosen = _spread(list(zip(images, every, strict=True)), 8)
+    some_images, some_found = [image for image, _ in chosen], [blobs for _, blobs in chosen]
+    peak, ring = core_and_ring(some_images, some_found, sigma, sign)
     if math.isnan(peak):  # too crowded for a profile: a Gaussian's peak is twice its response
         peak = 2 * abs(response)
+    spacing_px = spacing(some_found)
+    motion = measure_motion(found, spacing_px)
     properties = ParticleProperties(
         contrast="both" if mixed else "bright" if response > 0 else "dark",
         ring=ring,
-        diameter_px=2 * math.sqrt(2) * sigma,
-        background=float(np.median(images)),
+        diameter_px=_DIAMETER * sigma,
+        background=zero + float(np.median(some_images[0])),
         peak=peak,
         noise=noise,
         snr=peak / noise,
-        count=float(np.mean([blobs.x.size for blobs in found])),
-        spacing_px=spacing,
-        step_px=_step(found, spacing),
+        count=float(np.mean([blobs.x.size for blobs in every])) / part.fraction,
+        spacing_px=spacing_px,
+        step_px=motion.step_px,
+        drift_px=motion.drift_px,
+        elongation=None if shape is None else shape.elongation,
+        length_px=None if shape is None else shape.length_px,
+        angle_spread_deg=None if shape is None else shape.angle_spread_deg,
     )
-    return properties, found[0]
+    moved = [[part.placed(blobs) for blobs in frames] for frames in found]
+    sizes = [_DIAMETER * _typical(blobs.sigma, _rank(blobs)) for blobs in strongest.blobs if blobs.x.size]
+    return Measured(properties, moved, part, sizes)
 
 
-def _find_strongest(images: Sequence[Array], noise: float) -> tuple[Blobs, bool] | None:
-    """Return blobs of one sign, from a few frames, that are certainly particles; and whether both signs occur."""
-    chosen = np.unique(np.linspace(0, len(images) - 1, _ALL_SIZES_FRAMES).round().astype(int))
-    parts = [_drop_halos(find_blobs(_central_part(images[index]), noise)) for index in chosen]
-    blobs = Blobs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+def _shape(
+    images: Sequence[Image], found: Sequence[Sequence[Blobs]], sigma: float, sign: float, noise: float
+) -> Shape | None:
+    pairs = _spread(list(zip(images, [blobs for frames in found for blobs in frames], strict=True)), 8)
+    return measure_shape([image for image, _ in pairs], [blobs for _, blobs in pairs], sigma, sign, noise)
+
+
+def _from(frame: Image, zero: float) -> npt.NDArray[np.float32]:
+    difference: npt.NDArray[np.float32] = (frame - np.float64(zero)).astype(np.float32)
+    return difference
+
+
+def _spread(values: Sequence[Any], count: int) -> list[Any]:
+    """Return at most `count` of the values, evenly spaced, with the first and the last."""
+    chosen = np.unique(np.linspace(0, len(values) - 1, count).round().astype(int))
+    return [values[index] for index in chosen]
+
+
+class _Strongest(NamedTuple):
+    blobs: list[Blobs]
+    """Of one sign, in each frame searched."""
+    mixed: bool
+    """Whether both signs occur."""
+
+
+def _find_strongest(images: Sequence[Image], noise: float) -> _Strongest | None:
+    """Return blobs, from a few frames, that are certainly particles."""
+    chosen = _spread(images, _ALL_SIZES_FRAMES)
+    part = busiest_part(chosen[len(chosen) // 2], _ALL_SIZES_PX)
+    parts = [_drop_halos(find_blobs(part.of(image), noise)) for image in chosen]
+    blobs = join(parts)
     if not blobs.x.size:
         return None
-    best = max((_of_sign(blobs, sign) for sign in (1, -1)), key=lambda candidates: np.square(_rank(candidates)).sum())
-    comparable = blobs.select(_rank(blobs) >= _typical(_rank(best), _rank(best)) / 2)
-    opposite = np.sign(comparable.response) != np.sign(best.response[0])
-    return best, bool(opposite.mean() > _MIXED)
+    frame = np.repeat(np.arange(len(parts)), [each.x.size for each in parts])
+    best = max(
+        (_of_sign(blobs, sign) for sign in (1, -1)), key=lambda index: np.square(_rank(blobs.select(index))).sum()
+    )
+    particles = blobs.select(best)
+    comparable = blobs.select(_rank(blobs) >= _typical(_rank(particles), _rank(particles)) / 2)
+    opposite = np.sign(comparable.response) != np.sign(particles.response[0])
+    return _Strongest([blobs.select(best[frame[best] == n]) for n in range(len(parts))], bool(opposite.mean() > _MIXED))
 
 
-def _of_sign(blobs: Blobs, sign: int) -> Blobs:
-    """Return the highest ranking blobs of `sign`, as long as those of the other sign are at most a tenth of them.
+def _of_sign(blobs: Blobs, sign: int) -> npt.NDArray[np.intp]:
+    """Return the indices of the highest ranking blobs of `sign`, while those of the other sign are at most a tenth.
 
     Noise, texture and compression produce as many dark blobs as bright ones; particles have one sign.
     """
@@ -117,7 +206,8 @@ def _of_sign(blobs: Blobs, sign: int) -> Blobs:
     matching = np.sign(blobs.response[order]) == sign
     pure = np.flatnonzero(np.cumsum(~matching) <= _MAX_IMPURITY * np.cumsum(matching))
     end = pure[-1] + 1 if pure.size else 0
-    return blobs.select(order[:end][matching[:end]])
+    chosen: npt.NDArray[np.intp] = order[:end][matching[:end]]
+    return chosen
 
 
 def _rank(blobs: Blobs) -> Array:
@@ -146,97 +236,3 @@ def _drop_halos(blobs: Blobs) -> Blobs:
             kept.append(n)
             free &= np.hypot(blobs.x - blobs.x[n], blobs.y - blobs.y[n]) > 3 * blobs.sigma[n]
     return blobs.select(np.array(kept, int))
-
-
-def _central_part(image: Array) -> Array:
-    top, left = (max(0, (side - _ALL_SIZES_PX) // 2) for side in image.shape)
-    return image[top : top + _ALL_SIZES_PX, left : left + _ALL_SIZES_PX]
-
-
-def _core_and_ring(images: Sequence[Array], found: Sequence[Blobs], sigma: float, sign: float) -> tuple[float, float]:
-    """Return the intensity of the core, and that of the strongest ring of opposite sign relative to it."""
-    reach = math.ceil(6 * sigma) + 1
-    profiles: list[Array] = []
-    for image, blobs in zip(images, found, strict=True):
-        if len(profiles) < _MAX_PROFILES:
-            profiles += _profiles(image, blobs, sigma, reach)
-    if not profiles:
-        return math.nan, 0.0
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a circle outside all images
-        intensity = sign * np.nanmedian(profiles, axis=0)
-    core = float(np.nanmax(intensity[:2]))
-    distance = np.arange(intensity.size)
-    ring = -float(np.nanmin(intensity[(distance >= sigma) & (distance <= 4 * sigma)]))
-    return core, min(1.0, max(0.0, ring / core)) if core > 0 else 0.0
-
-
-def _profiles(image: Array, blobs: Blobs, sigma: float, reach: int) -> list[Array]:
-    """Return for each particle the mean grey level on circles of radius 0, 1, ... `reach`, over its background.
-
-    The background is all pixels within reach and more than 4 sigma from every particle. Particles without one are left
-    out: the gaps in a crowd would look like rings.
-    """
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    padded = np.pad(image, reach, constant_values=np.nan)
-    rows, columns = blobs.y.round().astype(int), blobs.x.round().astype(int)
-    free = np.isfinite(padded)
-    near = np.hypot(x, y) <= 4 * sigma
-    for i, j in zip(rows, columns, strict=True):
-        free[i : i + 2 * reach + 1, j : j + 2 * reach + 1] &= ~near
-    profiles = []
-    for i, j, down, right in zip(rows, columns, blobs.y - rows, blobs.x - columns, strict=True):
-        window = slice(i, i + 2 * reach + 1), slice(j, j + 2 * reach + 1)
-        crop, background = padded[window], padded[window][free[window]]
-        if background.size >= _MIN_BACKGROUND_PX:
-            circle = np.hypot(x - right, y - down).round().astype(int)
-            inside = np.isfinite(crop) & (circle <= reach)
-            total = np.bincount(circle[inside], crop[inside], reach + 1)
-            pixels = np.bincount(circle[inside], minlength=reach + 1)
-            profiles.append(np.where(pixels > 0, total / np.maximum(pixels, 1), np.nan) - np.median(background))
-    return profiles
-
-
-def _spacing(found: Sequence[Blobs]) -> float | None:
-    nearest = [_nearest(blobs, blobs, exclude_self=True)[1] for blobs in found if blobs.x.size > 1]
-    return float(np.median(np.concatenate(nearest))) if nearest else None
-
-
-def _step(found: Sequence[Blobs], spacing: float | None) -> float | None:
-    """Return the rms displacement per frame along one axis.
-
-    It is the largest displacement / sqrt(lag), as for free diffusion, over lags of 1, 2 and 4 frames: successive frames
-    of compressed movies, or frames saved twice, show too little motion. A longer lag is left out if particles move far
-    enough in it to be confused.
-    """
-    steps = []
-    for lag in _LAGS:
-        moved = _displacement(found[:-lag], found[lag:])
-        if moved is not None and (lag == 1 or spacing is None or moved < spacing / 4):
-            steps.append(moved / math.sqrt(lag))
-    return max(steps, default=None)
-
-
-def _displacement(before: Sequence[Blobs], after: Sequence[Blobs]) -> float | None:
-    """Return the rms displacement along one axis, from the median distance of mutually nearest particles.
-
-    Displacements of Brownian particles in a plane follow a Rayleigh distribution, whose median is sqrt(2 ln 2) times
-    the rms along one axis.
-    """
-    distances = [np.empty(0)]
-    for first, second in zip(before, after, strict=True):
-        if first.x.size and second.x.size:
-            forward, distance = _nearest(first, second)
-            backward, _ = _nearest(second, first)
-            distances.append(distance[backward[forward] == np.arange(forward.size)])
-    pooled = np.concatenate(distances)
-    return float(np.median(pooled)) / math.sqrt(2 * math.log(2)) if pooled.size else None
-
-
-def _nearest(blobs: Blobs, targets: Blobs, *, exclude_self: bool = False) -> tuple[npt.NDArray[np.intp], Array]:
-    """Return for each of `blobs` the index of the nearest of `targets`, and its distance."""
-    distance = np.hypot(blobs.x[:, None] - targets.x, blobs.y[:, None] - targets.y)
-    if exclude_self:
-        np.fill_diagonal(distance, np.inf)
-    index = distance.argmin(axis=1)
-    return index, distance[np.arange(index.size), index]

@@ -58,7 +58,7 @@ def check_model(config: Config, trial: CameraTrial | None, picture: Path | None)
             cure = "check the focus, the light and the sample"
             lines.append(warn("particles", "none stand out from the noise", cure))
         else:
-            particles, _ = measured
+            particles = measured.particles
             diameter_px = particles.diameter_px
             about = count_diagnostics(localizer.name, count, particles)
             about += particle_diagnostics(particles, images[0].dtype)

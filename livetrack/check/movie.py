@@ -77,7 +77,7 @@ def check_movie(
     if measured is None:
         warnings.append("no particles stand out from the noise in these frames")
         return report
-    particles, blobs = measured
+    particles, blobs = measured.particles, measured.blobs[0][0]
     warnings += particle_diagnostics(particles, movie.dtype)
     radius, radius_reason = _suggest_search_radius(particles, LinkerSettings().memory)
     choice = choose(images[:: math.ceil(len(images) / _TRIED_FRAMES)], particles)

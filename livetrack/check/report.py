@@ -102,7 +102,12 @@ def _describe_movie(report: CheckReport) -> str:
 
 
 def _particle_lines(particles: ParticleProperties, pixel_size_um: float | None) -> list[Line]:
-    ring = f", with a ring of opposite sign ({100 * particles.ring:.0f} % of the core)" if particles.has_ring else ""
+    if particles.ring is None:
+        ring = " (rings not measured: the surroundings are out of view or crowded)"
+    else:
+        ring = (
+            f", with a ring of opposite sign ({100 * particles.ring:.0f} % of the core)" if particles.has_ring else ""
+        )
     sign = "bright and dark" if particles.contrast == "both" else particles.contrast
     spacing = "" if particles.spacing_px is None else f", nearest neighbour {particles.spacing_px:.1f} px away (median)"
     step = particles.step_px
