@@ -15,6 +15,7 @@ from os import PathLike
 from pathlib import Path
 
 from livetrack.errors import InputError
+from livetrack.movies.formats import format_of, open_format
 from livetrack.movies.movie import Movie, MovieFrame
 from livetrack.movies.narrow import narrow
 from livetrack.movies.selection import EVERYTHING, FrameRange, Projection, Region, Selection
@@ -79,6 +80,9 @@ def open_selected(path: str | PathLike[str], selection: Selection = EVERYTHING) 
 
 def _open(file: Path, selection: Selection) -> Movie:
     # import only the reader needed: each loads a library of its own
+    form = format_of(file) if file.exists() else None
+    if form is not None and (file.is_dir() or file.stat().st_size):
+        return open_format(file, selection, form)
     if file.is_dir():
         from livetrack.movies.folder import open_folder
 
