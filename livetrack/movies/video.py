@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import av
@@ -10,12 +12,18 @@ import numpy as np
 
 from livetrack.errors import InputError
 from livetrack.limits import IMAGE_BYTES
-from livetrack.movies.movie import DamagedMovieError, Image, Movie, MovieFrame, to_grey
+from livetrack.movies.cine import read_cine
+from livetrack.movies.movie import DamagedMovieError, Image, LostFrame, Movie, MovieFrame, to_grey
 from livetrack.movies.selection import Selection
+from livetrack.movies.timing import Timing, judge_times
+from livetrack.movies.video_index import VideoIndex, read_index
 
 __all__ = ["open_video"]
 
 _MAX_PX = IMAGE_BYTES // 6  # as colours of 16 bits
+_NEAR = 16  # frames further on, up to which decoding all between takes less time than seeking
+_ROUNDING = 0.005  # of a rate, by times that are rounded
+_INDEXED_BYTES = 1 << 28  # larger files are indexed only when their times are needed
 
 
 def open_video(path: Path, selection: Selection) -> Movie:
@@ -41,10 +49,11 @@ def open_video(path: Path, selection: Selection) -> Movie:
             if stream.width * stream.height > _MAX_PX:
                 size = f"{stream.width}x{stream.height}"
                 raise InputError(f"{path}: claims frames of {size} px; at most {_MAX_PX:,} px are read")
-            image = _pixels(next(container.decode(stream)), channel, path)
+            first = next(container.decode(stream))
+            image, first_stamp = _pixels(first, channel, path), first.pts
             still = container.format.name.endswith("_pipe")  # FFmpeg reports 25 frames/s for still images
             length = 1 if still else stream.frames or None
-            fps = float(stream.average_rate) if stream.average_rate and not still else None
+            stated = float(stream.average_rate) if stream.average_rate and not still else None
     except StopIteration:
         raise InputError(f"{path}: contains no frames") from None
     except (av.FFmpegError, ValueError) as error:
@@ -52,36 +61,88 @@ def open_video(path: Path, selection: Selection) -> Movie:
             f"{path}: cannot be read as a video ({_reason(error)}); provide a complete video, a TIFF stack or a folder"
         ) from error
 
-    def read(indices: Iterator[int]) -> Iterator[MovieFrame]:
+    @cache
+    def index() -> VideoIndex | None:
+        with suppress(av.FFmpegError):
+            found = None if still else read_index(path)
+            return found if found is not None and found.frame_at(first_stamp) is not None else None
+        return None
+
+    @cache
+    def timing() -> Timing:
+        if (cine := read_cine(path)) is not None:
+            return judge_times(cine.times_s, cine.interval_s)
+        found = index()
+        return judge_times(None if found is None else found.times_s.tolist())
+
+    def read(indices: Iterator[int]) -> Iterator[MovieFrame | LostFrame]:
         try:
             with av.open(str(path)) as container:
-                video = container.streams.video[0]
-                video.thread_type = "AUTO"
-                last_s = 0.0
-                due = next(indices, None)
-                for number, frame in enumerate(container.decode(video)):
-                    if due is None:
-                        return
-                    if frame.is_corrupt:  # the decoder makes up the missing parts
-                        raise DamagedMovieError("a frame is damaged")
-                    if number == due:
-                        yield MovieFrame(number, _pixels(frame, channel, path), None)
-                        due = next(indices, None)
-                    last_s = frame.time or 0.0
-                if last_s + 2 / (fps or 1) < _duration_s(container):
+                yield from _frames(container, indices, index(), channel, path)
+                if _is_short(container, index(), fps):
                     raise DamagedMovieError("the file ends early")
         except av.FFmpegError as error:
             raise DamagedMovieError(f"the next frame cannot be decoded ({_reason(error)})") from error
 
+    fps, notes = stated, list[str]()
+    if path.stat().st_size <= _INDEXED_BYTES:
+        fps, notes = _rate(stated, timing().fps), timing().notes
     height, width = image.shape
-    return Movie(path, (height, width), image.dtype, length, fps, None, read)
+    return Movie(path, (height, width), image.dtype, length, fps, None, read, times=lambda: timing().times, notes=notes)
 
 
-def _duration_s(container: av.container.InputContainer) -> float:
-    """Return the duration if the file states it but not the number of frames, else 0."""
-    if container.streams.video[0].frames or len(container.streams) > 1:
-        return 0.0
-    return (container.duration or 0) / av.time_base
+def _frames(
+    container: av.container.InputContainer,
+    indices: Iterator[int],
+    index: VideoIndex | None,
+    channel: int | None,
+    path: Path,
+) -> Iterator[MovieFrame | LostFrame]:
+    """Yield the frames at these indices; go to them directly if there is an index."""
+    video = container.streams.video[0]
+    video.thread_type = "AUTO"
+    decoded = _numbered(container, index)
+    number, frame = next(decoded, (None, None))
+    for due in indices:
+        if index is not None and number is not None and due > number + _NEAR:
+            for seek in index.seeks_for(due, number):
+                container.seek(seek, stream=video, backward=True)
+                decoded = _numbered(container, index)
+                number, frame = next(decoded, (None, None))
+                if number is not None and number <= due:
+                    break
+        while number is not None and number < due:
+            number, frame = next(decoded, (None, None))
+        if number is None or frame is None:
+            return
+        if number > due:
+            yield LostFrame(due, f"frame {due} cannot be decoded")
+            continue
+        if frame.is_corrupt:  # the decoder makes up the missing parts
+            raise DamagedMovieError("a frame is damaged")
+        yield MovieFrame(due, _pixels(frame, channel, path), None)
+
+
+def _numbered(container: av.container.InputContainer, index: VideoIndex | None) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Yield the decoded frames with their numbers: of the index, or counted without one."""
+    for place, frame in enumerate(container.decode(container.streams.video[0])):
+        number = place if index is None else index.frame_at(frame.pts)
+        if number is not None:
+            yield number, frame
+
+
+def _rate(stated: float | None, measured: float | None) -> float | None:
+    """Return the stated rate where the times, which are rounded, agree with it."""
+    if stated is None or measured is None:
+        return stated or measured
+    return stated if abs(stated - measured) <= _ROUNDING * stated else measured
+
+
+def _is_short(container: av.container.InputContainer, index: VideoIndex | None, fps: float | None) -> bool:
+    """Whether the file states a longer duration, but not the number of frames, than it has."""
+    if container.streams.video[0].frames or len(container.streams) > 1 or index is None:
+        return False
+    return bool(index.times_s[-1] + 2 / (fps or 1) < (container.duration or 0) / av.time_base)
 
 
 def _pixels(frame: av.VideoFrame, channel: int | None, path: Path) -> Image:

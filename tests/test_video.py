@@ -1,0 +1,113 @@
+"""Videos have the times of their frames, and go to any frame exactly."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from test_movie import same
+
+from livetrack.movies import open_movie
+
+TIMES_MS = np.cumsum([0, *([40, 40, 160] * 20)[:59]])
+"""As of a telephone or a screen recorder."""
+_OPEN = "open-gop=1:scenecut=0:keyint=12:min-keyint=12"
+CODECS = {
+    "closed.mp4": ("libx264", {"g": "12", "bf": "3"}),
+    "open.mp4": ("libx264", {"g": "12", "bf": "3", "x264-params": _OPEN}),
+    "open.mkv": ("libx264", {"g": "12", "bf": "3", "x264-params": _OPEN}),
+    "open.ts": ("libx264", {"g": "12", "bf": "3", "x264-params": _OPEN}),
+    "reordered.avi": ("mpeg4", {"g": "12", "bf": "2"}),
+    "reordered.mpg": ("mpeg2video", {"g": "12", "bf": "2"}),
+    "alone.avi": ("rawvideo", {}),
+    "hidden.webm": ("libvpx", {"auto-alt-ref": "1", "lag-in-frames": "16"}),
+}
+
+
+def write(path: Path, codec: str, options: dict[str, str], times_ms: np.ndarray | None = None) -> Path:
+    """Write 60 frames whose grey level grows, at 25 frames/s or at given times."""
+    if codec not in av.codecs_available:
+        pytest.skip(f"this PyAV has no {codec}")
+    noise = np.random.default_rng(0).integers(-8, 8, (60, 64, 96))
+    images = (20 + 3 * np.arange(60)[:, None, None] + noise).astype(np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width, stream.pix_fmt, stream.options = 64, 96, "yuv420p", options
+        stream.bit_rate, stream.gop_size = 4_000_000, 12
+        if times_ms is not None:
+            stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
+        for number, image in enumerate(images):
+            frame = av.VideoFrame.from_ndarray(image, format="gray")
+            if times_ms is not None:
+                frame.pts, frame.time_base = int(times_ms[number]), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_a_video_goes_to_any_frame_exactly(tmp_path: Path, name: str) -> None:
+    movie = open_movie(write(tmp_path / name, *CODECS[name]))
+    images = list(movie)
+    assert len(images) == 60
+    assert movie.fps == pytest.approx(25)
+    for start in (59, 1, 24, 23, 37, 13, 48):
+        frame = next(movie.frames(start))
+        assert frame.number == start
+        assert np.array_equal(frame.pixels, images[start])
+        assert frame.t_s == pytest.approx(start * 0.04, abs=0.001)
+    assert same([frame.pixels for frame in movie.frames(3, 25)], images[3::25])
+    assert movie.problem is None
+
+
+@pytest.mark.parametrize("name", ["vfr.mp4", "vfr.mkv", "vfr.mov"])
+def test_uneven_times_are_those_of_the_file(tmp_path: Path, name: str) -> None:
+    movie = open_movie(write(tmp_path / name, "libx264", {"bf": "2"}, TIMES_MS))
+    assert movie.times_s() == pytest.approx(TIMES_MS / 1000)
+    assert [frame.t_s for frame in movie.frames()] == pytest.approx(TIMES_MS / 1000)
+    assert movie.fps == pytest.approx(25, rel=0.001)
+
+
+def test_recordings_that_were_joined_have_no_common_times(tmp_path: Path) -> None:
+    parts = [write(tmp_path / f"{name}.ts", "mpeg2video", {}).read_bytes() for name in "ab"]
+    (tmp_path / "joined.ts").write_bytes(b"".join(parts))
+    movie = open_movie(tmp_path / "joined.ts")
+    assert [frame.number for frame in movie.frames()] == list(range(120))
+    assert next(movie.frames(100)).number == 100
+
+
+# cine
+
+
+def write_cine(path: Path, images: np.ndarray, rate: int, times_s: list[float]) -> Path:
+    """Write (N, H, W) uint8 images as the cameras of Phantom do."""
+    count, height, width = images.shape
+    setup = bytearray(5692)
+    struct.pack_into("<2sH", setup, 140, b"ST", len(setup))
+    struct.pack_into("<I", setup, 768, rate)
+    stamps = b"".join(struct.pack("<II", int(each % 1 * 2**32) & ~3, int(each)) for each in times_s)
+    block = struct.pack("<IHH", 8 + len(stamps), 1002, 0) + stamps if times_s else b""
+    bitmap = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 0, height * width, 0, 0, 0, 0)
+    offsets = 44 + len(bitmap) + len(setup) + len(block)
+    begin = offsets + 8 * count
+    places = [begin + number * (8 + height * width) for number in range(count)]
+    header = struct.pack("<2s3HiIiI3I2I", b"CI", 44, 0, 1, 0, count, 0, count, 44, 84, offsets, 0, 0)
+    pictures = b"".join(struct.pack("<II", 8, height * width) + image[::-1].tobytes() for image in images)
+    path.write_bytes(header + bitmap + bytes(setup) + block + struct.pack(f"<{count}q", *places) + pictures)
+    return path
+
+
+def test_a_cine_file_has_the_rate_that_was_set_and_the_times_that_were_measured(tmp_path: Path) -> None:
+    images = np.random.default_rng(1).integers(0, 255, (6, 32, 48)).astype(np.uint8)
+    movie = open_movie(write_cine(tmp_path / "set.cine", images, 1000, []))
+    assert same(movie, images)
+    assert movie.fps == pytest.approx(1000)
+    times = [12.999, 13.0, 13.001, 13.003, 13.004, 13.005]
+    movie = open_movie(write_cine(tmp_path / "measured.cine", images, 500, times))
+    assert movie.times_s() == pytest.approx([0, 0.001, 0.002, 0.004, 0.005, 0.006], abs=1e-6)
+    assert movie.fps == pytest.approx(1000, rel=0.001)
+    assert movie.notes == ["states 500 frames/s, but its times give 1000, which are used"]
