@@ -174,9 +174,9 @@ def test_a_channel_is_chosen_never_guessed(tmp_path: Path, axes: str) -> None:
     data = STACK.reshape(4, 3, 40, 64)  # (T, C, Y, X)
     written = data if axes == "TCYX" else np.ascontiguousarray(np.swapaxes(data, 0, 1))
     tifffile.imwrite(tmp_path / "movie.ome.tif", written, ome=True, photometric="minisblack", metadata={"axes": axes})
-    with pytest.raises(InputError, match=r"has 3 channels; choose one with channel = 0 to 2$"):
+    with pytest.raises(InputError, match=r"has 3 channels; choose one with --channel 0 to 2$"):
         open_movie(tmp_path / "movie.ome.tif")
-    with pytest.raises(InputError, match=r"channel = 0 to 2, not 3$"):
+    with pytest.raises(InputError, match=r"--channel 0 to 2, not 3$"):
         open_movie(tmp_path / "movie.ome.tif", channel=3)
     assert same(open_movie(tmp_path / "movie.ome.tif", channel=1), data[:, 1])
 
@@ -206,20 +206,28 @@ def test_colours_turn_to_grey_or_give_one_of_them(tmp_path: Path, planar: bool) 
         open_movie(tmp_path / "movie.tif", channel=3)
 
 
-def test_times_and_depths_together_are_rejected(tmp_path: Path) -> None:
+def test_times_and_depths_together_need_a_choice(tmp_path: Path) -> None:
     hyperstack = STACK.reshape(4, 3, 40, 64)
     tifffile.imwrite(tmp_path / "movie.tif", hyperstack, imagej=True, metadata={"axes": "TZYX"})
-    with pytest.raises(InputError, match=r"has 4 along T and 3 along Z; .* save a single plane or a projection"):
+    words = r"has 4 along T and 3 along Z; choose a plane with --z 0 to 2, or a projection with --z max or mean"
+    with pytest.raises(InputError, match=words):
         open_movie(tmp_path / "movie.tif")
+    assert same(open_movie(tmp_path / "movie.tif", z=2), hyperstack[:, 2])
+    assert same(open_movie(tmp_path / "movie.tif", z="max"), hyperstack.max(axis=1))
+    mean = np.rint(hyperstack.mean(axis=1)).astype(np.uint16)
+    assert same(open_movie(tmp_path / "movie.tif", z="mean"), mean)
+    with pytest.raises(InputError, match=r"choose one with --z 0 to 2, not 3"):
+        open_movie(tmp_path / "movie.tif", z=3)
 
 
-def test_the_longest_of_several_series_is_read_with_a_note(tmp_path: Path) -> None:
+def test_the_most_frequent_of_several_kinds_of_images_is_read_with_a_note(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "movie.tif") as tif:
         tif.write(STACK[:2, :10, :10])
         tif.write(STACK)
     movie = open_movie(tmp_path / "movie.tif")
     assert same(movie, STACK)
-    assert movie.notes == ["contains 2 series of images; the longest is read"]
+    assert movie.notes == ["contains images of 2 kinds; the most frequent are read: --position N reads others"]
+    assert same(open_movie(tmp_path / "movie.tif", position=0), STACK[:2, :10, :10])
 
 
 def test_a_single_image_is_a_movie_of_one_frame_without_a_rate(tmp_path: Path) -> None:

@@ -14,7 +14,17 @@ import numpy.typing as npt
 
 from livetrack.errors import InputError
 
-__all__ = ["DamagedMovieError", "Image", "LostFrame", "Movie", "MovieFrame", "Reader", "Times", "to_grey"]
+__all__ = [
+    "DamagedMovieError",
+    "Image",
+    "LostFrame",
+    "Movie",
+    "MovieFrame",
+    "Reader",
+    "Times",
+    "TruncatedMovieError",
+    "to_grey",
+]
 
 Image: TypeAlias = npt.NDArray[Any]
 """Image (H, W) of any integer or float type."""
@@ -27,6 +37,10 @@ _ROWS = 256  # converted to grey at a time
 
 class DamagedMovieError(Exception):
     """Raised by a reader where the frames end early; its text is the reason. `Movie` turns it into `problem`."""
+
+
+class TruncatedMovieError(DamagedMovieError):
+    """Raised for an image that lies behind the end of its file, as those after it do."""
 
 
 class MovieFrame(NamedTuple):
@@ -154,7 +168,8 @@ class Movie:
         return frame.t_s if frame.t_s is not None or not self.fps else frame.number / self.fps
 
     def _describe(self, lost: list[LostFrame], damage: str, read: int, expected: int | None) -> str | None:
-        parts = [self.lacking, lost[0].reason if lost else "", damage]
+        more = f", and {len(lost) - 1} more frames are lost" if len(lost) > 1 else ""
+        parts = [self.lacking, lost[0].reason + more if lost else "", damage]
         if not any(parts):
             return None
         count = str(read) if expected is None else f"{read} of {expected}"

@@ -1,60 +1,85 @@
-"""Reads TIFF stacks: plain, ImageJ, OME-TIFF and tifffile's own, complete or truncated."""
+"""Reads TIFF stacks: plain, ImageJ, OME-TIFF, Micro-Manager and tifffile's own, complete or truncated."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import count, takewhile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import tifffile
 
 from livetrack.errors import InputError
-from livetrack.movies.movie import DamagedMovieError, Movie, MovieFrame, to_grey
+from livetrack.movies.arrangement import Arrangement, arrange
+from livetrack.movies.assembly import ABSENT, Numbers, assemble, first_frame, image_numbers
+from livetrack.movies.movie import DamagedMovieError, Image, LostFrame, Movie, MovieFrame, to_grey
 from livetrack.movies.scales import tiff_scales
 from livetrack.movies.selection import Selection
-from livetrack.movies.tiff_layout import Layout, find_layout
+from livetrack.movies.tiff_axes import declared_images
+from livetrack.movies.tiff_layout import Layout
+from livetrack.movies.tiff_missing import WITHOUT_A_COUNT, broken_at, is_in_a_row, planes_of
+from livetrack.movies.tiff_pages import layout_of_cut_stack, layout_of_pages, layout_of_truncated
 from livetrack.movies.tiff_planes import without_log_lines
+from livetrack.movies.tiff_series import layout_of_series
 
 __all__ = ["open_tiff"]
+
+_CURE = "save it again as a TIFF stack"
 
 
 def open_tiff(path: Path, selection: Selection) -> Movie:
     """Open a TIFF stack whose frames lie along one axis: time, depth, or simply pages.
 
-    Of several series (positions, sizes) the longest is read, with a warning; images of one kind that were written one
-    by one are one series. What the file declares but does not contain is reported by `Movie.problem`.
+    Of series of several kinds or lengths the longest is read, with a note; images of one kind that were written one by
+    one are one series. What the file declares but does not contain is reported by `Movie.problem`.
 
     Raises
     ------
     InputError
-        The file is not a TIFF, needs a decoder that is not installed, has several axes of images (times and depths) or
-        several channels of which none was chosen, or contains no images of real numbers.
+        The file is not a TIFF, needs a decoder that is not installed, contains several positions, channels or planes
+        of which none was selected or not the one selected, or contains no images of real numbers.
     """
-    selection.refuse(path, "a TIFF stack", ("position", "z", "axes"))
-    channel = selection.channel
     try:
         with _open(path) as tif:
-            layout = find_layout(tif, path)
-            first = next(_frames(layout, channel, path, count())).pixels
+            layout = _find_layout(tif, path, selection)
+            notes = list(layout.notes)
+            if selection.position is None and layout.own_position is not None:
+                selection = replace(selection, position=layout.own_position)
+                notes.append(f"position {layout.own_position} is read, that of this file; --position N reads another")
+            arrangement = arrange(path, layout.axes, selection)
+            lacking = _lacking(image_numbers(layout.order, arrangement), layout.absence)
+            first = first_frame(lambda indices: _frames(layout, arrangement, selection, path, indices), path, _CURE)
             fps, pixel_size_um = tiff_scales(tif)
-    except InputError:
-        raise
+    except InputError as error:
+        if str(path) in str(error):
+            raise
+        raise InputError(f"{path}: {error}") from error
     except Exception as error:  # tifffile raises anything for damaged files
-        raise InputError(f"{path}: cannot be read as TIFF: {_reason(error)}; {_cure(error)}") from error
+        raise InputError(f"{path}: cannot be read as TIFF: {_reason(error)}; {_CURE}") from error
 
-    def read(indices: Iterator[int]) -> Iterator[MovieFrame]:
+    def read(indices: Iterator[int]) -> Iterator[MovieFrame | LostFrame]:
         try:
             with _open(path) as tif:
-                yield from _frames(find_layout(tif, path), channel, path, indices)
+                layout = _find_layout(tif, path, selection)
+                yield from _frames(layout, arrangement, selection, path, indices)
         except (InputError, DamagedMovieError):
             raise
         except Exception as error:  # likewise
             raise DamagedMovieError(f"the next frame cannot be read ({_reason(error)})") from error
 
-    height, width = first.shape
-    notes = [layout.note] if layout.note else []
-    return Movie(path, (height, width), first.dtype, layout.length, fps, pixel_size_um, read, notes=notes)
+    height, width = first.pixels.shape
+    return Movie(
+        path,
+        (height, width),
+        first.pixels.dtype,
+        arrangement.length if layout.is_counted else None,
+        fps,
+        pixel_size_um,
+        read,
+        lacking=lacking,
+        notes=[*notes, *arrangement.notes],
+    )
 
 
 @without_log_lines()
@@ -72,28 +97,59 @@ def _open(path: Path) -> tifffile.TiffFile:
     return tif
 
 
-def _frames(layout: Layout, channel: int | None, path: Path, indices: Iterator[int]) -> Iterator[MovieFrame]:
-    """Yield the frames of a channel at these indices."""
-    order, sample = layout.order, channel
-    if len(order) > 1:  # channels are separate planes
-        if channel is None or not 0 <= channel < len(order):
-            raise InputError(
-                f"{path}: has {len(order)} channels; choose one with channel = 0 to {len(order) - 1}"
-                + ("" if channel is None else f", not {channel}")
-            )
-        order, sample = order[channel : channel + 1], None
-    for index in takewhile(lambda index: index < len(order[0]), indices):
-        yield MovieFrame(index, to_grey(layout.planes(order[0][index]), sample, path), None)
-    if missing := layout.missing():
-        raise DamagedMovieError(missing)
+@without_log_lines()
+def _find_layout(tif: tifffile.TiffFile, path: Path, selection: Selection) -> Layout:
+    """Return the images of an open file. Raises `InputError`, `DamagedMovieError`, and what tifffile raises."""
+    broken = broken_at(tif)
+    if broken is not None:
+        return layout_of_truncated(tif, broken)
+    series = _series(tif)
+    if not series:
+        return layout_of_pages(tif, selection)
+    longest = max(series, key=planes_of)
+    if longest.kind in WITHOUT_A_COUNT:
+        if tif.is_imagej and len(tif.pages) == 1 and longest.keyframe.is_contiguous and declared_images(tif) > 1:
+            return layout_of_cut_stack(tif)
+        written_singly = len(series) > 1 or planes_of(longest) != len(tif.pages)
+        if written_singly and _is_one_axis(longest) and not any(map(is_in_a_row, series)):
+            return layout_of_pages(tif, selection)
+    return layout_of_series(tif, series, path, selection)
+
+
+def _series(tif: tifffile.TiffFile) -> list[Any]:
+    """Return the series that tifffile finds; none where the directories contradict each other."""
+    try:
+        return list(tif.series)
+    except Exception:  # noqa: BLE001 - tifffile raises anything for damaged files
+        return []
+
+
+def _is_one_axis(series: Any) -> bool:
+    return _sides(series.shape) <= 1 + _sides(series.keyframe.shape)
+
+
+def _sides(shape: tuple[int, ...]) -> int:
+    return sum(size > 1 for size in shape)
+
+
+def _lacking(numbers: Numbers, absence: str) -> str:
+    """Return how many frames are absent for a reason that is clear at once; empty if none are."""
+    absent = int((numbers == ABSENT).any(axis=1).sum()) if absence else 0
+    return f"{absent} of its {len(numbers)} frames are missing: {absence}" if absent else ""
+
+
+def _frames(
+    layout: Layout, arrangement: Arrangement, selection: Selection, path: Path, indices: Iterator[int]
+) -> Iterator[MovieFrame | LostFrame]:
+    """Yield the frames at these indices."""
+    sample = None if arrangement.has_channels else selection.channel
+
+    def image(number: int) -> Image:
+        return to_grey(layout.planes(number), sample, path)
+
+    numbers = image_numbers(layout.order, arrangement)
+    return assemble(numbers, image, selection.z, indices, layout.missing)
 
 
 def _reason(error: BaseException) -> str:
-    if isinstance(error, StopIteration):
-        return "it contains no image"
     return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-def _cure(error: BaseException) -> str:
-    missing = isinstance(error, ImportError) or "imagecodecs" in str(error)
-    return "python -m pip install imagecodecs" if missing else "save it again as a TIFF stack"

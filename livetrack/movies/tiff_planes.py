@@ -14,15 +14,27 @@ import numpy as np
 import tifffile
 
 from livetrack.limits import IMAGE_BYTES
-from livetrack.movies.movie import DamagedMovieError, Image
+from livetrack.movies.movie import DamagedMovieError, Image, TruncatedMovieError
+from livetrack.movies.tiff_decoding import pixels_of
 from livetrack.movies.tiff_directories import read_directory
 
-__all__ = ["Planes", "check_size", "planes_in_a_row", "planes_of_pages", "samples_as_planes", "without_log_lines"]
+__all__ = [
+    "MAX_IMAGES",
+    "Planes",
+    "check_size",
+    "lines_as_planes",
+    "planes_in_a_row",
+    "planes_of_pages",
+    "samples_as_planes",
+    "without_log_lines",
+]
 
 Planes: TypeAlias = Callable[[int], Image]
 """Returns the image at an index of the file, with its samples. Raises `DamagedMovieError`."""
 
-_MAX_FRAMES = 1 << 24  # in one file; more are damage, and their numbers alone would fill the memory
+MAX_IMAGES = 1 << 24
+"""In one file; more are damage, and their numbers alone would fill the memory."""
+
 _MAX_PARTS = 1 << 16  # strips or tiles of one image
 _SURELY_HARMLESS_BYTES = 1 << 28  # what a part may unpack to without having been tried
 _UNPACKERS: dict[int, tuple[Callable[[], Any], int]] = {  # by TIFF's compression; with how far they expand at most
@@ -46,47 +58,49 @@ def without_log_lines() -> Iterator[None]:
 
 def check_size(images: int, image_bytes: int) -> None:
     """Refuse what only a damaged file claims, before memory is reserved for it. Raises `DamagedMovieError`."""
-    if images > _MAX_FRAMES:
-        raise DamagedMovieError(f"it claims {images:,} images; at most {_MAX_FRAMES:,} are read")
+    if images > MAX_IMAGES:
+        raise DamagedMovieError(f"it claims {images:,} images; at most {MAX_IMAGES:,} are read")
     if image_bytes > IMAGE_BYTES:
         raise DamagedMovieError(f"it claims images of {image_bytes:,} bytes; at most {IMAGE_BYTES:,} are read")
     if not image_bytes:
         raise DamagedMovieError("its images have no pixels")
 
 
-def planes_of_pages(pages: Any, axes: str, absent: str = "") -> Planes:
-    """Return planes that each have a directory, which must describe an image like that of the first.
-
-    `absent` says where those are that have none.
-    """
-    first: list[tuple[int, ...]] = []
+def planes_of_pages(pages: Any, axes: str, like: Any) -> Planes:
+    """Return planes that each have a directory, which must describe an image like that of the page `like`."""
+    layout: list[tuple[int, ...]] = []
 
     @without_log_lines()
     def plane(index: int) -> Image:
         page = pages[index]
-        if page is None:
-            raise DamagedMovieError(f"image {index} is missing{absent}")
-        handle = page.parent.filehandle
-        was_closed = handle.closed
-        if was_closed:  # a further file of an OME-TIFF
-            handle.open()
-        try:
+        if not layout:
+            with _opened(like):
+                expected = read_directory(like.parent, like.offset)
+            layout.append(() if expected is None else expected.layout)
+        with _opened(page):
             directory = read_directory(page.parent, page.offset)
             if directory is None:
                 raise DamagedMovieError(f"image {index} is missing")
-            if not first:
-                first.append(directory.layout)
-            if directory.layout != first[0]:
-                raise DamagedMovieError(
-                    f"image {index} is of another kind, {directory.image_size} px, than those before"
-                )
+            if directory.layout != layout[0]:
+                raise DamagedMovieError(f"image {index} is of another kind, {directory.image_size} px, than the others")
             _check_page(page, index)
-            return _samples_last(page.asarray(), axes)
-        finally:
-            if was_closed:
-                handle.close()
+            return _samples_last(pixels_of(page), axes)
 
     return plane
+
+
+@contextmanager
+def _opened(page: Any) -> Iterator[None]:
+    """Open the file of a page for as long as it is needed, if that is a further file of a recording."""
+    handle = page.parent.filehandle
+    was_closed = handle.closed
+    if was_closed:
+        handle.open()
+    try:
+        yield
+    finally:
+        if was_closed:
+            handle.close()
 
 
 def planes_in_a_row(tif: tifffile.TiffFile, first: Any) -> Planes:
@@ -102,8 +116,17 @@ def samples_as_planes(tif: tifffile.TiffFile, page: Any) -> Planes:
     @without_log_lines()
     def plane(index: int) -> Image:
         _check_page(page, 0)
-        samples: Image = page.asarray()[index]
+        samples: Image = pixels_of(page)[index]
         return samples
+
+    return plane
+
+
+def lines_as_planes(lines: Planes, count: int) -> Planes:
+    """Return planes of `count` images each that are only one pixel wide or high."""
+
+    def plane(index: int) -> Image:
+        return np.stack([lines(index * count + line).ravel() for line in range(count)])
 
     return plane
 
@@ -116,7 +139,7 @@ def _in_a_row(tif: tifffile.TiffFile, first: Any, shape: tuple[int, ...], axes: 
         tif.filehandle.seek(first.dataoffsets[0] + index * size)
         data = tif.filehandle.read(size)
         if len(data) < size:
-            raise DamagedMovieError("the file is truncated")
+            raise TruncatedMovieError("the file is truncated")
         return _samples_last(np.frombuffer(data, dtype).reshape(shape).astype(first.dtype), axes)
 
     return plane

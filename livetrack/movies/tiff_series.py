@@ -1,0 +1,99 @@
+"""Layout of TIFF files whose metadata arrange the images: OME, ImageJ, Micro-Manager, tifffile and others."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from livetrack.errors import InputError
+from livetrack.movies.arrangement import Axis
+from livetrack.movies.assembly import ABSENT, Numbers
+from livetrack.movies.selection import Selection
+from livetrack.movies.tiff_axes import named_axes
+from livetrack.movies.tiff_layout import Layout, check_sides
+from livetrack.movies.tiff_missing import absent_files, is_in_a_row, left_out, planes_of
+from livetrack.movies.tiff_planes import (
+    Planes,
+    check_size,
+    lines_as_planes,
+    planes_in_a_row,
+    planes_of_pages,
+    samples_as_planes,
+)
+from livetrack.movies.tiff_positions import declared_frames, own_position, series_as_positions
+
+__all__ = ["layout_of_series"]
+
+_OF_SEVERAL_FILES = ("ome", "mmstack")
+
+
+def layout_of_series(tif: tifffile.TiffFile, every: list[Any], path: Path, selection: Selection) -> Layout:
+    """Return the images of the longest series, of all as positions if they are alike, or of the chosen position."""
+    chosen, notes = series_as_positions(every, selection)
+    series = chosen[0]
+    for each in chosen:
+        check_size(planes_of(each), each.keyframe.nbytes)
+    of_samples = series.keyframe.axes == "SYX" and planes_of(series) == 1
+    outer, plane, lines = _split(series, as_axis=of_samples and len(selection.axes) == 1)
+    axes = named_axes("".join(axis for axis, _ in outer), tuple(size for _, size in outer))
+    order: Numbers = np.arange(math.prod(axis.size for axis in axes), dtype=np.int64)
+    order = order.reshape([axis.size for axis in axes])
+    pages = series.pages
+    if len(chosen) > 1:
+        pages = [page for each in chosen for page in each.pages]
+        axes, order = (Axis("P", len(chosen)), *axes), np.arange(len(pages)).reshape(len(chosen), *order.shape)
+    absence, own = "", None
+    if series.kind in _OF_SEVERAL_FILES and not is_in_a_row(series):
+        there = [page is not None and page.offset > 0 for page in pages]
+        order = np.where(there, order.ravel(), ABSENT).reshape(order.shape)
+        own = own_position(axes, order, pages, tif)
+        absence = _absence(tif, series.kind, path)
+        if series.kind == "mmstack":
+            axes, order = declared_frames(tif, series, axes, order)
+    if plane == "SYX" and order.size == 1:
+        count = series.keyframe.shape[0]
+        notes = (*notes, f"its {count} planes are read as colours; if they are frames: --axes T")
+    planes = _planes(tif, series, pages, plane, lines)
+    return Layout(axes, order, planes, lambda: left_out(tif, series, every), True, absence, notes, own)
+
+
+def _split(series: Any, as_axis: bool) -> tuple[list[tuple[str, int]], str, int]:
+    """Return the axes beyond those of an image, the axes of an image, and how many pages make one if not one does.
+
+    `as_axis` takes the samples of a single image for images.
+    """
+    plane, plane_shape = series.keyframe.axes, series.keyframe.shape
+    sizes = [(axis, size) for axis, size in zip(series.axes, series.shape, strict=True) if size > 1]
+    names = "".join(axis for axis, _ in sizes)
+    if plane == "YX" and min(plane_shape) == 1 and len(sizes) > 2:  # an axis of length 1 between rows and columns
+        return sizes[:-2], plane, sizes[-2][1]
+    check_sides(plane, plane_shape)
+    if plane == "SYX" and names.endswith("YX") and (as_axis or not names.endswith("SYX")):
+        plane, plane_shape = "YX", plane_shape[1:]
+    if tuple(size for _, size in sizes[-len(plane) :]) != plane_shape:
+        raise InputError(f"its images have axes {series.axes}; save a stack of two-dimensional images")
+    outer = sizes[: -len(plane)]
+    return ([("Q", size) for _, size in outer] if as_axis else outer), plane, 0
+
+
+def _planes(tif: tifffile.TiffFile, series: Any, pages: Any, plane: str, lines: int) -> Planes:
+    if plane == "YX" and series.keyframe.axes == "SYX":
+        return samples_as_planes(tif, series.keyframe)
+    if is_in_a_row(series):
+        planes = planes_in_a_row(tif, series.keyframe)
+    else:
+        planes = planes_of_pages(pages, plane, series.keyframe)
+    return lines_as_planes(planes, lines) if lines else planes
+
+
+def _absence(tif: tifffile.TiffFile, kind: str, path: Path) -> str:
+    """Return why images of a recording in several files may be absent."""
+    names = absent_files(tif, path) if kind == "ome" else []
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return f"there is no {' and no '.join(names[:3])}{more} in this folder"
+    return "a file of the recording is missing, or it was stopped early" if kind == "mmstack" else ""
