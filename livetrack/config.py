@@ -146,7 +146,7 @@ class RecordSettings(_Section, frozen=True):
     reserve_mb: Annotated[int, Meta(ge=0, le=1_000_000)] = 500
     """Free disk space that is kept for the tables, MB, at most a tenth of the disk: with less, no more frames are
     recorded."""
-    tables: tuple[Literal["parquet", "csv", "trackmate"], ...] = ("parquet", "csv")
+    tables: tuple[Literal["parquet", "csv", "feather", "trackmate", "trackpy", "napari"], ...] = ("parquet", "csv")
     """Further tables of the tracks, written at the end of a recording for other programs."""
 
 

@@ -122,7 +122,7 @@ def test_a_position_that_is_not_finite_changes_nothing(rows: Rows, data: Any) ->
     assert linker.link_points([[20, 20], [0, 0], [99, 99]], t_s=1.0).tolist() == [1, 0, 2]
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".feather"])
 @given(st.lists(any_rows(FLOATS), max_size=4))
 def test_a_table_is_read_as_written(tmp_path_factory: pytest.TempPathFactory, suffix: str, seen: list[Rows]) -> None:
     path = tmp_path_factory.getbasetemp() / f"any{suffix}"
@@ -131,14 +131,18 @@ def test_a_table_is_read_as_written(tmp_path_factory: pytest.TempPathFactory, su
         rows["id"] = np.arange(len(rows)) + 2**53 * (number % 2)  # some that a float cannot hold
     with TrackTable(path) as table:
         for frame, rows in enumerate(seen):
-            table.append(3 * frame, rows)
-    found = pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
+            table.append(3 * frame, rows, frame / 7, 0.5)
+    found = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".feather": pd.read_feather}[suffix](path)
     kept = [rows[(rows["flags"] & Flag.COASTED) == 0] for rows in seen]
     expected = np.concatenate([empty_rows(), *kept])
     assert list(found.columns) == list(COLUMNS)
     assert found["frame"].tolist() == [3 * frame for frame, rows in enumerate(kept) for _ in rows]
     assert found["particle"].tolist() == expected["id"].tolist()
     for name in set(COLUMNS) - {"frame", "particle"}:
-        values = expected[name].astype(float)
+        values = (
+            found["frame"].to_numpy(float) / 21 if name == "t_s" else expected[name.removesuffix("_um")].astype(float)
+        )
+        values = values / 2 if name.endswith("_um") else values
         got = found[name].to_numpy(dtype=float, na_value=np.nan)
-        np.testing.assert_allclose(got, values, rtol=1e-15, atol=5.01e-6 if suffix == ".csv" else 0, err_msg=name)
+        rtol, atol = (1e-7, 5.01e-6) if suffix == ".csv" else (1e-15, 0)  # single precision, rounded
+        np.testing.assert_allclose(got, values, rtol=rtol, atol=atol, err_msg=name)

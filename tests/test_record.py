@@ -85,7 +85,7 @@ def test_everything_offered_is_read_back(tmp_path: Path) -> None:
     table = session.trajectories()
     expected = np.concatenate([rows_of(index) for index in tracked])
     for name in ROW.names or ():
-        np.testing.assert_array_equal(table[name].to_numpy(), expected[name])
+        np.testing.assert_array_equal(table["particle" if name == "id" else name].to_numpy(), expected[name])
     repeated = np.repeat(tracked, [index % 4 for index in tracked])
     assert table["frame"].to_pylist() == repeated.tolist()
     assert table["camera_number"].to_pylist() == [frame_of(index).number for index in repeated]

@@ -103,7 +103,7 @@ def test_no_altered_byte_of_a_table_is_read_as_data(session: Session, name: str)
     whole, tables = path.read_bytes(), {"frames": session.received, "tracked": session.tracked}
     read = tables.get(name, session.trajectories)
     table = read()
-    keys = table.select([column for column in ("frame", "id") if column in table.column_names]).to_pylist()
+    keys = table.select([column for column in ("frame", "particle") if column in table.column_names]).to_pylist()
     rows = table.to_pylist()
     for at in range(0, len(whole) - 8, 41):
         changed = bytearray(whole)

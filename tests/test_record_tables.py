@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 import trackpy
@@ -21,9 +22,10 @@ from livetrack.cli import main
 from livetrack.config import load_config
 from livetrack.errors import LivetrackError
 from livetrack.particles import Flag, Rows
-from livetrack.record import Recorder, read_session, tables
+from livetrack.record import Recorder, read_session, session_writer, tables
+from livetrack.record.streams import TRAJECTORIES
 from livetrack.record.tables import TABLE_FILES, write_tables
-from livetrack.table import COLUMNS
+from livetrack.table import COLUMNS, trackmate
 
 FRAMES = 40
 
@@ -41,7 +43,7 @@ def track_rows(index: int) -> Rows:
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    recorder = Recorder(tmp_path_factory.mktemp("tables"), tables=("parquet", "csv", "trackmate"))
+    recorder = Recorder(tmp_path_factory.mktemp("tables"), tables=tuple(TABLE_FILES))
     coarse = replace(GEOMETRY, pixel_size_um=0.25)
     for index in range(100, 100 + FRAMES):
         frame = frame_of(index) if index < 130 else frame_of(index, coarse, 1)
@@ -53,19 +55,20 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def read(session: Path, name: str) -> pd.DataFrame:
     path = session / TABLE_FILES[name]
-    return pd.read_csv(path) if name == "csv" else pd.read_parquet(path)
+    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".feather": pd.read_feather}
+    return readers[path.suffix](path)
 
 
-@pytest.mark.parametrize("name", ["csv", "parquet"])
+@pytest.mark.parametrize("name", ["csv", "parquet", "feather"])
 def test_a_closed_recording_has_tables_with_all_columns(session: Path, name: str) -> None:
     table = read(session, name)
     rows = read_session(session).trajectories().to_pandas()
     rows = rows[(rows["flags"] & int(Flag.COASTED)) == 0].reset_index(drop=True)  # as in `livetrack track`
     assert len(table) == len(rows) == 3 * FRAMES - 4
     assert list(table.columns[: len(COLUMNS)]) == list(COLUMNS)
-    np.testing.assert_array_equal(table["particle"], rows["id"])
-    for column in set(rows.columns) - {"id"}:
-        np.testing.assert_allclose(table[column], rows[column], rtol=1e-7)
+    np.testing.assert_array_equal(table["particle"], rows["particle"])
+    for column in rows.columns:
+        np.testing.assert_allclose(table[column], rows[column], rtol=1e-7, atol=5e-6 if name == "csv" else 0)
     um_per_px = np.where(table["frame"] < 130, 0.125, 0.25)
     np.testing.assert_array_equal(table["geometry"], table["frame"] >= 130)
     for axis in ("x", "y"):
@@ -87,6 +90,34 @@ def test_trackpy_reads_it(session: Path) -> None:
     table = read(session, "parquet")
     msd = trackpy.imsd(table[table["frame"] < 130], mpp=0.125, fps=200.0, max_lagtime=3)
     np.testing.assert_allclose(msd[7].iloc[0], (0.2 * 0.125) ** 2, rtol=1e-4)
+
+
+def test_the_layouts_of_trackpy_and_napari_have_the_same_rows(session: Path) -> None:
+    whole, napari, own = (read(session, name) for name in ("parquet", "napari", "trackpy"))
+    assert list(own.columns) == ["y", "x", "signal", "ep_y", "ep_x", "frame", "particle"]
+    pd.testing.assert_frame_equal(
+        napari.set_axis(["particle", "frame", "y", "x"], axis=1), whole[["particle", "frame", "y", "x"]]
+    )
+    pd.testing.assert_frame_equal(own[["frame", "particle"]], whole[["frame", "particle"]])
+    np.testing.assert_allclose(own["ep_x"], whole["x_std"], atol=5e-6)
+
+
+def test_recordings_that_call_the_track_id_are_read(
+    session: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As earlier versions wrote them."""
+    former = [field.with_name("id") if field.name == "particle" else field for field in TRAJECTORIES]
+    monkeypatch.setattr(session_writer, "TRAJECTORIES", pyarrow.schema(former))
+    recorder = Recorder(tmp_path, tables=["csv"])
+    recorder.offer_frame(frame_of(0))
+    recorder.offer_rows(frame_of(0), track_rows(0))
+    recorder.close()
+    with pyarrow.ipc.open_stream(recorder.folder / "trajectories.arrow") as stream:
+        assert stream.schema.names == [field.name for field in former]
+    read_back = read_session(recorder.folder)
+    assert read_back.trajectories()["particle"].to_pylist() == [4, 7, 9]
+    assert not read_back.damage()
+    assert read(recorder.folder, "csv")["particle"].tolist() == [4, 7, 9]
 
 
 def test_trackmates_file_has_its_structure(session: Path) -> None:
@@ -193,7 +224,7 @@ def test_a_table_that_cannot_be_written_leaves_nothing(
 def test_large_recordings_get_tables_on_request_only(session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LivetrackError, match="on request only"):
         write_tables(session, ["csv"], max_bytes=1000)
-    monkeypatch.setattr(tables, "MAX_SPOTS", 10)
+    monkeypatch.setattr(trackmate, "MAX_SPOTS", 10)
     (session / "trajectories.csv").unlink()
     with pytest.raises(LivetrackError, match="TrackMate cannot load more than 10 spots"):
         write_tables(session, ["trackmate", "csv"])
@@ -213,7 +244,9 @@ def test_recover_writes_what_is_missing_and_what_is_requested(
     assert (session / "trajectories.xml").exists()
     with pytest.raises(SystemExit):
         main(["recover", str(session), "--tables", "xlsx"])
-    assert "unknown format 'xlsx'; there are parquet, csv, trackmate" in capsys.readouterr().err
+    assert (
+        "unknown format 'xlsx'; there are parquet, csv, feather, trackmate, trackpy, napari" in capsys.readouterr().err
+    )
 
 
 def test_the_setting_selects_the_formats(tmp_path: Path) -> None:

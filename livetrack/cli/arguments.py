@@ -15,6 +15,7 @@ __all__ = [
     "add_debug",
     "add_json",
     "add_overrides",
+    "add_scales",
     "add_seconds",
     "add_selection",
     "add_timeout",
@@ -56,8 +57,8 @@ def add_seconds(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=positive, metavar="S", help="stop after S seconds")
 
 
-def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Add the options that select a part of a movie, for `selection`."""
+def add_selection(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the options that select a part of a movie, for `selection`; return their group."""
     group = parser.add_argument_group("part of the movie")
     group.add_argument("--channel", type=int, metavar="N", help="channel, from 0 (default: the only one, or grey)")
     group.add_argument("--position", type=int, metavar="N", help="field of view, from 0 (default: the only one)")
@@ -75,6 +76,7 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         "--frames", type=_frames, metavar="A:B[:S]", help="frames from A to before B, every S-th (default: all)"
     )
     group.add_argument("--region", type=_region, metavar="X,Y,W,H", help="rectangle of the images, px (default: all)")
+    return group
 
 
 def selection(args: argparse.Namespace) -> Selection:
@@ -89,6 +91,17 @@ def selection(args: argparse.Namespace) -> Selection:
         None if args.frames is None else FrameRange(*args.frames),
         None if args.region is None else Region(*args.region),
     )
+
+
+def add_scales(parser: argparse.ArgumentParser) -> None:
+    """Add `--pixel-size UM` and `--fps N` of a movie, None by default."""
+    parser.add_argument(
+        "--pixel-size",
+        type=positive,
+        metavar="UM",
+        help="µm per pixel (default: calibration.pixel_size_um of the settings, or what the movie contains)",
+    )
+    parser.add_argument("--fps", type=positive, metavar="N", help="frames per second (default: the movie's times)")
 
 
 def add_address(parser: argparse.ArgumentParser, name: str = "address") -> None:

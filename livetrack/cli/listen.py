@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     readout = TrapReadout(args.address) if args.trap else None
     stream = PositionStream(args.address, args.newest)
     if args.csv:
-        print("frame,t_s,id,x,y,x_std,y_std,intensity,score")
+        print("frame,t_s,particle,x,y,x_std,y_std,intensity,score")
     try:
         for update in stream.updates(args.timeout, math.inf if args.seconds is None else args.seconds):
             messages += 1

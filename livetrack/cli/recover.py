@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
-_FORMATS = ("parquet", "csv", "trackmate")
+_FORMATS = ("parquet", "csv", "feather", "trackmate", "trackpy", "napari")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,40 +5,28 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy.typing as npt
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from livetrack.cli.arguments import add_json, add_overrides, add_selection, selection
-from livetrack.cli.inputs import recording_hints
+from livetrack.cli.arguments import add_json, add_overrides, add_scales, add_selection
 from livetrack.cli.signals import default_sigint
 from livetrack.cli.terminal import ProgressBars, make_console, warmup, write_json
+from livetrack.cli.track_input import TrackInput, open_input
 from livetrack.config import Config, load_config
-from livetrack.errors import InputError, UsageError
+from livetrack.errors import InputError
 from livetrack.toml_file import assignment
 
 if TYPE_CHECKING:
-    from livetrack.movies import Movie, Selection
-    from livetrack.particles import Rows
-    from livetrack.table import TrackTable
+    from livetrack.table import Images, TrackTable
 
 __all__ = ["add_arguments", "run"]
-
-
-class _Source(NamedTuple):
-    images: Iterator[tuple[int, npt.NDArray[Any], float | None, int]]
-    """Frame number, pixels, time in s, and geometry number of each frame."""
-    length: int | None
-    problem: Callable[[], str | None]
-    """Returns why the images ended early, once they have ended; None if they did not."""
-    movie: Movie | None
-    """None for a recorded session."""
 
 
 class _Counts(NamedTuple):
@@ -51,31 +39,54 @@ class _Counts(NamedTuple):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
     parser.add_argument("movie", type=Path, help="TIFF stack, folder of images, video, or a recorded session's folder")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="table to write, .csv or .parquet")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        help="table to write: .csv, .parquet, .feather, or .xml for TrackMate",
+    )
+    parser.add_argument(
+        "--format",
+        choices=["livetrack", "napari", "trackpy", "trackmate"],
+        default="",
+        help="columns of the table, as a program expects them (default: livetrack, which trackpy reads; trackmate "
+        "for .xml)",
+    )
     parser.add_argument("--model", help="name of a model, or an ONNX file (default: localizer.model of the settings)")
     parser.add_argument(
         "--scale",
         help="scale of the searched image: 0.5, 0.25 ... 0.03125 for particles larger than the model's, 2 for smaller "
         "ones, auto for any size (default: localizer.scale of the settings)",
     )
+    parser.add_argument(
+        "--drift",
+        type=_drift,
+        metavar="X,Y",
+        help="drift of all particles, px per frame, as `livetrack check` reports it: --drift=-6,0.5 (default: "
+        "linker.drift_px of the settings)",
+    )
     parser.add_argument("--config", type=Path, help="settings file, .toml (default: the default settings)")
     parser.add_argument(
         "--stateless", action="store_true", help="refine each frame from itself alone, without learning from the others"
     )
+    add_scales(parser)
     add_overrides(parser)
     add_json(parser)
-    add_selection(parser)
+    add_selection(parser).add_argument(
+        "--mask", type=Path, metavar="FILE", help="image of the movie's size: particles count where it is not 0"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Find and link the particles of every frame; print the counts."""
+    """Find and link the particles of every frame; print the counts, and what was left out."""
     with default_sigint():
         from livetrack.table import TrackTable
 
     console = make_console()
     config = _config(args)
-    source = _open(args.movie, selection(args))
-    table = TrackTable(args.output)
+    source = open_input(args, config.calibration.pixel_size_um)
+    table = TrackTable(args.output, source.images, args.format)
     try:
         with table:
             with _silent(logging.getLogger("livetrack.movies.movie")):  # damage is printed at the end
@@ -90,12 +101,12 @@ def run(args: argparse.Namespace) -> int:
         f"{counts.frames} frames in {counts.seconds:.1f} s ({counts.frames / counts.seconds:.1f} frames/s): "
         f"{counts.particles} localisations in {counts.trajectories} tracks by {model} at scale {scale}; {args.output}",
     )
+    if table.layout == "livetrack" and (empty := _empty_columns(source.images)):
+        console.print(f"the movie does not contain what these columns need, which are empty: {empty}")
     names = {"movie": str(args.movie), "output": str(args.output), "model": model, "search_scale": scale}
-    results = {**names, **counts._asdict()}
     problem = source.problem()
-    notes = [] if source.movie is None else source.movie.notes
-    write_json(args.json, {**results, "problem": problem, "notes": notes})
-    for note in notes:
+    write_json(args.json, {**names, **counts._asdict(), "problem": problem, "notes": source.notes})
+    for note in source.notes:
         console.print(f"note: {note}")
     if problem:
         console.print(f"incomplete: {problem}")
@@ -103,13 +114,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _track_all(
-    source: _Source, config: Config, stateless: bool, table: TrackTable, console: Console
+    source: TrackInput, config: Config, stateless: bool, table: TrackTable, console: Console
 ) -> tuple[str, str, _Counts]:
     """Fill the table; return the model's name, the scales of the last frame and the counts."""
     with default_sigint():
+        from livetrack.movie_tracking import SequenceTracker
         from livetrack.tracker import Tracker
 
-    frames = particles = geometry = 0
+    frames = particles = masked = geometry = 0
     ids: set[int] = set()
     with warmup(console, "warming up"):
         tracker = Tracker.from_config(config, stateless=stateless)
@@ -119,32 +131,39 @@ def _track_all(
                 tracker.choose_threads(source.movie.shape)
         gc.collect()
         gc.freeze()  # spares later collections what is loaded now
+    sequence = SequenceTracker(tracker, source.interval_s, source.step)
     started = time.perf_counter()
     with _progress(console) as progress:
         task = progress.add_task("tracking", total=source.length)
-        for index, image, t_s, image_geometry in source.images:
-            if image_geometry != geometry:
-                tracker.reset()  # another ROI: positions have another origin
-                geometry = image_geometry
-            rows = tracker.update(image, t_s)
-            table.append(index, _in_the_whole_image(rows, source))
+        for frame in source.frames:
+            if frame.geometry != geometry:
+                sequence.reset()  # another ROI: positions have another origin
+                geometry = frame.geometry
+            rows = sequence.update(frame.number, frame.pixels, frame.t_s)
+            if source.mask is not None:
+                found, rows = len(rows), source.mask.inside(rows)
+                masked += found - len(rows)
+            table.append(frame.number, rows, frame.t_s, frame.um_per_px)
             frames += 1
             particles += len(rows)
             ids.update(rows["id"].tolist())
             progress.update(task, advance=1, description=f"tracking, {len(rows)} particles")
     gc.unfreeze()
     seconds = round(time.perf_counter() - started, 3)
+    if source.mask is not None:
+        source.notes.append(f"{masked} localisations outside of the mask {source.mask.path} are left out")
+    if sequence.backward:
+        source.notes.append(
+            f"the times of {sequence.backward} frames are before those of the frame before; for linking they count as "
+            "one interval later (--fps N replaces all times)"
+        )
     return tracker.localizer.name, tracker.localizer.search_scale, _Counts(frames, particles, len(ids), seconds)
 
 
-def _in_the_whole_image(rows: Rows, source: _Source) -> Rows:
-    """Return rows with positions in the images of the file, of which only a region may have been tracked."""
-    if source.movie is None or source.movie.origin == (0, 0):
-        return rows
-    moved = rows.copy()
-    moved["x"] += source.movie.origin[0]
-    moved["y"] += source.movie.origin[1]
-    return moved
+def _empty_columns(images: Images) -> str:
+    """Return which columns of livetrack's layout are empty, and the options that fill them."""
+    unknown = {"x_um, y_um (--pixel-size UM)": images.pixel_size_um, "t_s (--fps N)": images.interval_s}
+    return ", ".join(name for name, value in unknown.items() if value is None)
 
 
 def _config(args: argparse.Namespace) -> Config:
@@ -153,46 +172,21 @@ def _config(args: argparse.Namespace) -> Config:
         overrides.append(assignment("localizer.model", args.model))
     if args.scale is not None:
         overrides.append(f"localizer.scale={args.scale}")
+    if args.drift is not None:
+        overrides.append(f"linker.drift_px={args.drift}")
+    if args.pixel_size is not None:
+        overrides.append(f"calibration.pixel_size_um={args.pixel_size}")
     return load_config(args.config, overrides)
 
 
-def _open(path: Path, selection: Selection) -> _Source:
-    """Open a recorded session or a movie."""
-    from livetrack.movies import open_selected
-    from livetrack.record.inventory import is_session
-
-    if path.is_dir() and is_session(path):
-        if selection.options:
-            raise UsageError(f"{selection.options} applies to movies; a recorded session is tracked as a whole")
-        return _open_session(path)
-    with recording_hints(path):
-        movie = open_selected(path, selection)
-    numbered = ((frame.number, frame.pixels, frame.t_s, 0) for frame in movie.frames())
-    return _Source(numbered, movie.length, lambda: movie.problem, movie)
-
-
-def _open_session(path: Path) -> _Source:
-    from livetrack.record import read_session
-    from livetrack.record.damage import Damage
-
-    session = read_session(path)
-    damages: list[Damage] = []
-    read = 0
-
-    def images() -> Iterator[tuple[int, npt.NDArray[Any], float | None, int]]:
-        nonlocal read
-        for frame in session.frames(damages.append):
-            read += 1
-            yield frame.index, frame.pixels, frame.t_s, frame.geometry_number
-
-    def problem() -> str | None:
-        parts = [session.problem, *map(str, damages)]
-        if session.frames_written not in (None, read):
-            parts.append(f"{read} frames are in its files, of {session.frames_written} written")
-        text = "; ".join(filter(None, parts))
-        return f"{path}: {text}" if text else None
-
-    return _Source(images(), session.frames_written, problem, None)
+def _drift(text: str) -> list[float]:
+    try:
+        x, y = map(float, text.split(","))
+    except ValueError:
+        x = y = math.nan
+    if not math.isfinite(x + y):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a drift X,Y in px per frame, such as --drift=-6,0.5")
+    return [x, y]
 
 
 def _progress(console: Console) -> ProgressBars:

@@ -218,6 +218,11 @@ class Linker:
         return self._predictions.at(self._tracks.alive, step, velocity_known, self.settings["confirm_after"])
 
     @property
+    def interval_s(self) -> float:
+        """Usual time between frames, s; 1 until it was set, or two frames had times."""
+        return self._clock.interval_s
+
+    @property
     def started(self) -> npt.NDArray[np.int64]:
         """Ids of the tracks that started in the last frame, in the order of its particles."""
         return np.arange(self._first_started, self._tracks.next_id)

@@ -103,6 +103,8 @@ class Movie:
         it.
     origin
         x, y of the first pixel of every frame in the image of the file, px: that of the selected region.
+    full_shape
+        (H, W) of the image of the file, of which the frames are a region; None: `shape`.
     problem
         What is missing: at first what is clear already, then why the last iteration ended early or left frames out, in
         one line; else None.
@@ -120,6 +122,7 @@ class Movie:
     lacking: str = ""
     notes: list[str] = field(default_factory=list)
     origin: tuple[int, int] = (0, 0)
+    full_shape: tuple[int, int] | None = None
     problem: str | None = None
 
     def __post_init__(self) -> None:

@@ -74,4 +74,5 @@ def _of_region(movie: Movie, region: Region) -> Movie:
                 yield frame
 
     origin = movie.origin[0] + region.x, movie.origin[1] + region.y
-    return replace(movie, shape=(region.height, region.width), origin=origin, read=read)
+    full_shape = movie.full_shape or movie.shape
+    return replace(movie, shape=(region.height, region.width), origin=origin, full_shape=full_shape, read=read)

@@ -21,6 +21,7 @@ _PREFIX = struct.Struct("<4si")
 _MARK = b"\xff\xff\xff\xff"
 _SCHEMA, _BATCH = 1, 3  # kinds of message
 _KIND, _HEADER, _BODY_BYTES = 1, 2, 3  # fields of a message
+_FORMER_NAMES = {"id": "particle"}  # of columns
 _COMPRESSION = 3  # field of a record batch
 
 
@@ -41,11 +42,15 @@ def read_message(data: Bytes, offset: int) -> bytes:
 
 
 def read_schema(message: bytes, expected: Any) -> Any:
-    """Return the schema in a message; raises ArrowInvalid if it lacks columns of `expected`."""
+    """Return the schema in a message, with today's names; raises ArrowInvalid if it lacks columns of `expected`."""
     if _kind(message) != _SCHEMA:
         raise pa.ArrowInvalid("not a schema")
     with _arrow_errors():
         schema = pa.ipc.read_schema(pa.py_buffer(message))
+        for old, new in _FORMER_NAMES.items():
+            if new in expected.names and new not in schema.names and old in schema.names:
+                at = schema.get_field_index(old)
+                schema = schema.set(at, schema.field(at).with_name(new))
         found = dict(zip(schema.names, schema.types, strict=True))
     if any(found.get(field.name) != field.type for field in expected):
         raise pa.ArrowInvalid("its columns are not those of a recording")

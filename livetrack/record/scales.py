@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from livetrack.record.stream_reader import read_batches, stream_schema
 from livetrack.record.streams import RECEIVED, TRAJECTORIES
+from livetrack.table.images import Images
 
 __all__ = ["Scales"]
 
@@ -55,6 +56,18 @@ class Scales:
         """Pixel size of all frames; None if it is unknown, or if it changes."""
         sizes = np.unique(self._um_per_px)
         return float(sizes[0]) if len(sizes) == 1 and np.isfinite(sizes[0]) else None
+
+    def images(self) -> Images:
+        """Return what tables need of the recorded frames."""
+        return Images(
+            path=Path("frames_0000.tif"),
+            width=self.width,
+            height=self.height,
+            pixel_size_um=self.um_per_px,
+            interval_s=self.interval_s,
+            first=self.first_frame,
+            count=self.frames,
+        )
 
     def of_frames(self, frames: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.float64]]:
         """Return the geometry's number and the pixel size in µm, NaN if unknown, of each of the (N,) frames."""

@@ -45,7 +45,7 @@ ROW_UNITS = {
     "vy": "px/s",
     "flags": "bits of livetrack.particles.Flag",
 }
-"""Unit of each field of a row."""
+"""Unit of each field of a row, in order."""
 
 RECEIVED = pa.schema(
     [
@@ -82,10 +82,11 @@ TRAJECTORIES = pa.schema(
         _field("camera_number", pa.int64(), "1", nullable=True),
         _field("t_s", pa.float64(), "s"),
         _field("t_received_ns", pa.int64(), "ns, monotonic"),
-        *(_field(name, pa.from_numpy_dtype(ROW[name]), unit) for name, unit in ROW_UNITS.items()),
+        _field("particle", pa.int64(), ROW_UNITS["id"]),
+        *(_field(name, pa.from_numpy_dtype(ROW[name]), unit) for name, unit in ROW_UNITS.items() if name != "id"),
     ]
 )
-"""`trajectories.arrow`: one row per particle and tracked frame."""
+"""`trajectories.arrow`: one row per particle and tracked frame. `particle` is the `id` of the row."""
 
 
 def as_array(values: Any, kind: Any) -> Any:

@@ -1,14 +1,13 @@
 """Tables of a recording's tracks for other programs, made of `trajectories.arrow` batch by batch.
 
-`trajectories.csv` and `trajectories.parquet` have the columns of `livetrack track`, and further ones; coasted rows,
-which are predictions, are left out as there. `trajectories.xml` is for TrackMate.
+They have the columns of `livetrack track`, and further ones; coasted rows, which are predictions, are left out as
+there. Files and layouts are those of `livetrack.table`.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ from livetrack.particles import Flag
 from livetrack.record.scales import Scales
 from livetrack.record.stream_reader import read_batches
 from livetrack.record.streams import TRAJECTORIES
-from livetrack.record.trackmate import MAX_SPOTS, TrackMateWriter
-from livetrack.table import COLUMNS, FORMATS
+from livetrack.table.columns import COLUMNS, as_column, schema
+from livetrack.table.files import choose_layout, open_table
 from livetrack.whole_file import replacing
 
 __all__ = ["MAX_BYTES", "TABLE_FILES", "write_final_tables", "write_tables"]
@@ -32,7 +31,10 @@ _log = logging.getLogger(__name__)
 TABLE_FILES = {
     "parquet": "trajectories.parquet",
     "csv": "trajectories.csv",
+    "feather": "trajectories.feather",
     "trackmate": "trajectories.xml",
+    "trackpy": "trajectories_trackpy.csv",
+    "napari": "trajectories_napari.csv",
 }
 """The names of the files, by format."""
 MAX_BYTES = 1_700_000_000
@@ -41,28 +43,18 @@ _QUICK_BYTES = 170_000_000
 """The same for a recording that ends during a session, whose tracking goes on meanwhile."""
 
 _BATCH_ROWS = 50_000
-_UNITS = COLUMNS | {
-    "t_s": "s",
-    "x_um": "um",
-    "y_um": "um",
-    "xy_cov": "px^2",
-    "angle": "rad",
-    "vx": "px/s",
-    "vy": "px/s",
-    "flags": "bits of livetrack.particles.Flag",
-    "geometry": "1",
-    "camera_number": "1",
-    "t_received_ns": "ns, monotonic",
-}
-_TYPES = {name: pa.int64() for name in ("frame", "particle", "camera_number", "t_received_ns")}
-_TYPES |= {name: pa.float64() for name in ("t_s", "x_um", "y_um")}
-_TYPES |= {name: pa.uint32() for name in ("flags", "geometry")}
-_SCHEMA = pa.schema(
-    [pa.field(name, _TYPES.get(name, pa.float64()), metadata={"unit": unit}) for name, unit in _UNITS.items()]
+_SCHEMA = schema(
+    COLUMNS
+    | {
+        "xy_cov": "px^2",
+        "vx": "px/s",
+        "vy": "px/s",
+        "flags": "bits of livetrack.particles.Flag",
+        "geometry": "1",
+        "camera_number": "1",
+        "t_received_ns": "ns, monotonic",
+    }
 )
-"""Double precision throughout: sums over many frames, as of trackpy, need it."""
-_TEXT_SCHEMA = pa.schema([pa.field(name, _TYPES.get(name, pa.float32())) for name in _UNITS])
-"""The digits that recordings have, and no more."""
 
 
 def write_tables(
@@ -130,29 +122,16 @@ def write_final_tables(
 
 def _write_table(source: Path, name: str, scales: Scales, progress: Callable[[str, int], None]) -> None:
     path = source.with_name(TABLE_FILES[name])
+    layout = choose_layout(path, name if name in ("napari", "trackpy") else "")
     rows = 0
-    with replacing(path) as unfinished, _open(name, unfinished, scales) as writer:
+    with replacing(path) as unfinished, open_table(unfinished, path.suffix, layout, _SCHEMA, scales.images()) as table:
         for batch in _merged(read_batches(source, TRAJECTORIES)):
             rows += batch.num_rows
-            if name == "trackmate" and rows > MAX_SPOTS:
-                raise LivetrackError(f"{path}: not written: TrackMate cannot load more than {MAX_SPOTS} spots")
-            writer.write_batch(_measured(batch, scales, _schema(name)))
+            try:
+                table.write_batch(_measured(batch, scales))
+            except LivetrackError as error:
+                raise LivetrackError(f"{path}: not written: {error}") from None
             progress(path.name, rows)
-
-
-@contextmanager
-def _open(name: str, path: Path, scales: Scales) -> Iterator[Any]:
-    """Yield a writer with `write_batch(record_batch)`."""
-    if name == "trackmate":
-        with TrackMateWriter(path, scales) as writer:
-            yield writer
-        return
-    with pa.OSFile(str(path), "wb") as file, FORMATS[f".{name}"].open(file, _schema(name)) as writer:
-        yield writer
-
-
-def _schema(name: str) -> Any:
-    return _TEXT_SCHEMA if name == "csv" else _SCHEMA
 
 
 def _merged(batches: Iterable[Any]) -> Iterator[Any]:
@@ -171,20 +150,13 @@ def _joined(batches: list[Any]) -> Any:
     return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
 
 
-def _measured(batch: Any, scales: Scales, schema: Any) -> Any:
+def _measured(batch: Any, scales: Scales) -> Any:
     """Return a batch of the tables: with positions in µm where the pixel size is known, without predictions."""
     batch = batch.filter(pc.equal(pc.bit_wise_and(batch.column("flags"), int(Flag.COASTED)), 0))
     geometry, um_per_px = scales.of_frames(np.asarray(batch.column("frame")))
     columns: dict[str, Any] = {name: batch.column(name) for name in batch.schema.names}
-    columns["particle"] = columns["id"]
     columns["geometry"] = geometry
     for axis in ("x", "y"):
-        columns[f"{axis}_um"] = np.round(np.asarray(columns[axis], np.float64) * um_per_px, 7)
-    arrays = [_column(columns[field.name]).cast(field.type) for field in schema]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _column(values: Any) -> Any:
-    """Return a column as an Arrow array, null where it is NaN."""
-    is_float = isinstance(values, np.ndarray) or pa.types.is_floating(values.type)
-    return pa.array(np.asarray(values), from_pandas=True) if is_float else values
+        columns[f"{axis}_um"] = np.asarray(columns[axis], np.float64) * um_per_px
+    arrays = [as_column(columns[field.name], field.type) for field in _SCHEMA]
+    return pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA)

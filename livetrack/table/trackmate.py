@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import os
+from itertools import pairwise, repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -10,8 +11,9 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
+from livetrack.errors import LivetrackError
 from livetrack.particles import NO_ID
-from livetrack.record.scales import Scales
+from livetrack.table.images import Images
 
 __all__ = ["MAX_SPOTS", "TrackMateWriter"]
 
@@ -53,25 +55,28 @@ _TRACK_FEATURES = (
 
 
 class TrackMateWriter:
-    """Writes batches of `livetrack.record.tables`, at most `MAX_SPOTS` rows; the tracks follow at the end.
+    """Writes batches of rows with the columns of `livetrack.table.COLUMNS`, and perhaps `flags`, in order of time.
 
-    Positions are in µm if the pixel size is known and does not change, otherwise in px. Frames are counted from the
-    first of the recording, as the pages of its TIFF file are. All methods raise OSError.
+    The tracks follow at the end. Positions are in µm if the pixel size is known, otherwise in px; times in s if the
+    interval between frames is known, otherwise in frames. Frames are counted from `images.first`, as the images in the
+    file are. All methods raise OSError.
     """
 
-    def __init__(self, path: Path, scales: Scales) -> None:
-        self._scales = scales
-        self._unit = "pixel" if scales.um_per_px is None else "micron"
+    def __init__(self, path: Path, images: Images) -> None:
+        self._images = images
+        self._scale = images.pixel_size_um or 1.0
         self._file = path.open("w+", encoding="utf-8", newline="\n")
-        self._spots = 0
+        self._spots = self._count = 0
         self._frame: int | None = None  # of the spots written last
         self._links: list[Any] = []  # track, frame, time of each spot
 
     def __enter__(self) -> TrackMateWriter:
         write = self._file.write
         write(f'<?xml version="1.0" encoding="UTF-8"?>\n<TrackMate version="{_VERSION}">\n')
-        write("  <Log>Tracks of a recording of livetrack.</Log>\n")
-        write(f'  <Model spatialunits="{self._unit}" timeunits="sec">\n    <FeatureDeclarations>\n')
+        write("  <Log>Tracks of livetrack.</Log>\n")
+        space = "pixel" if self._images.pixel_size_um is None else "micron"
+        time = "frame" if self._images.interval_s is None else "sec"
+        write(f'  <Model spatialunits="{space}" timeunits="{time}">\n    <FeatureDeclarations>\n')
         for name, features in (("Spot", _SPOT_FEATURES), ("Edge", _EDGE_FEATURES), ("Track", _TRACK_FEATURES)):
             write(f"      <{name}Features>\n")
             for feature, title, short, dimension, whole in features:
@@ -86,39 +91,44 @@ class TrackMateWriter:
         return self
 
     def write_batch(self, batch: Any) -> None:
-        """Write the spots of a batch; its rows are in order of time."""
+        """Write the spots of a batch. Raises `LivetrackError` beyond `MAX_SPOTS`, before anything is written."""
+        if self._spots + batch.num_rows > MAX_SPOTS:
+            raise LivetrackError(f"TrackMate cannot load more than {MAX_SPOTS} spots")
         columns = {name: batch.column(name).to_numpy(zero_copy_only=False) for name in batch.schema.names}
-        scale = self._scales.um_per_px or 1.0
-        frames = columns["frame"] - self._scales.first_frame
-        self._links.append(np.stack((columns["particle"], frames)))
+        frames = columns["frame"] - self._images.first
+        times = self._times(frames, columns["t_s"])
+        self._links.append((columns["particle"], times))
+        self._count = max(self._count, int(frames.max(initial=-1)) + 1)
         spots = zip(
             frames.tolist(),
             columns["score"].tolist(),
-            (columns["x"] * scale).tolist(),
-            (columns["y"] * scale).tolist(),
-            columns["t_s"].tolist(),
+            (columns["x"] * self._scale).tolist(),
+            (columns["y"] * self._scale).tolist(),
+            times.tolist(),
             columns["intensity"].tolist(),
-            (columns["x_std"] * scale).tolist(),
-            (columns["y_std"] * scale).tolist(),
-            columns["flags"].tolist(),
-            strict=True,
+            (columns["x_std"] * self._scale).tolist(),
+            (columns["y_std"] * self._scale).tolist(),
+            columns["flags"].tolist() if "flags" in columns else repeat(0),
+            strict=False,
         )
-        for frame, score, x, y, t_s, intensity, x_std, y_std, flags in spots:
+        radius = _RADIUS_PX * self._scale
+        for frame, score, x, y, time, intensity, x_std, y_std, flags in spots:
             if frame != self._frame:
                 self._begin_frame(frame)
-            self._file.write(
+            spot = (
                 f'        <Spot ID="{self._spots}" name="ID{self._spots}" QUALITY="{score:.6g}" POSITION_X="{x:.8g}" '
-                f'POSITION_Y="{y:.8g}" POSITION_Z="0.0" POSITION_T="{t_s:.9f}" FRAME="{frame}" '
-                f'RADIUS="{_RADIUS_PX * scale:.6g}" VISIBILITY="1" INTENSITY="{intensity:.8g}" X_STD="{x_std:.6g}" '
+                f'POSITION_Y="{y:.8g}" POSITION_Z="0.0" POSITION_T="{time:.9f}" FRAME="{frame}" '
+                f'RADIUS="{radius:.6g}" VISIBILITY="1" INTENSITY="{intensity:.8g}" X_STD="{x_std:.6g}" '
                 f'Y_STD="{y_std:.6g}" FLAGS="{flags}" />\n'
             )
+            self._file.write(spot.replace('"nan"', '"NaN"'))  # as Java reads it
             self._spots += 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._file:
-            if kind is None:
+            if kind is None or issubclass(kind, LivetrackError):  # complete as far as it goes
                 self._end_frame()
                 self._file.write("    </AllSpots>\n")
                 self._write_tracks()
@@ -139,16 +149,17 @@ class TrackMateWriter:
 
     def _write_tracks(self) -> None:
         """Write each track with two spots or more, as links between successive spots."""
-        particles, frames = np.concatenate([np.empty((2, 0), np.int64), *self._links], axis=1)
+        particles = np.concatenate([np.empty(0, np.int64), *(particles for particles, _ in self._links)])
+        times = np.concatenate([np.empty(0), *(times for _, times in self._links)])
         order = np.argsort(particles, kind="stable")
-        particles, frames = particles[order], frames[order] * self._scales.interval_s
+        particles, times = particles[order], times[order]
         edges = np.append(np.flatnonzero(np.diff(particles, prepend=NO_ID - 1)), len(particles))
         ids = []
         self._file.write("    <AllTracks>\n")
         for index, (start, stop) in enumerate(pairwise(edges.tolist())):
             if stop - start < 2:
                 continue
-            track, first, last = int(particles[start]), frames[start], frames[stop - 1]
+            track, first, last = int(particles[start]), times[start], times[stop - 1]
             ids.append(track)
             self._file.write(
                 f'      <Track name="Track_{track}" TRACK_ID="{track}" TRACK_INDEX="{index}" '
@@ -158,7 +169,7 @@ class TrackMateWriter:
             for at in range(start, stop - 1):
                 self._file.write(
                     f'        <Edge SPOT_SOURCE_ID="{order[at]}" SPOT_TARGET_ID="{order[at + 1]}" LINK_COST="0.0" '
-                    f'EDGE_TIME="{(frames[at] + frames[at + 1]) / 2:.9g}" />\n'
+                    f'EDGE_TIME="{(times[at] + times[at + 1]) / 2:.9g}" />\n'
                 )
             self._file.write("      </Track>\n")
         self._file.write("    </AllTracks>\n    <FilteredTracks>\n")
@@ -166,16 +177,24 @@ class TrackMateWriter:
             self._file.write(f'      <TrackID TRACK_ID="{track}" />\n')
         self._file.write("    </FilteredTracks>\n")
 
+    def _times(self, frames: Any, t_s: Any) -> Any:
+        """Return the (N,) times of frames; those that are unknown follow from the usual interval."""
+        interval_s = self._images.interval_s
+        return frames * 1.0 if interval_s is None else np.where(np.isnan(t_s), frames * interval_s, t_s)
+
     def _write_settings(self) -> None:
-        scales, scale = self._scales, self._scales.um_per_px or 1.0
-        last = max(scales.frames - 1, 0)
+        images, path = self._images, self._images.path
+        folder = f"{path.parent}{os.sep}" if path is not None and path.is_absolute() else ""
+        count, width, height = (max(number, 1) for number in (images.count, images.width, images.height))
+        count = max(count, self._count)
         self._file.write(
-            f'  <Settings>\n    <ImageData filename={quoteattr("frames_0000.tif")} folder="" width="{scales.width}" '
-            f'height="{scales.height}" nslices="1" nframes="{scales.frames}" pixelwidth="{scale:.8g}" '
-            f'pixelheight="{scale:.8g}" voxeldepth="1.0" timeinterval="{scales.interval_s:.9g}" />\n'
-            f'    <BasicSettings xstart="0" xend="{max(scales.width - 1, 0)}" ystart="0" '
-            f'yend="{max(scales.height - 1, 0)}" zstart="0" zend="0" tstart="0" tend="{last}" />\n'
-            f'    <DetectorSettings DETECTOR_NAME="MANUAL_DETECTOR" RADIUS="{_RADIUS_PX * scale:.6g}" />\n'
+            f"  <Settings>\n    <ImageData filename={quoteattr('' if path is None else path.name)} "
+            f'folder={quoteattr(folder)} width="{width}" height="{height}" nslices="1" nframes="{count}" '
+            f'pixelwidth="{self._scale:.8g}" pixelheight="{self._scale:.8g}" voxeldepth="1.0" '
+            f'timeinterval="{images.interval_s or 1.0:.9g}" />\n'
+            f'    <BasicSettings xstart="0" xend="{width - 1}" ystart="0" yend="{height - 1}" zstart="0" zend="0" '
+            f'tstart="0" tend="{count - 1}" />\n'
+            f'    <DetectorSettings DETECTOR_NAME="MANUAL_DETECTOR" RADIUS="{_RADIUS_PX * self._scale:.6g}" />\n'
             '    <InitialSpotFilter feature="QUALITY" value="0.0" isabove="true" />\n'
             "    <SpotFilterCollection />\n"
             '    <TrackerSettings TRACKER_NAME="MANUAL_TRACKER" />\n'
