@@ -154,9 +154,10 @@ def test_quick_commands_run(folder: Path, address: str, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("block", PYTHON, ids=lambda block: f"{block.page}-{PYTHON.index(block)}")
 def test_python_snippets_run(block: Block, folder: Path, address: str, tmp_path: Path) -> None:
     """A snippet either ends, or loops over frames and prints until it is ended."""
-    tracks = folder / "tracks.csv"
-    if not tracks.exists():
-        assert main(["track", str(folder / "movie.tif"), "--model", "bead", "-o", str(tracks)]) == 0
+    for name, layout in (("tracks.csv", "livetrack"), ("napari.csv", "napari")):
+        if name in block.text and not (folder / name).exists():
+            command = ["track", str(folder / "movie.tif"), "--model", "bead", "-o", str(folder / name)]
+            assert main([*command, "--format", layout]) == 0
     text = block.text.replace("tcp://127.0.0.1:5555", address)
     for long, short in (("range(1000)", "range(60)"), ("HOLD = 20.0", "HOLD = 0.5"), ("seconds=20", "seconds=0.5")):
         text = text.replace(long, short)
