@@ -32,9 +32,9 @@ def usual_interval_s(movie: Movie) -> float | None:
 class SequenceTracker:
     """Tracks frames in the order of their numbers.
 
-    A frame without a time counts as taken when the numbers suggest it; where no frame has a time, the linker's unit of
-    time is one frame. In each frame that the numbers skip, all tracks are missed: `linker.memory` says how many of
-    these a track outlasts. A time before that of the frame before counts as one usual interval after it.
+    Numbers that are left out are time that has passed: no track counts as missed in them. A frame without a time counts
+    as taken when the numbers suggest it; where no frame has a time, the linker's unit of time is one frame. A time
+    before that of the frame before counts as one usual interval after it.
 
     Parameters
     ----------
@@ -66,11 +66,7 @@ class SequenceTracker:
                 self._tracker.linker.set_interval(1.0)
             self._now_s = t_s or 0.0
         else:
-            before_s, steps = self._now_s, max(round((number - self._number) / self._step), 1)
-            self._now_s = self._time(t_s, before_s, steps)
-            memory: int = self._tracker.linker.settings["memory"]
-            for missing in range(1, min(steps, memory + 2)):
-                self._tracker.skip(before_s + (self._now_s - before_s) * missing / steps)
+            self._now_s = self._time(t_s, max(number - self._number, 0) / self._step)
         self._number = number
         return self._tracker.update(image, self._now_s)
 
@@ -79,11 +75,13 @@ class SequenceTracker:
         self._tracker.reset()
         self._number, self._late_s = None, 0.0
 
-    def _time(self, t_s: float | None, before_s: float, steps: int) -> float:
+    def _time(self, t_s: float | None, intervals: float) -> float:
+        """Return the time of the next frame, whose number is so many usual intervals ahead."""
         interval_s = self._tracker.linker.interval_s if self._interval_s is None else self._interval_s
+        expected_s = self._now_s + intervals * interval_s
         if t_s is None:
-            return before_s + steps * interval_s
-        if t_s + self._late_s < before_s:
+            return expected_s
+        if t_s + self._late_s < self._now_s:
             self.backward += 1
-            self._late_s = before_s + steps * interval_s - t_s
+            self._late_s = expected_s - t_s
         return t_s + self._late_s

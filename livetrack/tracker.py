@@ -131,10 +131,6 @@ class Tracker:
         self.t_started_ns = self.t_localized_ns = self.t_linked_ns = time.perf_counter_ns()
         return empty_rows()
 
-    def skip(self, t_s: float | None = None) -> None:
-        """Count a frame that is missing, taken at `t_s`: all tracks are missed in it, as in one without particles."""
-        self.linker.update(empty_rows(), t_s)
-
     def learn(self) -> None:
         """Learn from the image of the last `update`, for the next ones: at most from 1,000 frames a second.
 
