@@ -62,7 +62,7 @@ def test_an_image_that_an_nd2_file_lacks_is_not_read_as_black(tmp_path: Path) ->
     movie = open_movie(write_nd2(tmp_path / "movie.nd2", STACK[..., None], without=[3]))
     assert [frame.number for frame in movie.frames()] == [0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11]
     assert movie.problem is not None
-    assert "frame 3: the file has no image of it; read the 11 of 12 frames" in movie.problem
+    assert "the file has no image of it (T 3); read the 11 of 12 frames" in movie.problem
 
 
 @pytest.mark.usefixtures("nd2")
@@ -140,7 +140,7 @@ def test_an_image_that_a_czi_file_lacks_is_not_read_as_black(tmp_path: Path) -> 
     movie = open_movie(write_czi(tmp_path / "movie.czi", without=(3, 4)))
     assert [frame.number for frame in movie.frames()] == [0, 1, 2, 5, 6, 7, 8, 9, 10, 11]
     assert movie.problem is not None
-    assert "frame 3: the file has no image of it; read the 10 of 12 frames" in movie.problem
+    assert "the file has no image of it (T 3), and 1 more frames are lost; read the 10 of 12 frames" in movie.problem
 
 
 @pytest.mark.parametrize("share", [0.6, 0.01])
@@ -251,7 +251,7 @@ def test_chunks_that_are_missing_are_not_read_as_black(ome: Path, version: int) 
     movie = open_movie(ome, channel=1, z=0)
     assert same(list(movie), (STACK + 10)[:8])
     assert movie.problem is not None
-    assert "frame 8: the files have no image of it, or only an empty one; read the 8 of 12 frames" in movie.problem
+    assert "the files have no image of it, or only an empty one (T 8, C 1, Z 0), and 3 more" in movie.problem
 
 
 def test_metadata_that_are_damaged_are_refused_in_one_line(ome: Path, version: int) -> None:

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 
 from livetrack.movies.arrangement import Axis, Index
 from livetrack.movies.container import Container, check_image_size
-from livetrack.movies.movie import DamagedMovieError, Image
+from livetrack.movies.movie import DamagedMovieError, Image, TruncatedMovieError
 from livetrack.movies.selection import Selection
 
 __all__ = ["opened"]
@@ -33,7 +33,7 @@ def opened(path: Path, selection: Selection) -> Iterator[Container]:
 
         def image(index: Index) -> Image:
             if index[0] >= frames:
-                raise DamagedMovieError("the file is cut short")
+                raise TruncatedMovieError("the file is cut short")
             animation.seek(index[0])
             return np.asarray(animation.convert("RGB"))
 

@@ -7,20 +7,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
-from itertools import count, takewhile
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from livetrack.errors import InputError
 from livetrack.limits import IMAGE_BYTES
 from livetrack.movies.arrangement import Arrangement, Axis, Index, arrange
+from livetrack.movies.assembly import Numbers, assemble, first_frame, image_numbers
 from livetrack.movies.movie import DamagedMovieError, Image, LostFrame, Movie, MovieFrame, to_grey
 from livetrack.movies.selection import Selection
-from livetrack.movies.timing import judge_times
+from livetrack.movies.timing import judge_times, pixel_size_doubts
 
 __all__ = ["Container", "Opener", "check_image_size", "movie_of_container"]
+
+
+_CURE = "save or copy it again"
+_MAX_IMAGES = 1 << 24  # in one file
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,8 @@ class Container:
     """Those of the images, without their own (rows, columns, samples)."""
     image: Callable[[Index], Image]
     """Returns (H, W) or (H, W, samples). Raises `DamagedMovieError` for one that cannot be read, or anything."""
-    times_s: Callable[[Sequence[Index]], Sequence[float | None] | None] = lambda _: None
-    """Returns the times of images, s, from any origin; None where one is unknown, or for all."""
+    times_s: Callable[[Sequence[Index]], Sequence[float | None] | None] | None = None
+    """Returns the times of images, s, from any origin, None where one is unknown, or for all; None if it has none."""
     interval_s: float | None = None
     """Time between frames that the file states, s; None if it states none."""
     pixel_size_um: float | None = None
@@ -59,19 +63,21 @@ def movie_of_container(path: Path, selection: Selection, kind: str, opener: Open
     with _as_input_errors(path, kind), _without_warnings(), opener(path, selection) as container:
         arranged = replace(selection, position=None) if container.is_of_position else selection
         arrangement = arrange(path, container.axes, arranged)
-        first = _first(_frames(container, arrangement, selection, path, count()), path)
-        timing = judge_times(container.times_s(arrangement.first_images()), container.interval_s)
-        notes = [*container.notes, *arrangement.notes, *timing.notes]
+        numbers = image_numbers(_numbers_of_all(container.axes), arrangement)
+        first = first_frame(
+            lambda indices: _frames(container, arrangement, numbers, selection, path, indices), path, _CURE
+        )
+        times_s = None if container.times_s is None else container.times_s(arrangement.first_images())
+        timing = judge_times(times_s, container.interval_s)
         pixel_size_um = container.pixel_size_um
-        if pixel_size_um == 1:
-            notes.append("states exactly 1 µm per px, which programs also write if none was calibrated; it is used")
+        notes = [*container.notes, *arrangement.notes, *timing.notes, *pixel_size_doubts(pixel_size_um)]
 
     def read(indices: Iterator[int]) -> Iterator[MovieFrame | LostFrame]:
         try:
             with ExitStack() as stack:
                 with _without_warnings():
                     container = stack.enter_context(opener(path, selection))
-                yield from _frames(container, arrangement, selection, path, indices)
+                yield from _frames(container, arrangement, numbers, selection, path, indices)
         except (InputError, DamagedMovieError):
             raise
         except Exception as error:  # the libraries raise anything for damaged files
@@ -91,16 +97,6 @@ def movie_of_container(path: Path, selection: Selection, kind: str, opener: Open
     )
 
 
-def _first(frames: Iterator[MovieFrame | LostFrame], path: Path) -> MovieFrame:
-    """Return the first frame that can be read. Raises `InputError` if none can."""
-    reasons = []
-    for frame in frames:
-        if isinstance(frame, MovieFrame):
-            return frame
-        reasons.append(frame.reason)
-    raise InputError(f"{path}: {reasons[0] if reasons else 'contains no frames'}")
-
-
 def check_image_size(shape: Sequence[int], itemsize: int) -> None:
     """Refuse images that only a damaged file claims, before memory is reserved. Raises `DamagedMovieError`."""
     size = reduce(lambda product, side: product * int(side), shape, itemsize)
@@ -110,24 +106,36 @@ def check_image_size(shape: Sequence[int], itemsize: int) -> None:
         raise DamagedMovieError("its images have no pixels")
 
 
+def _numbers_of_all(axes: tuple[Axis, ...]) -> Numbers:
+    """Return a number for each place of the axes."""
+    count = reduce(lambda product, axis: product * axis.size, axes, 1)
+    if count > _MAX_IMAGES:
+        raise DamagedMovieError(f"it claims {count:,} images; at most {_MAX_IMAGES:,} are read")
+    return np.arange(count, dtype=np.int64).reshape([axis.size for axis in axes])
+
+
 def _frames(
-    container: Container, arrangement: Arrangement, selection: Selection, path: Path, indices: Iterator[int]
+    container: Container,
+    arrangement: Arrangement,
+    numbers: Numbers,
+    selection: Selection,
+    path: Path,
+    indices: Iterator[int],
 ) -> Iterator[MovieFrame | LostFrame]:
     sample = None if arrangement.has_channels else selection.channel
+    shape = tuple(axis.size for axis in container.axes)
 
-    def grey(index: Index) -> Image:
-        return to_grey(_upright(container.image(index)), sample, path)
-
-    for frame in takewhile(lambda frame: frame < arrangement.length, indices):
+    def image(number: int) -> Image:
+        index = tuple(int(place) for place in np.unravel_index(number, shape)) if shape else ()
         try:
-            pixels = _projection([grey(index) for index in arrangement.images_of(frame)], selection.z)
-        except InputError:
-            raise
-        except Exception as error:  # noqa: BLE001 - likewise
-            reason = str(error) if isinstance(error, DamagedMovieError) else f"it cannot be read ({_reason(error)})"
-            yield LostFrame(frame, f"frame {frame}: {reason}")
-            continue
-        yield MovieFrame(frame, pixels, None)
+            return to_grey(_upright(container.image(index)), sample, path)
+        except DamagedMovieError as damage:
+            several = [
+                f"{axis.name} {place}" for axis, place in zip(container.axes, index, strict=True) if axis.size > 1
+            ]
+            raise type(damage)(f"{damage} ({', '.join(several) or 'its only image'})") from damage
+
+    return assemble(numbers, image, selection.z, indices, lambda: "")
 
 
 def _upright(image: Image) -> Image:
@@ -139,16 +147,6 @@ def _upright(image: Image) -> Image:
     if image.ndim not in (2, 3) or min(image.shape[:2]) < 2:
         raise DamagedMovieError(f"its images have the shape {image.shape} and are not two-dimensional")
     return image
-
-
-def _projection(images: list[Image], z: object) -> Image:
-    if len(images) == 1:
-        return images[0]
-    if z == "max":
-        return reduce(np.maximum, images)
-    total: Any = reduce(np.add, (image.astype(np.float32) for image in images))
-    mean: Image = total / np.float32(len(images))
-    return mean if images[0].dtype.kind == "f" else np.rint(mean).astype(images[0].dtype)
 
 
 @contextmanager
@@ -168,7 +166,7 @@ def _as_input_errors(path: Path, kind: str) -> Iterator[None]:
     except DamagedMovieError as damage:
         raise InputError(f"{path}: {damage}") from damage
     except Exception as error:  # likewise
-        raise InputError(f"{path}: cannot be read as {kind} ({_reason(error)}); save or copy it again") from error
+        raise InputError(f"{path}: cannot be read as {kind} ({_reason(error)}); {_CURE}") from error
 
 
 def _reason(error: BaseException) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from livetrack.errors import InputError
 from livetrack.movies.arrangement import Index
 from livetrack.movies.container import Container, check_image_size
-from livetrack.movies.movie import DamagedMovieError, Image
+from livetrack.movies.movie import DamagedMovieError, Image, TruncatedMovieError
 from livetrack.movies.selection import Selection
 from livetrack.movies.unnamed_axes import guess_dimensions
 
@@ -71,7 +71,7 @@ def _container_of_file(file: IO[bytes], header: _Header, has_names: bool) -> Con
         file.seek(begin + place * size)
         data = file.read(size)
         if len(data) < size:
-            raise DamagedMovieError("the file is cut short")
+            raise TruncatedMovieError("the file is cut short")
         pixels = np.frombuffer(data, header.dtype).reshape(shape)
         return np.array(pixels[..., index[-1]] if dimensions.channels_last else pixels)
 

@@ -22,6 +22,8 @@ from livetrack.movies.tiff_missing import WITHOUT_A_COUNT, broken_at, is_in_a_ro
 from livetrack.movies.tiff_pages import layout_of_cut_stack, layout_of_pages, layout_of_truncated
 from livetrack.movies.tiff_planes import without_log_lines
 from livetrack.movies.tiff_series import layout_of_series
+from livetrack.movies.tiff_times import tiff_times_s
+from livetrack.movies.timing import judge_times
 
 __all__ = ["open_tiff"]
 
@@ -50,7 +52,8 @@ def open_tiff(path: Path, selection: Selection) -> Movie:
             arrangement = arrange(path, layout.axes, selection)
             lacking = _lacking(image_numbers(layout.order, arrangement), layout.absence)
             first = first_frame(lambda indices: _frames(layout, arrangement, selection, path, indices), path, _CURE)
-            fps, pixel_size_um = tiff_scales(tif)
+            times_s = tiff_times_s(tif, layout, arrangement)
+            scales = tiff_scales(tif)
     except InputError as error:
         if str(path) in str(error):
             raise
@@ -68,17 +71,19 @@ def open_tiff(path: Path, selection: Selection) -> Movie:
         except Exception as error:  # likewise
             raise DamagedMovieError(f"the next frame cannot be read ({_reason(error)})") from error
 
+    timing = judge_times(times_s, scales.interval_s)
     height, width = first.pixels.shape
     return Movie(
         path,
         (height, width),
         first.pixels.dtype,
         arrangement.length if layout.is_counted else None,
-        fps,
-        pixel_size_um,
+        timing.fps,
+        scales.pixel_size_um,
         read,
+        times=lambda: timing.times,
         lacking=lacking,
-        notes=[*notes, *arrangement.notes],
+        notes=[*notes, *arrangement.notes, *timing.notes, *scales.notes],
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from livetrack.errors import InputError
 from livetrack.movies.arrangement import Axis
@@ -27,6 +27,10 @@ class Layout(NamedTuple):
     absence: str = ""
     """Why images are absent, for what is clear at once."""
     notes: tuple[str, ...] = ()
+    pages: Any = None
+    """The page of each image, by its number; None if they have no pages of their own."""
+    series: int = 0
+    """Number of the series that is read, as the file counts them."""
     own_position: int | None = None
     """The only position of which images are in the file itself, where it belongs to several with others."""
 

@@ -42,8 +42,9 @@ def layout_of_pages(tif: tifffile.TiffFile, selection: Selection) -> Layout:
     check_sides(first.axes, first.shape)
     axes, order = order_of_all(tif, begin, end)
     whole = end - begin
-    planes = planes_of_pages(_EachPage(tif), first.axes, first)
-    return Layout(axes, order, planes, lambda: unread(tif, whole), notes=notes)
+    pages = _EachPage(tif)
+    planes = planes_of_pages(pages, first.axes, first)
+    return Layout(axes, order, planes, lambda: unread(tif, whole), notes=notes, pages=pages)
 
 
 class _EachPage:
@@ -68,7 +69,8 @@ def layout_of_truncated(tif: tifffile.TiffFile, broken: int) -> Layout:
     in_a_row = len(tif.pages) == 1 and images > 1
     axes, order = order_of_all(tif, 0, images if in_a_row else len(tif.pages))
     planes = planes_in_a_row(tif, first) if in_a_row else planes_of_pages(tif.pages, first.axes, first)
-    return Layout(axes, order, planes, lambda: "the file is truncated", in_a_row)
+    pages = None if in_a_row else tif.pages
+    return Layout(axes, order, planes, lambda: "the file is truncated", in_a_row, pages=pages)
 
 
 def layout_of_cut_stack(tif: tifffile.TiffFile) -> Layout:

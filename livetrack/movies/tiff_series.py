@@ -58,7 +58,17 @@ def layout_of_series(tif: tifffile.TiffFile, every: list[Any], path: Path, selec
         count = series.keyframe.shape[0]
         notes = (*notes, f"its {count} planes are read as colours; if they are frames: --axes T")
     planes = _planes(tif, series, pages, plane, lines)
-    return Layout(axes, order, planes, lambda: left_out(tif, series, every), True, absence, notes, own)
+    return Layout(
+        axes,
+        order,
+        planes,
+        lambda: left_out(tif, series, every),
+        absence=absence,
+        notes=notes,
+        pages=None if is_in_a_row(series) or lines or of_samples else pages,
+        series=every.index(series),
+        own_position=own,
+    )
 
 
 def _split(series: Any, as_axis: bool) -> tuple[list[tuple[str, int]], str, int]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from livetrack.movies.movie import Times
 
-__all__ = ["Timing", "judge_times"]
+__all__ = ["Timing", "judge_times", "pixel_size_doubts"]
 
 _EVEN = 0.25  # deviation from the median interval, of it, within which the mean is the better estimate
 _AGREES = 0.05  # of the stated interval
@@ -96,6 +96,13 @@ def _interval(times: Times) -> float:
     steps = np.diff(times)
     median = float(np.median(steps))
     return float(steps.mean()) if np.abs(steps - median).max() <= _EVEN * median else median
+
+
+def pixel_size_doubts(pixel_size_um: float | None) -> list[str]:
+    """Return a note on a size that may not have been calibrated; nothing for any other."""
+    if pixel_size_um != 1:
+        return []
+    return ["states exactly 1 µm per px, which programs also write if none was calibrated; it is used"]
 
 
 def _doubts(interval_s: float | None) -> list[str]:
