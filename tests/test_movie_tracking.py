@@ -107,9 +107,9 @@ def test_scales_given_by_hand_reach_the_table(folder: Path, capfd: pytest.Captur
     np.testing.assert_allclose(table["x_um"], table["x"] / 4, atol=1e-5)
     np.testing.assert_allclose(table["y_um"], table["y"] / 4, atol=1e-5)
     np.testing.assert_allclose(table.groupby("particle")["y"].median(), [15, 30], atol=0.1)  # of the whole image
-    assert "empty" not in capfd.readouterr().err
+    assert "empty columns" not in capfd.readouterr().err
     unknown = track()
-    assert "which are empty: x_um, y_um (--pixel-size UM), t_s (--fps N)\n" in capfd.readouterr().err
+    assert "empty columns: x_um, y_um (give --pixel-size UM), t_s (give --fps N)\n" in capfd.readouterr().err
     assert unknown[["t_s", "x_um", "y_um", "angle"]].isna().all(axis=None)
 
 

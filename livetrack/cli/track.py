@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         f"{counts.particles} localisations in {counts.trajectories} tracks by {model} at scale {scale}; {args.output}",
     )
     if table.layout == "livetrack" and (empty := _empty_columns(source.images)):
-        console.print(f"the movie does not contain what these columns need, which are empty: {empty}")
+        console.print(f"empty columns: {empty}")
     names = {"movie": str(args.movie), "output": str(args.output), "model": model, "search_scale": scale}
     problem = source.problem()
     write_json(args.json, {**names, **counts._asdict(), "problem": problem, "notes": source.notes})
@@ -162,7 +162,7 @@ def _track_all(
 
 def _empty_columns(images: Images) -> str:
     """Return which columns of livetrack's layout are empty, and the options that fill them."""
-    unknown = {"x_um, y_um (--pixel-size UM)": images.pixel_size_um, "t_s (--fps N)": images.interval_s}
+    unknown = {"x_um, y_um (give --pixel-size UM)": images.pixel_size_um, "t_s (give --fps N)": images.interval_s}
     return ", ".join(name for name, value in unknown.items() if value is None)
 
 

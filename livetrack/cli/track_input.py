@@ -104,7 +104,7 @@ def _open_movie(
         height=height,
         pixel_size_um=um_per_px,
         interval_s=None if interval_s is None else interval_s / step,
-        count=0 if movie.length is None else movie.length * step,
+        count=movie.length or 0 if movie.numbers is None else int(movie.numbers[-1]) + 1,
         origin=movie.origin,
     )
 
