@@ -1,4 +1,4 @@
-"""A known drift: particles that move further than the search radius are linked from the first frame on."""
+"""A known drift is linked from the first frame on, and velocities are right at any times."""
 
 from __future__ import annotations
 
@@ -96,3 +96,23 @@ def test_velocities_are_right_at_uneven_times() -> None:
     linker.update(new, UNEVEN_S[-1] + 0.02)
     (expected,) = linker.predict(UNEVEN_S[-1] + 0.04)
     np.testing.assert_allclose((expected["x"] - 10, expected["y"] - 10), drift_px, atol=0.05)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_even_times_link_as_no_times_do(known: bool) -> None:
+    """From the first frames on, when velocities are still those of an assumed interval of 1 s."""
+    rng = np.random.default_rng(6)
+    place, angle = rng.uniform(0, 17, (300, 2)), rng.uniform(0, 2 * np.pi, 300)
+    step = 0.6 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    timed, untimed = Linker(0.9, 1, "velocity"), Linker(0.9, 1, "velocity")
+    if known:
+        timed.set_interval(0.01)
+    for frame in range(8):
+        order = rng.permutation(300)
+        rows = empty_rows(300)
+        rows["x"], rows["y"] = (place + frame * step)[order].T
+        rows["x_std"] = rows["y_std"] = 0.01
+        same = rows.copy()
+        timed.update(rows, 5.0 + 0.01 * frame)
+        untimed.update(same)
+        assert (rows["id"] == same["id"]).mean() > 0.999

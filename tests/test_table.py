@@ -114,6 +114,17 @@ def test_an_interruption_keeps_the_rows_so_far_under_the_partial_name(tmp_path: 
     assert len(read(table.partial_path)) == 3
 
 
+def test_an_interruption_keeps_the_spots_so_far_for_trackmate(tmp_path: Path) -> None:
+    table = TrackTable(tmp_path / "out.xml")
+    table.append(0, rows_of(0))
+    table.append(1, rows_of(1))
+    with pytest.raises(KeyboardInterrupt), table:
+        raise KeyboardInterrupt
+    root = ET.parse(tmp_path / "out.partial.xml").getroot()
+    assert len(root.findall("Model/AllSpots/SpotsInFrame/Spot")) == 6
+    assert len(root.findall("Model/AllTracks/Track")) == 3
+
+
 def test_an_interruption_before_the_first_row_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), TrackTable(tmp_path / "out.csv"):
         raise ZeroDivisionError
