@@ -212,7 +212,7 @@ def test_frames_that_were_not_recorded_leave_a_gap(tmp_path: Path) -> None:
     assert [frame.number for frame in frames] == [0, 1, 2, 5, 6, 7]
     assert [frame.t_s for frame in frames] == pytest.approx([0, 0.05, 0.1, 0.25, 0.3, 0.35])
     assert movie.problem is not None
-    assert "the data set has no image of it (T 3), and 1 more frames are lost; read the 6 of 8 frames" in movie.problem
+    assert "the data set has no image of it (T 3), and 1 more frame; read the 6 of 8 frames" in movie.problem
 
 
 def test_of_a_data_set_that_is_cut_short_what_is_there_is_read(tmp_path: Path) -> None:

@@ -14,15 +14,12 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-from livetrack.errors import InputError
-from livetrack.movies.formats import format_of, open_format
 from livetrack.movies.movie import Movie, MovieFrame
 from livetrack.movies.narrow import narrow
+from livetrack.movies.readers import open_whole
 from livetrack.movies.selection import EVERYTHING, FrameRange, Projection, Region, Selection
 
 __all__ = ["EVERYTHING", "FrameRange", "Movie", "MovieFrame", "Region", "Selection", "open_movie", "open_selected"]
-
-_TIFF = frozenset({".tif", ".tiff", ".stk", ".btf", ".tf8", ".lsm"})
 
 
 def open_movie(
@@ -40,7 +37,7 @@ def open_movie(
     Parameters
     ----------
     path
-        File or folder.
+        File, folder, or pattern of the names of images or stacks, such as `folder/img_*.tif`.
     channel
         Channel to read, from 0. None reads the only one, or converts colours to grey; required for a stack with
         several separate channels.
@@ -75,26 +72,4 @@ def open_movie(
 
 def open_selected(path: str | PathLike[str], selection: Selection = EVERYTHING) -> Movie:
     """Open a movie as `open_movie` does."""
-    return narrow(_open(Path(path).expanduser(), selection), selection)
-
-
-def _open(file: Path, selection: Selection) -> Movie:
-    # import only the reader needed: each loads a library of its own
-    form = format_of(file) if file.exists() else None
-    if form is not None and (file.is_dir() or file.stat().st_size):
-        return open_format(file, selection, form)
-    if file.is_dir():
-        from livetrack.movies.folder import open_folder
-
-        return open_folder(file, selection)
-    if not file.is_file():
-        raise InputError(f"{file}: there is no such file or folder")
-    if file.stat().st_size == 0:
-        raise InputError(f"{file}: the file is empty")
-    if file.suffix.lower() in _TIFF:
-        from livetrack.movies.tiff import open_tiff
-
-        return open_tiff(file, selection)
-    from livetrack.movies.video import open_video
-
-    return open_video(file, selection)
+    return narrow(open_whole(Path(path).expanduser(), selection), selection)

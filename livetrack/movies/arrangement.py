@@ -76,7 +76,7 @@ def arrange(path: Path, axes: tuple[Axis, ...], selection: Selection) -> Arrange
     fixed: dict[int, int] = {}
     for name, (plural, option) in _OPTIONS.items():
         for axis in _along(names, name):
-            alone = name == "C" and sum(each.size > 1 for each in axes) == 1
+            alone = sum(each.size > 1 for each in axes) == 1
             hint = "; if they are frames: --axes T" if alone else ""
             fixed[axis] = _choice(path, axes[axis].size, getattr(selection, option), plural, option, hint)
     arrangement = Arrangement(fixed, (), None, len(axes), bool(_along(names, "C")))

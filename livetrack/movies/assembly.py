@@ -78,7 +78,7 @@ def assemble(
                 f"no frame between {index - lost} and {index} can be read; the others are not tried"
             )
         frame = (
-            LostFrame(index, f"frame {index} is missing")
+            LostFrame(index, f"frame {index} is missing", is_absent=True)
             if absent[index]
             else _frame(index, numbers, image, projection)
         )

@@ -1,154 +1,186 @@
-"""Reads a folder of images, one frame each, in natural order."""
+"""Reads a folder of images, one frame each: what the frames are is read from the names."""
 
 from __future__ import annotations
 
-import re
-import struct
-import warnings
 from collections import Counter
-from collections.abc import Iterator
-from itertools import pairwise, takewhile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from glob import glob
 from pathlib import Path
 
 import numpy as np
-from PIL import Image as Pillow
 
 from livetrack.errors import InputError
-from livetrack.limits import IMAGE_BYTES
-from livetrack.movies.movie import DamagedMovieError, Image, Movie, MovieFrame, to_grey
+from livetrack.movies.arrangement import arrange
+from livetrack.movies.assembly import ABSENT, Numbers, assemble, first_frame, image_numbers
+from livetrack.movies.image_files import IMAGE_SUFFIXES, TIFF_SUFFIXES, image_size, load_image
+from livetrack.movies.image_names import Named, arrange_names, natural_order, step_of
+from livetrack.movies.inner import inner_movie
+from livetrack.movies.left_out import images_that_are_no_frames, listed
+from livetrack.movies.movie import Image, LostFrame, Movie, MovieFrame
 from livetrack.movies.selection import Selection
+from livetrack.movies.stacks import count_images, open_stacks
 from livetrack.movies.tiff import open_tiff
 
-__all__ = ["open_folder"]
+__all__ = ["open_folder", "open_pattern"]
 
-_TIFF = (".tif", ".tiff")
-_OTHER = (".png", ".bmp", ".jpg", ".jpeg", ".pgm", ".ppm", ".jp2")
-_CHANNEL = re.compile(r"channel(\d+)")
-_PILLOW = (Pillow.DecompressionBombError, struct.error, EOFError, KeyError, IndexError, TypeError)
-_SAMPLE_BYTES = {"I": 4, "F": 4}
-_CONVERTED = {"1": "L", "P": "RGB", "PA": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB"}
+_TRIED_SIZES = 9
 
 
-def open_folder(path: Path, selection: Selection) -> Movie:
-    """Open the images in `path`, sorted so that `image10` follows `image9`.
+def open_folder(path: Path, selection: Selection, open_inner: Callable[[Path, Selection], Movie]) -> Movie:
+    """Open the images in `path`: by the numbers in their names, or else in natural order, `image10` after `image9`.
+
+    Without images, the only other movie or folder of a movie in it is opened with `open_inner`, or that of the selected
+    position.
 
     Raises
     ------
     InputError
-        The folder cannot be read or contains no images, the first is unreadable or contains several frames, or the
-        names of the images have several channels of which none was chosen.
+        The folder cannot be read or contains no movie or several; its images are of several kinds, channels, positions
+        or planes of which none was chosen, or stacks that are not one recording.
     """
     try:
-        files = sorted((file for file in path.iterdir() if _is_image(file)), key=_natural_order)
+        files = sorted((file for file in path.iterdir() if file.is_file()), key=_order)
     except OSError as error:
         raise InputError(f"{path}: the folder cannot be read ({error.strerror})") from error
+    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    if not images:
+        inner, selection, note = inner_movie(path, selection)
+        movie = open_inner(inner, selection)
+        return replace(movie, notes=[note, *movie.notes])
+    kept = [file for file in images if not file.name.startswith(".")]
+    hidden = len(images) - len(kept)
+    notes = [f"{hidden} hidden {'file is' if hidden == 1 else 'files are'} left out"] if hidden else []
+    if no_frames := images_that_are_no_frames(kept):
+        kept = [file for file in kept if file not in no_frames]
+        notes.append(f"left out, as no frames: {listed(file.name for file in no_frames)}")
+    if not kept:
+        raise InputError(f"{path}: the folder contains no images but hidden files")
+    return _open(path, kept, selection, notes, is_pattern=False)
+
+
+def open_pattern(path: Path, selection: Selection) -> Movie:
+    """Open the images, or stacks that follow each other, whose paths match a pattern such as `folder/img_*.tif`.
+
+    Raises
+    ------
+    InputError
+        No file matches, or as `open_folder`.
+    """
+    files = sorted((file for file in map(Path, glob(str(path))) if file.is_file()), key=_order)
     if not files:
-        raise InputError(f"{path}: the folder contains no images ({' '.join(_TIFF + _OTHER)})")
-    selection.refuse(path, "a folder of images", ("position", "z", "axes"))
-    files, channel = _of_channel(path, files, selection.channel)
-    fps = pixel_size_um = None
-    if files[0].suffix.lower() in _TIFF:
-        first = open_tiff(files[0], Selection(channel))
-        if first.length != 1:
-            raise InputError(
-                f"{files[0]}: contains {first.length} frames, but a folder needs one per file; open the file itself"
-            )
-        fps, pixel_size_um = first.fps, first.pixel_size_um
+        raise InputError(f"{path}: no file matches this pattern")
+    unknown = [file for file in files if file.suffix.lower() not in IMAGE_SUFFIXES]
+    if unknown:
+        raise InputError(f"{path}: {unknown[0]} is no image that a pattern can choose ({' '.join(IMAGE_SUFFIXES)})")
+    return _open(path, files, selection, [], is_pattern=True)
+
+
+def _open(path: Path, files: list[Path], selection: Selection, notes: list[str], is_pattern: bool) -> Movie:
     try:
-        image = _load(files[0], channel)
-    except DamagedMovieError as damage:
-        raise InputError(str(damage)) from damage
-    height, width = image.shape
-
-    def read(indices: Iterator[int]) -> Iterator[MovieFrame]:
-        for index in takewhile(lambda index: index < len(files), indices):
-            yield MovieFrame(index, _load(files[index], channel), None)
-        if gaps := _gaps(files):
-            raise DamagedMovieError(gaps)
-
-    return Movie(path, (height, width), image.dtype, len(files), fps, pixel_size_um, read)
-
-
-def _is_image(file: Path) -> bool:
-    """Whether a file is an image by its name; hidden files, as macOS makes them on other file systems, are not."""
-    return file.suffix.lower() in _TIFF + _OTHER and not file.name.startswith(".")
-
-
-def _of_channel(path: Path, files: list[Path], channel: int | None) -> tuple[list[Path], int | None]:
-    """Return the images of a channel, where their names have one, and the channel to choose in each image.
-
-    Micro-Manager names separate images such as img_channel000_position000_time000000000_z000.tif.
-    """
-    numbers = [_CHANNEL.search(file.name) for file in files]
-    channels = sorted({int(number[1]) for number in numbers if number is not None})
-    if None in numbers or len(channels) < 2:
-        return files, channel
-    if channel is None or not 0 <= channel < len(channels):
-        raise InputError(
-            f"{path}: its images are of {len(channels)} channels; choose one with channel = 0 to {len(channels) - 1}"
-            + ("" if channel is None else f", not {channel}")
-        )
-    chosen = channels[channel]
-    return [file for file, number in zip(files, numbers, strict=True) if number and int(number[1]) == chosen], None
-
-
-def _gaps(files: list[Path]) -> str:
-    """Return which images are missing according to the numbers in their names; empty if none, or if it is not clear.
-
-    It is clear if one number in the names grows, and mostly by the same step.
-    """
-    names = [re.split(r"(\d+)", file.name) for file in files]
-    if len({len(name) for name in names}) > 1:
-        return ""
-    growing = [place for place, parts in enumerate(zip(*names, strict=True)) if len(set(parts)) > 1]
-    if len(growing) != 1 or not names[0][growing[0]].isdigit():
-        return ""
-    numbers = [int(name[growing[0]]) for name in names]
-    steps = [after - before for before, after in pairwise(numbers)]
-    ((step, often),) = Counter(steps).most_common(1)
-    gaps = [place for place, each in enumerate(steps) if each > step]
-    if often < 0.8 * len(steps) or step < 1 or any(steps[place] % step for place in gaps) or not gaps:
-        return ""
-    missing = sum(steps[place] // step - 1 for place in gaps)
-    where = f"after {files[gaps[0]].name}" + (f" and at {len(gaps) - 1} more places" if len(gaps) > 1 else "")
-    return f"{missing} images are missing {where}; later frames are numbered as if there were none"
-
-
-def _load(file: Path, channel: int | None) -> Image:
-    try:
-        if file.suffix.lower() in _TIFF:
-            movie = open_tiff(file, Selection(channel))
-            for image in movie:
-                return image
-            raise DamagedMovieError(movie.problem or f"{file.name} contains no image")
-        with _within_limit(file) as picture:
-            converted = picture.convert(_CONVERTED[picture.mode]) if picture.mode in _CONVERTED else picture
-            return to_grey(np.asarray(converted), channel, file)
+        stacks = [file for file in files if file.suffix.lower() in TIFF_SUFFIXES]
+        if len(stacks) == len(files) and count_images(stacks[0]) > 1:
+            return open_stacks(path, stacks, selection, notes, is_pattern)
+        return _open_images(path, files, selection, notes)
     except InputError as error:
-        raise DamagedMovieError(str(error)) from error
-    except (OSError, ValueError, SyntaxError, MemoryError, *_PILLOW) as error:  # any of these for a damaged file
-        raise DamagedMovieError(f"{file.name} cannot be read ({_first_line(error)})") from error
+        if str(path) in str(error):
+            raise
+        raise InputError(f"{path}: {error}") from error
 
 
-def _within_limit(file: Path) -> Pillow.Image:
-    """Open an image that takes at most `IMAGE_BYTES`, without reading its pixels. Raises what Pillow raises."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)  # has a limit of its own
-        image = Pillow.open(file)
-    size = image.width * image.height * max(1, len(image.getbands())) * _SAMPLE_BYTES.get(image.mode[:1], 1)
-    if size > IMAGE_BYTES:
-        image.close()
-        raise DamagedMovieError(
-            f"{file.name} claims to have {size:,} bytes of pixels; at most {IMAGE_BYTES:,} are read"
+def _open_images(path: Path, files: list[Path], selection: Selection, notes: list[str]) -> Movie:
+    """Open files of one image each."""
+    named = _named(path, files, notes)
+    arrangement = arrange(path, named.axes, selection)
+    numbers, lacking = _with_gaps(image_numbers(named.order, arrangement), named, files, notes)
+    sample = None if arrangement.has_channels else selection.channel
+
+    def image(number: int) -> Image:
+        return load_image(files[number], sample)
+
+    def read(indices: Iterator[int]) -> Iterator[MovieFrame | LostFrame]:
+        return assemble(numbers, image, selection.z, indices, lambda: "")
+
+    first = first_frame(read, path, "choose others with a pattern such as img_*.png")
+    shape = _usual_size([files[number] for number in numbers[:, 0].tolist() if number != ABSENT]) or first.pixels.shape
+    fps = pixel_size_um = None
+    if files[0].suffix.lower() in TIFF_SUFFIXES:
+        one = open_tiff(files[int(numbers[first.number, 0])], Selection(sample))
+        fps, pixel_size_um = one.fps, one.pixel_size_um
+    return Movie(
+        path,
+        (shape[0], shape[1]),
+        first.pixels.dtype,
+        len(numbers),
+        fps,
+        pixel_size_um,
+        read,
+        lacking=lacking,
+        notes=[*notes, *arrangement.notes],
+    )
+
+
+def _named(path: Path, files: Sequence[Path], notes: list[str]) -> Named:
+    try:
+        named = arrange_names([file.name for file in files])
+    except InputError as error:
+        example = _pattern(path, files[0])
+        raise InputError(f'{path}: {error}; choose some with a pattern such as "{example}"') from None
+    if named.others:
+        names = listed(files[index].name for index in named.others)
+        notes.append(
+            f"left out, as their names are not like {named.kind}: {names}; "
+            f'a pattern such as "{_pattern(path, files[named.others[0]])}" chooses others'
         )
-    return image
+    return named
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+def _pattern(path: Path, file: Path) -> Path:
+    """Return a pattern that matches the names that are like that of a file."""
+    folder = path if path.is_dir() else path.parent
+    text = file.stem.rstrip("0123456789")
+    return folder / f"{text or file.stem}*{file.suffix}"
 
 
-def _natural_order(file: Path) -> list[tuple[int, int, str]]:
-    """Key for `sorted`: numbers in the name compare as numbers."""
-    parts = re.split(r"(\d+)", file.name.lower())
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts]
+def _with_gaps(numbers: Numbers, named: Named, files: Sequence[Path], notes: list[str]) -> tuple[Numbers, str]:
+    """Return the images of each frame, with frames of which none is there where the numbers in the names skip some.
+
+    Numbers count frames if they grow mostly by the same step. The second value says which are missing.
+    """
+    present = numbers[(numbers != ABSENT).any(axis=1)]
+    if len(present) < 2:
+        return present, ""
+    if not named.frame_numbers:
+        if len(named.axes) == 1 and named.axes[0].name == "T":
+            notes.append("its images are read in the order of their names, which do not count them")
+        return present, ""
+    counted = [named.frame_numbers[int(row[row != ABSENT][0])] for row in present]
+    step = step_of(counted)
+    if not step:
+        notes.append(
+            "the numbers in the names do not count frames evenly: images are read in their order, without gaps"
+        )
+        return present, ""
+    places = (np.array(counted) - counted[0]) // step
+    complete = np.full((int(places[-1]) + 1, numbers.shape[1]), ABSENT, np.int64)
+    complete[places] = present
+    if counted[0] > 1:
+        notes.append(f"frame 0 is {files[int(present[0].max())].name}")
+    gaps = np.flatnonzero(np.diff(places) > 1)
+    if not len(gaps):
+        return complete, ""
+    more = f" and at {len(gaps) - 1} more places" if len(gaps) > 1 else ""
+    missing = len(complete) - len(present)
+    are = "image is" if missing == 1 else "images are"
+    return complete, f"{missing} {are} missing after {files[int(present[gaps[0]].max())].name}{more}"
+
+
+def _usual_size(files: Sequence[Path]) -> tuple[int, int] | None:
+    """Return (H, W) of most of a few images, the first of them if there are as many of another; None if unknown."""
+    chosen = sorted(set(np.linspace(0, len(files) - 1, _TRIED_SIZES).round().astype(int).tolist()))
+    sizes = Counter(size for size in (image_size(files[index]) for index in chosen) if size is not None)
+    return sizes.most_common(1)[0][0] if sizes else None
+
+
+def _order(file: Path) -> tuple[list[tuple[int, int, str]], str]:
+    return natural_order(str(file)), file.name

@@ -12,7 +12,7 @@ from livetrack.movies.movie import Movie
 from livetrack.movies.ndtiff_index import folder_of
 from livetrack.movies.selection import Selection
 
-__all__ = ["Format", "format_of", "open_format", "package"]
+__all__ = ["MOVIE_SUFFIXES", "Format", "format_of", "open_format", "package"]
 
 
 class Format(NamedTuple):
@@ -34,6 +34,8 @@ _FORMATS = {
     ".npz": _NUMPY,
     ".webp": Format("WebP", "animation"),
 }
+MOVIE_SUFFIXES = tuple(_FORMATS)
+"""Of files that have a reader of their own."""
 _ZARR_FILES = ("zarr.json", ".zgroup", ".zarray", ".zattrs")
 
 

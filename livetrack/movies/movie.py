@@ -58,6 +58,8 @@ class LostFrame(NamedTuple):
 
     number: int
     reason: str
+    is_absent: bool = False
+    """Whether the data have no such frame, as opposed to a damaged one."""
 
 
 Reader: TypeAlias = Callable[[Iterator[int]], Iterator[MovieFrame | LostFrame]]
@@ -151,7 +153,7 @@ class Movie:
             for position, frame in enumerate(self.read(count(start, step))):
                 if isinstance(frame, MovieFrame) and frame.pixels.shape != self.shape:
                     size, first = _size(frame.pixels.shape), _size(self.shape)
-                    frame = LostFrame(frame.number, f"frame {frame.number} is {size} px, the first is {first}")
+                    frame = LostFrame(frame.number, f"frame {frame.number} is {size} px, the others are {first}")
                 if isinstance(frame, LostFrame):
                     lost.append(frame)
                     continue
@@ -171,7 +173,9 @@ class Movie:
         return frame.t_s if frame.t_s is not None or not self.fps else frame.number / self.fps
 
     def _describe(self, lost: list[LostFrame], damage: str, read: int, expected: int | None) -> str | None:
-        more = f", and {len(lost) - 1} more frames are lost" if len(lost) > 1 else ""
+        if self.lacking:  # says it of all of them
+            lost = [frame for frame in lost if not frame.is_absent]
+        more = f", and {len(lost) - 1} more frame{'s' if len(lost) > 2 else ''}" if len(lost) > 1 else ""
         parts = [self.lacking, lost[0].reason + more if lost else "", damage]
         if not any(parts):
             return None

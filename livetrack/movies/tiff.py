@@ -30,11 +30,14 @@ __all__ = ["open_tiff"]
 _CURE = "save it again as a TIFF stack"
 
 
-def open_tiff(path: Path, selection: Selection) -> Movie:
+def open_tiff(path: Path, selection: Selection, whole_recording: bool = False) -> Movie:
     """Open a TIFF stack whose frames lie along one axis: time, depth, or simply pages.
 
     Of series of several kinds or lengths the longest is read, with a note; images of one kind that were written one by
     one are one series. What the file declares but does not contain is reported by `Movie.problem`.
+
+    A file of a recording in several, of which each has a position, is read at its own position, unless
+    `whole_recording` is set.
 
     Raises
     ------
@@ -46,7 +49,7 @@ def open_tiff(path: Path, selection: Selection) -> Movie:
         with _open(path) as tif:
             layout = _find_layout(tif, path, selection)
             notes = list(layout.notes)
-            if selection.position is None and layout.own_position is not None:
+            if selection.position is None and layout.own_position is not None and not whole_recording:
                 selection = replace(selection, position=layout.own_position)
                 notes.append(f"position {layout.own_position} is read, that of this file; --position N reads another")
             arrangement = arrange(path, layout.axes, selection)
