@@ -15,11 +15,11 @@ import tifffile
 from PIL import Image
 
 from livetrack.check import CheckReport, check_movie, report_text
-from livetrack.check.annotated_image import save_annotated_image
+from livetrack.check.annotated_image import Mark, Marks, save_annotated_image
 from livetrack.check.blobs import find_blobs, find_blobs_of_size, pixel_noise
 from livetrack.check.choice import _by_appearance
 from livetrack.check.measure import measure_particles
-from livetrack.check.movie import _suggest_search_radius
+from livetrack.check.search_radius import suggest_search_radius
 from livetrack.config import load_config
 from livetrack.errors import InputError, UsageError
 
@@ -176,7 +176,7 @@ def test_motion_and_spacing_are_measured(step: float) -> None:
     found = measured.particles
     assert found.step_px == pytest.approx(step, rel=0.2)
     assert found.spacing_px == pytest.approx(21, abs=3)
-    radius, reason = _suggest_search_radius(found, memory=2)
+    radius, reason = suggest_search_radius(found, memory=2)
     assert radius == pytest.approx(4 * math.sqrt(3) * found.step_px, abs=0.5)
     assert "four rms steps over 3 frames" in reason
 
@@ -191,16 +191,16 @@ def test_doubled_frames_do_not_hide_the_motion() -> None:
 def test_the_search_radius_is_at_most_half_the_distance_between_neighbours() -> None:
     measured = measure_particles(scene(step=1.0, spacing=12, s=1.2, count=100))
     assert measured is not None
-    radius, reason = _suggest_search_radius(measured[0], memory=2)
+    radius, reason = suggest_search_radius(measured[0], memory=2)
     assert measured[0].spacing_px is not None
     assert radius <= measured[0].spacing_px / 2 + 0.5
     assert "half the distance between neighbours" in reason
     still = msgspec.structs.replace(measured[0], step_px=0.01, spacing_px=100.0)
-    assert _suggest_search_radius(still, 2) == (2.0, "half a diameter, which exceeds the motion")
+    assert suggest_search_radius(still, 2) == (2.0, "half a diameter, which exceeds the motion")
     alone = msgspec.structs.replace(measured[0], step_px=None, spacing_px=None)
-    assert _suggest_search_radius(alone, 2)[0] == 3.5
+    assert suggest_search_radius(alone, 2)[0] == 3.5
     by_chance = msgspec.structs.replace(measured[0], step_px=20.0, spacing_px=40.0)
-    assert _suggest_search_radius(by_chance, 2)[0] == 20.0
+    assert suggest_search_radius(by_chance, 2)[0] == 20.0
     wide = msgspec.structs.replace(measured[0], diameter_px=15.0)
     assert _by_appearance(wide)[0] == "bead"
 
@@ -213,6 +213,8 @@ def test_a_check_reports_everything_and_draws(tmp_path: Path) -> None:
     assert [trial.model for trial in report.trials] == ["spot", "bead"]
     assert all(trial.count > 0 or trial.problem for trial in report.trials)
     assert report.warnings == []
+    assert (report.found, report.doubtful, report.missed) == (36, 0, 0)
+    assert (report.drawn_frame, report.frames_read) == (0, [(0, 11)])
     text = report_text(report)
     for word in ("my cells.tif", "12 frames", "bright", "uint16", "spot", report.command):
         assert word in text
@@ -227,29 +229,41 @@ def test_a_check_reports_everything_and_draws(tmp_path: Path) -> None:
         assert picture.size[0] >= 700
 
 
-def test_the_picture_shows_circles_where_the_particles_are(tmp_path: Path) -> None:
+def test_the_picture_shows_each_kind_of_mark_where_it_belongs_and_the_legend_below(tmp_path: Path) -> None:
     frame = np.full((100, 140), 50, np.uint8)
-    x, y, score = np.array([30.0, 90.0]), np.array([40.0, 60.0]), np.array([0.5, 1.0])
-    save_annotated_image(tmp_path / "a.png", frame, x, y, score, 8.0, 0.1, "two particles")
+    kinds = [
+        Marks(Mark.FOUND, "1 found", np.array([20.0]), np.array([40.0])),
+        Marks(Mark.DOUBTFUL, "1 doubtful", np.array([70.0]), np.array([60.0])),
+        Marks(Mark.MISSED, "1 missed", np.array([130.5]), np.array([60.0])),
+    ]
+    save_annotated_image(tmp_path / "a.png", frame, kinds, 7.0, 0.1, "three particles")
     with Image.open(tmp_path / "a.png") as picture:
         pixels = np.asarray(picture).astype(int)
     zoom = 10
-    assert pixels.shape == (100 * zoom + 44, 140 * zoom, 3)
-    coloured = np.argwhere(np.ptp(pixels[: 100 * zoom], axis=2) > 60)
-    for column, row in zip(x, y, strict=True):
-        mine = coloured[np.hypot(*(coloured - zoom * np.array([row + 0.5, column + 0.5])).T) < 100]
-        np.testing.assert_allclose(mine.mean(axis=0) / zoom - 0.5, (row, column), atol=0.1)
-        np.testing.assert_allclose(np.ptp(mine, axis=0) / zoom, 2 * (0.75 * 8 + 1), atol=0.3)
-    low, high = (
-        pixels[coloured[coloured[:, 1] < 600][0][0], coloured[coloured[:, 1] < 600][0][1]],
-        pixels[coloured[coloured[:, 1] > 600][0][0], coloured[coloured[:, 1] > 600][0][1]],
-    )
-    assert low[0] > low[2]  # red for a low score
-    assert high[2] > high[0]  # blue for a high score
+    assert pixels.shape == (100 * zoom + 68, 140 * zoom, 3)
+    for kind in kinds:
+        same = np.abs(pixels - kind.mark.value[1]).max(axis=2) < 3
+        rows, columns = np.nonzero(same[: 100 * zoom])
+        assert rows.mean() / zoom - 0.5 == pytest.approx(kind.y[0], abs=0.1)
+        assert columns.mean() / zoom - 0.5 == pytest.approx(kind.x[0], abs=0.1)
+        assert same[100 * zoom :].any()  # its symbol in the legend
+        edge = np.hypot(rows - rows.mean(), columns - columns.mean()) / zoom  # each shape has another outline
+        assert np.ptp(edge) == pytest.approx(
+            {"circle": 0.2, "diamond": 2.7, "square": 3.0}[kind.mark.value[0]], abs=0.4
+        )
     bar = np.argwhere((pixels[100 * zoom :] == (225, 230, 235)).all(axis=2).sum(axis=1) >= 190)
     assert len(bar)  # 2 µm at 0.1 µm per px and 10 image px per px: 200 px
     with pytest.raises(UsageError, match="the picture cannot be written"):
-        save_annotated_image(tmp_path / "none" / "a.png", frame, x, y, None, 8.0, None, "")
+        save_annotated_image(tmp_path / "none" / "a.png", frame, kinds, 8.0, None, "")
+
+
+def test_small_marks_and_small_images_are_enlarged(tmp_path: Path) -> None:
+    nothing = np.empty(0)
+    for side, radius, zoom in ((1024, 2.0, 2), (1024, 20.0, 1), (64, 2.0, 21)):
+        marks = [Marks(Mark.FOUND, "0 found", nothing, nothing)]
+        save_annotated_image(tmp_path / "a.png", np.zeros((side, side), np.uint16), marks, radius, None, "")
+        with Image.open(tmp_path / "a.png") as picture:
+            assert picture.size == (side * zoom, side * zoom + 68)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +329,7 @@ def test_masks_empty_images_and_still_images_are_checked(tmp_path: Path) -> None
     assert mask.particles is not None
     assert mask.particles.contrast == "bright"
     empty = check_movie(write(tmp_path / "empty.tif", [np.zeros((40, 40), np.uint16)] * 3))
-    assert empty.warnings[0].startswith("all pixels are 0:")
+    assert empty.warnings[0].startswith("all pixels are 0;")
     faint = np.zeros((500, 500), np.uint16)
     faint[0, 0] = 7
     warnings = check_movie(write(tmp_path / "one.tif", [faint])).warnings
@@ -327,7 +341,7 @@ def test_masks_empty_images_and_still_images_are_checked(tmp_path: Path) -> None
 def test_recordings_of_beads_are_recognised_as_beads(name: str) -> None:
     if not (SHARED / name).exists():
         pytest.skip(f"needs the recording {name} beside the repository, in shared/data")
-    report = check_movie(SHARED / name, frames=10)
+    report = check_movie(SHARED / name)
     assert report.model == "bead"
     assert report.particles is not None
     assert report.particles.contrast == ("dark" if name == "bulk_water.tif" else "bright")

@@ -1,10 +1,12 @@
-"""Draws a frame with circles around the particles found, to check the result by eye."""
+"""Draws a frame with marks around what was found, doubtful and missed, to check the result by eye."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,28 +14,44 @@ from PIL import Image, ImageDraw, ImageFont
 
 from livetrack.errors import UsageError
 
-__all__ = ["is_inside_movie", "require_png", "save_annotated_image"]
+__all__ = ["Mark", "Marks", "is_inside_movie", "require_png", "save_annotated_image"]
 
 _LONG_SIDE = 1400  # px; smaller frames are enlarged by an integer factor to about this size
-_LEGEND = 44  # px: height of the legend below the frame
+_MAX_SIDE = 3000  # px; frames with small marks are enlarged further, up to this size
+_MIN_RADIUS = 6  # px of the drawing
+_LEGEND = 68  # px: height of the two lines below the frame
+_MIN_WIDTH = 760  # px, of the legend
 _FOREGROUND = (225, 230, 235)
 _BACKGROUND = (24, 28, 33)
-_UNSCORED = (120, 220, 255)
-_COLOURS = np.array([(255, 92, 64), (255, 206, 84), (86, 224, 255)], float)  # scores 0.5, 0.75, 1
-_MIN_SCORE = 0.5
+
+
+class Mark(Enum):
+    """Shape and colour of a mark; the colours differ for colour-blind eyes too (Okabe and Ito)."""
+
+    FOUND = ("circle", (86, 180, 233))
+    DOUBTFUL = ("diamond", (240, 228, 66))
+    MISSED = ("square", (255, 110, 30))
+
+
+class Marks(NamedTuple):
+    """Marks of one kind, with their text in the legend."""
+
+    mark: Mark
+    label: str
+    x: npt.NDArray[Any]
+    """(N,) centres, px."""
+    y: npt.NDArray[Any]
 
 
 def save_annotated_image(
     path: Path,
     frame: npt.NDArray[Any],
-    x: npt.NDArray[Any],
-    y: npt.NDArray[Any],
-    score: npt.NDArray[Any] | None,
-    diameter_px: float,
+    marks: Sequence[Marks],
+    radius_px: float,
     pixel_size_um: float | None,
     caption: str,
 ) -> None:
-    """Write a PNG of `frame` (H, W) with stretched contrast and a circle around each particle.
+    """Write a PNG of `frame` (H, W) with stretched contrast and marks; the legend is below the frame.
 
     Parameters
     ----------
@@ -41,12 +59,10 @@ def save_annotated_image(
         PNG file to write.
     frame
         (H, W) of any integer or float type.
-    x, y
-        (N,) centres, px.
-    score
-        (N,) 0..1, which sets the colours of the circles; None draws all in one colour.
-    diameter_px
-        Diameter of a particle; circles are 1.5 times as wide, so that they do not hide it.
+    marks
+        What is drawn, each kind in its shape and colour.
+    radius_px
+        Of the marks: larger than that of a particle, so that they do not hide it.
     pixel_size_um
         For the scale bar; None labels it in px.
     caption
@@ -57,22 +73,20 @@ def save_annotated_image(
     UsageError
         The file cannot be written.
     """
-    zoom = max(1, _LONG_SIDE // max(frame.shape))
+    zoom = max(
+        1, _LONG_SIDE // max(frame.shape), min(math.ceil(_MIN_RADIUS / radius_px), _MAX_SIDE // max(frame.shape))
+    )
     height, width = (zoom * side for side in frame.shape)
     pixels = Image.fromarray(_stretch(frame)).resize((width, height), Image.Resampling.BICUBIC).convert("RGB")
     draw = ImageDraw.Draw(pixels)
-    colours = [_UNSCORED] * len(x) if score is None else [_colour(value) for value in score.tolist()]
-    radius = zoom * (0.75 * diameter_px + 1)
-    for column, row, colour in zip(x.tolist(), y.tolist(), colours, strict=True):
-        centre = zoom * (column + 0.5), zoom * (row + 0.5)
-        draw.ellipse(
-            (centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius),
-            outline=colour,
-            width=max(2, zoom // 2),
-        )
-    picture = Image.new("RGB", (max(width, 700), height + _LEGEND), _BACKGROUND)
+    radius = zoom * radius_px
+    line = 2 if radius < 12 else 3
+    for kind in marks:
+        for x, y in zip(kind.x.tolist(), kind.y.tolist(), strict=True):
+            _draw_mark(draw, kind.mark, zoom * (x + 0.5), zoom * (y + 0.5), radius, line)
+    picture = Image.new("RGB", (max(width, _MIN_WIDTH), height + _LEGEND), _BACKGROUND)
     picture.paste(pixels, (0, 0))
-    _draw_legend(ImageDraw.Draw(picture), picture.size, zoom, score is not None, pixel_size_um, caption)
+    _draw_legend(ImageDraw.Draw(picture), picture.size, zoom, marks, pixel_size_um, caption)
     try:
         picture.save(path, "PNG")
     except OSError as error:
@@ -92,39 +106,44 @@ def is_inside_movie(picture: Path, movie: Path) -> bool:
 
 def _stretch(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     low, high = np.percentile(frame, (0.2, 99.8))
-    scaled = (frame.astype(np.float64) - low) * (255 / max(high - low, 1e-12))
+    scaled = (frame.astype(np.float32) - np.float32(low)) * np.float32(255 / max(high - low, 1e-12))
     grey: npt.NDArray[np.uint8] = np.clip(scaled, 0, 255).astype(np.uint8)
     return grey
 
 
-def _colour(score: float) -> tuple[int, int, int]:
-    position = (score - _MIN_SCORE) / (1 - _MIN_SCORE)
-    red, green, blue = (np.interp(position, (0, 0.5, 1), channel) for channel in _COLOURS.T)
-    return int(red), int(green), int(blue)
+def _draw_mark(draw: ImageDraw.ImageDraw, mark: Mark, x: float, y: float, radius: float, line: int) -> None:
+    shape, colour = mark.value
+    if shape == "circle":
+        draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=colour, width=line)
+    elif shape == "square":
+        draw.rectangle((x - radius, y - radius, x + radius, y + radius), outline=colour, width=line)
+    else:
+        tip = 1.25 * radius
+        corners = [(x, y - tip), (x + tip, y), (x, y + tip), (x - tip, y), (x, y - tip)]
+        draw.line(corners, fill=colour, width=line, joint="curve")
 
 
 def _draw_legend(
     draw: ImageDraw.ImageDraw,
     size: tuple[int, int],
     zoom: int,
-    scored: bool,
+    marks: Sequence[Marks],
     pixel_size_um: float | None,
     caption: str,
 ) -> None:
-    """Draw the legend from left to right: caption, colour scale of the scores, scale bar."""
+    """Draw the legend: the caption above; the kinds of marks and the scale bar below it."""
     font = ImageFont.load_default(16)
-    width, middle = size[0], size[1] - _LEGEND // 2
-    draw.text((12, middle), caption, _FOREGROUND, font, anchor="lm")
-    length, label = _scale_bar(zoom, pixel_size_um, width / 6)
-    right = width - 16
-    draw.rectangle((right - length, middle + 6, right, middle + 10), _FOREGROUND)
-    draw.text((right - length / 2, middle - 6), label, _FOREGROUND, font, anchor="mm")
-    if scored:
-        right -= round(length) + 90
-        for offset in range(100):
-            draw.line((right - 100 + offset, middle - 6, right - 100 + offset, middle + 6), _colour(0.5 + offset / 200))
-        draw.text((right - 108, middle), f"score {_MIN_SCORE}", _FOREGROUND, font, anchor="rm")
-        draw.text((right + 8, middle), "1", _FOREGROUND, font, anchor="lm")
+    upper, lower = size[1] - _LEGEND + 20, size[1] - 20
+    draw.text((12, upper), caption, _FOREGROUND, font, anchor="lm")
+    left = 22.0
+    for kind in marks:
+        _draw_mark(draw, kind.mark, left, lower, 7, 2)
+        draw.text((left + 16, lower), kind.label, _FOREGROUND, font, anchor="lm")
+        left += 16 + draw.textlength(kind.label, font) + 32
+    length, label = _scale_bar(zoom, pixel_size_um, size[0] / 6)
+    right = size[0] - 16
+    draw.rectangle((right - length, lower + 5, right, lower + 9), _FOREGROUND)
+    draw.text((right - length / 2, lower - 7), label, _FOREGROUND, font, anchor="mm")
 
 
 def _scale_bar(zoom: int, pixel_size_um: float | None, longest: float) -> tuple[float, str]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Blobs", "find_blobs", "find_blobs_of_size", "join", "pixel_noise"]
+__all__ = ["Blobs", "find_blobs", "find_blobs_of_size", "join", "laplacians", "pixel_noise"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[Any]
@@ -72,7 +72,7 @@ def find_blobs_of_size(image: Image, noise: float, sigma: float, min_response: f
     sign = math.copysign(1.0, min_response)
     level = max(0, math.floor(math.log2(sigma / _MIN_HALVED_SIGMA)))
     scale = sigma / 2**level
-    response = sign * next(_laplacians(_halved(image, level), np.array([scale])))
+    response = sign * next(laplacians(_halved(image, level), np.array([scale])))
     threshold = max(abs(min_response), float(_noise_threshold(np.array([scale]), noise / 2**level)[0]))
     y, x = peaks = np.nonzero((response >= _local_max(response)) & (response > threshold))
     blobs = Blobs(
@@ -95,7 +95,7 @@ def _extrema(image: Image, sigmas: Array, noise: float) -> Blobs:
     maps: list[Image] = []
     largest: list[Image] = []
     parts = []
-    for level, response in enumerate(_laplacians(image, sigmas)):
+    for level, response in enumerate(laplacians(image, sigmas)):
         maps, largest = [*maps[-2:], response], [*largest[-2:], _local_max(np.abs(response))]
         if len(maps) < 3:
             continue
@@ -110,7 +110,7 @@ def _extrema(image: Image, sigmas: Array, noise: float) -> Blobs:
     return join(parts)
 
 
-def _laplacians(image: Image, sigmas: Array) -> Iterator[Image]:
+def laplacians(image: Image, sigmas: Array) -> Iterator[Image]:
     """Yield -sigma² ∇²(G * image), (H, W), for each sigma: positive at bright blobs."""
     height, width = image.shape
     pad = min(math.ceil(4 * sigmas.max()), min(image.shape) - 1)

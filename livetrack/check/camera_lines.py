@@ -58,11 +58,12 @@ def check_pixels(trial: CameraTrial) -> list[Line]:
     """Return the lines about the grey levels of the frames that came."""
     last, images = trial.frames[-1].pixels, trial.images
     text = f"{last.dtype}, grey levels {np.min(last):g} to {np.max(last):g}, median {np.median(last):g}"
-    faults = pixel_diagnostics(images)
+    lines = [warn("image", finding.text, finding.cure) for finding in pixel_diagnostics(images)]
     copies = 0 if is_blank(images) else count_copies(images)
     if copies:
-        faults.append(f"{copies} of {len(images)} images are exact copies of the one before: the camera repeats them")
-    return [fine("image", text), *(warn("image", each) for each in faults)]
+        repeated = f"{copies} of {len(images)} images are exact copies of the one before: the camera repeats them"
+        lines.append(warn("image", repeated))
+    return [fine("image", text), *lines]
 
 
 def _no_frame(trial: CameraTrial, driver: str) -> Line:

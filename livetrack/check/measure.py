@@ -21,7 +21,8 @@ __all__ = ["Measured", "ParticleProperties", "measure_particles", "measure_serie
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[Any]
 
-_ALL_SIZES_FRAMES = 3  # searched for blobs of all sizes
+_ALL_SIZES_FRAMES, _ALL_SIZES_MANY = 3, 8  # searched for blobs of all sizes; the more, the smaller they are
+_ALL_SIZES_TOTAL_PX = 1e6
 _ALL_SIZES_PX = 768  # side of the part that is searched
 _PART_PX = 1200  # side of the part of large images in which everything else is measured
 _MAX_PX = 16e6  # in all images that are searched for blobs of one size
@@ -110,7 +111,7 @@ def measure_series(series: Sequence[Sequence[Image]]) -> Measured | None:
     noise = float(np.median([pixel_noise(image) for image in _spread(images, 8)]))
     integers = middle.dtype.kind in "uib"
     noise = max(noise, _ROUNDING_NOISE if integers else 1e-6 * float(np.ptp(images[0])))
-    strongest = _find_strongest(images if len(shown) == 1 else [frames[0] for frames in shown], noise)
+    strongest = _find_strongest(images, noise)
     if strongest is None:
         return None
     strong, mixed = join(strongest.blobs), strongest.mixed
@@ -181,7 +182,8 @@ class _Strongest(NamedTuple):
 
 def _find_strongest(images: Sequence[Image], noise: float) -> _Strongest | None:
     """Return blobs, from a few frames, that are certainly particles."""
-    chosen = _spread(images, _ALL_SIZES_FRAMES)
+    count = min(_ALL_SIZES_MANY, max(_ALL_SIZES_FRAMES, int(_ALL_SIZES_TOTAL_PX / images[0].size)))
+    chosen = _spread(images, count)
     part = busiest_part(chosen[len(chosen) // 2], _ALL_SIZES_PX)
     parts = [_drop_halos(find_blobs(part.of(image), noise)) for image in chosen]
     blobs = join(parts)
@@ -192,7 +194,9 @@ def _find_strongest(images: Sequence[Image], noise: float) -> _Strongest | None:
         (_of_sign(blobs, sign) for sign in (1, -1)), key=lambda index: np.square(_rank(blobs.select(index))).sum()
     )
     particles = blobs.select(best)
-    comparable = blobs.select(_rank(blobs) >= _typical(_rank(particles), _rank(particles)) / 2)
+    typical = _typical(particles.sigma, _rank(particles))
+    alike = np.abs(np.log2(blobs.sigma / typical)) < 1
+    comparable = blobs.select(alike & (_rank(blobs) >= _typical(_rank(particles), _rank(particles)) / 2))
     opposite = np.sign(comparable.response) != np.sign(particles.response[0])
     return _Strongest([blobs.select(best[frame[best] == n]) for n in range(len(parts))], bool(opposite.mean() > _MIXED))
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from livetrack.check.annotated_image import save_annotated_image
 from livetrack.check.camera_trial import CameraTrial
-from livetrack.check.diagnostics import count_diagnostics, is_blank, particle_diagnostics
+from livetrack.check.comparison import agreement_diagnostics, compare, score_marks
+from livetrack.check.diagnostics import is_blank, particle_diagnostics
 from livetrack.check.lines import Line, fault, fine, warn
 from livetrack.check.measure import measure_particles
 from livetrack.config import Config
@@ -49,7 +50,6 @@ def check_model(config: Config, trial: CameraTrial | None, picture: Path | None)
                 break
     except LivetrackError as error:
         return [fault("model", f"{name}: {error}")], None, ""
-    count = float(np.mean([len(rows) for rows in found]))
     lines = [_speed_line(f"{name}: {len(found[-1])} particles in the last frame searched", times_ms, trial, config)]
     diameter_px = _DIAMETER_PX
     if not is_blank(images):
@@ -60,9 +60,13 @@ def check_model(config: Config, trial: CameraTrial | None, picture: Path | None)
         else:
             particles = measured.particles
             diameter_px = particles.diameter_px
-            about = count_diagnostics(localizer.name, count, particles)
+            compared = [
+                compare(rows, blobs, measured.part, diameter_px)
+                for rows, blobs in zip(found, measured.blobs[0], strict=False)
+            ]
+            about = agreement_diagnostics(localizer.name, compared, particles)
             about += particle_diagnostics(particles, images[0].dtype)
-            lines += [warn("particles", sentence) for sentence in about]
+            lines += [warn("particles", finding.text, finding.cure) for finding in about]
     if picture is None:
         return lines, len(found[-1]), ""
     try:
@@ -86,4 +90,5 @@ def _speed_line(text: str, times_ms: list[float], trial: CameraTrial, config: Co
 def _draw(path: Path, trial: CameraTrial, index: int, rows: Rows, model: str, diameter_px: float) -> None:
     caption = f"{len(rows)} particles found by {model}"
     size_um = trial.frames[-1].geometry.pixel_size_um
-    save_annotated_image(path, trial.images[index], rows["x"], rows["y"], rows["score"], diameter_px, size_um, caption)
+    reach = 0.75 * diameter_px + 1
+    save_annotated_image(path, trial.images[index], score_marks(rows), reach, size_um, caption)

@@ -1,9 +1,7 @@
-"""Checks a movie: measures its particles, suggests settings, tries the models, and draws the result."""
+"""Checks a movie: samples it, measures its particles, suggests settings, tries the models, and draws the result."""
 
 from __future__ import annotations
 
-import math
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +9,39 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.check.annotated_image import is_inside_movie, require_png, save_annotated_image
+from livetrack.check.annotated_image import Mark, Marks, is_inside_movie, require_png, save_annotated_image
 from livetrack.check.blobs import Blobs
 from livetrack.check.choice import choose
-from livetrack.check.diagnostics import count_diagnostics, frame_diagnostics, particle_diagnostics
-from livetrack.check.measure import ParticleProperties, measure_particles
+from livetrack.check.comparison import agreement_diagnostics, compare, comparison_marks
+from livetrack.check.diagnostics import frame_diagnostics, particle_diagnostics
+from livetrack.check.finding import Finding
+from livetrack.check.image_diagnostics import image_diagnostics
+from livetrack.check.measure import Measured, ParticleProperties, measure_series
 from livetrack.check.report import CheckReport
+from livetrack.check.sampling import Sample, SampledFrame, holding_range, take_sample
+from livetrack.check.search_radius import suggest_search_radius
+from livetrack.check.time_diagnostics import frame_course, particle_course, time_diagnostics
 from livetrack.config import LinkerSettings
-from livetrack.errors import InputError, UsageError
-from livetrack.localize.normalize import to_float
+from livetrack.errors import UsageError
 from livetrack.movies import EVERYTHING, Movie, Selection, open_selected
-from livetrack.particles import Rows
 
 __all__ = ["check_movie"]
 
 _TRIED_FRAMES = 3
+_TRIED_PX = 4e6  # in all frames tried; one frame is tried in any case
 
 
 def check_movie(
-    path: str | Path, picture: str | Path | None = None, *, frames: int = 16, selection: Selection = EVERYTHING
+    path: str | Path, picture: str | Path | None = None, *, selection: Selection = EVERYTHING
 ) -> CheckReport:
-    """Check the first frames of a movie and suggest how to track it.
+    """Check a sample of a movie's frames, from its beginning to its end, and suggest how to track it.
 
     Parameters
     ----------
     path
         Any movie that `livetrack.movies.open_movie` reads.
     picture
-        PNG file to write: the first frame with the particles found; None writes none.
-    frames
-        Number of frames to read.
+        PNG file to write: a frame with what the suggested model finds, doubts and misses; None writes none.
     selection
         Part of the movie to check.
 
@@ -56,9 +57,13 @@ def check_movie(
         if is_inside_movie(Path(picture), Path(path)):
             raise UsageError(f"{picture}: the picture would become an image of the movie {path}; choose another folder")
     movie = open_selected(path, selection)
-    images = _first_images(movie, frames)
-    warnings = [movie.problem] if movie.problem else []
-    warnings += frame_diagnostics(images)
+    sample = take_sample(movie)
+    first, last = holding_range(movie, sample)
+    series = sample.series()
+    images = [frame.pixels for some in series for frame in some if frame.pixels is not None]
+    findings = [Finding("incomplete", problem) for problem in sample.problems]
+    findings += frame_course(sample, first, last) + time_diagnostics(movie.times_s())
+    findings += frame_diagnostics(images) + image_diagnostics(images)
     report = CheckReport(
         movie=str(path),
         channel=selection.channel,
@@ -69,24 +74,50 @@ def check_movie(
         length=movie.length,
         fps=movie.fps,
         pixel_size_um=movie.pixel_size_um,
-        frames_checked=len(images),
+        frames_checked=len(sample.frames),
+        frames_read=_ranges(sample),
+        first_frame=first,
+        last_frame=last,
         notes=movie.notes,
-        warnings=warnings,
+        findings=findings,
     )
-    measured = measure_particles(images)
+    measured = measure_series([[_pixels(frame) for frame in some] for some in series])
     if measured is None:
-        warnings.append("no particles stand out from the noise in these frames")
+        findings.append(Finding("nothing", "no particles stand out from the noise in these frames"))
         return report
-    particles, blobs = measured.particles, measured.blobs[0][0]
-    warnings += particle_diagnostics(particles, movie.dtype)
-    radius, radius_reason = _suggest_search_radius(particles, LinkerSettings().memory)
-    choice = choose(images[:: math.ceil(len(images) / _TRIED_FRAMES)], particles)
+    return _with_particles(report, movie, series, measured, picture)
+
+
+def _with_particles(
+    report: CheckReport,
+    movie: Movie,
+    series: list[list[SampledFrame]],
+    measured: Measured,
+    picture: str | Path | None,
+) -> CheckReport:
+    """Complete the report of a movie in which particles were measured."""
+    particles, findings = measured.particles, report.findings
+    numbers = [[frame.number for frame in some] for some in series]
+    bright = particles.contrast == "bright" and not particles.has_ring
+    findings += particle_diagnostics(particles, movie.dtype)
+    findings += particle_course(numbers, measured.blobs, measured.diameters_px, movie.fps, bright)
+    radius, radius_reason = suggest_search_radius(particles, LinkerSettings().memory)
+    tried = _tried(series, measured)
+    choice = choose([_pixels(frame) for frame, _ in tried], particles)
+    compared = [
+        compare(rows, blobs, measured.part, particles.diameter_px)
+        for rows, (_, blobs) in zip(choice.rows, tried, strict=False)
+    ]
     if choice.rows:
-        found = sum(map(len, choice.rows)) / len(choice.rows)
-        warnings += count_diagnostics(choice.model, found, particles)
+        findings += agreement_diagnostics(choice.model, compared, particles)
+    drawn, blobs = tried[0]
+    marks = comparison_marks(compared[0]) if compared else _unjudged(blobs)
+    counts = {each.mark: int(each.x.size) for each in marks}
     if picture is not None:
-        found_first = choice.rows[0] if choice.rows else blobs
-        _draw(Path(picture), images[0], report.pixel_size_um, particles, choice.model, found_first)
+        method = choice.model or "no model"
+        caption = f"frame {drawn.number}, {method}: particles of about {particles.diameter_px:.1f} px"
+        pixels, reach = _pixels(drawn), _reach(particles)
+        save_annotated_image(Path(picture), pixels, marks, reach, report.pixel_size_um, caption)
     return msgspec.structs.replace(
         report,
         particles=particles,
@@ -95,58 +126,46 @@ def check_movie(
         search_radius_px=radius,
         search_radius_reason=radius_reason,
         trials=choice.trials,
+        drawn_frame=drawn.number,
+        found=counts.get(Mark.FOUND, 0),
+        doubtful=counts.get(Mark.DOUBTFUL, 0),
+        missed=counts.get(Mark.MISSED, 0),
         picture="" if picture is None else str(picture),
     )
 
 
-def _first_images(movie: Movie, count: int) -> list[npt.NDArray[Any]]:
-    """Return the first `count` images, or all of a shorter movie, each usable by a localizer."""
-    images = list(islice(movie, count))
-    if not images:
-        raise InputError(movie.problem or f"{movie.path}: contains no frames")
-    for number, image in enumerate(images):
-        try:
-            with np.errstate(over="ignore"):  # to float32: reported as not finite
-                to_float(image)
-        except InputError as error:
-            raise InputError(f"{movie.path}: frame {number}: {error}") from None
-    return images
+def _ranges(sample: Sample) -> list[tuple[int, int]]:
+    ranges: list[tuple[int, int]] = []
+    for frame in sample.frames:
+        if ranges and frame.number == ranges[-1][1] + 1:
+            ranges[-1] = ranges[-1][0], frame.number
+        else:
+            ranges.append((frame.number, frame.number))
+    return ranges
 
 
-def _suggest_search_radius(particles: ParticleProperties, memory: int) -> tuple[float, str]:
-    """Return a search radius and the reason: four rms steps over the longest gap, at least half a diameter.
-
-    Half the distance between neighbours is the limit. A measured step above a quarter of that distance may be chance:
-    the rms distance along one axis from a random position to the nearest particle is 0.6 of it.
-    """
-    half, step, spacing = particles.diameter_px / 2, particles.step_px, particles.spacing_px
-    if step is None:
-        return _round_up(2 * half), "one diameter, because motion could not be measured"
-    if spacing is not None and step > spacing / 4:
-        return _round_up(spacing / 2), "half the distance between neighbours, because the measured motion may be chance"
-    radius, reason = 4 * step * math.sqrt(memory + 1), f"four rms steps over {memory + 1} frames"
-    if radius < half:
-        radius, reason = half, "half a diameter, which exceeds the motion"
-    if spacing is not None and radius > spacing / 2:
-        radius, reason = spacing / 2, "half the distance between neighbours, which the motion may exceed"
-    return _round_up(radius), reason
+def _pixels(frame: SampledFrame) -> npt.NDArray[Any]:
+    assert frame.pixels is not None  # as in all frames of a series
+    return frame.pixels
 
 
-def _round_up(radius: float) -> float:
-    return max(1.0, math.ceil(2 * radius) / 2)
+def _tried(series: list[list[SampledFrame]], measured: Measured) -> list[tuple[SampledFrame, Blobs]]:
+    """Return a few frames of different series, or far from each other, with their blobs."""
+    pairs = [list(zip(some, blobs, strict=False)) for some, blobs in zip(series, measured.blobs, strict=True)]
+    candidates = (
+        [some[0] for some in pairs] if len(pairs) >= _TRIED_FRAMES else [pair for some in pairs for pair in some]
+    )
+    count = max(1, min(_TRIED_FRAMES, int(_TRIED_PX / _pixels(candidates[0][0]).size)))
+    chosen = np.unique(np.linspace(0, len(candidates) - 1, count).round().astype(int))
+    return [candidates[index] for index in chosen]
 
 
-def _draw(
-    path: Path,
-    image: npt.NDArray[Any],
-    pixel_size_um: float | None,
-    particles: ParticleProperties,
-    model: str,
-    found: Rows | Blobs,
-) -> None:
-    if isinstance(found, Blobs):
-        x, y, score, method = found.x, found.y, None, "without a model"
-    else:
-        x, y, score, method = found["x"], found["y"], found["score"], f"by {model}"
-    caption = f"first frame: {len(x)} particles found {method}; diameter about {particles.diameter_px:.1f} px"
-    save_annotated_image(path, image, x, y, score, particles.diameter_px, pixel_size_um, caption)
+def _unjudged(blobs: Blobs) -> list[Marks]:
+    """Return marks of what stands out, where no model was tried."""
+    return [Marks(Mark.FOUND, f"{blobs.x.size} stand out, without a model", blobs.x, blobs.y)]
+
+
+def _reach(particles: ParticleProperties) -> float:
+    """Return the radius of the marks: larger than a particle, but within half the distance to the neighbour."""
+    reach = 0.75 * particles.diameter_px + 1
+    return reach if particles.spacing_px is None else max(2.0, min(reach, 0.55 * particles.spacing_px))

@@ -20,7 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "target", nargs="?", type=Path, help="a movie, a recorded session, or a settings file (default: as for `run`)"
     )
     parser.add_argument(
-        "--picture", type=new_file, metavar="PNG", help="annotated image to write (default: NAME-check.png)"
+        "--picture",
+        type=new_file,
+        metavar="PNG",
+        help="annotated image to write (default: NAME-check.png, in the folder that contains the movie)",
     )
     parser.add_argument(
         "--seconds", type=positive, metavar="S", help="run the camera for S seconds (default: 5, or two exposures)"
@@ -48,15 +51,13 @@ def _check_movie(movie: Path, args: argparse.Namespace) -> int:
     if args.overrides or args.seconds:
         option = "--set" if args.overrides else "--seconds"
         raise UsageError(f"{option} applies to the check of a settings file; a movie is checked without settings")
-    picture = args.picture or _default_picture(movie.resolve().stem, movie)
-    with warmup(make_console(), "checking a few frames"):
+    picture = args.picture or _movie_picture(movie)
+    with warmup(make_console(), "checking frames from the beginning to the end"):
         report = check_movie(movie, picture, selection=selection(args))
     console = make_console(stderr=False)
     console.print(report_text(report))
     if picture is None:
-        console.print(
-            f"no picture: in this folder it would become an image of {movie}; name a file elsewhere: --picture PNG"
-        )
+        console.print("no annotated image: neither its folder nor this one can be written; name a file: --picture PNG")
     write_json(args.json, report)
     return 0
 
@@ -97,3 +98,29 @@ def _default_picture(name: str, movie: Path | None) -> Path | None:
 
     picture = Path(f"{name}-check.png")
     return None if movie is not None and is_inside_movie(picture, movie) else picture
+
+
+def _movie_picture(movie: Path) -> Path | None:
+    """Return NAME-check.png in the folder that contains the movie, or else in this one; None if neither can be written.
+
+    No reader of folders takes it for data.
+    """
+    from livetrack.check.annotated_image import is_inside_movie
+    from livetrack.check.command import movie_name
+
+    folder = movie.parent if movie.name not in ("", "..") else movie.resolve().parent
+    name = f"{movie_name(movie)}-check.png"
+    places = [place / name for place in (folder, Path()) if not is_inside_movie(place / name, movie)]
+    return next((place for place in places if _can_write(place)), None)
+
+
+def _can_write(file: Path) -> bool:
+    new = not file.exists()
+    try:
+        with file.open("ab"):
+            pass
+        if new:
+            file.unlink()
+    except OSError:
+        return False
+    return True
