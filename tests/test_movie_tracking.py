@@ -12,11 +12,13 @@ import pandas as pd
 import pytest
 import tifffile
 
+from livetrack.camera import Frame, Geometry
 from livetrack.cli import main
 from livetrack.linking import Linker
 from livetrack.localize import load_localizer
 from livetrack.movie_tracking import SequenceTracker, usual_interval_s
 from livetrack.movies import Movie, open_movie
+from livetrack.record import Recorder
 from livetrack.tracker import Tracker
 
 SHAPE = (48, 96)
@@ -204,3 +206,57 @@ def test_each_layout_is_written_on_request(folder: Path, layout: str, ending: st
         assert {"y", "x", "signal", "frame", "particle"} < set(pd.read_feather(output).columns)
     else:
         assert 'filename="movie.tif"' in Path(output).read_text(encoding="utf-8")
+
+
+def test_uneven_times_of_the_file_are_in_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    times_s = [0.0, 0.04, 0.08, 0.24, 0.28, 0.32, 0.48]
+    frames = np.array([image((10 + 100 * t_s, 20)) for t_s in times_s])  # 4 px in 0.04 s, 16 px in 0.16 s
+    metadata = {
+        "axes": "TYX", "PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "µm", "PhysicalSizeY": 0.5, "PhysicalSizeYUnit": "µm",
+        "Plane": {"DeltaT": times_s, "DeltaTUnit": ["s"] * 7},
+    }  # fmt: skip
+    tifffile.imwrite("movie.ome.tif", frames, metadata=metadata)
+    Path("movie.ome.tif").rename("movie.tif")
+    table = track("--set", "linker.search_radius_px=6")
+    np.testing.assert_allclose(table["t_s"], times_s, atol=1e-9)
+    np.testing.assert_allclose(table["x_um"], table["x"] / 2, atol=1e-5)
+    assert table["particle"].nunique() == 1  # at 16 px, by its velocity
+    replaced = track("--fps", "10", "--pixel-size", "2")
+    np.testing.assert_allclose(replaced["t_s"], np.arange(7) / 10, atol=1e-9)
+    np.testing.assert_allclose(replaced["x_um"], replaced["x"] * 2, atol=2e-5)
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Change to the folder of a recorded session, whose pixel size changes from its third frame on."""
+    monkeypatch.chdir(tmp_path)
+    recorder = Recorder(tmp_path)
+    for index in range(4):
+        geometry = Geometry(SHAPE[1], SHAPE[0], pixel_size_um=0.1 if index < 2 else 0.4)
+        recorder.offer_frame(
+            Frame(image((20 + index, 15)), index + 5, index, 0, None, 90 + index / 8, geometry, int(index > 1))
+        )
+    recorder.close()
+    recorder.folder.rename("session")
+    return tmp_path / "session"
+
+
+def test_a_session_has_its_own_times_and_pixel_sizes(session: Path) -> None:
+    assert main(["track", "session", "-o", "tracks.parquet", *CENTROID]) == 0
+    table = pd.read_parquet("tracks.parquet")
+    assert table["frame"].tolist() == [5, 6, 7, 8]
+    assert table["t_s"].tolist() == [90, 90.125, 90.25, 90.375]
+    np.testing.assert_allclose(table["x_um"] / table["x"], [0.1, 0.1, 0.4, 0.4])
+    assert main(["track", "session", "-o", "tracks.csv", "--pixel-size", "3", *CENTROID]) == 0
+    table = pd.read_csv("tracks.csv")
+    np.testing.assert_allclose(table["x_um"] / table["x"], 3, rtol=1e-5)
+
+
+@pytest.mark.parametrize("option", ["--mask=left.tif", "--fps=3", "--frames=0:2"])
+def test_options_of_movies_are_refused_for_sessions(
+    session: Path, option: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["track", "session", "-o", "tracks.csv", option, *CENTROID]) == 2
+    assert f"{option.partition('=')[0]}" in capfd.readouterr().err
+    assert not Path("tracks.csv").exists()
