@@ -223,7 +223,7 @@ def test_of_a_data_set_that_is_cut_short_what_is_there_is_read(tmp_path: Path) -
     assert movie.problem is not None
     assert "acq_NDTiffStack.tif is cut short" in movie.problem
     cut(folder / "NDTiff.index")
-    assert "NDTiff.index is cut short" in open_movie(folder).notes[0]
+    assert "NDTiff.index is cut short; the images that it names are read" in str(open_movie(folder).problem)
     (folder / "acq_NDTiffStack.tif").unlink()
     with pytest.raises(InputError, match=r"the file acq_NDTiffStack\.tif is missing"):
         open_movie(folder)
@@ -275,9 +275,17 @@ def test_a_stated_rate_that_the_times_contradict_is_not_used(tmp_path: Path) -> 
 # packages that are missing
 
 
+def compressed_czi() -> bytes:
+    """Return a CZI file that has only the list of its images: one, of compressed pixels."""
+    dimensions = b"".join(struct.pack("<4siifi", name, 0, 8, 0, 8) for name in (b"X", b"Y"))
+    entry = struct.pack("<2siqiiBB4si", b"DV", 0, 0, 0, 6, 0, 0, b"", 2) + dimensions
+    head = struct.pack("<16sqq52sq20s", b"ZISRAWFILE", 80, 80, b"", 112, b"")
+    return head + struct.pack("<16sqqi124s", b"ZISRAWDIRECTORY", 0, 0, 1, b"") + entry
+
+
 @pytest.mark.parametrize(
     ("name", "package"),
-    [("movie.nd2", "nd2"), ("movie.czi", "pylibCZIrw"), ("movie.lif", "liffile"), ("movie.zarr", "zarr")],
+    [("movie.nd2", "nd2"), ("movie.czi", "imagecodecs"), ("movie.lif", "liffile"), ("movie.zarr", "zarr")],
 )
 def test_a_missing_package_is_named_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, package: str
@@ -289,6 +297,8 @@ def test_a_missing_package_is_named_in_one_line(
     if name.endswith("zarr"):
         path.mkdir()
         (path / "zarr.json").write_text("{}")
+    elif name.endswith("czi"):
+        path.write_bytes(compressed_czi())
     else:
         path.write_bytes(b"anything")
     assert main(["track", str(path), "-o", str(tmp_path / "tracks.csv")]) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from livetrack.errors import InputError
 from livetrack.movies import open_movie
 
 _EXTRA = 'needs the extra: python -m pip install "livetrack[formats]"'
+_WRITER = "needs Zeiss' own library, which writes such files: python -m pip install pylibCZIrw"
 TIMES_MS = [0, 40, 80, 240, 280, 320, 480, 520, 560, 720, 760, 800]
 
 # ND2
@@ -79,7 +81,7 @@ def test_an_nd2_file_that_is_cut_short_is_refused_in_one_line(tmp_path: Path, sh
 
 def write_czi(path: Path, scenes: int = 1, channels: int = 1, planes: int = 1, without: tuple[int, ...] = ()) -> Path:
     """Write STACK; a scene 1 is lighter by 100, a plane 1 by 10, a channel 1 by 1. Leave out some times."""
-    czi = pytest.importorskip("pylibCZIrw.czi", reason=_EXTRA)
+    czi = pytest.importorskip("pylibCZIrw.czi", reason=_WRITER)
     with czi.create_czi(str(path)) as document:
         for time, image in enumerate(STACK):
             for scene in range(scenes if time not in without else 0):
@@ -143,12 +145,54 @@ def test_an_image_that_a_czi_file_lacks_is_not_read_as_black(tmp_path: Path) -> 
     assert "the file has no image of it (T 3), and 1 more frames are lost; read the 10 of 12 frames" in movie.problem
 
 
-@pytest.mark.parametrize("share", [0.6, 0.01])
-def test_a_czi_file_that_is_cut_short_is_refused_in_one_line(tmp_path: Path, share: float) -> None:
+@pytest.mark.parametrize("compression", ["zstd0:", "zstd1:PreProcess=HiLoByteUnpack", "zstd1:"])
+@pytest.mark.parametrize("samples", [1, 3])
+def test_compressed_pixels_and_colours_of_a_czi_file(tmp_path: Path, compression: str, samples: int) -> None:
+    czi = pytest.importorskip("pylibCZIrw.czi", reason=_WRITER)
+    pytest.importorskip("imagecodecs", reason=_EXTRA)
+    images = np.random.default_rng(2).integers(0, 200, (24, 33, samples)).astype("u1" if samples == 3 else "u2")
+    with czi.create_czi(str(tmp_path / "movie.czi"), compression_options=compression) as document:
+        document.write(images, plane={"T": 0})
+    for channel in range(samples):  # blue, green, red in the file
+        chosen = open_movie(tmp_path / "movie.czi", channel=channel if samples == 3 else None)
+        assert same(chosen, images[None, :, :, samples - 1 - channel])
+
+
+def test_tiles_of_a_mosaic_are_put_together(tmp_path: Path) -> None:
+    czi = pytest.importorskip("pylibCZIrw.czi", reason=_WRITER)
+    with czi.create_czi(str(tmp_path / "movie.czi")) as document:
+        for column in range(2):
+            tile = STACK[0, :, 16 * column : 16 * (column + 1), None]
+            document.write(np.ascontiguousarray(tile), plane={"T": 0}, location=(16 * column - 5, -7))
+    assert same(open_movie(tmp_path / "movie.czi"), STACK[:1])
+
+
+def test_of_a_czi_file_that_is_cut_short_the_frames_before_are_read(tmp_path: Path) -> None:
+    movie = open_movie(cut(write_czi(tmp_path / "movie.czi")))
+    read = list(movie)
+    assert 5 < len(read) < 12
+    assert same(read, STACK[: len(read)])
+    assert movie.problem is not None
+    assert "it is cut short, or was never finished; the images that were found are read" in movie.problem
+
+
+@pytest.mark.parametrize(("share", "reason"), [(0.03, "before its first image"), (0.003, "it is cut short")])
+def test_what_is_left_of_a_czi_file_is_refused_in_one_line(tmp_path: Path, share: float, reason: str) -> None:
     path = cut(write_czi(tmp_path / "movie.czi"), share)
-    with pytest.raises(InputError, match="cannot be read as CZI") as caught:
+    with pytest.raises(InputError, match=reason) as caught:
         open_movie(path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_czi_file_is_reported_and_ends_no_program(tmp_path: Path) -> None:
+    data = write_czi(tmp_path / "movie.czi").read_bytes()
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        changed = np.frombuffer(data, np.uint8).copy()
+        changed[random.integers(0, len(changed), 20)] = random.integers(0, 256, 20)
+        (tmp_path / "movie.czi").write_bytes(changed.tobytes())
+        with suppress(InputError):
+            list(open_movie(tmp_path / "movie.czi"))
 
 
 # LIF

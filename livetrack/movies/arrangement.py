@@ -76,10 +76,13 @@ def arrange(path: Path, axes: tuple[Axis, ...], selection: Selection) -> Arrange
     fixed: dict[int, int] = {}
     for name, (plural, option) in _OPTIONS.items():
         for axis in _along(names, name):
+            if name == "C" and axes[axis].size == 1:  # of an image of colours, whose samples are chosen
+                continue
             alone = sum(each.size > 1 for each in axes) == 1
             hint = "; if they are frames: --axes T" if alone else ""
             fixed[axis] = _choice(path, axes[axis].size, getattr(selection, option), plural, option, hint)
-    arrangement = Arrangement(fixed, (), None, len(axes), bool(_along(names, "C")))
+    has_channels = any(names[axis] == "C" for axis in fixed)
+    arrangement = Arrangement(fixed, (), None, len(axes), has_channels)
     if selection.position and not _along(names, "P"):
         raise InputError(f"{path}: no position {selection.position}; it has a single one")
     for axis in _along(names, "Z"):

@@ -24,6 +24,7 @@ __all__ = ["Container", "Opener", "check_image_size", "movie_of_container"]
 
 
 _CURE = "save or copy it again"
+_LONG = 120  # characters of a library's message, of which some list all that a file has
 _MAX_IMAGES = 1 << 24  # in one file
 
 
@@ -41,6 +42,8 @@ class Container:
     """Time between frames that the file states, s; None if it states none."""
     pixel_size_um: float | None = None
     """µm per pixel; None if the file does not state it."""
+    lacking: str = ""
+    """As `Movie.lacking`."""
     notes: tuple[str, ...] = ()
     """As `Movie.notes`."""
     is_of_position: bool = False
@@ -69,7 +72,7 @@ def movie_of_container(path: Path, selection: Selection, kind: str, opener: Open
         )
         times_s = None if container.times_s is None else container.times_s(arrangement.first_images())
         timing = judge_times(times_s, container.interval_s)
-        pixel_size_um = container.pixel_size_um
+        pixel_size_um, lacking = container.pixel_size_um, container.lacking
         notes = [*container.notes, *arrangement.notes, *timing.notes, *pixel_size_doubts(pixel_size_um)]
 
     def read(indices: Iterator[int]) -> Iterator[MovieFrame | LostFrame]:
@@ -93,6 +96,7 @@ def movie_of_container(path: Path, selection: Selection, kind: str, opener: Open
         pixel_size_um,
         read,
         times=lambda: timing.times,
+        lacking=lacking,
         notes=notes,
     )
 
@@ -170,4 +174,5 @@ def _as_input_errors(path: Path, kind: str) -> Iterator[None]:
 
 
 def _reason(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error).strip() else type(error).__name__
+    text = str(error).splitlines()[0] if str(error).strip() else type(error).__name__
+    return text if len(text) <= _LONG else f"{text[:_LONG]}..."

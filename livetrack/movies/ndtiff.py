@@ -95,7 +95,7 @@ def opened(path: Path, selection: Selection) -> Iterator[Container]:
             times_s,
             micro_manager.interval_s(summary),
             micro_manager.pixel_size_um(first, summary),
-            () if is_complete else (f"its {INDEX_NAME} is cut short; the images that it names are read",),
+            "" if is_complete else f"its {INDEX_NAME} is cut short; the images that it names are read",
         )
 
 
