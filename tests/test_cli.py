@@ -33,6 +33,7 @@ from livetrack.config import ViewSettings
 from livetrack.particles import empty_rows
 from livetrack.record import Recorder, read_session
 from livetrack.record.pages import PageWriter
+from livetrack.table import COLUMNS
 from livetrack.tracker import Tracker
 from livetrack.wire import PositionsEncoder, Preview, Status, encode_preview, encode_status
 
@@ -401,10 +402,13 @@ def test_listening_reports_an_engines_end_and_its_return(
         camera_fps=0, tracked_fps=0, received=0, tracked=0, skipped=0, lost=0, particles=0, latency_us={},
     )  # fmt: skip
     with sending([first, encode_status(over), second]) as address:
-        assert main(["listen", address, "--seconds=2", "--quiet"]) == 0
-    errors = capfd.readouterr().err
+        assert main(["listen", address, "--seconds=2", "--csv"]) == 0
+    output, errors = capfd.readouterr()
     assert "the engine's session has been stopped" in errors
     assert "the engine was restarted" in errors
+    table = pandas.read_csv(io.StringIO(output))
+    assert set(table.columns) < set(COLUMNS)  # under the names that files have
+    assert table["particle"].unique().tolist() == [-1]
 
 
 def test_listening_to_the_preview_address_gives_a_hint(
