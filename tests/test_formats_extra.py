@@ -142,7 +142,8 @@ def test_an_image_that_a_czi_file_lacks_is_not_read_as_black(tmp_path: Path) -> 
     movie = open_movie(write_czi(tmp_path / "movie.czi", without=(3, 4)))
     assert [frame.number for frame in movie.frames()] == [0, 1, 2, 5, 6, 7, 8, 9, 10, 11]
     assert movie.problem is not None
-    assert "the file has no image of it (T 3), and 1 more frames are lost; read the 10 of 12 frames" in movie.problem
+    assert "the file has no image of it (T 3), and 1 more" in movie.problem
+    assert "read the 10 of 12 frames" in movie.problem
 
 
 @pytest.mark.parametrize("compression", ["zstd0:", "zstd1:PreProcess=HiLoByteUnpack", "zstd1:"])

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from test_export import WIDE, record
+from test_record import frame_of
 
 from livetrack.movies import open_movie
 from livetrack.movies.timing import judge_times
@@ -86,6 +88,55 @@ def test_what_imagej_states(
     assert movie.pixel_size_um == (None if size is None else pytest.approx(size))
     assert movie.times_s() is None
     assert movie.notes == notes
+
+
+def write_single_images(folder: Path, version: int) -> Path:
+    """Write single images with metadata.txt, as Micro-Manager 1.4 and 2 do."""
+    entries = [json.dumps("Summary") + ": " + json.dumps({"Interval_ms": 40, "PixelSize_um": 0})]
+    for number, (image, elapsed) in enumerate(zip(STACK, TIMES_MS, strict=True)):
+        new = f"img_channel000_position000_time{number:09d}_z000.tif"
+        name = new if version == 2 else f"img_{number:09d}_Default_000.tif"
+        tifffile.imwrite(folder / name, image, metadata=None)
+        of_image = {"ElapsedTime-ms": elapsed, "FileName": name, "PixelSizeUm": 0.16, "Nested": {"a": {"b": "}"}}}
+        key = f"Metadata-Default/{name}" if version == 2 else f"FrameKey-{number}-0-0"
+        entries += [f'"Coords-Default/{name}": {{"time": {number}}}'] if version == 2 else []
+        entries.append(f"{json.dumps(key)}: {json.dumps(of_image, indent=2)}")
+    (folder / "metadata.txt").write_text("{" + ",\n".join(entries) + "}")
+    return folder
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_folder_of_micro_manager_has_the_times_in_its_metadata(tmp_path: Path, version: int) -> None:
+    movie = open_movie(write_single_images(tmp_path, version))
+    assert movie.times_s() == pytest.approx(np.array(TIMES_MS) / 1000)
+    assert movie.pixel_size_um == 0.16
+    text = (tmp_path / "metadata.txt").read_text()
+    (tmp_path / "metadata.txt").write_text(text[: int(len(text) * 0.75)])  # stopped in the middle
+    movie = open_movie(tmp_path)
+    assert movie.length == 6
+    times = movie.times_s()
+    assert times is not None
+    assert times[:4] == pytest.approx([0, 0.04, 0.08, 0.24])
+    assert any("have no time; it is interpolated" in note for note in movie.notes)
+    (tmp_path / "metadata.txt").write_bytes(bytes(1000))
+    assert open_movie(tmp_path).times_s() is None
+
+
+def test_the_frames_of_a_recorded_session_have_their_times(tmp_path: Path) -> None:
+    session = record(tmp_path, [frame_of(index, WIDE) for index in range(20)])
+    for path in (session, session / "frames_0000.tif"):
+        movie = open_movie(path)
+        assert movie.times_s() == pytest.approx(np.arange(20) / 200)
+        assert movie.pixel_size_um == 0.125
+
+
+def test_stacks_that_follow_each_other_have_one_interval_between_them(tmp_path: Path) -> None:
+    for name in "ab":
+        write_micro_manager(tmp_path / f"{name}.tif", [*TIMES_MS])
+    movie = open_movie(tmp_path / "*.tif")
+    times = np.array(TIMES_MS) / 1000
+    assert movie.times_s() == pytest.approx([*times, *(times + times[-1] + 0.04)])
+    assert "between its files one frame interval is assumed" in movie.notes
 
 
 # what cannot be right

@@ -11,16 +11,18 @@ from pathlib import Path
 import numpy as np
 
 from livetrack.errors import InputError
+from livetrack.movies import micro_manager
 from livetrack.movies.arrangement import arrange
 from livetrack.movies.assembly import ABSENT, Numbers, assemble, first_frame, image_numbers
 from livetrack.movies.image_files import IMAGE_SUFFIXES, TIFF_SUFFIXES, image_size, load_image
 from livetrack.movies.image_names import Named, arrange_names, natural_order, step_of
-from livetrack.movies.inner import inner_movie
+from livetrack.movies.inner import SESSION_FILE, inner_movie
 from livetrack.movies.left_out import images_that_are_no_frames, listed
 from livetrack.movies.movie import Image, LostFrame, Movie, MovieFrame
 from livetrack.movies.selection import Selection
 from livetrack.movies.stacks import count_images, open_stacks
 from livetrack.movies.tiff import open_tiff
+from livetrack.movies.timing import judge_times, pixel_size_doubts
 
 __all__ = ["open_folder", "open_pattern"]
 
@@ -80,7 +82,7 @@ def _open(path: Path, files: list[Path], selection: Selection, notes: list[str],
     try:
         stacks = [file for file in files if file.suffix.lower() in TIFF_SUFFIXES]
         if len(stacks) == len(files) and count_images(stacks[0]) > 1:
-            return open_stacks(path, stacks, selection, notes, is_pattern)
+            return open_stacks(path, stacks, selection, notes, is_pattern or (path / SESSION_FILE).is_file())
         return _open_images(path, files, selection, notes)
     except InputError as error:
         if str(path) in str(error):
@@ -103,20 +105,26 @@ def _open_images(path: Path, files: list[Path], selection: Selection, notes: lis
 
     first = first_frame(read, path, "choose others with a pattern such as img_*.png")
     shape = _usual_size([files[number] for number in numbers[:, 0].tolist() if number != ABSENT]) or first.pixels.shape
-    fps = pixel_size_um = None
+    interval_s = pixel_size_um = times_s = None
     if files[0].suffix.lower() in TIFF_SUFFIXES:
         one = open_tiff(files[int(numbers[first.number, 0])], Selection(sample))
-        fps, pixel_size_um = one.fps, one.pixel_size_um
+        interval_s, pixel_size_um = 1 / one.fps if one.fps else None, one.pixel_size_um
+    if (recorded := micro_manager.read_folder(files[0].parent)) is not None:
+        names = ["" if number == ABSENT else files[number].name for number in numbers[:, 0].tolist()]
+        times_s = [recorded.times_s.get(name) for name in names]
+        interval_s, pixel_size_um = interval_s or recorded.interval_s, pixel_size_um or recorded.pixel_size_um
+    timing = judge_times(times_s, interval_s)
     return Movie(
         path,
         (shape[0], shape[1]),
         first.pixels.dtype,
         len(numbers),
-        fps,
+        timing.fps,
         pixel_size_um,
         read,
+        times=lambda: timing.times,
         lacking=lacking,
-        notes=[*notes, *arrangement.notes],
+        notes=[*notes, *arrangement.notes, *timing.notes, *pixel_size_doubts(pixel_size_um)],
     )
 
 

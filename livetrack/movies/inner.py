@@ -12,10 +12,11 @@ from livetrack.movies.image_names import natural_order
 from livetrack.movies.left_out import listed
 from livetrack.movies.selection import Selection
 
-__all__ = ["inner_movie"]
+__all__ = ["SESSION_FILE", "inner_movie"]
 
 _VIDEO_SUFFIXES = (".avi", ".mp4", ".m4v", ".mkv", ".mov", ".wmv", ".webm", ".mpg", ".mpeg", ".mj2", ".cine", ".gif")
-_OF_A_SESSION = "session.json"
+SESSION_FILE = "session.json"
+"""In the folder of a recording of livetrack."""
 _MAX_FOLDERS = 1000
 
 
@@ -48,7 +49,7 @@ def inner_movie(path: Path, selection: Selection) -> tuple[Path, Selection, str]
 
 
 def _has_movie(folder: Path) -> bool:
-    if (folder / _OF_A_SESSION).exists():  # a recording of livetrack, which the caller lists
+    if (folder / SESSION_FILE).exists():  # a recording of livetrack, which the caller lists
         return False
     try:
         return format_of(folder) is not None or any(

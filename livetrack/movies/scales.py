@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from xml.etree import ElementTree
@@ -19,6 +20,7 @@ SECONDS = {
 }  # fmt: skip
 """Factors of units of time."""
 _UM = {"nm": 1e-3, "um": 1.0, "micron": 1.0, "microns": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
+_RECORDED_SIZE = re.compile(r'^\{"frame_index":.*"pixel_size_um":([0-9.eE+-]+)')  # of livetrack
 
 
 class Scales(NamedTuple):
@@ -58,6 +60,8 @@ def _stated(tif: tifffile.TiffFile) -> Scales:
         metadata = tif.stk_metadata or {}
         size_um = _number(metadata.get("XCalibration")) * unit(_UM, str(metadata.get("CalibrationUnits", "")))
         return Scales(None, size_um or None)
+    if (recorded := _RECORDED_SIZE.search(tif.pages.first.description)) is not None:
+        return Scales(None, _number(recorded[1]) or None)
     if tif.shaped_metadata:  # the keywords given to tifffile.imwrite(..., metadata={"fps": 24.0})
         return Scales(_inverse(tif.shaped_metadata[0].get("fps")))
     return Scales()

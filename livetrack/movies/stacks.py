@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tifffile
 
 from livetrack.errors import InputError
 from livetrack.movies.left_out import listed
-from livetrack.movies.movie import DamagedMovieError, LostFrame, Movie, MovieFrame
+from livetrack.movies.movie import DamagedMovieError, LostFrame, Movie, MovieFrame, Times
 from livetrack.movies.selection import Selection
 from livetrack.movies.tiff import open_tiff
 from livetrack.movies.tiff_planes import without_log_lines
@@ -107,4 +108,21 @@ def _one_after_another(path: Path, movies: Sequence[Movie], notes: list[str]) ->
     lacking = "; ".join(f"{movie.path.name}: {movie.lacking}" for movie in movies if movie.lacking)
     found = listed(f"{movie.path.name} with {length} frames" for movie, length in zip(movies, lengths, strict=True))
     notes = [*notes, f"{len(movies)} files follow each other: {found}", *first.notes]
-    return replace(first, path=path, length=sum(lengths), read=read_all, lacking=lacking, notes=notes)
+    times = _times_one_after_another(movies)
+    if times is not None:
+        notes.append("between its files one frame interval is assumed")
+    return replace(
+        first, path=path, length=sum(lengths), read=read_all, times=lambda: times, lacking=lacking, notes=notes
+    )
+
+
+def _times_one_after_another(movies: Sequence[Movie]) -> Times | None:
+    """Return the times of all frames, a typical interval between the files; None if those of some are unknown."""
+    each, begin = list[Times](), 0.0
+    for movie in movies:
+        times = movie.times_s()
+        if times is None or not movie.fps:
+            return None
+        each.append(times + begin)
+        begin = float(each[-1][-1]) + 1 / movie.fps
+    return np.concatenate(each)

@@ -1,7 +1,8 @@
-"""Reads when the frames of a TIFF file were taken: OME, Micro-Manager, Zeiss' LSM and MetaMorph's STK."""
+"""Reads when the frames of a TIFF file were taken: OME, Micro-Manager, LSM, STK, and recordings of livetrack."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from xml.etree import ElementTree
 
@@ -17,16 +18,17 @@ from livetrack.movies.tiff_layout import Layout
 
 __all__ = ["tiff_times_s"]
 
-_MICRO_MANAGER = 51123  # tag
+_MICRO_MANAGER, _DESCRIPTION = 51123, 270  # tags
+_RECORDED = re.compile(rb'^\{"frame_index":.*?"t_s":(-?[0-9.eE+-]+)')
 _MAX_METADATA_BYTES = 1 << 20  # of one image
 
 
 def tiff_times_s(tif: tifffile.TiffFile, layout: Layout, arrangement: Arrangement) -> list[float | None] | None:
     """Return when the frames were taken, s, from any origin; None where it is unknown, or for all."""
     times = _of_ome(tif, layout, arrangement) if tif.is_ome else None
-    if times is None and layout.pages is not None and _MICRO_MANAGER in tif.pages.first.tags:
+    if times is None and layout.pages is not None and (tag := _tag_of_times(tif)):
         numbers = image_numbers(layout.order, arrangement)[:, 0].tolist()
-        times = [None if number == ABSENT else _of_page(layout.pages[number]) for number in numbers]
+        times = [None if number == ABSENT else _of_page(layout.pages[number], tag) for number in numbers]
     if times is None and (tif.is_lsm or tif.is_stk):
         times = _of_file(tif, layout, arrangement)
     return times
@@ -63,8 +65,15 @@ def _of_ome(tif: tifffile.TiffFile, layout: Layout, arrangement: Arrangement) ->
     return [times.get(key(place)) for place in arrangement.first_images()]
 
 
-def _of_page(page: Any) -> float | None:
-    """Return the time in Micro-Manager's metadata of an image."""
+def _tag_of_times(tif: tifffile.TiffFile) -> int:
+    """Return the tag that has the time of each image; 0 if there is none."""
+    if _MICRO_MANAGER in tif.pages.first.tags:
+        return _MICRO_MANAGER
+    return _DESCRIPTION if _RECORDED.search(tif.pages.first.description.encode()) else 0
+
+
+def _of_page(page: Any, tag: int) -> float | None:
+    """Return the time in the metadata that Micro-Manager or a recording of livetrack has of an image."""
     if page is None:
         return None
     handle = page.parent.filehandle
@@ -73,15 +82,18 @@ def _of_page(page: Any) -> float | None:
         handle.open()
     try:
         directory = read_directory(page.parent, page.offset)
-        entry = None if directory is None else directory.entries.get(_MICRO_MANAGER)
+        entry = None if directory is None else directory.entries.get(tag)
         if entry is None:
             return None
         _, size, value = entry
-        if size <= len(value):
+        if size > len(value):
+            handle.seek(int.from_bytes(value, "little" if page.parent.byteorder == "<" else "big"))
+            value = handle.read(min(size, _MAX_METADATA_BYTES))
+        if tag == _MICRO_MANAGER:
             return micro_manager.elapsed_s(value)
-        handle.seek(int.from_bytes(value, "little" if page.parent.byteorder == "<" else "big"))
-        return micro_manager.elapsed_s(handle.read(min(size, _MAX_METADATA_BYTES)))
-    except OSError:
+        recorded = _RECORDED.search(value)
+        return None if recorded is None else float(recorded[1])
+    except (OSError, ValueError):
         return None
     finally:
         if was_closed:
