@@ -25,7 +25,7 @@ _ALL_SIZES_FRAMES, _ALL_SIZES_MANY = 3, 8  # searched for blobs of all sizes; th
 _ALL_SIZES_TOTAL_PX = 1e6
 _ALL_SIZES_PX = 768  # side of the part that is searched
 _PART_PX = 1200  # side of the part of large images in which everything else is measured
-_MAX_PX = 16e6  # in all images that are searched for blobs of one size
+_MAX_PX = 10e6  # in all images that are searched for blobs of one size
 _DIAMETER = 2 * math.sqrt(2)  # of a Gaussian, over its sigma
 _ROUNDING_NOISE = 1 / math.sqrt(12)  # grey levels
 _MIN_RING = 0.1  # of the core's intensity; a fluorescent spot has no opposite ring as strong
@@ -232,11 +232,11 @@ def _typical(values: Array, rank: Array) -> float:
 
 def _drop_halos(blobs: Blobs) -> Blobs:
     """Drop every blob within 3 sigma of a higher ranking one: its rings, its parts, or a larger blob around it."""
-    order = np.argsort(-_rank(blobs), kind="stable")[:_MAX_BLOBS]
+    ranked = blobs.select(np.argsort(-_rank(blobs), kind="stable")[:_MAX_BLOBS])
     kept = []
-    free = np.ones(blobs.x.size, bool)
-    for n in order:
+    free = np.ones(ranked.x.size, bool)
+    for n in range(ranked.x.size):
         if free[n]:
             kept.append(n)
-            free &= np.hypot(blobs.x - blobs.x[n], blobs.y - blobs.y[n]) > 3 * blobs.sigma[n]
-    return blobs.select(np.array(kept, int))
+            free &= np.hypot(ranked.x - ranked.x[n], ranked.y - ranked.y[n]) > 3 * ranked.sigma[n]
+    return ranked.select(np.array(kept, int))

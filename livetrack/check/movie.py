@@ -28,7 +28,7 @@ from livetrack.movies import EVERYTHING, Movie, Selection, open_selected
 __all__ = ["check_movie"]
 
 _TRIED_FRAMES = 3
-_TRIED_PX = 4e6  # in all frames tried; one frame is tried in any case
+_TRIED_PX = 2.5e6  # in all frames tried; one frame is tried in any case
 
 
 def check_movie(
