@@ -27,14 +27,14 @@ from fake_engine import (
 from live_engine import ANY_PORT
 
 from livetrack import wire
+from livetrack.annotate.labels import round_length
+from livetrack.annotate.trail_segments import MAX_SEGMENTS, OPACITIES, segments_by_pen
 from livetrack.cli import main as cli
 from livetrack.config import ViewSettings
 from livetrack.curve_keys import generate_keys, secure_server
 from livetrack.errors import UsageError
 from livetrack.particles import Flag
 from livetrack.viewer import display_problem, main
-from livetrack.viewer.canvas.annotations import round_length
-from livetrack.viewer.canvas.trails import MAX_SEGMENTS, OPACITIES, segments_by_pen
 from livetrack.viewer.canvas.view import preview_rect
 from livetrack.viewer.data.history import History
 from livetrack.viewer.data.levels import Levels, grey_histogram

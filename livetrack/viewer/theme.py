@@ -11,7 +11,7 @@ import pyqtgraph as pg
 from livetrack.viewer.qt import QtGui, QtWidgets
 
 __all__ = [
-    "COLORMAPS", "PALETTES", "STAGE_COLOURS", "TRACK_COLOURS", "Palette", "apply_theme", "lookup_table", "track_colour",
+    "COLORMAPS", "PALETTES", "STAGE_COLOURS", "Palette", "apply_theme", "lookup_table",
 ]  # fmt: skip
 
 
@@ -120,12 +120,6 @@ def apply_theme(window: QtWidgets.QWidget, palette: Palette) -> None:
     window.setStyleSheet(palette.style_sheet())
 
 
-TRACK_COLOURS = (
-    "#ff9f43", "#4dd0e1", "#ff6b81", "#a3e635", "#60a5fa", "#facc15",
-    "#f472b6", "#34d399", "#c084fc", "#fb7185", "#7dd3fc", "#d6b48c",
-)  # fmt: skip
-"""Assigned to track ids in turn; neighbours in the list are the easiest to tell apart."""
-
 STAGE_COLOURS = {
     "camera": "#8b95a3", "wait": "#d9a441", "localize": "#4f9cf0", "link": "#b483e8", "publish": "#3fbf8f",
     "total": "#8b95a3",
@@ -136,11 +130,6 @@ COLORMAPS = ("grey", "inverted", "HiLo", "inferno", "viridis", "cividis", "turbo
 """`HiLo` is grey with black shown blue and white shown red, which reveals clipped pixels."""
 
 _GREY_LEVELS = 256
-
-
-def track_colour(track_id: int) -> str:
-    """Return the colour of a track, `#rrggbb`."""
-    return TRACK_COLOURS[track_id % len(TRACK_COLOURS)]
 
 
 def lookup_table(name: str, gamma: float = 1.0) -> npt.NDArray[np.uint8]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
+from livetrack.annotate.colours import track_colour
+from livetrack.annotate.labels import round_length
+from livetrack.annotate.trail_segments import drawable
 from livetrack.particles import Rows, empty_rows
 from livetrack.viewer.canvas.markers import MARKER_PX, OverlayItem
-from livetrack.viewer.data.trail_segments import drawable
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
-from livetrack.viewer.theme import track_colour
 
-__all__ = ["Labels", "ScaleBar", "Selection", "round_length"]
+__all__ = ["Labels", "ScaleBar", "Selection"]
 
 MARGIN_PX = 24
 """Between the scale bar and the edges."""
@@ -129,9 +129,3 @@ class ScaleBar(QtWidgets.QGraphicsObject):
             painter.setPen(colour)
             unit = "µm" if self._pixel_size_um else "px"
             painter.drawText(text.translated(shift, shift), QtCore.Qt.AlignmentFlag.AlignCenter, f"{length:g} {unit}")
-
-
-def round_length(max_length: float) -> float:
-    """Return the largest of 1, 2 and 5 times a power of ten that does not exceed `max_length`."""
-    power = 10.0 ** math.floor(math.log10(max_length))
-    return max(digit * power for digit in (1, 2, 5) if digit * power <= max_length * (1 + 1e-9))

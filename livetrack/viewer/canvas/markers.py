@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from livetrack.annotate.colours import NO_ID_COLOUR, TRACK_COLOURS
+from livetrack.annotate.trail_segments import drawable
 from livetrack.particles import Flag, Rows
-from livetrack.viewer.data.trail_segments import drawable
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
-from livetrack.viewer.theme import TRACK_COLOURS
 
 __all__ = ["MARKER_PX", "Markers", "OverlayItem"]
 
@@ -18,7 +18,6 @@ MARKER_PX = 13
 LINE_PX = 1.6
 UNSURE_OPACITY = 0.4
 """Of a particle that is tentative, or was coasted in this frame."""
-NO_ID_COLOUR = "#9aa0a6"
 _COLOURS = (*TRACK_COLOURS, NO_ID_COLOUR)
 _PIXMAP_PX = MARKER_PX + 4
 

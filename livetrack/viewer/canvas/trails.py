@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from pyqtgraph.functions import arrayToQPath
 
+from livetrack.annotate.colours import TRACK_COLOURS
+from livetrack.annotate.trail_segments import OPACITIES, TrailSegments, segments_by_pen
 from livetrack.viewer.canvas.markers import OverlayItem
-from livetrack.viewer.data.trail_segments import TrailSegments
 from livetrack.viewer.qt import QtGui
-from livetrack.viewer.theme import TRACK_COLOURS
 
-__all__ = ["Trails", "segments_by_pen"]
-
-OPACITIES = 1.0, 0.75, 0.5, 0.3
-"""Of the quarters of a trail, the newest first."""
-MAX_SEGMENTS = 50_000
-"""Beyond this number, the oldest segments are not drawn."""
+__all__ = ["Trails"]
 
 
 class Trails(OverlayItem):
@@ -42,27 +34,6 @@ class Trails(OverlayItem):
         for pen, path in self._paths:
             painter.setPen(pen)
             painter.drawPath(path)
-
-
-def segments_by_pen(frames: list[TrailSegments]) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
-    """Yield the segments of `frames`, oldest first, grouped by pen: by colour and by quarter of the trail.
-
-    Each item is the pen's number, colour * len(OPACITIES) + quarter, and (2 n, 2) x, y in px: the two ends of n
-    segments in turn. Of more than `MAX_SEGMENTS` only the newest are used.
-    """
-    counts = np.cumsum([len(frame.ids) for frame in frames[::-1]], dtype=int)
-    used = frames[max(0, len(frames) - int(np.searchsorted(counts, MAX_SEGMENTS, side="right"))) :]
-    if not used:
-        return
-    age = np.repeat(np.arange(len(used))[::-1], [len(frame.ids) for frame in used])
-    ids = np.concatenate([frame.ids for frame in used])
-    segments = np.concatenate([frame.segments for frame in used])
-    pen = ids % len(TRACK_COLOURS) * len(OPACITIES) + age * len(OPACITIES) // len(used)
-    order = np.argsort(pen, kind="stable")
-    ends = np.cumsum(np.bincount(pen, minlength=len(TRACK_COLOURS) * len(OPACITIES)))
-    for number, group in enumerate(np.split(segments[order], ends[:-1])):
-        if len(group):
-            yield number, group.reshape(-1, 2)
 
 
 def _pen(colour: str, opacity: float) -> QtGui.QPen:

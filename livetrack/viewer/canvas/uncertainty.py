@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from livetrack.annotate.colours import track_colour
+from livetrack.annotate.trail_segments import drawable
 from livetrack.particles import Rows, empty_rows
 from livetrack.viewer.canvas.markers import OverlayItem
-from livetrack.viewer.data.trail_segments import drawable
 from livetrack.viewer.qt import QtCore, QtGui
-from livetrack.viewer.theme import track_colour
 
 __all__ = ["DEVIATIONS", "UncertaintyEllipses", "ellipse_of"]
 

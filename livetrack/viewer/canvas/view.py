@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pyqtgraph as pg
 
+from livetrack.annotate.trail_segments import TrailSegments, drawable
 from livetrack.client import Update
 from livetrack.particles import Rows, empty_rows
 from livetrack.viewer.canvas.annotations import Labels, ScaleBar, Selection
 from livetrack.viewer.canvas.markers import MARKER_PX, Markers
 from livetrack.viewer.canvas.trails import Trails
 from livetrack.viewer.canvas.uncertainty import UncertaintyEllipses
-from livetrack.viewer.data.trail_segments import TrailSegments, drawable
 from livetrack.viewer.qt import QtCore, QtWidgets
 from livetrack.viewer.theme import Palette
 from livetrack.wire import Preview

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from livetrack.annotate.trail_segments import MAX_MISSED, TrailSegments, trail_segments
 from livetrack.client import Update
-from livetrack.viewer.data.trail_segments import TrailSegments, trail_segments
 
 __all__ = ["History"]
 
@@ -13,8 +13,6 @@ SPARE_UPDATES = 1000
 """Frames kept beyond the trails, one second at 1000 frames/s, for previews older than the newest positions."""
 MAX_ROWS = 1_000_000
 """56 MB."""
-MAX_MISSED = 20
-"""Frames for which a particle may be missed before its trail is interrupted."""
 
 
 class History:

@@ -7,12 +7,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from livetrack.annotate.grey import PERCENTILES, grey_sample, levels_of
 from livetrack.wire import Preview
 
-__all__ = ["Levels", "grey_histogram", "grey_sample"]
+__all__ = ["Levels", "grey_histogram", "preview_greys"]
 
 INTERVAL_S = 0.25
-SAMPLE_PIXELS = 1 << 16
 BINS = 128
 
 
@@ -24,7 +24,7 @@ class Levels:
 
     def __init__(self) -> None:
         self.auto = True
-        self.percentiles = 0.5, 99.95
+        self.percentiles = PERCENTILES
         self._levels: tuple[float, float] | None = None
         self._updated_s = -math.inf
 
@@ -36,7 +36,7 @@ class Levels:
     def set(self, black: float, white: float) -> None:
         """Keep these levels from now on; white is raised above black if necessary."""
         self.auto = False
-        self._levels = black, _above(black, white)
+        self._levels = black, max(white, black + 1e-6 * max(1.0, abs(black)))
 
     def of(self, preview: Preview, now_s: float) -> tuple[float, float]:
         """Return the levels for a preview shown at `now_s`."""
@@ -51,24 +51,17 @@ class Levels:
         return self._levels
 
     def _fit(self, preview: Preview) -> tuple[float, float]:
-        greys = grey_sample(preview)
-        if not greys.size:
-            return 0.0, 1.0
-        black, white = np.percentile(greys, self.percentiles)
-        return float(black), _above(float(black), float(white))
+        return levels_of(preview_greys(preview), self.percentiles)
 
 
-def grey_sample(preview: Preview) -> npt.NDArray[np.float64]:
-    """Return the finite grey levels, (N,), of about `SAMPLE_PIXELS` pixels on a grid."""
-    stride = math.ceil(math.sqrt(preview.pixels.size / SAMPLE_PIXELS))
-    sample = preview.pixels[::stride, ::stride].astype(np.float64).ravel()
-    greys: npt.NDArray[np.float64] = sample[np.isfinite(sample)] * preview.scale + preview.offset
-    return greys
+def preview_greys(preview: Preview) -> npt.NDArray[np.float64]:
+    """Return the finite grey levels, (N,), of a sample of the pixels."""
+    return grey_sample(preview.pixels) * preview.scale + preview.offset
 
 
 def grey_histogram(preview: Preview) -> tuple[npt.NDArray[np.int64], float, float]:
     """Return the pixel counts of a sample in bins of equal width, and the lowest and the highest edge."""
-    greys = grey_sample(preview)
+    greys = preview_greys(preview)
     if not greys.size:
         return np.zeros(BINS, np.int64), 0.0, 1.0
     low, high = float(greys.min()), float(greys.max())
@@ -79,7 +72,3 @@ def grey_histogram(preview: Preview) -> tuple[npt.NDArray[np.int64], float, floa
     bins = math.floor((high - low) / width) + 1
     counts, _ = np.histogram(greys, bins, (low, low + bins * width))
     return counts.astype(np.int64), low, low + bins * width
-
-
-def _above(black: float, white: float) -> float:
-    return max(white, black + 1e-6 * max(1.0, abs(black)))

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from livetrack.annotate.trail_segments import drawable
 from livetrack.client import Update
 from livetrack.particles import Rows
-from livetrack.viewer.data.trail_segments import drawable
 from livetrack.wire import RecordingStatus, Status
 
 __all__ = [

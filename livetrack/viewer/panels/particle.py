@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+from livetrack.annotate.colours import track_colour
 from livetrack.calibrate import Medium
 from livetrack.client import Update
 from livetrack.viewer.analysis import Trace, physics_text
 from livetrack.viewer.panels.plots import Plots
 from livetrack.viewer.qt import QtCore, QtWidgets
-from livetrack.viewer.theme import Palette, track_colour
+from livetrack.viewer.theme import Palette
 
 __all__ = ["ParticlePanel"]
 

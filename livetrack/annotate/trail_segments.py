@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from livetrack.annotate.colours import TRACK_COLOURS
 from livetrack.particles import Flag, Rows
 
-__all__ = ["TrailSegments", "drawable", "trail_segments"]
+__all__ = ["MAX_MISSED", "MAX_SEGMENTS", "OPACITIES", "TrailSegments", "drawable", "segments_by_pen", "trail_segments"]
 
 MAX_COORDINATE_PX = 1e6
+OPACITIES = 1.0, 0.75, 0.5, 0.3
+"""Of the quarters of a trail, the newest first."""
+MAX_SEGMENTS = 50_000
+"""Beyond this number, the oldest segments are not drawn."""
+MAX_MISSED = 20
+"""Frames for which a particle may be missed before its trail is interrupted."""
 
 
 class TrailSegments(NamedTuple):
@@ -54,6 +61,27 @@ def trail_segments(rows: Rows, earlier: Iterable[TrailSegments]) -> TrailSegment
         found.append(np.stack((frame.positions[candidates[same]], positions[connected]), axis=1))
         remaining = remaining[~same]
     return TrailSegments(ids, positions, np.concatenate(found_ids), np.concatenate(found))
+
+
+def segments_by_pen(frames: list[TrailSegments]) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
+    """Yield the segments of `frames`, oldest first, grouped by pen: by colour and by quarter of the trail.
+
+    Each item is the pen's number, colour * len(OPACITIES) + quarter, and (2 n, 2) x, y in px: the two ends of n
+    segments in turn. Of more than `MAX_SEGMENTS` only the newest are used.
+    """
+    counts = np.cumsum([len(frame.ids) for frame in frames[::-1]], dtype=int)
+    used = frames[max(0, len(frames) - int(np.searchsorted(counts, MAX_SEGMENTS, side="right"))) :]
+    if not used:
+        return
+    age = np.repeat(np.arange(len(used))[::-1], [len(frame.ids) for frame in used])
+    ids = np.concatenate([frame.ids for frame in used])
+    segments = np.concatenate([frame.segments for frame in used])
+    pen = ids % len(TRACK_COLOURS) * len(OPACITIES) + age * len(OPACITIES) // len(used)
+    order = np.argsort(pen, kind="stable")
+    ends = np.cumsum(np.bincount(pen, minlength=len(TRACK_COLOURS) * len(OPACITIES)))
+    for number, group in enumerate(np.split(segments[order], ends[:-1])):
+        if len(group):
+            yield number, group.reshape(-1, 2)
 
 
 def drawable(rows: Rows) -> npt.NDArray[np.bool_]:
