@@ -1,7 +1,8 @@
-"""Make the screenshots of the window in the README: `python docs/make_screens.py`.
+"""Make the screenshots of the windows in the documentation: `python docs/make_screens.py`.
 
 The script starts the engine of the demo in a process of its own, opens a window on it, operates the window, and saves
-screenshots. Without a display, the window is drawn off screen. It takes about a minute.
+screenshots; then it opens what the engine has recorded in the player. Without a display, the windows are drawn off
+screen. It takes about a minute.
 """
 
 from __future__ import annotations
@@ -28,18 +29,22 @@ if display_problem():
 import pyqtgraph
 
 from livetrack.client import StatusSubscriber
-from livetrack.config import ViewSettings
+from livetrack.config import ViewSettings, load_config
+from livetrack.playback.playback import open_source, open_tracks
+from livetrack.viewer.player.opening import Opened, PlayerOptions
+from livetrack.viewer.player.window import PlayerWindow
 from livetrack.viewer.qt import QtCore, QtGui
 from livetrack.viewer.window import Window
 
 DOCS = Path(__file__).parent
 SIZE = 1440, 1000
+PLAYER_SIZE = 1100, 760
 SCENE = {"fps": 30, "drift_um_s": [0.0, 0.0], "seed": 4}
 MOVIE_FPS, MOVIE_SECONDS, MOVIE_WIDTH = 8, 5, 900
 
 
 def main() -> None:
-    """Write demo.webp and window-zoom.png into this folder, or into the one given."""
+    """Write demo.webp, window-zoom.png and howto/player.png into this folder, or into the one given."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "folder", nargs="?", type=Path, default=DOCS, help="output folder (default: the one of this file)"
@@ -47,7 +52,13 @@ def main() -> None:
     folder = parser.parse_args().folder
     app = pyqtgraph.mkQApp("livetrack")
     app.setStyle("Fusion")
-    with engine() as address, opened(address) as window:
+    with tempfile.TemporaryDirectory() as recordings:
+        make_all(folder, Path(recordings))
+
+
+def make_all(folder: Path, recordings: Path) -> None:
+    """Write them; the engine records into `recordings`."""
+    with engine(recordings) as address, opened(address) as window:
         run_until(lambda: shown_rows(window) is not None, 60)
         run(12)  # some history for the plots
         window.select(longest_track(window))
@@ -57,7 +68,31 @@ def main() -> None:
         zoom_in(window)
         zoomed = screenshot_of(window)
     save(zoomed, folder / "window-zoom.png")
+    (session,) = recordings.iterdir()
+    (folder / "howto").mkdir(exist_ok=True)
+    save(player_on(session), folder / "howto" / "player.png")
     save(frames[0], folder / "demo.webp", save_all=True, append_images=frames[1:], duration=1000 // MOVIE_FPS, loop=0)
+
+
+def player_on(session: Path) -> Image.Image:
+    """Return a screenshot of the player with a recorded session, a particle of which is selected."""
+    config, movie = load_config(None, []), open_source(session)
+    with store() as kept:
+        window = PlayerWindow(PlayerOptions(config), folder=session, store=kept)
+        window.resize(*PLAYER_SIZE)
+        window.show()
+        try:
+            window.show_movie(Opened(session, movie, open_tracks(session, movie, config)), playing=False)
+            window.seek(2 * window.last() // 3)
+            run_until(lambda: window.presenter.update is not None, 60)
+            window.player_actions["labels"].setChecked(True)
+            rows = window.presenter.update.particles
+            centre = np.hypot(rows["x"] - movie.shape[1] / 2, rows["y"] - movie.shape[0] / 2)
+            window.select(int(rows["id"][centre.argmin()]))
+            run(0.5)
+            return screenshot_of(window)
+        finally:
+            window.close()
 
 
 def zoom_in(window: Window) -> None:
@@ -91,7 +126,7 @@ def save(image: Image.Image, path: Path, **options: Any) -> None:
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
 
-def screenshot_of(window: Window) -> Image.Image:
+def screenshot_of(window: Window | PlayerWindow) -> Image.Image:
     """Return a screenshot of the window, which must show no banner."""
     if text := window.central.banner.text():
         raise SystemExit(f"nothing is saved, because a banner is shown: {text}")
@@ -116,14 +151,16 @@ def shown_rows(window: Window) -> np.ndarray | None:
 
 
 @contextmanager
-def engine() -> Iterator[str]:
-    """Run the demo's engine; yield its address."""
+def engine(recordings: Path) -> Iterator[str]:
+    """Run the demo's engine, which records into a folder; yield its address."""
     port = 20_000 + os.getpid() % 20_000
     keys = ("address", "preview_address", "command_address")
     addresses = {key: f"tcp://127.0.0.1:{port + n}" for n, key in enumerate(keys)}
     settings = [f"--set=publish.{key}={address}" for key, address in addresses.items()]
     settings += [f"--set=camera.simulated.{key}={value}" for key, value in SCENE.items()]
-    process = subprocess.Popen([sys.executable, "-m", "livetrack", "demo", "--headless", *settings])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "livetrack", "demo", "--headless", f"--record={recordings}", *settings]
+    )
     try:
         with StatusSubscriber(addresses["address"]) as heartbeats:
             if heartbeats.receive(300) is None:
@@ -137,16 +174,23 @@ def engine() -> Iterator[str]:
 @contextmanager
 def opened(address: str) -> Iterator[Window]:
     """Open a window without remembered state."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = QtCore.QSettings(str(Path(folder) / "store.ini"), QtCore.QSettings.Format.IniFormat)
-        store.setValue("tour/seen", True)
-        window = Window(address, ViewSettings(), folder=Path(folder), store=store)
+    with store() as kept:
+        window = Window(address, ViewSettings(), folder=Path(kept.fileName()).parent, store=kept)
         window.resize(*SIZE)
         window.show()
         try:
             yield window
         finally:
             window.close()
+
+
+@contextmanager
+def store() -> Iterator[QtCore.QSettings]:
+    """Yield a remembered state in which the tour has been seen, and nothing else."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept = QtCore.QSettings(str(Path(folder) / "store.ini"), QtCore.QSettings.Format.IniFormat)
+        kept.setValue("tour/seen", True)
+        yield kept
 
 
 def run(seconds: float) -> None:

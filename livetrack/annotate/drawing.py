@@ -92,7 +92,7 @@ class FrameDrawing:
         drawn = canvas.reduce(_SMOOTH)
         width, height = self.size
         padded: npt.NDArray[np.uint8] = np.zeros((height, width, 3), np.uint8)
-        padded[: drawn.height, : drawn.width] = np.asarray(drawn)
+        padded[: drawn.height, : drawn.width] = np.asarray(drawn)[:height, :width]
         return padded
 
     def _enlarged(self, image: npt.NDArray[Any]) -> Image.Image:

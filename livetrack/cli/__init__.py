@@ -34,6 +34,7 @@ COMMANDS = {
     "reload": "initialise all devices of the microscope again, after a question",
     "halt": "stop all motion at once, and refuse moves until they are allowed again",
     "track": "find and link the particles of a movie or a recorded session",
+    "play": "show a movie or a recorded session with its tracks, or write it as a video",
     "recover": "complete a recorded session whose recorder was killed, and report what is missing",
     "export": "write the frames of a recorded session as OME-TIFF",
     "check": "inspect a movie or a recorded session, or test the settings of a live session",

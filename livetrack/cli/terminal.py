@@ -11,13 +11,21 @@ from typing import Any
 
 import msgspec
 from rich.console import Console
-from rich.progress import Progress, ProgressColumn, TaskID
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from livetrack.cli.signals import default_sigint, interruptible
 from livetrack.errors import UsageError, reason
 from livetrack.whole_file import write_whole
 
-__all__ = ["ProgressBars", "make_console", "spinner", "warmup", "write_json"]
+__all__ = ["ProgressBars", "frame_progress", "make_console", "spinner", "warmup", "write_json"]
 
 # where the output is not a terminal
 _FIRST_LINE_S = 2.0  # shorter work prints nothing
@@ -79,6 +87,13 @@ class ProgressBars(Progress):
         task = self.tasks[task_id]
         done = f"{task.completed:g}" if task.total is None else f"{task.percentage:.0f} %"
         self.console.print(f"{task.description}: {done}")
+
+
+def frame_progress(console: Console) -> ProgressBars:
+    """Return the progress bar of the frames of a movie."""
+    return ProgressBars(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+    )
 
 
 @contextmanager

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import argparse
 import gc
-import logging
-import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-from livetrack.cli.arguments import add_json, add_overrides, add_scales, add_selection
+from livetrack.cli.arguments import add_json, add_overrides, add_selection
+from livetrack.cli.inputs import quiet_movies
+from livetrack.cli.model_options import add_model_options, model_config
 from livetrack.cli.signals import default_sigint
-from livetrack.cli.terminal import ProgressBars, make_console, warmup, write_json
+from livetrack.cli.terminal import frame_progress, make_console, warmup, write_json
 from livetrack.cli.track_input import TrackInput, open_input
-from livetrack.config import Config, load_config
+from livetrack.cli.video import add_video_options, annotated_video, print_video
+from livetrack.config import Config
 from livetrack.errors import InputError
-from livetrack.toml_file import assignment
 
 if TYPE_CHECKING:
+    from livetrack.annotate.annotated_video import AnnotatedVideo
     from livetrack.table import Images, TrackTable
 
 __all__ = ["add_arguments", "run"]
@@ -53,24 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="columns of the table, as a program expects them (default: livetrack, which trackpy reads; trackmate "
         "for .xml)",
     )
-    parser.add_argument("--model", help="name of a model, or an ONNX file (default: localizer.model of the settings)")
-    parser.add_argument(
-        "--scale",
-        help="scale of the searched image: 0.5, 0.25 ... 0.03125 for particles larger than the model's, 2 for smaller "
-        "ones, auto for any size (default: localizer.scale of the settings)",
-    )
-    parser.add_argument(
-        "--drift",
-        type=_drift,
-        metavar="X,Y",
-        help="drift of all particles, px per frame, as `livetrack check` reports it: --drift=-6,0.5 (default: "
-        "linker.drift_px of the settings)",
-    )
-    parser.add_argument("--config", type=Path, help="settings file, .toml (default: the default settings)")
-    parser.add_argument(
-        "--stateless", action="store_true", help="refine each frame from itself alone, without learning from the others"
-    )
-    add_scales(parser)
+    add_model_options(parser)
+    add_video_options(parser)
     add_overrides(parser)
     add_json(parser)
     add_selection(parser).add_argument(
@@ -84,13 +66,13 @@ def run(args: argparse.Namespace) -> int:
         from livetrack.table import TrackTable
 
     console = make_console()
-    config = _config(args)
+    config = model_config(args)
     source = open_input(args, config.calibration.pixel_size_um)
     table = TrackTable(args.output, source.images, args.format)
     try:
         with table:
-            with _silent(logging.getLogger("livetrack.movies.movie")):  # damage is printed at the end
-                model, scale, counts = _track_all(source, config, args.stateless, table, console)
+            with quiet_movies(), annotated_video(args, config, source) as video:  # damage is printed at the end
+                model, scale, counts = _track_all(source, config, args.stateless, table, video, console)
             if not counts.frames:
                 raise InputError(f"{args.movie}: contains no frames to track")
     except BaseException:
@@ -101,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
         f"{counts.frames} frames in {counts.seconds:.1f} s ({counts.frames / counts.seconds:.1f} frames/s): "
         f"{counts.particles} localisations in {counts.trajectories} tracks by {model} at scale {scale}; {args.output}",
     )
+    if video is not None:
+        print_video(console, video)
     if table.layout == "livetrack" and (empty := _empty_columns(source.images)):
         console.print(f"empty columns: {empty}")
     names = {"movie": str(args.movie), "output": str(args.output), "model": model, "search_scale": scale}
@@ -114,7 +98,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _track_all(
-    source: TrackInput, config: Config, stateless: bool, table: TrackTable, console: Console
+    source: TrackInput,
+    config: Config,
+    stateless: bool,
+    table: TrackTable,
+    video: AnnotatedVideo | None,
+    console: Console,
 ) -> tuple[str, str, _Counts]:
     """Fill the table; return the model's name, the scales of the last frame and the counts."""
     with default_sigint():
@@ -133,7 +122,7 @@ def _track_all(
         gc.freeze()  # spares later collections what is loaded now
     sequence = SequenceTracker(tracker, source.interval_s, source.step)
     started = time.perf_counter()
-    with _progress(console) as progress:
+    with frame_progress(console) as progress:
         task = progress.add_task("tracking", total=source.length)
         for frame in source.frames:
             if frame.geometry != geometry:
@@ -144,6 +133,8 @@ def _track_all(
                 found, rows = len(rows), source.mask.inside(rows)
                 masked += found - len(rows)
             table.append(frame.number, rows, frame.t_s, frame.um_per_px)
+            if video is not None:
+                video.add(frame.number, frame.pixels, frame.t_s, rows)
             frames += 1
             particles += len(rows)
             ids.update(rows["id"].tolist())
@@ -164,42 +155,3 @@ def _empty_columns(images: Images) -> str:
     """Return which columns of livetrack's layout are empty, and the options that fill them."""
     unknown = {"x_um, y_um (give --pixel-size UM)": images.pixel_size_um, "t_s (give --fps N)": images.interval_s}
     return ", ".join(name for name, value in unknown.items() if value is None)
-
-
-def _config(args: argparse.Namespace) -> Config:
-    overrides = list(args.overrides)
-    if args.model is not None:
-        overrides.append(assignment("localizer.model", args.model))
-    if args.scale is not None:
-        overrides.append(f"localizer.scale={args.scale}")
-    if args.drift is not None:
-        overrides.append(f"linker.drift_px={args.drift}")
-    if args.pixel_size is not None:
-        overrides.append(f"calibration.pixel_size_um={args.pixel_size}")
-    return load_config(args.config, overrides)
-
-
-def _drift(text: str) -> list[float]:
-    try:
-        x, y = map(float, text.split(","))
-    except ValueError:
-        x = y = math.nan
-    if not math.isfinite(x + y):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a drift X,Y in px per frame, such as --drift=-6,0.5")
-    return [x, y]
-
-
-def _progress(console: Console) -> ProgressBars:
-    return ProgressBars(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
-    )
-
-
-@contextmanager
-def _silent(log: logging.Logger) -> Iterator[None]:
-    before = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        log.setLevel(before)

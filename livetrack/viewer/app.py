@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyqtgraph as pg
 
 from livetrack.config import ViewSettings
 from livetrack.errors import UsageError
-from livetrack.viewer.qt import QtCore
+from livetrack.viewer.qt import QtCore, QtWidgets
 from livetrack.viewer.window import Window
 
-__all__ = ["lower_priority", "run"]
+if TYPE_CHECKING:
+    from livetrack.viewer.player.opening import Opened, PlayerOptions
+
+__all__ = ["lower_priority", "run", "run_player", "run_window"]
 
 NICENESS = 3
 """Of 19 at most: an engine on the same cores takes precedence, and the window still works on a busy machine."""
@@ -21,9 +26,30 @@ NICENESS = 3
 
 def run(address: str, view: ViewSettings, *, seconds: float | None = None, screenshot: Path | None = None) -> int:
     """Run the window as `livetrack.viewer.main` describes, on a display that is known to work."""
+    return run_window(lambda: Window(address, view), seconds=seconds, screenshot=screenshot)
+
+
+def run_player(
+    opened: Opened, options: PlayerOptions, *, seconds: float | None = None, screenshot: Path | None = None
+) -> int:
+    """Run the player as `livetrack.viewer.play` describes, likewise."""
+    from livetrack.viewer.player.window import PlayerWindow  # loads the readers of movies
+
+    def make() -> PlayerWindow:
+        window = PlayerWindow(options)
+        window.show_movie(opened)
+        return window
+
+    return run_window(make, seconds=seconds, screenshot=screenshot)
+
+
+def run_window(
+    make: Callable[[], QtWidgets.QMainWindow], *, seconds: float | None = None, screenshot: Path | None = None
+) -> int:
+    """Show the window that `make` returns until it is closed; return the exit code."""
     app = pg.mkQApp("livetrack")
     app.setStyle("Fusion")  # the style that takes all its colours from the palette
-    window = Window(address, view)
+    window = make()
     lower_priority()
     # Python runs signal handlers at the next refresh; close only after it, not in the middle.
     # SIGTERM comes from `livetrack run`, which closes its window with the session.

@@ -10,7 +10,6 @@ from typing import Any
 
 __all__ = ["display_problem"]
 
-ALTERNATIVES = "`livetrack run --headless` and `livetrack listen` need none"
 X11_LIBRARIES = {
     "libxcb-cursor.so.0": "libxcb-cursor0",
     "libxcb-icccm.so.4": "libxcb-icccm4",
@@ -30,13 +29,18 @@ _TRIAL = (
 _TRIAL_S = 20.0  # a display that does not respond; others take a fraction of a second
 
 
-def display_problem() -> str:
-    """Return in one line why no window can be opened; empty when one can."""
+def display_problem(alternatives: str = "") -> str:
+    """Return in one line why no window can be opened; empty when one can. `alternatives` says what needs none."""
+    problem = _display_problem()
+    return f"{problem}; {alternatives}" if alternatives and problem.startswith("no display") else problem
+
+
+def _display_problem() -> str:
     if not sys.platform.startswith("linux"):
         return ""
     given = [f"{name}={value}" for name in _VARIABLES if (value := os.environ.get(name))]
     if not given:
-        return f"no display: neither DISPLAY nor WAYLAND_DISPLAY is set; {ALTERNATIVES}"
+        return "no display: neither DISPLAY nor WAYLAND_DISPLAY is set"
     if given[0].startswith("DISPLAY") and (problem := _x11_problem()):
         return problem
     return _qt_problem(" and ".join(given))
@@ -50,7 +54,7 @@ def _x11_problem() -> str:
     connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
     refused = xcb.xcb_connection_has_error(connection)
     xcb.xcb_disconnect(connection)
-    return f"no display: no X server at DISPLAY={os.environ['DISPLAY']}; {ALTERNATIVES}" if refused else ""
+    return f"no display: no X server at DISPLAY={os.environ['DISPLAY']}" if refused else ""
 
 
 def _qt_problem(given: str) -> str:
@@ -66,9 +70,9 @@ def _qt_problem(given: str) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"no display: nothing responds at {given}; {ALTERNATIVES}"
+        return f"no display: nothing responds at {given}"
     if trial.returncode < 0:  # killed by a signal: Qt aborts
-        return f"no display: Qt can open no window with {given}; {ALTERNATIVES}"
+        return f"no display: Qt can open no window with {given}"
     if trial.returncode:
         error = trial.stderr.strip().rpartition("\n")[2]
         return f"the window cannot be opened because Qt does not load: {error}"

@@ -12,8 +12,8 @@ from livetrack.viewer.analysis import Trace
 from livetrack.viewer.data.levels import Levels
 from livetrack.viewer.data.session_data import SessionData
 from livetrack.viewer.data.streams import EngineStreams
+from livetrack.viewer.image_presenter import ImagePresenter
 from livetrack.viewer.layout import CentralWidget
-from livetrack.viewer.theme import COLORMAPS
 from livetrack.wire import Preview
 
 __all__ = ["FramePresenter"]
@@ -38,8 +38,7 @@ class FramePresenter:
         """The display stays as it is; incoming data are still read."""
         self.drawn_s: deque[float] = deque(maxlen=256)
         """Times of the last draws."""
-        central.image_panel.levels_changed.connect(self._show_levels)
-        central.image_panel.colormap_changed.connect(self._show_colormap)
+        self._image = ImagePresenter(central.view, central.image_panel, levels)
 
     def fps(self, now_s: float) -> int:
         """Return the number of frames drawn in the last second."""
@@ -79,7 +78,7 @@ class FramePresenter:
 
     def _clear(self) -> None:
         self.shown = None, None
-        self.levels.reset()
+        self._image.clear()
         self.select(None)
         self._central.view.clear_all()
         self._central.diagnostics.clear()
@@ -91,10 +90,7 @@ class FramePresenter:
         new_preview, new_update = preview is not self.shown[0], update is not self.shown[1]
         self.shown = preview, update
         if preview and new_preview:
-            levels = self.levels.of(preview, now_s)
-            view.show_preview(preview, levels)
-            image_panel.show_levels(levels)
-            image_panel.update_if_due(preview, now_s)
+            self._image.show(preview, now_s)
         if update and new_update:
             self.redraw_particles()
         if new_preview or new_update:
@@ -109,16 +105,3 @@ class FramePresenter:
             found = np.flatnonzero(update.particles["id"] == trace.track_id)
             row = update.particles[found[0]] if len(found) else None
         self._central.view.selection.show_row(row)
-
-    def _show_levels(self) -> None:
-        """Apply levels that were set by hand, also while frozen."""
-        if preview := self.shown[0]:
-            levels = self.levels.of(preview, time.perf_counter())
-            self._central.view.show_levels(levels)
-            self._central.image_panel.show_levels(levels)
-
-    def _show_colormap(self) -> None:
-        panel = self._central.image_panel
-        plain = panel.colormap.currentText() == COLORMAPS[0] and panel.gamma == 1.0
-        self._central.view.show_lookup_table(None if plain else panel.lookup_table)
-        self._show_levels()

@@ -17,6 +17,7 @@ from livetrack.viewer.panels.shortcuts_sheet import ShortcutsSheet
 from livetrack.viewer.panels.sidebar import Sidebar
 from livetrack.viewer.panels.tour import Tour
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
+from livetrack.viewer.shortcuts import MOUSE_GESTURES, SHEET_COLUMNS, SHORTCUTS
 from livetrack.viewer.theme import Palette
 
 __all__ = ["CentralWidget"]
@@ -55,7 +56,7 @@ class CentralWidget(QtWidgets.QWidget):
         row.setSpacing(0)
         row.addLayout(left, 1)
         row.addWidget(self.sidebar)
-        self.shortcuts_sheet = ShortcutsSheet(self, palette)
+        self.shortcuts_sheet = ShortcutsSheet(self, palette, SHORTCUTS, MOUSE_GESTURES, SHEET_COLUMNS)
 
     def apply_palette(self, palette: Palette) -> None:
         """Use the colours of `palette`."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["MOUSE_GESTURES", "SHORTCUTS", "Shortcut"]
+__all__ = ["MOUSE_GESTURES", "SHEET_COLUMNS", "SHORTCUTS", "Shortcut"]
 
 
 class Shortcut(NamedTuple):
-    """One action of the window, carried out by the method `name` of `ViewerActions`."""
+    """One action of the window, carried out by the method `name` of its `ImageActions`."""
 
     name: str
     text: str
@@ -51,8 +51,12 @@ SHORTCUTS = (
     Shortcut("help", "Help", "H ? F1", "Show all shortcuts", "Window", True),
 )  # fmt: skip
 
+SHEET_COLUMNS = ("Engine", "Save"), ("Image",), ("Window",)
+"""The groups in each column of the shortcut sheet."""
+
 MOUSE_GESTURES = (
     ("Click a particle", "Select it: show its plots and make it the target"),
+    ("Drop a movie", "Open it in the player"),
     ("Wheel", "Zoom about the cursor"),
     ("Drag", "Move the image"),
     ("Drag a marker below the histogram", "Set black or white"),

@@ -56,13 +56,18 @@ class StatusPresenter:
         status_bar.addWidget(self.readout, 1)
         status_bar.addPermanentWidget(self.rates)
         status_bar.addPermanentWidget(self.recording)
-        remote.failed.connect(self._show_failure)
+        remote.failed.connect(self.show_failure)
 
     def reset(self) -> None:
         """Update everything at once, because a new session has begun."""
         self.updated_s = 0.0
         self._refetch_settings()
         self._central.banner.reset()
+
+    def show_failure(self, reason: str) -> None:
+        """Show for some seconds why something that was asked for has failed."""
+        self.failure, self.failure_s = reason, time.perf_counter()
+        self._refetch_settings()  # the fields still show the rejected value
 
     def update(self, session_data: SessionData, frame_presenter: FramePresenter, now_s: float) -> None:
         """Update the banner and the readout, and a few times a second everything else."""
@@ -125,10 +130,6 @@ class StatusPresenter:
         particle_panel.exposure_s = controls.exposure.value() * 1e-3
         calibration = controls.settings.get("calibration") or {}
         particle_panel.medium = Medium(**{name: calibration[name] for name in _MEDIUM if name in calibration})
-
-    def _show_failure(self, reason: str) -> None:
-        self.failure, self.failure_s = reason, time.perf_counter()
-        self._refetch_settings()  # the fields still show the rejected value
 
     def _refetch_settings(self) -> None:
         self.settings_requested_s = 0.0

@@ -38,6 +38,10 @@ class Palette(NamedTuple):
     """The banner when nothing is wrong."""
     record: str
 
+    @staticmethod
+    def _translucent(colour: str) -> str:
+        return f"rgba({', '.join(str(int(colour[place : place + 2], 16)) for place in (1, 3, 5))}, 0.85)"
+
     def style_sheet(self) -> str:
         """Return the window's Qt style sheet."""
         return f"""
@@ -88,6 +92,10 @@ class Palette(NamedTuple):
             }}
             QSplitter::handle {{ background: {self.line}; }}
             QFrame#card {{ background: {self.panel}; border: 1px solid {self.line}; border-radius: 10px; }}
+            QLabel#dropSign {{
+                background: {self._translucent(self.panel)}; border: 2px dashed {self.accent}; border-radius: 14px;
+                font-size: 20px;
+            }}
             QFrame#pane {{ background: {self.panel}; border-top: 1px solid {self.line}; }}
             QToolTip {{ background: {self.panel}; color: {self.text}; border: 1px solid {self.line}; padding: 3px; }}
         """

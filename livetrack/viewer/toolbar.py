@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from livetrack.viewer.actions import ViewerActions
+from collections.abc import Sequence
+
+from livetrack.viewer.image_actions import ImageActions
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
-from livetrack.viewer.shortcuts import SHORTCUTS
+from livetrack.viewer.shortcuts import Shortcut
 from livetrack.viewer.theme import Palette
 
 __all__ = ["ActionButton", "ActionToolBar"]
@@ -17,15 +19,15 @@ CAP_FONT_PX = 10
 
 
 class ActionToolBar(QtWidgets.QToolBar):
-    """Buttons for the `SHORTCUTS` with `in_tool_bar`, one section for each of their groups."""
+    """Buttons for those of `shortcuts` with `in_tool_bar`, one section for each of their groups."""
 
-    def __init__(self, actions: ViewerActions, palette: Palette) -> None:
+    def __init__(self, shortcuts: Sequence[Shortcut], actions: ImageActions, palette: Palette) -> None:
         super().__init__("Actions")
         self.setMovable(False)
         self.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.PreventContextMenu)
         self._buttons: list[ActionButton] = []
-        group = SHORTCUTS[0].group
-        for shortcut in SHORTCUTS:
+        group = shortcuts[0].group
+        for shortcut in shortcuts:
             if not shortcut.in_tool_bar:
                 continue
             if shortcut.group != group:

@@ -11,11 +11,14 @@ from livetrack.viewer.data.async_remote import AsyncRemote
 from livetrack.viewer.data.levels import Levels
 from livetrack.viewer.data.session_data import SessionData
 from livetrack.viewer.data.streams import EngineStreams
+from livetrack.viewer.dropping import DropArea
 from livetrack.viewer.frame_presenter import FramePresenter
 from livetrack.viewer.layout import CentralWidget
 from livetrack.viewer.learn_presenter import LearnPresenter
 from livetrack.viewer.motion_halt import MotionHalt
+from livetrack.viewer.player.launcher import PlayerLauncher
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
+from livetrack.viewer.shortcuts import SHORTCUTS
 from livetrack.viewer.status_presenter import StatusPresenter
 from livetrack.viewer.theme import PALETTES, Palette, apply_theme
 from livetrack.viewer.toolbar import ActionToolBar
@@ -61,13 +64,15 @@ class Window(QtWidgets.QMainWindow):
         self._store = store or QtCore.QSettings("livetrack", "livetrack")
         self._remote = AsyncRemote()
         self._motion_halt = MotionHalt(self._remote)
+        self.drop_area = DropArea(self, "Open {} in the player")
+        self._launcher = PlayerLauncher()
         palette, levels = PALETTES[settings.palette], Levels()
         self.session_data = SessionData(settings.tail_frames)
         self.central = CentralWidget(levels, self._remote, palette, self._store)
         self.frame_presenter = FramePresenter(self.central, self.session_data, streams, levels)
         self.viewer_actions = ViewerActions(self.central, self.frame_presenter, folder or Path.cwd())
         self.learn_presenter = LearnPresenter(address, self.central, folder or Path.cwd())
-        self.tool_bar = ActionToolBar(self.viewer_actions, palette)
+        self.tool_bar = ActionToolBar(SHORTCUTS, self.viewer_actions, palette)
         self.status_presenter = StatusPresenter(
             address, self.central, self.viewer_actions, self._remote, self.statusBar()
         )
@@ -110,6 +115,7 @@ class Window(QtWidgets.QMainWindow):
         self.learn_presenter.close()
         self.frame_presenter.streams.close()
         self._motion_halt.close()
+        self._launcher.close()
         self._remote.close()
         self._store.setValue("window/geometry", self.saveGeometry())
         for name in REMEMBERED:
@@ -159,6 +165,10 @@ class Window(QtWidgets.QMainWindow):
         actions.halt_requested.connect(self._motion_halt.halt)
         actions.moves_allowed.connect(self._motion_halt.allow_moves)
         self._motion_halt.confirmed.connect(self.note)
+        self.drop_area.dropped.connect(self._launcher.open)
+        self.drop_area.refused.connect(self.status_presenter.show_failure)
+        self._launcher.message.connect(self.note)
+        self._launcher.failed.connect(self.status_presenter.show_failure)
         actions.theme_changed.connect(self._set_theme)
         central.view.clicked.connect(self._click)
         central.view.view_box.sigRangeChangedManually.connect(lambda *_: central.tour.step_done(0))

@@ -52,6 +52,8 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
         self._preview: Preview | None = None
         self._step = 1  # largest subsampling step of the previews with this frame size
         self._update: Update | None = None
+        self.origin = 0, 0
+        """x, y of the first pixel of the images, px, where only a part of them is shown."""
         self.frame = QtCore.QRectF()
         """The area of the frame."""
         self._fitted = True
@@ -63,8 +65,8 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
     def show_preview(self, preview: Preview, levels: tuple[float, float]) -> None:
         """Show a preview; `levels` are the grey levels shown black and white."""
         self.image.setImage(preview.pixels, levels=_pixel_levels(preview, levels), autoLevels=False)
-        rect = preview_rect(preview)
-        if self._preview is None or preview_rect(self._preview) != rect:
+        rect = preview_rect(preview).translated(*self.origin)
+        if self._preview is None or preview_rect(self._preview).translated(*self.origin) != rect:
             self.image.setRect(rect)
         self._preview = preview
         self._step = max(self._step, preview.step)
@@ -85,7 +87,7 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
         """Show the particles of one frame and their trails."""
         self._update = update
         self.hint.hide()
-        self._set_frame(QtCore.QRectF(-0.5, -0.5, update.width, update.height))
+        self._set_frame(QtCore.QRectF(-0.5, -0.5, update.width, update.height).translated(*self.origin))
         self.scale_bar.set_pixel_size(update.pixel_size_um)
         self.markers.show_rows(update.particles)
         if self.labels.isVisible():
@@ -180,7 +182,8 @@ class ParticleView(pg.GraphicsView):  # type: ignore[misc]  # pyqtgraph has no t
         """Return the grey level at `point`, marked with ≈ if the preview is scaled to 8 bits."""
         if self._preview is None:
             return ""
-        column, row = (round(value / self._preview.step) for value in (point.x(), point.y()))
+        inside = point.x() - self.origin[0], point.y() - self.origin[1]
+        column, row = (round(value / self._preview.step) for value in inside)
         height, width = self._preview.pixels.shape
         if not (0 <= row < height and 0 <= column < width):
             return ""

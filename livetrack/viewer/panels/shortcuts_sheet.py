@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
-from livetrack.viewer.shortcuts import MOUSE_GESTURES, SHORTCUTS
+from livetrack.viewer.shortcuts import Shortcut
 from livetrack.viewer.theme import Palette
 
 __all__ = ["ShortcutsSheet"]
 
 
 class ShortcutsSheet(QtWidgets.QWidget):
-    """A dimmed cover over the window with the sheet in its centre; any click closes it."""
+    """A dimmed cover over the window with the sheet in its centre; any click closes it.
+
+    Parameters
+    ----------
+    shortcuts, gestures
+        What it lists.
+    columns
+        The groups of the shortcuts in each column.
+    """
 
     closed = QtCore.Signal()
 
-    def __init__(self, parent: QtWidgets.QWidget, palette: Palette) -> None:
+    def __init__(
+        self,
+        parent: QtWidgets.QWidget,
+        palette: Palette,
+        shortcuts: Sequence[Shortcut],
+        gestures: Sequence[tuple[str, str]],
+        columns: Sequence[Sequence[str]],
+    ) -> None:
         super().__init__(parent)
+        self._content = shortcuts, gestures, columns
         self._card = QtWidgets.QFrame()
         self._card.setObjectName("card")
         self._text = QtWidgets.QLabel()
@@ -32,7 +49,7 @@ class ShortcutsSheet(QtWidgets.QWidget):
 
     def apply_palette(self, palette: Palette) -> None:
         """Use the colours of `palette`."""
-        self._text.setText(_sheet(palette))
+        self._text.setText(_sheet(palette, *self._content))
 
     def showEvent(self, event: QtGui.QShowEvent) -> None:  # noqa: D102, N802 - Qt's
         super().showEvent(event)
@@ -47,14 +64,18 @@ class ShortcutsSheet(QtWidgets.QWidget):
         painter.end()
 
 
-def _sheet(palette: Palette) -> str:
-    """Return the sheet as rich text: three columns, a heading for each group."""
+def _sheet(
+    palette: Palette,
+    shortcuts: Sequence[Shortcut],
+    gestures: Sequence[tuple[str, str]],
+    columns: Sequence[Sequence[str]],
+) -> str:
+    """Return the sheet as rich text: columns, a heading for each group."""
     groups = {
-        group: [(shortcut.keys.split(), shortcut.text.replace("● ", ""), shortcut.tip) for shortcut in shortcuts]
-        for group, shortcuts in groupby(SHORTCUTS, lambda shortcut: shortcut.group)
+        group: [(shortcut.keys.split(), shortcut.text.replace("● ", ""), shortcut.tip) for shortcut in members]
+        for group, members in groupby(shortcuts, lambda shortcut: shortcut.group)
     }
-    mouse = [([gesture], effect, "") for gesture, effect in MOUSE_GESTURES]
-    columns = (("Engine", "Save"), ("Image",), ("Window",))
+    mouse = [([gesture], effect, "") for gesture, effect in gestures]
     cells = "".join(
         f"<td style='padding-right: 36px'>{''.join(_table(group, groups[group], palette) for group in column)}</td>"
         for column in columns

@@ -1,0 +1,1 @@
+"""The player: a window with a movie or a recorded session and its tracks."""
