@@ -260,7 +260,7 @@ def test_times_that_are_all_zero_are_not_used(tmp_path: Path) -> None:
     movie = open_movie(acquire(tmp_path, [{"time": number} for number in range(12)], 0.0, Interval_ms=25))
     assert movie.times_s() is None
     assert movie.fps == 40
-    assert movie.notes == ["the times of all its frames are the same; they are not used"]
+    assert movie.notes == ["the times of all its frames are the same and are not used; --fps N gives a rate"]
 
 
 def test_a_stated_rate_that_the_times_contradict_is_not_used(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_a_stated_rate_that_the_times_contradict_is_not_used(tmp_path: Path) -> 
     assert movie.fps == pytest.approx(20)
     assert movie.notes == [
         "states 100 frames/s, but its times give 20, which are used",
-        "states exactly 1 µm per px, which programs also write if none was calibrated; it is used",
+        "states exactly 1 µm per px, which programs also write if none was calibrated; --pixel-size UM replaces it",
     ]
 
 

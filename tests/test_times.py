@@ -17,8 +17,10 @@ from livetrack.movies.timing import judge_times
 
 STACK = np.random.default_rng(1).integers(0, 4000, (6, 24, 32)).astype(np.uint16)
 TIMES_MS = [0.0, 40.0, 80.0, 240.0, 280.0, 320.0]
-DEFAULT_SIZE = "states exactly 1 µm per px, which programs also write if none was calibrated; it is used"
-DEFAULT_RATE = "states exactly 1 frame/s, which programs also write if no rate was set; it is used"
+DEFAULT_SIZE = (
+    "states exactly 1 µm per px, which programs also write if none was calibrated; --pixel-size UM replaces it"
+)
+DEFAULT_RATE = "states exactly 1 frame/s, which programs also write if no rate was set; --fps N replaces it"
 
 
 def planes(times_ms: list[float], channels: int = 1) -> dict[str, Any]:
@@ -69,7 +71,13 @@ def test_the_times_of_micro_managers_images(tmp_path: Path) -> None:
         ({"finterval": 0.05, "unit": "\\u00B5m"}, (10, 10), 20, 0.1, []),
         ({"finterval": 50, "tunit": "msec", "unit": "micron"}, (4, 4), 20, 0.25, []),
         ({"finterval": 1.0, "unit": "um"}, (1, 1), 1, 1, [DEFAULT_RATE, DEFAULT_SIZE]),
-        ({"fps": 7.0}, (1, 1), 7, None, ["states only how fast ImageJ shows it, 7 frames/s, which is used"]),
+        (
+            {"fps": 7.0},
+            (1, 1),
+            7,
+            None,
+            ["states only how fast ImageJ shows it, 7 frames/s, which is used; --fps N replaces it"],
+        ),
         ({"finterval": 0.0, "unit": "inch"}, (72, 72), None, None, []),
     ],
 )
@@ -147,12 +155,20 @@ def test_stacks_that_follow_each_other_have_one_interval_between_them(tmp_path: 
     [
         ([0, 1, 2, 4], [0, 1, 2, 4], None),
         ([7, 8, 9, 11], [0, 1, 2, 4], None),
-        ([0, 0, 0, 0], None, "the times of all its frames are the same; they are not used"),
-        ([0, 2, 1, 3], None, "its times decrease at frame 2; they are not used"),
-        ([0, 1, 1, 3], [0, 1, 2, 3], "1 of its frames have the time of the frame before; even times are used"),
+        ([0, 0, 0, 0], None, "the times of all its frames are the same and are not used; --fps N gives a rate"),
+        ([0, 2, 1, 3], None, "its times decrease at frame 2; they are not used, --fps N gives a rate"),
+        (
+            [0, 1, 1, 3],
+            [0, 1, 2, 3],
+            "1 of its frames have the time of the frame before; even times are used, --fps N replaces them",
+        ),
         ([0, None, 2, 3], [0, 1, 2, 3], "1 of its 4 frames have no time; it is interpolated"),
         ([None, 2, 4, None, 8], [0, 2, 4, 6, 8], "2 of its 5 frames have no time; it is interpolated"),
-        ([None, 1, None, None], None, "3 of its 4 frames have no time; those of the others are not used"),
+        (
+            [None, 1, None, None],
+            None,
+            "3 of its 4 frames have no time, so no times are used; --fps N gives a rate",
+        ),
         ([None, None], None, None),
         ([0], None, None),
         ([0, float("nan"), float("inf"), 3], None, "2 of its 4 frames have no time"),

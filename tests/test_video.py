@@ -72,6 +72,23 @@ def test_uneven_times_are_those_of_the_file(tmp_path: Path, name: str) -> None:
     assert movie.fps == pytest.approx(25, rel=0.001)
 
 
+def test_frames_that_were_trimmed_off_are_not_missing(tmp_path: Path) -> None:
+    source = write(tmp_path / "whole.mp4", "libx264", {"g": "12", "bf": "2"})
+    with av.open(str(source)) as whole, av.open(str(tmp_path / "trimmed.mp4"), "w") as trimmed:
+        stream = whole.streams.video[0]
+        copy = trimmed.add_stream_from_template(stream)
+        for packet in whole.demux(stream):
+            if packet.dts is not None and packet.pts is not None:
+                packet.pts, packet.dts = (stamp - int(0.2 / stream.time_base) for stamp in (packet.pts, packet.dts))
+                packet.stream = copy
+                trimmed.mux(packet)
+    movie = open_movie(tmp_path / "trimmed.mp4")
+    assert same(movie, list(open_movie(source))[5:])
+    assert movie.length == 55
+    assert movie.problem is None
+    assert movie.notes == ["5 frames that were trimmed off, but are in the file, are left out"]
+
+
 def test_recordings_that_were_joined_have_no_common_times(tmp_path: Path) -> None:
     parts = [write(tmp_path / f"{name}.ts", "mpeg2video", {}).read_bytes() for name in "ab"]
     (tmp_path / "joined.ts").write_bytes(b"".join(parts))

@@ -90,7 +90,9 @@ def _imagej(metadata: dict[str, Any], page: Any) -> Scales:
     shown_s = _inverse(metadata.get("fps"))
     notes: tuple[str, ...] = ()
     if not interval_s and shown_s:
-        notes = (f"states only how fast ImageJ shows it, {1 / shown_s:.4g} frames/s, which is used",)
+        notes = (
+            f"states only how fast ImageJ shows it, {1 / shown_s:.4g} frames/s, which is used; --fps N replaces it",
+        )
     tag = page.tags.get("XResolution")
     pixels, units = tag.value if tag else (0, 1)  # a fraction: pixels per unit
     size_um = unit(_UM, metadata.get("unit", "")) * units / pixels if pixels else 0.0

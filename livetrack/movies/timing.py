@@ -64,20 +64,23 @@ def _usable(stated_s: Sequence[float | None]) -> tuple[Times | None, str]:
     if missing == len(times):
         return None, ""
     if 2 * missing >= len(times):
-        return None, f"{missing} of its {len(times)} frames have no time; those of the others are not used"
+        return None, f"{missing} of its {len(times)} frames have no time, so no times are used; --fps N gives a rate"
     if missing:
         times, note = _filled(times), f"{missing} of its {len(times)} frames have no time; it is interpolated"
     times -= times[0]
     steps = np.diff(times)
     if not steps.any():
-        return None, "the times of all its frames are the same; they are not used"
+        return None, "the times of all its frames are the same and are not used; --fps N gives a rate"
     if (steps < 0).any():
         frame = int(np.flatnonzero(steps < 0)[0]) + 1
-        return None, f"its times decrease at frame {frame}; they are not used"
+        return None, f"its times decrease at frame {frame}; they are not used, --fps N gives a rate"
     same = int((steps == 0).sum())
     if same:
         even = np.linspace(0, times[-1], len(times))
-        return even, f"{same} of its frames have the time of the frame before; even times are used"
+        return (
+            even,
+            f"{same} of its frames have the time of the frame before; even times are used, --fps N replaces them",
+        )
     return times, note
 
 
@@ -102,10 +105,10 @@ def pixel_size_doubts(pixel_size_um: float | None) -> list[str]:
     """Return a note on a size that may not have been calibrated; nothing for any other."""
     if pixel_size_um != 1:
         return []
-    return ["states exactly 1 µm per px, which programs also write if none was calibrated; it is used"]
+    return ["states exactly 1 µm per px, which programs also write if none was calibrated; --pixel-size UM replaces it"]
 
 
 def _doubts(interval_s: float | None) -> list[str]:
     if interval_s != _DEFAULT_INTERVAL_S:
         return []
-    return ["states exactly 1 frame/s, which programs also write if no rate was set; it is used"]
+    return ["states exactly 1 frame/s, which programs also write if no rate was set; --fps N replaces it"]

@@ -87,6 +87,10 @@ def open_video(path: Path, selection: Selection) -> Movie:
     fps, notes = stated, list[str]()
     if path.stat().st_size <= _INDEXED_BYTES:
         fps, notes = _rate(stated, timing().fps), timing().notes
+        if (found := index()) is not None:
+            length = len(found.stamps) if length is None else length - found.trimmed
+            if found.trimmed:
+                notes = [*notes, f"{found.trimmed} frames that were trimmed off, but are in the file, are left out"]
     height, width = image.shape
     return Movie(path, (height, width), image.dtype, length, fps, None, read, times=lambda: timing().times, notes=notes)
 

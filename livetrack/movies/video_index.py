@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +27,8 @@ class VideoIndex(NamedTuple):
     unit_s: float
     keys: Stamps
     """(keys, 2) times of the frames that are decoded without any other, and where to seek for them."""
+    trimmed: int
+    """Frames that are stored but not shown, because the video was trimmed."""
 
     @property
     def times_s(self) -> npt.NDArray[np.float64]:
@@ -69,9 +71,9 @@ def read_index(path: Path) -> VideoIndex | None:
         if stream.time_base is None:
             return None
         packets = _listed(stream) or list(_packets(container, stream))
-        if not packets:
+        table = np.array([packet for packet in packets if packet is not None], np.int64)
+        if not len(table):
             return None
-        table = np.array(packets, np.int64)
         order = np.argsort(table[:, 0], kind="stable")
         if np.abs(order - np.arange(len(order))).max() > _MAX_REORDERED or _NO_TIME in table[:, 0]:
             return None
@@ -81,10 +83,10 @@ def read_index(path: Path) -> VideoIndex | None:
         is_key = table[:, 2] == 1
         if container.format.name in _COMPOSED:
             is_key[1:] = False
-        return VideoIndex(table[:, 0], float(stream.time_base), table[is_key, :2])
+        return VideoIndex(table[:, 0], float(stream.time_base), table[is_key, :2], len(packets) - len(table))
 
 
-def _listed(stream: Any) -> list[tuple[int, int, int]]:
+def _listed(stream: Any) -> Sequence[tuple[int, int, int] | None]:
     """Return the frames in the list that a container has, if it is complete and they are coded alone; else nothing."""
     entries = getattr(stream, "index_entries", ())  # PyAV 14 and later
     if stream.codec_context is None or stream.codec_context.has_b_frames or len(entries) != stream.frames:
@@ -93,12 +95,15 @@ def _listed(stream: Any) -> list[tuple[int, int, int]]:
     return listed if all(entry[2] for entry in listed) else []
 
 
-def _packets(container: Any, stream: Any) -> Iterator[tuple[int, int, int]]:
-    """Yield when each frame is shown, where to seek for it, and whether it is a key."""
+def _packets(container: Any, stream: Any) -> Iterator[tuple[int, int, int] | None]:
+    """Yield when each frame is shown, where to seek for it, and whether it is a key; None for one that was trimmed."""
     is_vp8 = stream.codec_context is not None and stream.codec_context.name == "vp8"
     try:
         for packet in container.demux(stream):
-            if not packet.size or packet.is_discard or (is_vp8 and not bytes(packet)[0] & 0x10):  # is not shown
+            if not packet.size or (is_vp8 and not bytes(packet)[0] & 0x10):  # is not shown
+                continue
+            if getattr(packet, "is_discard", False):  # PyAV 12.1 and later
+                yield None
                 continue
             shown = _NO_TIME if packet.pts is None else packet.pts
             yield shown, shown if packet.dts is None else packet.dts, int(packet.is_keyframe)
