@@ -74,9 +74,21 @@ def test_a_missing_file_of_an_ome_tiff_is_named_and_the_others_keep_their_number
         assert "read the 8 of 12 frames" in (movie.problem or "")
 
 
-def test_renamed_files_of_an_ome_tiff_give_their_own_frames_and_name_the_others(tmp_path: Path) -> None:
+def test_renamed_files_of_an_ome_tiff_are_recognised(tmp_path: Path) -> None:
+    paths = write_ome_set(tmp_path, ["x.ome.tif", "x_1.ome.tif", "x_2.ome.tif"], STACK)
+    for number, path in enumerate(paths):
+        path.rename(tmp_path / f"run {3 - number}.tif")
+    for path in (*tmp_path.iterdir(), tmp_path):
+        movie = open_movie(path)
+        assert same(movie, STACK)
+        assert movie.problem is None
+
+
+def test_a_renamed_file_of_an_ome_tiff_gives_its_own_frames_and_names_the_others(tmp_path: Path) -> None:
     first, second = write_ome_set(tmp_path, ["x.ome.tif", "x_1.ome.tif"], STACK)
-    first, second = first.rename(tmp_path / "run.ome.tif"), second.rename(tmp_path / "run_1.ome.tif")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    first, second = first.rename(tmp_path / "a" / "run.ome.tif"), second.rename(tmp_path / "b" / "run_1.ome.tif")
     for path, numbers, other in ((first, range(6), "x_1"), (second, range(6, 12), "x")):
         movie = open_movie(path)
         frames = list(movie.frames())

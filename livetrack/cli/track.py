@@ -108,6 +108,7 @@ def _track_all(
     """Fill the table; return the model's name, the scales of the last frame and the counts."""
     with default_sigint():
         from livetrack.movie_tracking import SequenceTracker
+        from livetrack.movies.fill import rows_outside
         from livetrack.tracker import Tracker
 
     frames = particles = masked = geometry = 0
@@ -129,6 +130,8 @@ def _track_all(
                 sequence.reset()  # another ROI: positions have another origin
                 geometry = frame.geometry
             rows = sequence.update(frame.number, frame.pixels, frame.t_s)
+            if frame.filled is not None:
+                rows = rows_outside(rows, frame.filled)
             if source.mask is not None:
                 found, rows = len(rows), source.mask.inside(rows)
                 masked += found - len(rows)

@@ -31,6 +31,8 @@ class InputFrame(NamedTuple):
     geometry: int
     """Changes where positions have another origin."""
     um_per_px: float | None
+    filled: npt.NDArray[Any] | None = None
+    """(H, W) bool: pixels that were not numbers; nothing is found there."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _open_movie(
     def frames() -> Iterator[InputFrame]:
         for frame in movie.frames():
             t_s = frame.t_s if fps is None else frame.number / fps
-            yield InputFrame(frame.number, frame.pixels, t_s, 0, um_per_px)
+            yield InputFrame(frame.number, frame.pixels, t_s, 0, um_per_px, frame.filled)
 
     return TrackInput(
         frames(),

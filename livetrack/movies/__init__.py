@@ -14,6 +14,7 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
+from livetrack.movies.fill import filled
 from livetrack.movies.movie import Movie, MovieFrame
 from livetrack.movies.narrow import narrow
 from livetrack.movies.readers import open_whole
@@ -72,4 +73,4 @@ def open_movie(
 
 def open_selected(path: str | PathLike[str], selection: Selection = EVERYTHING) -> Movie:
     """Open a movie as `open_movie` does."""
-    return narrow(open_whole(Path(path).expanduser(), selection), selection)
+    return narrow(filled(open_whole(Path(path).expanduser(), selection)), selection)

@@ -14,7 +14,7 @@ from livetrack.errors import InputError
 from livetrack.movies import micro_manager
 from livetrack.movies.arrangement import arrange
 from livetrack.movies.assembly import ABSENT, Numbers, assemble, first_frame, image_numbers
-from livetrack.movies.image_files import IMAGE_SUFFIXES, TIFF_SUFFIXES, image_size, load_image
+from livetrack.movies.image_files import IMAGE_SUFFIXES, TIFF_SUFFIXES, colours_of, image_size, load_image
 from livetrack.movies.image_names import Named, arrange_names, natural_order, step_of
 from livetrack.movies.inner import SESSION_FILE, inner_movie
 from livetrack.movies.left_out import images_that_are_no_frames, listed
@@ -104,11 +104,15 @@ def _open_images(path: Path, files: list[Path], selection: Selection, notes: lis
         return assemble(numbers, image, selection.z, indices, lambda: "")
 
     first = first_frame(read, path, "choose others with a pattern such as img_*.png")
-    shape = _usual_size([files[number] for number in numbers[:, 0].tolist() if number != ABSENT]) or first.pixels.shape
+    present = [files[number] for number in numbers[:, 0].tolist() if number != ABSENT]
+    shape = _usual_size(present) or first.pixels.shape
+    if sample is None:
+        notes += colours_of([present[0], present[len(present) // 2], present[-1]])
     interval_s = pixel_size_um = times_s = None
     if files[0].suffix.lower() in TIFF_SUFFIXES:
         one = open_tiff(files[int(numbers[first.number, 0])], Selection(sample))
         interval_s, pixel_size_um = 1 / one.fps if one.fps else None, one.pixel_size_um
+        notes += one.notes
     if (recorded := micro_manager.read_folder(files[0].parent)) is not None:
         names = ["" if number == ABSENT else files[number].name for number in numbers[:, 0].tolist()]
         times_s = [recorded.times_s.get(name) for name in names]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 import warnings
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +13,12 @@ from PIL import Image as Pillow
 
 from livetrack.errors import InputError
 from livetrack.limits import IMAGE_BYTES
+from livetrack.movies.colours import colour_notes
 from livetrack.movies.movie import DamagedMovieError, Image, to_grey
 from livetrack.movies.selection import Selection
 from livetrack.movies.tiff import open_tiff
 
-__all__ = ["IMAGE_SUFFIXES", "TIFF_SUFFIXES", "image_size", "load_image"]
+__all__ = ["IMAGE_SUFFIXES", "TIFF_SUFFIXES", "colours_of", "image_size", "load_image"]
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 IMAGE_SUFFIXES = (*TIFF_SUFFIXES, ".png", ".bmp", ".jpg", ".jpeg", ".pgm", ".ppm", ".jp2")
@@ -34,13 +37,21 @@ def load_image(file: Path, channel: int | None) -> Image:
             for image in movie:
                 return image
             raise DamagedMovieError(movie.problem or f"{file.name} contains no image")
-        with _within_limit(file) as picture:
-            converted = picture.convert(_CONVERTED[picture.mode]) if picture.mode in _CONVERTED else picture
-            return to_grey(np.asarray(converted), channel, file)
+        return to_grey(_samples(file), channel, file)
     except InputError as error:
         raise DamagedMovieError(str(error)) from error
     except (OSError, ValueError, SyntaxError, MemoryError, *_PILLOW) as error:  # any of these for a damaged file
         raise DamagedMovieError(f"{file.name} cannot be read ({_first_line(error)})") from error
+
+
+def colours_of(files: Iterable[Path]) -> list[str]:
+    """Return notes on the colours of images that are converted to grey, of none that is a TIFF file."""
+    images = []
+    for file in files:
+        with suppress(DamagedMovieError, OSError, ValueError, SyntaxError, MemoryError, *_PILLOW):
+            if file.suffix.lower() not in TIFF_SUFFIXES:
+                images.append(_samples(file))
+    return colour_notes(images) if images else []
 
 
 def image_size(file: Path) -> tuple[int, int] | None:
@@ -50,6 +61,12 @@ def image_size(file: Path) -> tuple[int, int] | None:
             return picture.height, picture.width
     except (DamagedMovieError, OSError, ValueError, SyntaxError, MemoryError, *_PILLOW):
         return None
+
+
+def _samples(file: Path) -> Image:
+    """Return (H, W) or (H, W, samples). Raises `DamagedMovieError` and what Pillow raises."""
+    with _within_limit(file) as picture:
+        return np.asarray(picture.convert(_CONVERTED[picture.mode]) if picture.mode in _CONVERTED else picture)
 
 
 def _within_limit(file: Path) -> Pillow.Image:

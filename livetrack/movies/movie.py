@@ -51,6 +51,8 @@ class MovieFrame(NamedTuple):
     pixels: Image
     t_s: float | None
     """Seconds since frame 0 of the data; None if unknown."""
+    filled: npt.NDArray[np.bool_] | None = None
+    """(H, W) pixels that were not numbers, such as NaN, and have been filled with background; None if none were."""
 
 
 class LostFrame(NamedTuple):

@@ -69,7 +69,8 @@ def _of_region(movie: Movie, region: Region) -> Movie:
     def read(indices: Iterator[int]) -> Iterator[MovieFrame | LostFrame]:
         for frame in movie.read(indices):
             if isinstance(frame, MovieFrame) and frame.pixels.shape == movie.shape:
-                yield frame._replace(pixels=np.ascontiguousarray(frame.pixels[part]))
+                inside = None if frame.filled is None else np.ascontiguousarray(frame.filled[part])
+                yield frame._replace(pixels=np.ascontiguousarray(frame.pixels[part]), filled=inside)
             else:
                 yield frame
 

@@ -14,7 +14,7 @@ from livetrack.errors import InputError
 from livetrack.movies.left_out import listed
 from livetrack.movies.movie import DamagedMovieError, LostFrame, Movie, MovieFrame, Times
 from livetrack.movies.selection import Selection
-from livetrack.movies.tiff import open_tiff
+from livetrack.movies.tiff import open_file, open_tiff
 from livetrack.movies.tiff_planes import without_log_lines
 
 __all__ = ["count_images", "open_stacks"]
@@ -61,7 +61,7 @@ def open_stacks(path: Path, files: Sequence[Path], selection: Selection, notes: 
 def _recording(file: Path) -> set[str]:
     """Return the names of all files of the recording that a file belongs to: only itself, if it names no others."""
     try:
-        with tifffile.TiffFile(file) as tif:
+        with open_file(file) as tif:
             series = [each for each in tif.series if each.kind in ("ome", "mmstack")]
             return {page.parent.filename for each in series for page in each.pages if page is not None} or {file.name}
     except Exception:  # noqa: BLE001 - likewise

@@ -13,7 +13,9 @@ import tifffile
 from livetrack.errors import InputError
 from livetrack.movies.arrangement import Arrangement, arrange
 from livetrack.movies.assembly import ABSENT, Numbers, assemble, first_frame, image_numbers
+from livetrack.movies.colours import colour_notes
 from livetrack.movies.movie import DamagedMovieError, Image, LostFrame, Movie, MovieFrame, to_grey
+from livetrack.movies.ome_files import with_renamed_files
 from livetrack.movies.scales import tiff_scales
 from livetrack.movies.selection import Selection
 from livetrack.movies.tiff_axes import declared_images
@@ -25,7 +27,7 @@ from livetrack.movies.tiff_series import layout_of_series
 from livetrack.movies.tiff_times import tiff_times_s
 from livetrack.movies.timing import judge_times
 
-__all__ = ["open_tiff"]
+__all__ = ["open_file", "open_tiff"]
 
 _CURE = "save it again as a TIFF stack"
 
@@ -46,7 +48,7 @@ def open_tiff(path: Path, selection: Selection, whole_recording: bool = False) -
         of which none was selected or not the one selected, or contains no images of real numbers.
     """
     try:
-        with _open(path) as tif:
+        with open_file(path) as tif:
             layout = _find_layout(tif, path, selection)
             notes = list(layout.notes)
             if selection.position is None and layout.own_position is not None and not whole_recording:
@@ -57,6 +59,7 @@ def open_tiff(path: Path, selection: Selection, whole_recording: bool = False) -
             first = first_frame(lambda indices: _frames(layout, arrangement, selection, path, indices), path, _CURE)
             times_s = tiff_times_s(tif, layout, arrangement)
             scales = tiff_scales(tif)
+            notes += _colour_notes(layout, arrangement, selection)
     except InputError as error:
         if str(path) in str(error):
             raise
@@ -66,7 +69,7 @@ def open_tiff(path: Path, selection: Selection, whole_recording: bool = False) -
 
     def read(indices: Iterator[int]) -> Iterator[MovieFrame | LostFrame]:
         try:
-            with _open(path) as tif:
+            with open_file(path) as tif:
                 layout = _find_layout(tif, path, selection)
                 yield from _frames(layout, arrangement, selection, path, indices)
         except (InputError, DamagedMovieError):
@@ -91,12 +94,15 @@ def open_tiff(path: Path, selection: Selection, whole_recording: bool = False) -
 
 
 @without_log_lines()
-def _open(path: Path) -> tifffile.TiffFile:
-    """Open a file and read which images it has."""
+def open_file(path: Path) -> tifffile.TiffFile:
+    """Open a TIFF file and read which images it has. Raises `DamagedMovieError`, and what tifffile raises."""
     tif = tifffile.TiffFile(path)
     try:
         if not len(tif.pages):
             raise DamagedMovieError("it contains no image")
+        if (metadata := with_renamed_files(tif, path)) is not None:
+            tif.close()
+            tif = tifffile.TiffFile(path, omexml=metadata)
         with suppress(Exception):  # where the directories contradict each other
             _ = len(tif.series)
     except Exception:
@@ -144,6 +150,21 @@ def _lacking(numbers: Numbers, absence: str) -> str:
     """Return how many frames are absent for a reason that is clear at once; empty if none are."""
     absent = int((numbers == ABSENT).any(axis=1).sum()) if absence else 0
     return f"{absent} of its {len(numbers)} frames are missing: {absence}" if absent else ""
+
+
+def _colour_notes(layout: Layout, arrangement: Arrangement, selection: Selection) -> list[str]:
+    """Return notes on colours that hold nothing, from a few images."""
+    numbers = image_numbers(layout.order, arrangement)[:, 0]
+    present = numbers[numbers != ABSENT]
+    if selection.channel is not None or not len(present):
+        return []
+    images = []
+    for place in sorted({0, len(present) // 2, len(present) - 1}):
+        with suppress(Exception):  # said when it is read as a frame
+            images.append(layout.planes(int(present[place])))
+            if images[0].ndim == 2:
+                return []
+    return colour_notes(images)
 
 
 def _frames(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import tifffile
 
@@ -14,7 +12,7 @@ from livetrack.movies.tiff_axes import declared_images, declared_shape
 from livetrack.movies.tiff_directories import unused_bytes
 from livetrack.movies.tiff_planes import without_log_lines
 
-__all__ = ["WITHOUT_A_COUNT", "absent_files", "broken_at", "is_in_a_row", "left_out", "planes_of", "unread"]
+__all__ = ["WITHOUT_A_COUNT", "broken_at", "is_in_a_row", "left_out", "planes_of", "unread"]
 
 WITHOUT_A_COUNT = ("shaped", "uniform", "generic")
 """Kinds of series that are as long as the file happens to be."""
@@ -64,18 +62,6 @@ def unread(tif: tifffile.TiffFile, planes: int) -> str:
     if _is_contradicted(tif):
         return "its images have another shape than its metadata declares; some may be lost"
     return _unused(*unused_bytes(tif), planes)
-
-
-def absent_files(tif: tifffile.TiffFile, path: Path) -> list[str]:
-    """Return the names of the files of an OME-TIFF that are not there, without its own, which may be another by now."""
-    try:
-        root = ElementTree.fromstring(tif.ome_metadata or "")
-        own = root.attrib.get("UUID", "")
-        found = {each.attrib.get("FileName", ""): each.text for each in root.iterfind(".//{*}UUID")}
-        there = {path.name, *(name for name, uuid in found.items() if own and uuid == own)}
-        return sorted(name for name in found if name and name not in there and not (path.parent / name).exists())
-    except (ElementTree.ParseError, OSError, ValueError):
-        return []
 
 
 def _unused(unused: int, image_bytes: int, images: int) -> str:

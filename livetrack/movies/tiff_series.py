@@ -12,10 +12,11 @@ import tifffile
 from livetrack.errors import InputError
 from livetrack.movies.arrangement import Axis
 from livetrack.movies.assembly import ABSENT, Numbers
+from livetrack.movies.ome_files import absent_files
 from livetrack.movies.selection import Selection
 from livetrack.movies.tiff_axes import named_axes
 from livetrack.movies.tiff_layout import Layout, check_sides
-from livetrack.movies.tiff_missing import absent_files, is_in_a_row, left_out, planes_of
+from livetrack.movies.tiff_missing import is_in_a_row, left_out, planes_of
 from livetrack.movies.tiff_planes import (
     Planes,
     check_size,

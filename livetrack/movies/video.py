@@ -13,6 +13,7 @@ import numpy as np
 from livetrack.errors import InputError
 from livetrack.limits import IMAGE_BYTES
 from livetrack.movies.cine import read_cine
+from livetrack.movies.colours import colour_notes
 from livetrack.movies.movie import DamagedMovieError, Image, LostFrame, Movie, MovieFrame, to_grey
 from livetrack.movies.selection import Selection
 from livetrack.movies.timing import Timing, judge_times
@@ -51,6 +52,8 @@ def open_video(path: Path, selection: Selection) -> Movie:
                 raise InputError(f"{path}: claims frames of {size} px; at most {_MAX_PX:,} px are read")
             first = next(container.decode(stream))
             image, first_stamp = _pixels(first, channel, path), first.pts
+            is_grey = len(first.format.components) == 1
+            colours = [] if is_grey or channel is not None else colour_notes([first.to_ndarray(format="rgb24")])
             still = container.format.name.endswith("_pipe")  # FFmpeg reports 25 frames/s for still images
             length = 1 if still else stream.frames or None
             stated = float(stream.average_rate) if stream.average_rate and not still else None
@@ -91,6 +94,7 @@ def open_video(path: Path, selection: Selection) -> Movie:
             length = len(found.stamps) if length is None else length - found.trimmed
             if found.trimmed:
                 notes = [*notes, f"{found.trimmed} frames that were trimmed off, but are in the file, are left out"]
+    notes = [*notes, *colours]
     height, width = image.shape
     return Movie(path, (height, width), image.dtype, length, fps, None, read, times=lambda: timing().times, notes=notes)
 
