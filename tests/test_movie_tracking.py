@@ -136,6 +136,9 @@ def test_particles_outside_of_a_mask_are_left_out(folder: Path, capfd: pytest.Ca
     assert (figures["particles"], figures["trajectories"]) == (8, 1)
     part = track("--mask", "left.tif", "--region", "40,0,56,48")  # the mask is of the whole image
     np.testing.assert_array_equal(part["frame"], np.flatnonzero(20 + 2 * np.arange(8) > 43.5))
+    empty = np.where(tifffile.imread("left.tif") > 0, 1, np.nan).astype(np.float32)
+    tifffile.imwrite("nan.tif", empty)  # as some programs mark what does not count
+    assert track("--mask", "nan.tif")["x"].max() < 48
 
 
 @pytest.mark.parametrize(
@@ -143,7 +146,7 @@ def test_particles_outside_of_a_mask_are_left_out(folder: Path, capfd: pytest.Ca
     [
         (np.ones((48, 95), np.uint8), "the mask is 95x48 px, the images of movie.tif are 96x48 px"),
         (np.zeros(SHAPE, np.uint8), "the mask is 0 everywhere"),
-        (np.full(SHAPE, np.nan, np.float32), "the mask is 0 everywhere"),
+        (np.full(SHAPE, np.nan, np.float32), "mask.tif: frame 0 has no pixel that is a number"),
         (np.ones((3, *SHAPE), np.uint8), "contains 3 images; a mask is a single image"),
         (None, "there is no such file"),
     ],
