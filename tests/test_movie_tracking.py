@@ -123,8 +123,8 @@ def test_frame_numbers_are_those_of_the_data(folder: Path) -> None:
         tifffile.imwrite(images / f"image_{number:03d}.tif", image((20 + 2 * number, 15)))
     assert main(["track", "images", "-o", "gap.csv", *CENTROID, "--set", "linker.memory=2"]) == 0
     table = pd.read_csv("gap.csv")
-    numbers = list(open_movie(images).frames())
-    assert table["frame"].tolist() == [frame.number for frame in numbers]
+    assert table["frame"].tolist() == [frame.number for frame in open_movie(images).frames()]
+    assert np.diff(table["frame"]).tolist() == [1, 1, 4, 1]
 
 
 def test_particles_outside_of_a_mask_are_left_out(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
