@@ -299,6 +299,14 @@ def test_chunks_that_are_missing_are_not_read_as_black(ome: Path, version: int) 
     assert "the files have no image of it, or only an empty one (T 8, C 1, Z 0), and 3 more" in movie.problem
 
 
+def test_a_chunk_that_is_cut_short_is_lost(ome: Path, version: int) -> None:
+    cut(ome / ("0/2.1.0.0.0" if version == 2 else "0/c/2/1/0/0/0"))  # compressed with Blosc and Zstandard
+    movie = open_movie(ome, channel=1, z=0)
+    assert same(list(movie), (STACK + 10)[:8])
+    assert movie.problem is not None
+    assert "read the 8 of 12 frames" in movie.problem
+
+
 def test_metadata_that_are_damaged_are_refused_in_one_line(ome: Path, version: int) -> None:
     (ome / (".zattrs" if version == 2 else "zarr.json")).write_text("{")
     with pytest.raises(InputError, match="cannot be read as OME-Zarr") as caught:

@@ -25,7 +25,7 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("movie", type=Path, help="TIFF stack, folder of images, video, or a recorded session's folder")
+    parser.add_argument("movie", type=Path, help="movie, folder of images, or a recorded session's folder")
     parser.add_argument(
         "--tracks",
         type=Path,

@@ -36,7 +36,7 @@ class _Counts(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments."""
-    parser.add_argument("movie", type=Path, help="TIFF stack, folder of images, video, or a recorded session's folder")
+    parser.add_argument("movie", type=Path, help="movie, folder of images, or a recorded session's folder")
     parser.add_argument(
         "-o",
         "--output",

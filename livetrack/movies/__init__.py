@@ -1,4 +1,4 @@
-"""Reads movies frame by frame: TIFF stacks, folders of images and videos, with frame rate and pixel size if known.
+"""Reads movies of many formats frame by frame, with times, frame rate and pixel size if they contain them.
 
 For example:
 
@@ -33,7 +33,7 @@ def open_movie(
     frames: tuple[int, int | None, int] | None = None,
     region: tuple[int, int, int, int] | None = None,
 ) -> Movie:
-    """Open a TIFF or OME-TIFF stack, a folder of images, or a video that PyAV can read.
+    """Open a movie: a file of any format that livetrack reads, or a folder of images or of such a format.
 
     Parameters
     ----------

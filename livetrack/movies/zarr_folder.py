@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from livetrack.movies.formats import package
 from livetrack.movies.movie import DamagedMovieError, Image
 from livetrack.movies.selection import Selection
 from livetrack.movies.unnamed_axes import guess_dimensions
+from livetrack.movies.zarr_chunks import check_chunk_size, check_chunks
 
 __all__ = ["opened"]
 
@@ -108,6 +110,7 @@ def _container(series: _Series, has_names: bool) -> Container:
         of_axes = [place for place in range(array.ndim) if place not in rows]
         axes, notes = tuple(Axis(_axis_name(series.axes[place]), array.shape[place]) for place in of_axes), ()
     of_image = [place for place in range(array.ndim) if place not in of_axes]
+    check_chunk_size(array)
     check_image_size([array.shape[place] for place in of_image], array.dtype.itemsize)
     return Container(
         axes,
@@ -127,30 +130,34 @@ def _images(array: Any, axes: tuple[Axis, ...], of_axes: list[int]) -> Any:
     chunk = max(1, min(chunk, _KEPT_BYTES // max(1, image_bytes)))
     kept: dict[tuple[Any, ...], Any] = {}
 
+    @cache
+    def has_all_chunks() -> bool:
+        return bool(array.nchunks_initialized >= array.nchunks)
+
+    def present(pixels: Image) -> Image:
+        """Return an image that is in the files, of which those that are missing read as the fill value."""
+        if (pixels == (array.fill_value or 0)).all() and not has_all_chunks():
+            raise DamagedMovieError("the files have no image of it, or only an empty one")
+        return pixels
+
     def image(index: Index) -> Image:
         where: list[Any] = [slice(None) if array.shape[place] != 1 else 0 for place in range(array.ndim)]
         for place, number in zip(of_axes, index, strict=True):
             where[place] = number
         if frames is None or chunk == 1:
-            return _present(array, np.asarray(array[tuple(where)]))
+            check_chunks(array, where)
+            return present(np.asarray(array[tuple(where)]))
         begin, within = where[frames] // chunk * chunk, where[frames] % chunk
         where[frames] = slice(begin, begin + chunk)
         key = tuple(each if isinstance(each, int) else (each.start, each.stop) for each in where)
         if key not in kept:
             kept.clear()
+            check_chunks(array, where)
             kept[key] = np.asarray(array[tuple(where)])
         axis = sum(isinstance(each, slice) for each in where[:frames])
-        return _present(array, np.array(np.take(kept[key], within, axis=axis)))
+        return present(np.array(np.take(kept[key], within, axis=axis)))
 
     return image
-
-
-def _present(array: Any, pixels: Image) -> Image:
-    """Return an image. Raises `DamagedMovieError` if it may not be in the files, which read as the fill value then."""
-    fill = array.fill_value if array.fill_value is not None else 0
-    if (pixels == fill).all() and array.nchunks_initialized < array.nchunks:
-        raise DamagedMovieError("the files have no image of it, or only an empty one")
-    return pixels
 
 
 def _axis_name(axis: Mapping[str, Any]) -> str:
