@@ -96,8 +96,8 @@ def measure_particles(frames: Sequence[Image]) -> Measured | None:
     return measure_series([frames])
 
 
-def measure_series(series: Sequence[Sequence[Image]]) -> Measured | None:
-    """Measure the particles in some series of consecutive frames, each (H, W).
+def measure_series(series: Sequence[Sequence[Image]], diameter_px: float | None = None) -> Measured | None:
+    """Measure the particles in some series of consecutive frames, each (H, W), of this diameter if it is known.
 
     Returns None if no particles stand out from the noise. In large images a part is measured, the one with the most
     particles, and their number is extrapolated to the area of the whole image.
@@ -111,7 +111,10 @@ def measure_series(series: Sequence[Sequence[Image]]) -> Measured | None:
     noise = float(np.median([pixel_noise(image) for image in _spread(images, 8)]))
     integers = middle.dtype.kind in "uib"
     noise = max(noise, _ROUNDING_NOISE if integers else 1e-6 * float(np.ptp(images[0])))
-    strongest = _find_strongest(images, noise)
+    if diameter_px is None:
+        strongest = _find_strongest(images, noise)
+    else:
+        strongest = _strongest_of_size(images, noise, diameter_px / _DIAMETER)
     if strongest is None:
         return None
     strong, mixed = join(strongest.blobs), strongest.mixed
@@ -199,6 +202,14 @@ def _find_strongest(images: Sequence[Image], noise: float) -> _Strongest | None:
     comparable = blobs.select(alike & (_rank(blobs) >= _typical(_rank(particles), _rank(particles)) / 2))
     opposite = np.sign(comparable.response) != np.sign(particles.response[0])
     return _Strongest([blobs.select(best[frame[best] == n]) for n in range(len(parts))], bool(opposite.mean() > _MIXED))
+
+
+def _strongest_of_size(images: Sequence[Image], noise: float, sigma: float) -> _Strongest | None:
+    """Return blobs of one size, from a few frames: of the sign of the strongest."""
+    chosen = _spread(images, _ALL_SIZES_FRAMES)
+    both = [[find_blobs_of_size(image, noise, sigma, sign * 0.0) for image in chosen] for sign in (1, -1)]
+    best = max(both, key=lambda parts: float(np.abs(join(parts).response).max(initial=0)))
+    return _Strongest(best, False) if join(best).x.size else None
 
 
 def _of_sign(blobs: Blobs, sign: int) -> npt.NDArray[np.intp]:

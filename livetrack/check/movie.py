@@ -28,6 +28,7 @@ from livetrack.movies import EVERYTHING, Movie, Selection, open_selected
 __all__ = ["check_movie"]
 
 _TRIED_FRAMES = 3
+_SAME_SIZE = 2.0  # ratio of diameters
 _TRIED_PX = 2.5e6  # in all frames tried; one frame is tried in any case
 
 
@@ -96,14 +97,19 @@ def _with_particles(
     picture: str | Path | None,
 ) -> CheckReport:
     """Complete the report of a movie in which particles were measured."""
-    particles, findings = measured.particles, report.findings
+    findings = report.findings
+    tried = _tried(series, measured)
+    choice = choose([_pixels(frame) for frame, _ in tried], measured.particles)
+    if choice.diameter_px is not None and not _is_same_size(choice.diameter_px, measured.particles.diameter_px):
+        again = measure_series([[_pixels(frame) for frame in some] for some in series], choice.diameter_px)
+        if again is not None:
+            measured, tried = again, _tried(series, again)
+    particles = measured.particles
     numbers = [[frame.number for frame in some] for some in series]
     bright = particles.contrast == "bright" and not particles.has_ring
     findings += particle_diagnostics(particles, movie.dtype)
     findings += particle_course(numbers, measured.blobs, measured.diameters_px, movie.fps, bright)
     radius, radius_reason = suggest_search_radius(particles, LinkerSettings().memory)
-    tried = _tried(series, measured)
-    choice = choose([_pixels(frame) for frame, _ in tried], particles)
     compared = [
         compare(rows, blobs, measured.part, particles.diameter_px)
         for rows, (_, blobs) in zip(choice.rows, tried, strict=False)
@@ -123,6 +129,9 @@ def _with_particles(
         particles=particles,
         model=choice.model,
         model_reason=choice.reason,
+        scale=choice.scale,
+        options=choice.options,
+        advice=choice.advice,
         search_radius_px=radius,
         search_radius_reason=radius_reason,
         trials=choice.trials,
@@ -132,6 +141,11 @@ def _with_particles(
         missed=counts.get(Mark.MISSED, 0),
         picture="" if picture is None else str(picture),
     )
+
+
+def _is_same_size(found_px: float, measured_px: float) -> bool:
+    """Return whether what a model finds is what was measured, and not larger particles that have these as parts."""
+    return 1 / _SAME_SIZE < found_px / measured_px < _SAME_SIZE
 
 
 def _ranges(sample: Sample) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -51,6 +52,10 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
     model_reason: str = ""
     scale: float = 1.0
     """Of the image that the model searches."""
+    options: dict[str, Any] = {}
+    """Other settings of the section `localizer`: diameter and contrast of a classical method."""
+    advice: list[str] = []
+    """What would fit, if no model does: one sentence each."""
     search_radius_px: float = 0.0
     search_radius_reason: str = ""
     trials: list[ModelTrial] = []
@@ -82,7 +87,8 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
         """Command line that tracks the movie with the suggested settings; empty if no model is suggested."""
         if not self.model:
             return ""
-        settings = [f"linker.{name}={_value(value)}" for name, value in self.settings.items()]
+        settings = [f"localizer.{name}={_value(value)}" for name, value in self.options.items()]
+        settings += [f"linker.{name}={_value(value)}" for name, value in self.settings.items()]
         return track_command(self.movie, self.selection, self.model, self.scale, settings)
 
     @property
@@ -93,6 +99,7 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
         lines = ["[localizer]", f'model = "{self.model}"']
         if self.scale != 1:
             lines.append(f"scale = {self.scale:g}")
+        lines += [f"{name} = {json.dumps(value)}" for name, value in self.options.items()]
         lines += ["[linker]", *(f"{name} = {_value(value)}" for name, value in self.settings.items())]
         if self.pixel_size_um is not None:
             lines += ["[calibration]", f"pixel_size_um = {self.pixel_size_um:.6g}"]
@@ -106,7 +113,8 @@ def report_text(report: CheckReport) -> str:
         lines += [
             *_particle_lines(report.particles, report.pixel_size_um),
             *(Line("tried", _describe_trial(trial)) for trial in report.trials),
-            Line("model", f"{report.model or 'none fits'}: {report.model_reason}"),
+            Line("model", f"{_chosen(report) or 'none fits'}: {report.model_reason}"),
+            *(Line("instead", sentence) for sentence in report.advice),
         ]
         if report.model:
             lines.append(Line("search", f"radius {report.search_radius_px:g} px: {report.search_radius_reason}"))
@@ -121,7 +129,13 @@ def report_text(report: CheckReport) -> str:
     return "\n".join(text)
 
 
-def _value(value: float | list[float]) -> str:
+def _chosen(report: CheckReport) -> str:
+    return report.model if report.scale == 1 else f"{report.model}, scale {report.scale:g}"
+
+
+def _value(value: float | str | list[float]) -> str:
+    if isinstance(value, str):
+        return value
     return f"[{','.join(f'{each:g}' for each in value)}]" if isinstance(value, list) else f"{value:.4g}"
 
 
@@ -179,6 +193,8 @@ def _particle_lines(particles: ParticleProperties, pixel_size_um: float | None) 
 def _describe_trial(trial: ModelTrial) -> str:
     if trial.problem:
         return f"{trial.model}: not tried, {trial.problem}"
-    quality = "" if trial.score is None else f", score {trial.score:.2f}"
+    quality = "" if trial.explained is None else f", {100 * max(trial.explained, 0):.0f} % round"
+    quality += "" if trial.score is None else f", score {trial.score:.2f}"
     quality += "" if trial.std_px is None else f", uncertainty {trial.std_px:.2g} px"
-    return f"{trial.model}: {trial.count:.0f} per frame{quality}; {trial.ms:.0f} ms per frame"
+    quality += "" if trial.ms is None else f"; {trial.ms:.0f} ms per frame"
+    return f"{trial.model}, scale {trial.scale:g}: {trial.count:.0f} per frame{quality}"
