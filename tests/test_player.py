@@ -299,6 +299,23 @@ def test_a_frame_that_is_not_tracked_yet_is_shown_at_once_and_its_particles_late
     qtbot.waitUntil(lambda: player.central.banner.text() == "")
 
 
+def test_a_model_can_be_chosen_and_the_table_again(paused: PlayerWindow, qtbot: Any) -> None:
+    panel = paused.central.tracks_panel
+    assert panel.source.currentText() == "tracks.csv"
+    assert not panel.scale.isEnabled()
+    paused.seek(4)
+    qtbot.waitUntil(lambda: shown(paused) == 4)
+    panel.source.setCurrentText("spot")
+    assert panel.scale.isEnabled()
+    assert not len(paused.central.view.markers.positions)  # until the new ones are known
+    qtbot.waitUntil(lambda: paused.status.line.text().startswith("1 particle     spot at scale 1"), timeout=120_000)
+    panel.scale.setCurrentText("2")
+    qtbot.waitUntil(lambda: paused.playback.feed.source.name == "spot at scale 2", timeout=120_000)
+    panel.source.setCurrentText("tracks.csv")
+    qtbot.waitUntil(lambda: shown(paused) == 4 and len(paused.presenter.update.particles) == 2)
+    assert paused._opener.options.config.localizer.scale == 2.0
+
+
 def test_no_particles_lead_to_a_hint(player: PlayerWindow, qtbot: Any, tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "empty.tif", np.full((22, *SHAPE), 100, np.uint16), photometric="minisblack")
     show(player, tmp_path / "empty.tif", playing=False)

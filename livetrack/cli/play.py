@@ -87,12 +87,14 @@ def _write_video(args: argparse.Namespace, config: Config, anew: bool) -> int:
             for frame in movie.frames():
                 rows = feed.store.wait_for(frame.number)
                 if rows is None:
-                    raise LivetrackError(feed.problem)
+                    raise feed.error or LivetrackError(feed.problem)
                 video.add(frame.number, frame.pixels, frame.t_s, _in_the_part(rows, movie))
                 progress.update(task, advance=1)
         if not video.frames:
             raise InputError(movie.problem or f"{args.movie}: contains no frames")
     print_video(console, video)
+    for note in movie.notes:
+        console.print(f"note: {note}")
     if problem := movie.problem or feed.problem:
         console.print(f"incomplete: {problem}")
     return 0

@@ -59,4 +59,5 @@ def new_video(
 def print_video(console: Console, video: AnnotatedVideo) -> None:
     """Print what was written."""
     which = "that of the movie" if video.is_recorded_rate else "as that of the movie is unknown or cannot be played"
-    console.print(f"{video.frames} frames at {video.fps:g} frames/s, {which}; {video.path}")
+    frames = "1 frame" if video.frames == 1 else f"{video.frames} frames"
+    console.print(f"{frames} at {video.fps:g} frames/s, {which}; {video.path}")

@@ -88,6 +88,8 @@ class TrackFeed:
         self.store = TrackStore()
         self.problem = ""
         """Why tracks are missing, in one line."""
+        self.error: LivetrackError | None = None
+        """What has ended the thread."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="livetrack-tracks", daemon=True)
         self._thread.start()
@@ -102,11 +104,13 @@ class TrackFeed:
         try:
             self.problem = self.source.fill(self.store, self._stop)
         except LivetrackError as error:
-            self.problem = str(error)
+            self.error = error
         except OSError as error:
-            self.problem = f"the tracks cannot be kept: {reason(error)}"
+            self.error = LivetrackError(f"the tracks cannot be kept: {reason(error)}")
         except _Stopped:
             pass
+        if self.error is not None:
+            self.problem = str(self.error)
         self.store.end()
 
 

@@ -1,9 +1,10 @@
-"""The player's central widget: banner, image, particle bar, transport bar, image panel and shortcut sheet."""
+"""The player's central widget: banner, image, particle bar, transport bar, panels and shortcut sheet."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from livetrack.config import LocalizerSettings
 from livetrack.viewer.canvas.view import ParticleView
 from livetrack.viewer.data.levels import Levels
 from livetrack.viewer.panels.banner import BannerBar
@@ -12,6 +13,7 @@ from livetrack.viewer.panels.shortcuts_sheet import ShortcutsSheet
 from livetrack.viewer.panels.sidebar import Sidebar
 from livetrack.viewer.player.particle_bar import ParticleBar
 from livetrack.viewer.player.shortcuts import PLAYER_GESTURES, PLAYER_SHEET_COLUMNS, PLAYER_SHORTCUTS
+from livetrack.viewer.player.tracks_panel import TracksPanel
 from livetrack.viewer.player.transport import Transport
 from livetrack.viewer.qt import QtGui, QtWidgets
 from livetrack.viewer.theme import Palette
@@ -22,7 +24,9 @@ __all__ = ["PlayerCentral"]
 class PlayerCentral(QtWidgets.QWidget):
     """Creates the widgets and lays them out; the window connects them."""
 
-    def __init__(self, levels: Levels, palette: Palette, describe: Callable[[int], str]) -> None:
+    def __init__(
+        self, levels: Levels, palette: Palette, settings: LocalizerSettings, describe: Callable[[int], str]
+    ) -> None:
         super().__init__()
         self.banner = BannerBar()
         self.view = ParticleView(palette)
@@ -33,6 +37,8 @@ class PlayerCentral(QtWidgets.QWidget):
         self.image_panel.full_resolution.hide()  # a movie has no other
         self.sidebar = Sidebar()
         self.sidebar.add("Image", self.image_panel)
+        self.tracks_panel = TracksPanel(settings)
+        self.sidebar.add("Tracks", self.tracks_panel)
         left = QtWidgets.QVBoxLayout()
         left.setSpacing(0)
         left.addWidget(self.banner)

@@ -44,6 +44,8 @@ def player_banner(
         return Banner(f"{name} goes on to frame {end:,}, the movie to {last:,}: is it another movie's?", False, "table")
     if not store.row_count and (store.complete or store.known_to >= ENOUGH_FRAMES):
         return Banner(f"No particles found; `livetrack check {path}` suggests a model and a scale", False, "none")
+    if playback.movie.notes:
+        return Banner("; ".join(playback.movie.notes), False, "notes")
     return None
 
 
@@ -55,7 +57,7 @@ def status_text(playback: Playback, update: Update | None, stride: int, known: i
         count = int(seen.sum())
         items.append(f"{count:,} particle{'' if count == 1 else 's'}")
     feed = playback.feed
-    if feed.source.name:
+    if feed.source.name and not feed.error:
         items.append(feed.source.name)
     if not feed.store.ended:
         items.append(f"{known:,} of {playback.frames.read_to:,} frames tracked")

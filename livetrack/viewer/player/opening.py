@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import structs
 
 from livetrack.config import Config
 from livetrack.movies import EVERYTHING, Movie, Selection
@@ -43,7 +45,8 @@ class Opener:
     """Opens one thing at a time, and closes others, in threads."""
 
     def __init__(self, options: PlayerOptions) -> None:
-        self._options = options
+        self.options = options
+        """For what is opened from now on."""
         self._opening: Background[Opened] | None = None
         self._closing: list[Background[None]] = []
 
@@ -54,7 +57,7 @@ class Opener:
 
     def open(self, path: Path, *, has_movie: bool) -> None:
         """Open a movie or a session; or, if there is a movie, a table of its tracks."""
-        options = self._options
+        options = self.options
 
         def work() -> Opened:
             if has_movie and path.suffix.lower() in TABLE_SUFFIXES and path.is_file():
@@ -64,6 +67,16 @@ class Opener:
             return Opened(path, movie, tracks)
 
         self._opening = Background(work)
+
+    def tracked(self, opened: Opened, model: str, scale: str) -> TrackSource:
+        """Return new tracks of a movie, by another model, which is also used from now on."""
+        assert opened.movie is not None
+        config, is_number = self.options.config, scale != "auto"
+        localizer = structs.replace(config.localizer, model=model, scale=float(scale) if is_number else scale)
+        self.options = replace(self.options, config=structs.replace(config, localizer=localizer))
+        config, stateless = self.options.config, self.options.stateless
+        frames = opened.selection.frames
+        return open_tracks(opened.path, opened.movie, config, frames=frames, anew=True, stateless=stateless)
 
     def result(self) -> tuple[Opened | None, str]:
         """Return what has just been opened, once, or why that has failed."""

@@ -50,6 +50,9 @@ class PlayerPresenter:
         self.update = None
         self._history.clear()
         self._newest = -1
+        if self.frame is not None:
+            self._view.show_particles(self._update_of(self.frame.number, empty_rows()), [])
+            self._show_selection()
 
     def shows(self, index: int) -> bool:
         """Whether the frame at `index` is on display, or is shown as lost."""

@@ -17,6 +17,7 @@ from livetrack.viewer.player.presenter import PlayerPresenter
 from livetrack.viewer.player.shortcuts import PLAYER_SHORTCUTS
 from livetrack.viewer.player.speeds import Speed, speeds_of
 from livetrack.viewer.player.status import PlayerStatus, place_text
+from livetrack.viewer.player.track_choice import TrackChoice
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
 from livetrack.viewer.theme import PALETTES, Palette, apply_theme
 from livetrack.viewer.toolbar import ActionToolBar
@@ -53,17 +54,17 @@ class PlayerWindow(QtWidgets.QMainWindow):
         self.playing = False
         self.index = 0
         """Of the frame that is wanted, counted as in `Movie.frames`."""
-        self._path = Path()
         self._clock = PlaybackClock(None)
         self._late = False  # the wanted frame was not there when it was due
         self._waiting_s: float | None = None
         self._shown_s = 0.0  # when the frame on display was drawn
         self._status_s = 0.0
         self._opener = Opener(options)
-        self.central = PlayerCentral(levels, palette, self._describe)
+        self.central = PlayerCentral(levels, palette, options.config.localizer, self._describe)
         self.presenter = PlayerPresenter(
             self.central.view, ImagePresenter(self.central.view, self.central.image_panel, levels), view.tail_frames
         )
+        self.track_choice = TrackChoice(self.central, self.presenter, self._opener)
         self.player_actions = PlayerActions(self, self.central, self.central.view, levels, folder or Path.cwd())
         self.tool_bar = ActionToolBar(PLAYER_SHORTCUTS, self.player_actions, palette)
         self.drop_area = DropArea(self, "Open {}")
@@ -84,15 +85,12 @@ class PlayerWindow(QtWidgets.QMainWindow):
     def show_movie(self, opened: Opened, *, playing: bool = True) -> None:
         """Play another movie, or show other tracks on the same one."""
         if opened.movie is None:
-            if self.playback is not None:
-                self._opener.close(self.playback.use(opened.tracks).close)
-                self.presenter.forget_particles()
+            self.track_choice.replace(opened.tracks)
             return
         self._close_playback()
         self.playback = Playback(opened.movie, opened.tracks, opened.selection.frames)
-        self._path = opened.path
         self.presenter.use(self.playback)
-        self.central.banner.reset()
+        self.track_choice.begin(opened, self.playback)
         self.setWindowTitle(f"{opened.path.name} - livetrack")
         times = self.playback.times_s
         self._clock = PlaybackClock(times)
@@ -152,7 +150,7 @@ class PlayerWindow(QtWidgets.QMainWindow):
             self._status_s = now_s
             self.status.update(
                 self.playback,
-                self._path,
+                self.track_choice.path,
                 self.index,
                 stride=self._clock.stride(self.index),
                 waited_s=0.0 if self._waiting_s is None else now_s - self._waiting_s,
@@ -257,7 +255,7 @@ class PlayerWindow(QtWidgets.QMainWindow):
 
     def _ask_for_file(self) -> None:
         name, _ = QtWidgets.QFileDialog.getOpenFileName(
-            self, "Open a movie or a table of tracks", str(self._path.parent)
+            self, "Open a movie or a table of tracks", str(self.track_choice.path.parent)
         )
         if name:
             self.open(Path(name))
