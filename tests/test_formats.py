@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import shutil
 import struct
 import sys
 import warnings
@@ -223,10 +224,32 @@ def test_of_a_data_set_that_is_cut_short_what_is_there_is_read(tmp_path: Path) -
     assert movie.problem is not None
     assert "acq_NDTiffStack.tif is cut short" in movie.problem
     cut(folder / "NDTiff.index")
-    assert "NDTiff.index is cut short; the images that it names are read" in str(open_movie(folder).problem)
+    assert "NDTiff.index is cut short" in str(open_movie(folder).problem)
     (folder / "acq_NDTiffStack.tif").unlink()
     with pytest.raises(InputError, match=r"the file acq_NDTiffStack\.tif is missing"):
         open_movie(folder)
+
+
+def test_images_are_found_without_the_index(tmp_path: Path) -> None:
+    axes = [{"time": time, "channel": channel} for time in range(6) for channel in ("DAPI", "FITC")]
+    folder = acquire(tmp_path, axes)
+    alone = shutil.copy(folder / "acq_NDTiffStack.tif", tmp_path / "renamed.tif")
+    (folder / "NDTiff.index").unlink()
+    for path in (folder, folder / "acq_NDTiffStack.tif", Path(alone)):
+        with pytest.raises(InputError, match="--channel 0 to 1"):
+            open_movie(path)
+        movie = open_movie(path, channel=1)
+        assert same(movie, STACK[1::2])
+        assert movie.times_s() == pytest.approx(np.arange(6) * 0.05)
+        assert "its NDTiff.index is missing; the images that were found in its files are read" in str(movie.problem)
+
+
+def test_tiles_of_a_mosaic_are_positions(tmp_path: Path) -> None:
+    axes = [{"time": time, "row": row, "column": column} for time in range(3) for row in (0, 1) for column in (0, 1)]
+    folder = acquire(tmp_path, axes)
+    with pytest.raises(InputError, match="has 4 positions; choose one with --position 0 to 3"):
+        open_movie(folder)
+    assert same(open_movie(folder, position=2), STACK[2::4])
 
 
 def test_the_index_of_a_data_set_cannot_lead_out_of_its_folder_or_claim_the_memory(tmp_path: Path) -> None:

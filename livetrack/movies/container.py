@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -16,6 +16,7 @@ from livetrack.errors import InputError
 from livetrack.limits import IMAGE_BYTES
 from livetrack.movies.arrangement import Arrangement, Axis, Index, arrange
 from livetrack.movies.assembly import Numbers, assemble, first_frame, image_numbers
+from livetrack.movies.colours import colour_notes
 from livetrack.movies.movie import DamagedMovieError, Image, LostFrame, Movie, MovieFrame, to_grey
 from livetrack.movies.selection import Selection
 from livetrack.movies.timing import judge_times, pixel_size_doubts
@@ -74,6 +75,8 @@ def movie_of_container(path: Path, selection: Selection, kind: str, opener: Open
         timing = judge_times(times_s, container.interval_s)
         pixel_size_um, lacking = container.pixel_size_um, container.lacking
         notes = [*container.notes, *arrangement.notes, *timing.notes, *pixel_size_doubts(pixel_size_um)]
+        if selection.channel is None:
+            notes += _notes_on_colours(container, arrangement)
 
     def read(indices: Iterator[int]) -> Iterator[MovieFrame | LostFrame]:
         try:
@@ -108,6 +111,17 @@ def check_image_size(shape: Sequence[int], itemsize: int) -> None:
         raise DamagedMovieError(f"it claims images of {size:,} bytes; at most {IMAGE_BYTES:,} are read")
     if size <= 0:
         raise DamagedMovieError("its images have no pixels")
+
+
+def _notes_on_colours(container: Container, arrangement: Arrangement) -> list[str]:
+    """Return notes on colours that hold nothing, from a few images."""
+    images = []
+    for frame in sorted({0, arrangement.length // 2, arrangement.length - 1}):
+        with suppress(Exception):  # reported when it is read
+            images.append(_upright(container.image(arrangement.images_of(frame)[0])))
+        if images and images[0].ndim == 2:
+            break
+    return colour_notes(images)
 
 
 def _numbers_of_all(axes: tuple[Axis, ...]) -> Numbers:

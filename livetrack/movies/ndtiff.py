@@ -16,7 +16,8 @@ from livetrack.movies import micro_manager
 from livetrack.movies.arrangement import Axis, Index
 from livetrack.movies.container import Container, check_image_size
 from livetrack.movies.movie import DamagedMovieError, Image
-from livetrack.movies.ndtiff_index import INDEX_NAME, Entry, folder_of, read_index
+from livetrack.movies.ndtiff_index import INDEX_NAME, Entry, Place, files_of, folder_of, read_index
+from livetrack.movies.ndtiff_pages import entries_of_pages
 from livetrack.movies.selection import Selection
 
 __all__ = ["opened"]
@@ -25,7 +26,7 @@ _NAMES = {"time": "T", "z": "Z", "channel": "C", "position": "P"}
 _PIXELS: dict[int, tuple[type[np.generic], int]] = {
     0: (np.uint8, 1),
     1: (np.uint16, 1),
-    2: (np.uint8, 4),  # colours, and an unused sample
+    2: (np.uint8, 3),
     3: (np.uint16, 1),  # 10 to 14 bits
     4: (np.uint16, 1),
     5: (np.uint16, 1),
@@ -44,15 +45,10 @@ def opened(path: Path, selection: Selection) -> Iterator[Container]:
     """
     folder = folder_of(path)
     if folder is None:
-        raise InputError(f"{path}: contains no {INDEX_NAME}")
-    entries, is_complete = read_index(folder / INDEX_NAME)
+        raise InputError(f"{path}: is no data set of NDTiff")
+    entries, lacking = _entries(path, folder)
     if not entries:
-        raise InputError(f"{path}: its {INDEX_NAME} names no image")
-    tiles = sorted({(entry.place.get("row", 0), entry.place.get("column", 0)) for entry in entries}, key=str)
-    if len(tiles) > 1:
-        raise InputError(
-            f"{path}: is a mosaic of {len(tiles)} tiles; livetrack reads single fields of view: save one as a stack"
-        )
+        raise InputError(f"{path}: its {INDEX_NAME} names no image, and its files have none")
     axes = _axes_of(path, entries)
     found = {
         tuple(axis.numbers.get(entry.place.get(name, 0), 0) for name, axis in axes.items()): entry for entry in entries
@@ -95,8 +91,38 @@ def opened(path: Path, selection: Selection) -> Iterator[Container]:
             times_s,
             micro_manager.interval_s(summary),
             micro_manager.pixel_size_um(first, summary),
-            "" if is_complete else f"its {INDEX_NAME} is cut short; the images that it names are read",
+            lacking,
         )
+
+
+def _entries(path: Path, folder: Path) -> tuple[list[Entry], str]:
+    """Return the images of a data set, and what is wrong with it; tiles of a mosaic are positions.
+
+    They are those in the index, or if that is lost or cut short, those in the pages of the files, if they are more.
+    """
+    try:
+        entries, is_complete = read_index(folder / INDEX_NAME)
+    except OSError:
+        entries, is_complete = [], False
+    if not path.is_dir() and all(entry.file != path.name for entry in entries):  # it was moved or renamed
+        entries, is_complete = [], False
+    lacking = ""
+    if not is_complete:
+        found = entries_of_pages(files_of(folder if path.is_dir() else path))
+        if entries and len(found) <= len(entries):
+            lacking = f"its {INDEX_NAME} is cut short; the images that it names are read"
+        else:
+            state = "cut short" if entries else "missing"
+            entries, lacking = found, f"its {INDEX_NAME} is {state}; the images that were found in its files are read"
+    tiles = {(entry.place.get("row", 0), entry.place.get("column", 0)) for entry in entries}
+    if len(tiles) > 1:
+        entries = [entry._replace(place=_as_position(entry.place)) for entry in entries]
+    return entries, lacking
+
+
+def _as_position(place: Place) -> Place:
+    tile = f"{place.get('position', '')} row {place.get('row', 0)} column {place.get('column', 0)}"
+    return {**{name: value for name, value in place.items() if name not in ("row", "column")}, "position": tile}
 
 
 class _Axis(NamedTuple):
@@ -145,7 +171,7 @@ def _pixels(file: BinaryIO, entry: Entry) -> Image:
     if len(data) < size:
         raise DamagedMovieError(f"the file {entry.file} is cut short")
     pixels = np.frombuffer(data, dtype).reshape(shape)
-    return pixels[:, :, 2::-1] if samples == 4 else pixels[:, :, 0]  # colours are stored as B, G, R
+    return pixels if samples == 3 else pixels[:, :, 0]
 
 
 def _summary(path: Path) -> dict[str, Any]:

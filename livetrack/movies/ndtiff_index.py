@@ -7,9 +7,11 @@ import struct
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["INDEX_NAME", "Entry", "Place", "folder_of", "read_index"]
+__all__ = ["INDEX_NAME", "Entry", "Place", "files_of", "folder_of", "read_index"]
 
 INDEX_NAME = "NDTiff.index"
+_FILE = "_NDTiffStack"
+_MAGIC = struct.pack("<I", 483729)
 _FULL = "Full resolution"  # folder of the images themselves, where smaller copies are kept as well
 
 Place: TypeAlias = dict[str, int | str]
@@ -32,11 +34,35 @@ class Entry(NamedTuple):
 
 def folder_of(path: Path) -> Path | None:
     """Return the folder of the data set that a folder is, or that a file belongs to; None if there is none."""
-    folder = path if path.is_dir() else path.parent
-    for each in (folder, folder / _FULL):
-        if (each / INDEX_NAME).is_file() and (path.is_dir() or "_NDTiffStack" in path.name):
-            return each
+    if not path.is_dir():
+        return path.parent if _is_ndtiff(path) else None
+    for folder in (path, path / _FULL):
+        if (folder / INDEX_NAME).is_file() or (folder.is_dir() and files_of(folder)):
+            return folder
     return None
+
+
+def files_of(path: Path) -> list[Path]:
+    """Return the TIFF files of the data set in a folder, or those that belong to a file, in order."""
+    if path.is_dir():
+        return sorted(filter(_is_ndtiff, path.glob(f"*{_FILE}*.tif")), key=_order)
+    base, found, _ = path.name.partition(_FILE)
+    others = (each for each in path.parent.glob("*.tif") if found and each.name.startswith(base + _FILE))
+    return sorted({path, *filter(_is_ndtiff, others)}, key=_order)
+
+
+def _is_ndtiff(file: Path) -> bool:
+    if file.suffix.lower() not in (".tif", ".tiff"):
+        return False
+    try:
+        with file.open("rb") as opened:
+            return opened.read(12)[8:] == _MAGIC
+    except OSError:
+        return False
+
+
+def _order(file: Path) -> tuple[int, str]:
+    return len(file.name), file.name  # without a number, then _1, _2 ... _10
 
 
 def read_index(path: Path) -> tuple[list[Entry], bool]:
