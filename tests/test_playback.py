@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -237,6 +238,7 @@ def test_frames_that_span_batches_are_whole(tmp_path: Path, monkeypatch: pytest.
         ("a,b\n1,2\n", "it has no columns frame, particle, x, y"),
         ("frame,particle,x,y\n1,2,3,left\n", "column y contains string, not numbers"),
         ("frame,particle,x,y\n1,,3,4\n", "column id has empty fields"),
+        ("frame,particle,x,y\ninf,2,3,4\n", "column frame contains values that are no whole numbers"),
         ("frame,particle,x,y\n1,2\n", "cannot be read as a table"),
         ("", "cannot be read as a table"),
     ],
@@ -370,6 +372,31 @@ def test_a_session_is_a_movie_with_its_own_tracks(session: Path) -> None:
     assert playback.number(10) == 111
     assert playback.index(110) == 10
     playback.close()
+
+
+def test_a_session_that_is_tracked_again_gives_the_ids_of_track(spots: Path, tmp_path: Path) -> None:
+    """The ROI moves after frame 7, so all tracks end there."""
+    recorder = Recorder(tmp_path / "sessions", tables=())
+    for index, image in enumerate(tifffile.imread(spots)):
+        geometry = Geometry(SHAPE[1], SHAPE[0], x_origin=0 if index < 8 else 5)
+        frame = replace(frame_of(index), pixels=image, geometry=geometry, geometry_number=int(index >= 8))
+        recorder.offer_frame(frame)
+    recorder.close()
+    folder, output = recorder.folder, tmp_path / "tracks.parquet"
+    assert main(["track", str(folder), "-o", str(output), *OPTIONS]) == 0
+    table = pd.read_parquet(output)
+    feed = TrackFeed(open_tracks(folder, session_movie(folder), load_config(None, SETTINGS), anew=True))
+    wait_for(lambda: feed.store.ended, 120)
+    assert feed.problem == ""
+    for number, expected in table.groupby("frame"):
+        rows = feed.store.rows(int(number))
+        assert rows is not None
+        assert rows["id"][rows["flags"] & Flag.COASTED == 0].tolist() == expected["particle"].tolist()
+    first, last = (set(table["particle"][part]) for part in (table["frame"] < 8, table["frame"] >= 8))
+    assert first
+    assert last
+    assert not first & last
+    feed.close()
 
 
 def test_a_part_of_a_session_and_a_folder_that_is_none_are_refused(session: Path, tmp_path: Path) -> None:

@@ -352,7 +352,7 @@ def drag(window: Any, kind: Any, *urls: str | Path) -> bool:
     where = QtCore.QPoint(50, 50) if kind is QtGui.QDragEnterEvent else QtCore.QPointF(50, 50)
     action, left = QtCore.Qt.DropAction.CopyAction, QtCore.Qt.MouseButton.LeftButton
     event = kind(where, action, mime, left, QtCore.Qt.KeyboardModifier.NoModifier)
-    QtWidgets.QApplication.sendEvent(window, event)
+    QtWidgets.QApplication.sendEvent(window.central.view.viewport(), event)
     accepted: bool = event.isAccepted()
     return accepted
 

@@ -8,10 +8,11 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from livetrack.annotate.grey import grey_sample, levels_of, to_bytes
+from livetrack.annotate.labels import round_length
 from livetrack.errors import UsageError
 
 __all__ = ["Mark", "Marks", "is_inside_movie", "require_png", "save_annotated_image"]
@@ -19,6 +20,7 @@ __all__ = ["Mark", "Marks", "is_inside_movie", "require_png", "save_annotated_im
 _LONG_SIDE = 1400  # px; smaller frames are enlarged by an integer factor to about this size
 _MAX_SIDE = 3000  # px; frames with small marks are enlarged further, up to this size
 _MIN_RADIUS = 6  # px of the drawing
+_CONTRAST = 0.2, 99.8  # percentiles shown black and white
 _LEGEND = 68  # px: height of the two lines below the frame
 _COMPRESSION = 2  # a third of the time of the default, for files a little larger
 _MIN_WIDTH = 760  # px, of the legend
@@ -78,7 +80,8 @@ def save_annotated_image(
         1, _LONG_SIDE // max(frame.shape), min(math.ceil(_MIN_RADIUS / radius_px), _MAX_SIDE // max(frame.shape))
     )
     height, width = (zoom * side for side in frame.shape)
-    pixels = Image.fromarray(_stretch(frame)).resize((width, height), Image.Resampling.BICUBIC).convert("RGB")
+    grey = Image.fromarray(to_bytes(frame, levels_of(grey_sample(frame), _CONTRAST)))
+    pixels = grey.resize((width, height), Image.Resampling.BICUBIC).convert("RGB")
     draw = ImageDraw.Draw(pixels)
     radius = zoom * radius_px
     line = 2 if radius < 12 else 3
@@ -103,13 +106,6 @@ def require_png(picture: Path) -> None:
 def is_inside_movie(picture: Path, movie: Path) -> bool:
     """Return whether `movie` is a folder of images of which `picture` would become one."""
     return movie.is_dir() and picture.resolve().parent == movie.resolve()
-
-
-def _stretch(frame: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    low, high = np.percentile(frame, (0.2, 99.8))
-    scaled = (frame.astype(np.float32) - np.float32(low)) * np.float32(255 / max(high - low, 1e-12))
-    grey: npt.NDArray[np.uint8] = np.clip(scaled, 0, 255).astype(np.uint8)
-    return grey
 
 
 def _draw_mark(draw: ImageDraw.ImageDraw, mark: Mark, x: float, y: float, radius: float, line: int) -> None:
@@ -148,8 +144,7 @@ def _draw_legend(
 
 
 def _scale_bar(zoom: int, pixel_size_um: float | None, longest: float) -> tuple[float, str]:
-    """Return the length of the scale bar in image px and its label: 1, 2 or 5 times a power of ten."""
+    """Return the length of the scale bar in image px and its label."""
     unit = zoom / pixel_size_um if pixel_size_um else float(zoom)  # image px per µm, or per px of the frame
-    power = 10.0 ** math.floor(math.log10(longest / unit))
-    value = max(step * power for step in (1, 2, 5) if step * power * unit <= longest)
+    value = round_length(longest / unit)
     return value * unit, f"{value:g} {'um' if pixel_size_um else 'px'}"  # Pillow's font has no µ

@@ -15,7 +15,7 @@ from livetrack.movie_tracking import usual_interval_s
 from livetrack.movies import EVERYTHING, FrameRange, Movie, MovieFrame, Selection, open_selected
 from livetrack.movies.movie import LostFrame, Reader
 from livetrack.playback.frame_reader import FrameReader
-from livetrack.playback.session_movie import session_movie
+from livetrack.playback.session_movie import session_geometries, session_movie
 from livetrack.playback.track_feed import TableTracks, TrackedMovie, TrackFeed, TrackSource
 from livetrack.playback.track_table import open_track_table
 from livetrack.record.inventory import is_session
@@ -33,6 +33,7 @@ class Playback:
         self.movie = movie
         self._range = frames or FrameRange()
         self.times_s = frame_times(movie)
+        self._fps = recorded_rate(movie)
         self.frames = FrameReader(movie)
         self.feed = TrackFeed(tracks)
 
@@ -56,8 +57,8 @@ class Playback:
         return self.number(index) / self.movie.fps if self.movie.fps else None
 
     def fps(self) -> float | None:
-        """Return the mean rate at which the movie was recorded, frames per second; None if it is unknown."""
-        return _rate(self.times_s) or self.movie.fps
+        """Return the usual rate at which the movie was recorded, frames per second; None if it is unknown."""
+        return self._fps
 
     def use(self, tracks: TrackSource) -> TrackFeed:
         """Show other tracks; return the feed of those before, which the caller closes."""
@@ -137,12 +138,12 @@ def open_tracks(
     if path.is_dir() and is_session(path):
         if table is None and not anew and recorded.exists():
             table = recorded
-        interval_s, step = None, 1
-    else:
-        interval_s, step = usual_interval_s(movie), 1 if frames is None else frames.step
+        if table is None:
+            return TrackedMovie(movie, config, geometry=session_geometries(path), stateless=stateless)
     if table is not None:
         return TableTracks(open_track_table(table))
-    return TrackedMovie(movie, config, interval_s, step, stateless=stateless)
+    step = 1 if frames is None else frames.step
+    return TrackedMovie(movie, config, usual_interval_s(movie), step, stateless=stateless)
 
 
 def frame_times(movie: Movie) -> npt.NDArray[np.float64] | None:
@@ -154,11 +155,6 @@ def frame_times(movie: Movie) -> npt.NDArray[np.float64] | None:
 
 
 def recorded_rate(movie: Movie) -> float | None:
-    """Return the mean rate at which a movie was recorded, frames per second; None if it is unknown."""
-    return _rate(frame_times(movie)) or movie.fps
-
-
-def _rate(times_s: npt.NDArray[np.float64] | None) -> float | None:
-    if times_s is None or len(times_s) < 2 or times_s[-1] <= times_s[0]:
-        return None
-    return float((len(times_s) - 1) / (times_s[-1] - times_s[0]))
+    """Return the usual rate at which a movie was recorded, frames per second; None if it is unknown."""
+    interval_s = usual_interval_s(movie)
+    return 1 / interval_s if interval_s else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby, takewhile
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from livetrack.movies.selection import EVERYTHING
 from livetrack.movies.tiff import open_tiff
 from livetrack.record import read_session
 
-__all__ = ["session_movie"]
+__all__ = ["session_geometries", "session_movie"]
 
 
 def session_movie(folder: Path) -> Movie:
@@ -69,6 +69,13 @@ def session_movie(folder: Path) -> Movie:
         folder, shape, first.dtype, len(files), 1 / interval_s if interval_s > 0 else None, size_um, read,
         times=lambda: times, numbers=numbers, lacking=session.problem,
     )  # fmt: skip
+
+
+def session_geometries(folder: Path) -> Callable[[int], int]:
+    """Return a function from the number of a recorded frame to that of its geometry. Raises `InputError`."""
+    listed = read_session(folder).received()
+    numbers, geometries = listed["frame"].to_numpy(), listed["geometry"].to_numpy()
+    return lambda number: int(geometries[min(np.searchsorted(numbers, number), len(numbers) - 1)])
 
 
 def _open(file: Path) -> Movie:

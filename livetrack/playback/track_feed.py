@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Protocol
@@ -43,13 +43,30 @@ class TableTracks:
 class TrackedMovie:
     """Tracks every frame of the movie in order, as `livetrack track` does: with the same ids.
 
-    `interval_s` and `step` are those of a `SequenceTracker`.
+    Parameters
+    ----------
+    movie, config
+        What is tracked, and how.
+    interval_s, step
+        As for a `SequenceTracker`.
+    geometry
+        Returns the number of the geometry of a frame; all tracks end where it changes. None: it does not.
+    stateless
+        As for a `Tracker`.
     """
 
     def __init__(
-        self, movie: Movie, config: Config, interval_s: float | None = None, step: int = 1, *, stateless: bool = False
+        self,
+        movie: Movie,
+        config: Config,
+        interval_s: float | None = None,
+        step: int = 1,
+        *,
+        geometry: Callable[[int], int] | None = None,
+        stateless: bool = False,
     ) -> None:
         self.name = ""
+        self._geometry = geometry or (lambda _: 0)
         self._interval_s, self._step = interval_s, step
         self._movie = replace(movie)
         self._config = config
@@ -67,9 +84,13 @@ class TrackedMovie:
             tracker.warmup(movie.shape, (movie.dtype,))
         self.name = f"{tracker.localizer.name} at scale {tracker.localizer.search_scale}"
         sequence = SequenceTracker(tracker, self._interval_s, self._step)
+        geometry: int | None = None
         for frame in movie.frames():
             if stop.is_set():
                 return ""
+            before, geometry = geometry, self._geometry(frame.number)
+            if before not in (None, geometry):
+                sequence.reset()
             rows = sequence.update(frame.number, frame.pixels, frame.t_s)
             if movie.origin != (0, 0):
                 rows = rows.copy()  # the tracker's own stay as they are

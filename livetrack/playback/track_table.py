@@ -25,6 +25,7 @@ _NAMES = {"id": ("particle", "id", "track_id"), "frame": ("frame", "t")}
 _REQUIRED = ("frame", "id", "x", "y")
 _OPTIONAL = ("x_std", "y_std", "xy_cov", "intensity", "score", "angle", "vx", "vy", "flags")
 _CSV_BLOCK = 1 << 22
+_MAX_NUMBER = 1 << 53  # up to which floats are whole
 _ARROW_ERRORS = (pa.ArrowException, ValueError, UnicodeDecodeError)
 
 
@@ -137,7 +138,9 @@ def _read_parquet(path: Path) -> Iterator[Any]:
 def _read_feather(path: Path) -> Iterator[Any]:
     with pa.OSFile(str(path), "rb") as source, pa.ipc.open_file(source) as file:
         for number in range(file.num_record_batches):
-            yield file.get_batch(number)
+            batch = file.get_batch(number)
+            batch.validate(full=True)  # that its columns lie in the file
+            yield batch
 
 
 _READERS: dict[str, Callable[[Path], Iterator[Any]]] = {
@@ -174,6 +177,8 @@ def _numbers(column: Any, name: str, path: Path) -> npt.NDArray[Any]:
             raise InputError(f"{path}: column {name} has empty fields")
         column = column.cast(pa.float64())
     values: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
+    if name in ("frame", "id") and values.dtype.kind == "f" and not (np.abs(values) < _MAX_NUMBER).all():
+        raise InputError(f"{path}: column {name} contains values that are no whole numbers")
     return values
 
 
