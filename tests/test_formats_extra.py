@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from microscope_files import write_lif, write_nd2
+from fuzz.microscope_files import write_czi as write_plain_czi
+from fuzz.microscope_files import write_lif, write_nd2
 from test_formats import STACK, cut
 from test_movie import same
 
@@ -123,6 +125,11 @@ def test_a_czi_file_is_a_movie_with_its_times_and_pixel_size(tmp_path: Path) -> 
     add_times(path, [100 + each / 1000 for each in TIMES_MS])
     assert open_movie(path).times_s() == pytest.approx(np.array(TIMES_MS) / 1000)
     assert same(open_movie(path), STACK)
+
+
+def test_a_czi_file_that_is_not_compressed_needs_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    assert same(open_movie(write_plain_czi(tmp_path / "movie.czi", STACK)), STACK)
 
 
 def test_channels_planes_and_scenes_of_a_czi_file(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from fuzz.watch import Result, run
 
 from livetrack.errors import InputError
 
-CASES = {"tiff": 100, "images": 100, "session": 20, "settings": 100, "models": 12}
+CASES = {"tiff": 100, "images": 100, "formats": 150, "session": 20, "settings": 100, "models": 12}
 
 
 @pytest.mark.parametrize("name", TARGETS)

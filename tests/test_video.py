@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import struct
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from fuzz.microscope_files import write_cine
 from test_movie import same
 
 from livetrack.movies import open_movie
@@ -98,24 +98,6 @@ def test_recordings_that_were_joined_have_no_common_times(tmp_path: Path) -> Non
 
 
 # cine
-
-
-def write_cine(path: Path, images: np.ndarray, rate: int, times_s: list[float]) -> Path:
-    """Write (N, H, W) uint8 images as the cameras of Phantom do."""
-    count, height, width = images.shape
-    setup = bytearray(5692)
-    struct.pack_into("<2sH", setup, 140, b"ST", len(setup))
-    struct.pack_into("<I", setup, 768, rate)
-    stamps = b"".join(struct.pack("<II", int(each % 1 * 2**32) & ~3, int(each)) for each in times_s)
-    block = struct.pack("<IHH", 8 + len(stamps), 1002, 0) + stamps if times_s else b""
-    bitmap = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 0, height * width, 0, 0, 0, 0)
-    offsets = 44 + len(bitmap) + len(setup) + len(block)
-    begin = offsets + 8 * count
-    places = [begin + number * (8 + height * width) for number in range(count)]
-    header = struct.pack("<2s3HiIiI3I2I", b"CI", 44, 0, 1, 0, count, 0, count, 44, 84, offsets, 0, 0)
-    pictures = b"".join(struct.pack("<II", 8, height * width) + image[::-1].tobytes() for image in images)
-    path.write_bytes(header + bitmap + bytes(setup) + block + struct.pack(f"<{count}q", *places) + pictures)
-    return path
 
 
 def test_a_cine_file_has_the_rate_that_was_set_and_the_times_that_were_measured(tmp_path: Path) -> None:

@@ -13,13 +13,15 @@ import numpy as np
 from PIL import Image as Pillow
 
 from livetrack.movies.arrangement import Axis, Index
-from livetrack.movies.container import Container, check_image_size
+from livetrack.movies.container import Container
 from livetrack.movies.movie import DamagedMovieError, Image, TruncatedMovieError
 from livetrack.movies.selection import Selection
 
 __all__ = ["opened"]
 
 _MAX_BYTES = 1 << 31
+_MAX_SIDE = 16383  # of an image in this format; what they are drawn on may claim more
+_MAX_PX = 1 << 26
 
 
 @contextmanager
@@ -29,7 +31,9 @@ def opened(path: Path, selection: Selection) -> Iterator[Container]:
     times = [0.0, *accumulate(durations_s)]
     with Pillow.open(data, formats=["WEBP"]) as animation:
         frames = int(getattr(animation, "n_frames", 1))
-        check_image_size((animation.height, animation.width, 4), 1)
+        if max(animation.size) > _MAX_SIDE or animation.width * animation.height > _MAX_PX:
+            size = f"{animation.width}x{animation.height}"
+            raise DamagedMovieError(f"it claims images of {size} px; at most {_MAX_PX:,} px are read")
 
         def image(index: Index) -> Image:
             if index[0] >= frames:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .formats import FormatTarget
 from .images import ImageTarget
 from .models import ModelTarget
 from .session import SessionTarget
@@ -14,6 +15,7 @@ __all__ = ["TARGETS"]
 TARGETS: dict[str, type[Target]] = {
     "tiff": TiffTarget,
     "images": ImageTarget,
+    "formats": FormatTarget,
     "session": SessionTarget,
     "settings": SettingsTarget,
     "models": ModelTarget,

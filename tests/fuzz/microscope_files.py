@@ -1,4 +1,4 @@
-"""Writes small files of microscope makers, of which no library writes any: Nikon's .nd2 and Leica's .lif."""
+"""Writes small files of the makers of microscopes and cameras, as far as they are needed to read them back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["write_lif", "write_nd2"]
+__all__ = ["write_cine", "write_czi", "write_lif", "write_nd2"]
 
 _MAGIC = 0x0ABECEDA
 
@@ -167,3 +167,47 @@ def _lif_element(name: str, block: str, images: npt.NDArray[Any], stamps_ms: Seq
         f"<Dimensions>{dimensions}</Dimensions></ImageDescription>{list_of_stamps}</Image></Data>"
         f'<Memory Size="{images.nbytes}" MemoryBlockID="{block}"/><Children/></Element>'
     )
+
+
+def write_cine(path: Path, images: np.ndarray, rate: int, times_s: list[float]) -> Path:
+    """Write (N, H, W) uint8 images as the cameras of Phantom do."""
+    count, height, width = images.shape
+    setup = bytearray(5692)
+    struct.pack_into("<2sH", setup, 140, b"ST", len(setup))
+    struct.pack_into("<I", setup, 768, rate)
+    stamps = b"".join(struct.pack("<II", int(each % 1 * 2**32) & ~3, int(each)) for each in times_s)
+    block = struct.pack("<IHH", 8 + len(stamps), 1002, 0) + stamps if times_s else b""
+    bitmap = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 0, height * width, 0, 0, 0, 0)
+    offsets = 44 + len(bitmap) + len(setup) + len(block)
+    begin = offsets + 8 * count
+    places = [begin + number * (8 + height * width) for number in range(count)]
+    header = struct.pack("<2s3HiIiI3I2I", b"CI", 44, 0, 1, 0, count, 0, count, 44, 84, offsets, 0, 0)
+    pictures = b"".join(struct.pack("<II", 8, height * width) + image[::-1].tobytes() for image in images)
+    path.write_bytes(header + bitmap + bytes(setup) + block + struct.pack(f"<{count}q", *places) + pictures)
+    return path
+
+
+def write_czi(path: Path, images: npt.NDArray[np.uint16]) -> Path:
+    """Write (T, H, W) images as Zeiss' programs do, without compression."""
+    height, width = images.shape[1:]
+
+    def segment(name: bytes, contents: bytes) -> bytes:
+        padded = contents + bytes(-len(contents) % 32)
+        return struct.pack("<16sqq", name, len(padded), len(contents)) + padded
+
+    def entry(time: int, position: int) -> bytes:
+        axes = [(b"X", 0, width), (b"Y", 0, height), (b"T", time, 1)]
+        dimensions = b"".join(struct.pack("<4siifi", name, begin, size, 0, size) for name, begin, size in axes)
+        return struct.pack("<2siqiiBB4si", b"DV", 1, position, 0, 0, 0, 0, b"", len(axes)) + dimensions
+
+    def header(directory: int) -> bytes:
+        return segment(b"ZISRAWFILE", struct.pack("<2i44xiqqiq", 1, 0, 0, directory, 0, 0, 0).ljust(512, b"\0"))
+
+    data, entries = header(0), b""
+    for time, image in enumerate(images):
+        place = entry(time, len(data))
+        block = (struct.pack("<iiq", 0, 0, image.nbytes) + place).ljust(256, b"\0")
+        data, entries = data + segment(b"ZISRAWSUBBLOCK", block + image.tobytes()), entries + place
+    directory = segment(b"ZISRAWDIRECTORY", struct.pack("<i124x", len(images)) + entries)
+    path.write_bytes(header(len(data)) + data[len(header(0)) :] + directory)
+    return path
