@@ -70,6 +70,18 @@ def test_an_image_that_an_nd2_file_lacks_is_not_read_as_black(tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("nd2")
+def test_a_channel_that_was_recorded_at_some_times_only_has_gaps(tmp_path: Path) -> None:
+    channels = np.stack([STACK, STACK + 1], axis=-1)
+    channels[[n % 3 > 0 for n in range(12)], :, :, 1] = 0
+    path = write_nd2(tmp_path / "movie.nd2", channels)
+    assert same(open_movie(path, channel=0), STACK)
+    movie = open_movie(path, channel=1)
+    assert [frame.number for frame in movie.frames()] == [0, 3, 6, 9]
+    assert movie.problem is not None
+    assert "this channel was not recorded there (T 1, C 1)" in movie.problem
+
+
+@pytest.mark.usefixtures("nd2")
 @pytest.mark.parametrize("share", [0.6, 0.0005])
 def test_an_nd2_file_that_is_cut_short_is_refused_in_one_line(tmp_path: Path, share: float) -> None:
     path = cut(write_nd2(tmp_path / "movie.nd2", STACK[..., None]), share)
@@ -295,6 +307,26 @@ def test_an_ome_zarr_folder_is_a_movie_with_its_rate_and_pixel_size(ome: Path) -
     assert movie.pixel_size_um == pytest.approx(0.125)
     assert same([frame.pixels for frame in movie.frames(5, 3)], (STACK + 10)[5::3])
     assert same(open_movie(ome, channel=0, z="max"), STACK + 1)
+
+
+@pytest.mark.parametrize("program", ["ome-writers", "pymmcore-plus"])
+def test_the_times_that_programs_add_to_ome_zarr(zarr: Any, ome: Path, program: str) -> None:
+    group = zarr.open_group(ome, mode="r+")
+    places = [(time, channel, z) for time in range(12) for channel in range(2) for z in range(2)]
+    times = [TIMES_MS[time] + 10 * channel + z for time, channel, z in places]
+    if program == "ome-writers":
+        frames = [
+            {"storage_index": list(place), "delta_t": time / 1000} for place, time in zip(places, times, strict=True)
+        ]
+        group.attrs["ome_writers"] = {"frame_metadata": frames}
+    else:
+        group["0"].attrs["frame_meta"] = [
+            {"mda_event": {"index": dict(zip("tcz", place, strict=True))}, "runner_time_ms": time}
+            for place, time in zip(places, times, strict=True)
+        ]
+    movie = open_movie(ome, channel=1, z=1)
+    assert movie.times_s() == pytest.approx(np.array(TIMES_MS) / 1000)
+    assert movie.notes == ["states 20 frames/s, but its times give 25, which are used"]
 
 
 def test_chunks_that_are_missing_are_not_read_as_black(ome: Path, version: int) -> None:

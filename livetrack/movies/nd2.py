@@ -45,7 +45,11 @@ def opened(path: Path, selection: Selection) -> Iterator[Container]:
             if lacks(number):
                 raise DamagedMovieError("the file has no image of it")
             pixels = np.asarray(file.read_frame(number))
-            return np.array(pixels[index[-1]] if channels > 1 else pixels)  # a copy: the file is closed before its use
+            if channels == 1:
+                return np.array(pixels)  # a copy: the file is closed before its use
+            if not pixels[index[-1]].any() and pixels.any():
+                raise DamagedMovieError("this channel was not recorded there")  # but at other times, or in other planes
+            return np.array(pixels[index[-1]])
 
         def times_s(indices: Sequence[Index]) -> list[float | None] | None:
             events = [] if file.is_legacy else file.events()  # with those of the microscope, which have no index

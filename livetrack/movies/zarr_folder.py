@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from livetrack.movies.movie import DamagedMovieError, Image
 from livetrack.movies.selection import Selection
 from livetrack.movies.unnamed_axes import guess_dimensions
 from livetrack.movies.zarr_chunks import check_chunk_size, check_chunks
+from livetrack.movies.zarr_times import frame_times_s
 
 __all__ = ["opened"]
 
@@ -37,6 +39,8 @@ class _Series(NamedTuple):
     """Name, type and unit of each dimension; empty if unnamed."""
     scale: list[float]
     """Step along each dimension, in its unit; empty if not stated."""
+    attributes: Mapping[str, Any] = MappingProxyType({})
+    """Of the group that the array is in."""
 
 
 @contextmanager
@@ -82,7 +86,7 @@ def _of_multiscales(node: Any, image: Mapping[str, Any], name: str) -> _Series:
     for step in [*dataset.get("coordinateTransformations", []), *image.get("coordinateTransformations", [])]:
         if step.get("type") == "scale" and len(step.get("scale", [])) == array.ndim:
             scale *= np.array(step["scale"], np.float64)
-    return _Series(name, array, axes, scale.tolist())
+    return _Series(name, array, axes, scale.tolist(), dict(node.attrs))
 
 
 def _chosen(path: Path, series: list[_Series], position: int | None) -> _Series:
@@ -112,9 +116,11 @@ def _container(series: _Series, has_names: bool) -> Container:
     of_image = [place for place in range(array.ndim) if place not in of_axes]
     check_chunk_size(array)
     check_image_size([array.shape[place] for place in of_image], array.dtype.itemsize)
+    times = frame_times_s(series.attributes, dict(array.attrs), axes)
     return Container(
         axes,
         _images(array, axes, of_axes),
+        times_s=(lambda places: [times.get(place) for place in places]) if times else None,
         interval_s=_step(series, "T", _S),
         pixel_size_um=_step(series, "X", _UM),
         notes=() if has_names else notes,
