@@ -337,6 +337,23 @@ def test_what_fails_later_is_shown(player: PlayerWindow, qtbot: Any, movie: Path
     qtbot.waitUntil(lambda: player.index == FRAMES - 1)  # the movie is shown all the same
 
 
+def test_frames_that_are_missing_are_passed_over_and_reported(
+    player: PlayerWindow, qtbot: Any, table: Path, tmp_path: Path
+) -> None:
+    for number in (0, 1, 2, 3, 6, 7, 8, 9, 10, 11, 12):
+        tifffile.imwrite(tmp_path / f"image_{number:03}.tif", np.full(SHAPE, 100 + number, np.uint8))
+    show(player, tmp_path, table)
+    qtbot.waitUntil(lambda: not player.playing and shown(player) == 12, timeout=30_000)
+    qtbot.waitUntil(lambda: "2 images are missing" in player.central.banner.text())
+    assert not player.central.banner.text().startswith("Tracks")
+    player.seek(5)
+    hint = player.central.view.hint
+    qtbot.waitUntil(lambda: hint.isVisible() and hint.text() == "Frame 5 cannot be read")
+    player.seek(6)
+    qtbot.waitUntil(lambda: shown(player) == 6)
+    assert not hint.isVisible()
+
+
 # ---- what is dropped
 
 

@@ -30,8 +30,8 @@ class FrameReader:
         self._numbers = movie.numbers
         self.length = movie.length
         """Number of frames; None until the end has been read, where the movie does not say it."""
-        self.problem: str | None = None
-        """What the movie lacks, once its end has been read."""
+        self.problem = movie.problem
+        """What the movie lacks, as far as that is known; all of it once its end has been read."""
         self.failed = False
         """The movie cannot be read any more; `problem` says why."""
         frame_bytes = max(1, movie.shape[0] * movie.shape[1] * movie.dtype.itemsize)

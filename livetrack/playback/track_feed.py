@@ -108,7 +108,7 @@ class TrackFeed:
         self.source = source
         self.store = TrackStore()
         self.problem = ""
-        """Why tracks are missing, in one line."""
+        """What the movie lacks, or why tracks are missing, in one line."""
         self.error: LivetrackError | None = None
         """What has ended the thread."""
         self._stop = threading.Event()

@@ -29,10 +29,10 @@ def player_banner(
     if playback is None:
         return None
     feed, store = playback.feed, playback.feed.store
-    if feed.problem:
-        return Banner(f"Tracks are missing: {feed.problem}", True, "tracks")
-    if playback.frames.problem:
-        return Banner(playback.frames.problem, playback.frames.failed, "movie")
+    if feed.error:
+        return Banner(f"Tracks are missing: {feed.error}", True, "tracks")
+    if problem := feed.problem or playback.frames.problem:
+        return Banner(problem, playback.frames.failed, "movie")
     if not store.known_to and not store.ended:
         return Banner(f"{feed.source.name or 'starting'} ...", False) if waited_s > PATIENCE_S else None
     if waited_s > PATIENCE_S:
