@@ -12,6 +12,9 @@ import pytest
 import tifffile
 from PIL import Image
 
+from livetrack.check.blobs import Blobs
+from livetrack.check.busy_part import Part
+from livetrack.check.comparison import agreement_diagnostics, compare, edge_diagnostics
 from livetrack.check.diagnostics import frame_diagnostics, particle_diagnostics
 from livetrack.check.finding import Finding
 from livetrack.check.image_diagnostics import image_diagnostics
@@ -19,6 +22,7 @@ from livetrack.check.measure import measure_series
 from livetrack.check.sampling import Sample, holding_range, take_sample
 from livetrack.check.time_diagnostics import frame_course, particle_course, time_diagnostics
 from livetrack.movies import open_movie
+from livetrack.particles import ROW
 
 Array = npt.NDArray[Any]
 
@@ -255,3 +259,62 @@ def test_a_missing_end_is_found_without_reading_all(tmp_path: Path) -> None:
     sample = take_sample(opened)
     assert sample.frames[-1].number == pytest.approx(210, abs=2)
     assert any("cut" in problem for problem in [*sample.problems, opened.problem or ""])
+
+
+def test_what_fades_by_degrees_is_not_called_empty(tmp_path: Path) -> None:
+    found = findings(tmp_path, digital(movie(40, height=lambda n: 400.0 * (0.02 + abs(n - 20) / 20))))
+    assert not {"begins empty", "ends empty", "blinks"} & set(found)
+
+
+def rows_at(x: Array, y: Array, score: float = 0.99) -> Any:
+    rows = np.zeros(len(x), ROW)
+    rows["x"], rows["y"], rows["score"] = x, y, score
+    return rows
+
+
+def blobs_at(x: Array, y: Array) -> Blobs:
+    return Blobs(np.asarray(x, float), np.asarray(y, float), np.full(len(x), 1.5), np.full(len(x), 100.0))
+
+
+@pytest.mark.parametrize(("missed", "doubled"), [(0, 0), (4, 0), (6, 0), (0, 5), (0, 9)])
+def test_missed_and_doubled_particles_are_said_from_a_fifth_on(missed: int, doubled: int) -> None:
+    x, y = (np.repeat(np.arange(5), 5) * 20.0 + 20, np.tile(np.arange(5), 5) * 20.0 + 20)
+    rows = rows_at(
+        np.append(x[missed:], x[missed : missed + doubled] + 1.5), np.append(y[missed:], y[missed : missed + doubled])
+    )
+    compared = compare(rows, blobs_at(x, y), Part(0, 0, 140, 140, 1.0), 4.2)
+    assert compared.missed_x.size == missed
+    assert compared.doubled == doubled
+    particles = measure_series([digital(movie(4))])
+    assert particles is not None
+    said = {finding.kind for finding in agreement_diagnostics("spot", [rows], [compared], particles.particles)}
+    assert said == {
+        *(["missed"] if missed >= 5 else []),
+        *(["doubled"] if doubled >= 0.2 * len(rows) and doubled else []),
+    }
+
+
+def test_low_scores_and_rows_where_nothing_stands_out_are_said() -> None:
+    x, y = (np.repeat(np.arange(5), 5) * 20.0 + 20, np.tile(np.arange(5), 5) * 20.0 + 20)
+    measured = measure_series([digital(movie(4))])
+    assert measured is not None
+    part, particles = Part(0, 0, 140, 140, 1.0), measured.particles
+    low = rows_at(x, y, 0.6)
+    found = agreement_diagnostics("spot", [low], [compare(low, blobs_at(x, y), part, 4.2)], particles)
+    assert [finding.kind for finding in found] == ["low score"]
+    extra = rows_at(np.append(x, x + 10), np.append(y, y))
+    found = agreement_diagnostics("spot", [extra], [compare(extra, blobs_at(x, y), part, 4.2)], particles)
+    assert [finding.kind for finding in found] == ["unseen"]
+    nothing = rows_at(np.empty(0), np.empty(0))
+    found = agreement_diagnostics("spot", [nothing], [compare(nothing, blobs_at(x, y), part, 4.2)], particles)
+    assert found[0].text.startswith("spot finds nothing where about 25")
+
+
+def test_what_lies_along_one_edge_is_said_with_the_region_without_it(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "movie.tif", np.zeros((2, 200, 160), np.uint8), photometric="minisblack")
+    opened = open_movie(tmp_path / "movie.tif", region=(10, 20, 120, 160))
+    rng = np.random.default_rng(1)
+    upper = edge_diagnostics(rows_at(rng.uniform(0, 120, 30), rng.uniform(0, 15, 30)), opened)
+    assert "upper eighth" in upper[0].text
+    assert "--region 10,40,120,140" in upper[0].cure
+    assert edge_diagnostics(rows_at(rng.uniform(0, 120, 300), rng.uniform(0, 160, 300)), opened) == []

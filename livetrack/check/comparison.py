@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,18 @@ from livetrack.check.busy_part import Part
 from livetrack.check.diagnostics import percent
 from livetrack.check.finding import Finding
 from livetrack.check.measure import ParticleProperties
+from livetrack.movies import Movie
 from livetrack.particles import Rows
 
-__all__ = ["Comparison", "agreement_diagnostics", "compare", "comparison_marks", "score_marks"]
+__all__ = [
+    "Comparison",
+    "agreement_diagnostics",
+    "are_alike",
+    "compare",
+    "comparison_marks",
+    "edge_diagnostics",
+    "score_marks",
+]
 
 Array = npt.NDArray[np.float64]
 
@@ -29,6 +39,8 @@ _DOUBLED = 0.5  # of a diameter: two rows so near to each other are one particle
 _WARN = 0.2
 _WARN_UNSEEN = 0.35  # more, as models find faint particles that do not stand out
 _MIN_COUNT = 3
+_STRIP = 8  # along an edge: one part in so many
+_MIN_AT_EDGE = 20
 
 
 @dataclass(frozen=True)
@@ -72,37 +84,62 @@ def compare(rows: Rows, blobs: Blobs, part: Part, diameter_px: float) -> Compari
     )  # fmt: skip
 
 
-def agreement_diagnostics(model: str, compared: list[Comparison], particles: ParticleProperties) -> list[Finding]:
-    """Return what the comparisons of some images show: missed and doubled particles, low scores."""
-    rows, clear = sum(each.x.size for each in compared), sum(each.clear for each in compared)
+def are_alike(compared: list[Comparison], missed: float) -> bool:
+    """Return whether the blobs compared are what the model finds, of which it misses a fraction by another count."""
+    clear, inside = sum(each.clear for each in compared), sum(each.inside for each in compared)
+    lost, unseen = sum(each.missed_x.size for each in compared), sum(each.unseen for each in compared)
+    return lost < _WARN * max(clear, 1) or missed >= _WARN or unseen < _WARN * max(inside, 1)
+
+
+def agreement_diagnostics(
+    model: str, rows: Sequence[Rows], compared: list[Comparison], particles: ParticleProperties
+) -> list[Finding]:
+    """Return what the rows of some images, and their comparisons, show: missed and doubled particles, low scores."""
+    count, clear = sum(map(len, rows)), sum(each.clear for each in compared)
     missed = sum(each.missed_x.size for each in compared)
     doubled = sum(each.doubled for each in compared)
+    if not count and particles.count >= 1:
+        text = f"{model} finds nothing where about {particles.count:.0f} particles stand out"
+        return [Finding("missed", text, "try another --scale, or train a model for them", {"fraction": 1.0})]
     found = []
     if clear and missed >= max(_WARN * clear, 1) and (missed >= _MIN_COUNT or missed >= clear / 2):
         text = f"{model} misses {percent(missed / clear)} of the particles that stand out"
-        cure = (
-            "look at the annotated image; try --set localizer.threshold=0.3, another --scale, or train a model for them"
-        )
+        cure = "look at the annotated image; try --set localizer.threshold=0.3, another --scale, or train a model"
         found.append(Finding("missed", text, cure, {"fraction": missed / clear}))
-    if rows and doubled >= max(_WARN * rows, 1):
-        text = f"{percent(doubled / rows)} of what {model} finds are second positions of one particle"
+    if doubled >= max(_WARN * count, 1):
+        text = f"{percent(doubled / count)} of what {model} finds are second positions of one particle"
         cure = "look at the annotated image; try a smaller --scale, or train a model for these particles"
-        found.append(Finding("doubled", text, cure, {"fraction": doubled / rows}))
+        found.append(Finding("doubled", text, cure, {"fraction": doubled / count}))
     inside, unseen = sum(each.inside for each in compared), sum(each.unseen for each in compared)
     if inside and unseen >= max(_WARN_UNSEEN * inside, _MIN_COUNT):
         text = f"{percent(unseen / inside)} of what {model} finds does not stand out by itself: faint, or false"
         cure = "look at the annotated image; a higher localizer.threshold leaves out the most doubtful"
         found.append(Finding("unseen", text, cure, {"fraction": unseen / inside}))
-    scores = np.concatenate([each.score for each in compared]) if compared else np.empty(0)
-    if scores.size and float(np.median(scores)) < _DOUBTFUL:
-        median = float(np.median(scores))
-        text = f"the median score of what {model} finds is only {median:.2f}: it doubts that these are particles"
+    median = float(np.median(np.concatenate([each["score"] for each in rows]))) if count else 1.0
+    if median < _DOUBTFUL:
+        text = f"the median score of what {model} finds is only {median:.2f}: these may be no particles"
         cure = "look at the annotated image; train a model for these particles (docs/training.md)"
         found.append(Finding("low score", text, cure, {"score": median}))
-    if not rows and particles.count >= 1:
-        text = f"{model} finds nothing where about {particles.count:.0f} particles stand out"
-        found = [Finding("missed", text, "try another --scale, or train a model for them", {"fraction": 1.0})]
     return found
+
+
+def edge_diagnostics(rows: Rows, movie: Movie) -> list[Finding]:
+    """Return whether most rows of an image lie along one of its edges: a reflection, a wall, the rim of the field."""
+    height, width = movie.shape
+    x, y = rows["x"], rows["y"]
+    strips = {
+        "left": (x < width / _STRIP, (width // _STRIP, 0, width - width // _STRIP, height)),
+        "right": (x > width - width / _STRIP, (0, 0, width - width // _STRIP, height)),
+        "upper": (y < height / _STRIP, (0, height // _STRIP, width, height - height // _STRIP)),
+        "lower": (y > height - height / _STRIP, (0, 0, width, height - height // _STRIP)),
+    }
+    for name, (near, (left, top, columns, lines)) in strips.items():
+        fraction = float(near.mean()) if len(rows) >= _MIN_AT_EDGE else 0.0
+        if fraction > 0.5:
+            region = f"{movie.origin[0] + left},{movie.origin[1] + top},{columns},{lines}"
+            text = f"{percent(fraction)} of what is found lies in the {name} eighth of the image: perhaps a reflection"
+            return [Finding("one edge", text, f"leave it out with --region {region}", {"fraction": fraction})]
+    return []
 
 
 def comparison_marks(compared: Comparison) -> list[Marks]:

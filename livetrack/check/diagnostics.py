@@ -77,31 +77,35 @@ def count_copies(frames: Sequence[Image]) -> int:
     return sum(np.array_equal(before, after) for before, after in pairwise(frames))
 
 
-def particle_diagnostics(particles: ParticleProperties, dtype: np.dtype[Any]) -> list[Finding]:
-    """Return what makes these particles hard to find or to link."""
+def particle_diagnostics(particles: ParticleProperties, dtype: np.dtype[Any], *, fits: bool = True) -> list[Finding]:
+    """Return what makes these particles hard to find or to link.
+
+    Unless a model `fits`, what was measured may be parts of particles, or no particles: then only the drift,
+    the crowding and the shape are reported. That a model fits excludes that they are elongated.
+    """
     found = []
-    if dtype.kind in "ui" and particles.peak < _MIN_LEVELS:
-        text = f"particles are only {particles.peak:.0f} grey levels above the background: rounding limits precision"
-        found.append(Finding("few levels", text, "use a higher bit depth or gain", {"grey_levels": particles.peak}))
-    if particles.snr < _MIN_SNR:
-        text = f"the signal is only {particles.snr:.1f} times the noise: expect missed and false particles"
-        found.append(Finding("faint", text, "use more light or a longer exposure", {"snr": particles.snr}))
+    if particles.drift_px is not None:
+        found.append(_drift(particles.drift_px))
     spacing, step = particles.spacing_px, particles.step_px
-    if spacing is not None and spacing < 1.5 * particles.diameter_px and not particles.is_elongated:
+    if spacing is not None and spacing < 1.5 * particles.diameter_px and (fits or not particles.is_elongated):
         text = (
             f"neighbours are {spacing:.0f} px apart at a diameter of {particles.diameter_px:.0f} px: "
             "many particles overlap"
         )
         figures = {"spacing_px": spacing, "diameter_px": particles.diameter_px}
         found.append(Finding("crowded", text, "dilute the sample", figures))
+    if not fits:
+        return [*found, _elongated(particles)] if particles.is_elongated else found
+    if dtype.kind in "ui" and particles.peak < _MIN_LEVELS:
+        text = f"particles are only {particles.peak:.0f} grey levels above the background: rounding limits precision"
+        found.append(Finding("few levels", text, "use a higher bit depth or gain", {"grey_levels": particles.peak}))
+    if particles.snr is not None and particles.snr < _MIN_SNR:
+        text = f"the signal is only {particles.snr:.1f} times the noise: expect missed and false particles"
+        found.append(Finding("faint", text, "use more light or a longer exposure", {"snr": particles.snr}))
     if spacing is not None and step is not None and step > spacing / 6:
         text = f"particles move {step:.1f} px per frame with neighbours {spacing:.0f} px apart: tracks will be mixed up"
         cure = "use a higher frame rate or dilute the sample"
         found.append(Finding("fast", text, cure, {"step_px": step, "spacing_px": spacing}))
-    if particles.drift_px is not None:
-        found.append(_drift(particles.drift_px))
-    if particles.is_elongated:
-        found.append(_elongated(particles))
     return found
 
 

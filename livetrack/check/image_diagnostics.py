@@ -92,7 +92,7 @@ def _compressed(images: Sequence[Image], frames: Sequence[Image]) -> Finding | N
     if not (both and contrast > _BLOCKINESS) and copied < _MIN_COPIED:
         return None
     sign = (
-        f"steps at the edges of {_BLOCK_PX}x{_BLOCK_PX} px blocks, {percent(contrast - 1)} above those within"
+        f"steps at the edges of {_BLOCK_PX}x{_BLOCK_PX} px blocks, {contrast:.2g} times as high as those within"
         if both and contrast > _BLOCKINESS
         else f"{percent(copied)} of the {_BLOCK_PX}x{_BLOCK_PX} px blocks are copies from the frame before"
     )

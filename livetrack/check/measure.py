@@ -51,8 +51,8 @@ class ParticleProperties(msgspec.Struct, frozen=True, kw_only=True):
     """Absolute intensity of the core over the background."""
     noise: float
     """Standard deviation between neighbouring pixels; at least that of rounding."""
-    snr: float
-    """Peak over noise."""
+    snr: float | None
+    """Peak over noise; None if there is no noise beyond rounding: it was compressed, clipped or averaged away."""
     count: float
     """Approximate number of particles per frame."""
     spacing_px: float | None
@@ -110,7 +110,8 @@ def measure_series(series: Sequence[Sequence[Image]], diameter_px: float | None 
     images = [image for frames in shown for image in frames]
     noise = float(np.median([pixel_noise(image) for image in _spread(images, 8)]))
     integers = middle.dtype.kind in "uib"
-    noise = max(noise, _ROUNDING_NOISE if integers else 1e-6 * float(np.ptp(images[0])))
+    floor = _ROUNDING_NOISE if integers else 1e-6 * float(np.ptp(images[0]))
+    noise = max(noise, floor)
     if diameter_px is None:
         strongest = _find_strongest(images, noise)
     else:
@@ -144,7 +145,7 @@ def measure_series(series: Sequence[Sequence[Image]], diameter_px: float | None 
         background=zero + float(np.median(some_images[0])),
         peak=peak,
         noise=noise,
-        snr=peak / noise,
+        snr=peak / noise if noise > floor else None,
         count=float(np.mean([blobs.x.size for blobs in every])) / part.fraction,
         spacing_px=spacing_px,
         step_px=motion.step_px,

@@ -64,8 +64,8 @@ def check_model(config: Config, trial: CameraTrial | None, picture: Path | None)
                 compare(rows, blobs, measured.part, diameter_px)
                 for rows, blobs in zip(found, measured.blobs[0], strict=False)
             ]
-            about = agreement_diagnostics(localizer.name, compared, particles)
-            about += particle_diagnostics(particles, images[0].dtype)
+            about = agreement_diagnostics(localizer.name, found, compared, particles)
+            about += particle_diagnostics(particles, images[0].dtype, fits=not particles.is_elongated)
             lines += [warn("particles", finding.text, finding.cure) for finding in about]
     if picture is None:
         return lines, len(found[-1]), ""

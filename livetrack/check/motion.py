@@ -24,6 +24,7 @@ _MIN_INTERVALS = 3  # of frames
 _MAX_DRIFT_PX = 40.0  # per frame, beyond which no common displacement is sought
 _MIN_DRIFT_PX = 0.05  # per frame
 _CERTAIN = 5.0  # standard errors
+_MAX_SCATTER = 0.15  # rms of single displacements along an axis, of the distance to the neighbour
 _MEDIAN_LOSS = math.pi / 2  # variance of a median over that of a mean
 _STEADY = 0.3  # least drift in each series of frames, of the mean
 
@@ -135,6 +136,8 @@ def _drift(series: Sequence[Sequence[Blobs]], spacing_px: float | None) -> tuple
     means = np.concatenate(medians)
     deviations = np.concatenate([each - np.median(each, axis=0) for some in kept for each in some])
     single = float(np.square(1.4826 * np.median(np.abs(deviations), axis=0)).sum())
+    if math.sqrt(single / 2) > _MAX_SCATTER * spacing_px:
+        return None  # in a crowd there is a particle everywhere
     error = math.sqrt(_MEDIAN_LOSS * single / len(deviations) + means.var(axis=0, ddof=1).sum() / len(means))
     speed = math.hypot(*guess)
     if speed < max(_MIN_DRIFT_PX, _CERTAIN * error):

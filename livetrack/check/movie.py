@@ -11,8 +11,16 @@ import numpy.typing as npt
 
 from livetrack.check.annotated_image import Mark, Marks, is_inside_movie, require_png, save_annotated_image
 from livetrack.check.blobs import Blobs
-from livetrack.check.choice import choose
-from livetrack.check.comparison import agreement_diagnostics, compare, comparison_marks
+from livetrack.check.choice import Choice, choose
+from livetrack.check.comparison import (
+    Comparison,
+    agreement_diagnostics,
+    are_alike,
+    compare,
+    comparison_marks,
+    edge_diagnostics,
+    score_marks,
+)
 from livetrack.check.diagnostics import frame_diagnostics, particle_diagnostics
 from livetrack.check.finding import Finding
 from livetrack.check.image_diagnostics import image_diagnostics
@@ -28,7 +36,7 @@ from livetrack.movies import EVERYTHING, Movie, Selection, open_selected
 __all__ = ["check_movie"]
 
 _TRIED_FRAMES = 3
-_SAME_SIZE = 2.0  # ratio of diameters
+_SAME_SIZE = 1.5  # ratio of diameters
 _TRIED_PX = 2.5e6  # in all frames tried; one frame is tried in any case
 
 
@@ -100,24 +108,22 @@ def _with_particles(
     findings = report.findings
     tried = _tried(series, measured)
     choice = choose([_pixels(frame) for frame, _ in tried], measured.particles)
-    if choice.diameter_px is not None and not _is_same_size(choice.diameter_px, measured.particles.diameter_px):
-        again = measure_series([[_pixels(frame) for frame in some] for some in series], choice.diameter_px)
-        if again is not None:
-            measured, tried = again, _tried(series, again)
+    measured, tried, compared = _confirmed(choice, series, measured, tried)
     particles = measured.particles
     numbers = [[frame.number for frame in some] for some in series]
     bright = particles.contrast == "bright" and not particles.has_ring
-    findings += particle_diagnostics(particles, movie.dtype)
-    findings += particle_course(numbers, measured.blobs, measured.diameters_px, movie.fps, bright)
-    radius, radius_reason = suggest_search_radius(particles, LinkerSettings().memory)
-    compared = [
-        compare(rows, blobs, measured.part, particles.diameter_px)
-        for rows, (_, blobs) in zip(choice.rows, tried, strict=False)
-    ]
+    about = particle_diagnostics(particles, movie.dtype, fits=bool(choice.model))
+    about += particle_course(numbers, measured.blobs, measured.diameters_px, movie.fps, bright)
     if choice.rows:
-        findings += agreement_diagnostics(choice.model, compared, particles)
+        about += agreement_diagnostics(choice.model, choice.rows, compared, particles)
+        about += edge_diagnostics(choice.rows[0], movie)
+    findings[:0] = about
+    radius, radius_reason = suggest_search_radius(particles, LinkerSettings().memory)
     drawn, blobs = tried[0]
-    marks = comparison_marks(compared[0]) if compared else _unjudged(blobs)
+    if compared:
+        marks = comparison_marks(compared[0])
+    else:
+        marks = score_marks(choice.rows[0]) if choice.rows else _unjudged(blobs)
     counts = {each.mark: int(each.x.size) for each in marks}
     if picture is not None:
         method = choice.model or "no model"
@@ -141,6 +147,34 @@ def _with_particles(
         missed=counts.get(Mark.MISSED, 0),
         picture="" if picture is None else str(picture),
     )
+
+
+def _confirmed(
+    choice: Choice, series: list[list[SampledFrame]], measured: Measured, tried: list[tuple[SampledFrame, Blobs]]
+) -> tuple[Measured, list[tuple[SampledFrame, Blobs]], list[Comparison]]:
+    """Compare what the model finds with the blobs; measure blobs of its size where these are others.
+
+    What was measured may be the parts of larger particles, or something else. The comparisons are empty if no model
+    fits, or if the blobs that stand out are not what it finds.
+    """
+    if choice.diameter_px is None:
+        return measured, tried, []
+    compared = _compared(choice, measured, tried)
+    if _is_same_size(choice.diameter_px, measured.particles.diameter_px) and are_alike(compared, choice.missed):
+        return measured, tried, compared
+    again = measure_series([[_pixels(frame) for frame in some] for some in series], choice.diameter_px)
+    if again is None:
+        return measured, tried, []
+    tried = _tried(series, again)
+    compared = _compared(choice, again, tried)
+    return again, tried, compared if are_alike(compared, choice.missed) else []
+
+
+def _compared(choice: Choice, measured: Measured, tried: list[tuple[SampledFrame, Blobs]]) -> list[Comparison]:
+    return [
+        compare(rows, blobs, measured.part, measured.particles.diameter_px)
+        for rows, (_, blobs) in zip(choice.rows, tried, strict=False)
+    ]
 
 
 def _is_same_size(found_px: float, measured_px: float) -> bool:

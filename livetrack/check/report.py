@@ -177,14 +177,18 @@ def _particle_lines(particles: ParticleProperties, pixel_size_um: float | None) 
     if particles.drift_px is not None:
         motion += ", beyond the drift"
     size = "" if pixel_size_um is None else f" ({particles.diameter_px * pixel_size_um:.2g} µm)"
+    noise = (
+        "no noise beyond rounding: compressed or clipped away, SNR unknown"
+        if particles.snr is None
+        else f"noise {particles.noise:.2g}, SNR {particles.snr:.0f}"
+    )
     unseen = "; rings could not be measured: out of view, or too crowded" if particles.ring is None else ""
     return [
         Line("particles", f"{sign}{ring}; about {particles.count:.0f} per frame{spacing}"),
         Line("diameter", f"{particles.diameter_px:.1f} px{size}{unseen}"),
         Line(
             "signal",
-            f"{particles.peak:.4g} grey levels over a background of {particles.background:.4g}; "
-            f"noise {particles.noise:.2g}, SNR {particles.snr:.0f}",
+            f"{particles.peak:.4g} grey levels over a background of {particles.background:.4g}; {noise}",
         ),
         Line("motion", motion),
     ]

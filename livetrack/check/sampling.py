@@ -30,6 +30,8 @@ _MAX_KEPT = 16
 _MAX_S = 4.0  # for reading; the beginning is read in any case
 _EMPTY = 0.1  # of the strength of the busiest frames
 _BUSIEST = 3  # frames
+_APART = 1.15  # ratio of the limit to empty and to other frames
+_FEW_BETWEEN = 0.1  # of the empty frames
 _BY_CHANCE = 5.5  # standard deviations of the noise: the strength of an empty frame is less
 
 
@@ -73,10 +75,14 @@ class Sample:
         """Of frames that hold something: a tenth of the busiest frames', over the largest by chance."""
         limits = []
         for level in range(len(self.frames[0].figures.strength)):
-            strength = sorted(frame.figures.strength[level] for frame in self.frames)
+            strength = np.sort([frame.figures.strength[level] for frame in self.frames])
             noise = float(np.median([frame.figures.noise[level] for frame in self.frames]))
-            busiest, by_chance = strength[-min(_BUSIEST, len(strength))], _BY_CHANCE * noise
-            limits.append(by_chance + _EMPTY * (busiest - by_chance) if busiest > 2 * by_chance else math.inf)
+            busiest, by_chance = float(strength[-min(_BUSIEST, len(strength))]), _BY_CHANCE * noise
+            limit = by_chance + _EMPTY * (busiest - by_chance) if busiest > 2 * by_chance else math.inf
+            between = (strength > limit / _APART) & (strength < limit * _APART)
+            if between.sum() > _FEW_BETWEEN * (strength < limit).sum():
+                limit = 0.0  # what is there comes and goes by degrees
+            limits.append(limit)
         return limits if min(limits) < math.inf else [0.0] * len(limits)
 
     def series(self) -> list[list[SampledFrame]]:

@@ -22,6 +22,7 @@ Array = npt.NDArray[np.float64]
 _NEARLY = 0.1  # of the usual change: the frame repeats the one before
 _MIN_RUN = 12  # consecutive frames in which flicker is measured
 _FLICKER = 0.01  # rms of the level about its trend, over the level
+_LEAST_FLICKER = 0.5  # grey levels
 _PERIODIC = 0.6  # of the variance in one frequency and its neighbours
 _MIN_LOSS = 0.15  # of the particles' intensity over the movie
 _TREND = 0.8  # variance explained by the decay
@@ -110,7 +111,8 @@ def _level(sample: Sample) -> list[Finding]:
     level = float(np.mean(levels))
     rms = math.sqrt(float(np.mean(np.concatenate([np.square(each) for each in residuals]))))
     found = []
-    if level > 0 and rms > _FLICKER * level:
+    integers = any(frame.pixels is not None and frame.pixels.dtype.kind in "ui" for frame in sample.frames)
+    if level > 0 and rms > max(_FLICKER * level, _LEAST_FLICKER if integers else 0.0):
         text = f"the light flickers by {percent(rms / level)} (rms)"
         period = _period(max(residuals, key=len))
         figures = {"rms": rms / level}

@@ -34,7 +34,7 @@ _LINE_INTERVAL_S = 5.0
 
 def make_console(*, stderr: bool = True, wrap: bool = False) -> Console:
     """Return a console that prints text as it is, brackets too; with `wrap`, lines break at the terminal's width."""
-    return _Console(stderr=stderr, markup=False, highlight=False, soft_wrap=not wrap)
+    return _Console(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=not wrap)
 
 
 class _Console(Console):
