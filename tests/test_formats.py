@@ -6,6 +6,7 @@ import gc
 import json
 import shutil
 import struct
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from ndstorage import Dataset as NDTiffReader
 from ndstorage import NDTiffDataset
 from PIL import Image as Pillow
 from test_movie import same
@@ -228,6 +230,38 @@ def test_of_a_data_set_that_is_cut_short_what_is_there_is_read(tmp_path: Path) -
     (folder / "acq_NDTiffStack.tif").unlink()
     with pytest.raises(InputError, match=r"the file acq_NDTiffStack\.tif is missing"):
         open_movie(folder)
+
+
+ACQUIRE = """
+import os, sys, warnings
+from pathlib import Path
+warnings.simplefilter("ignore")
+import mm_test_adapters
+from pycromanager import Acquisition, Core, multi_d_acquisition_events, start_headless
+libs = Path(mm_test_adapters.__file__).parent / "libs"
+start_headless(str(libs), str(libs / "MMConfig_demo.cfg"), python_backend=True, buffer_size_mb=64)
+Core().set_exposure(10)
+channels = {"channel_group": "Channel", "channels": ["DAPI", "FITC"], "z_start": 0, "z_end": 4, "z_step": 2}
+times = {"num_time_points": 6, "time_interval_s": 0.02}
+for name, more in {"times": times, "all": {"num_time_points": 4, **channels}}.items():
+    with Acquisition(sys.argv[1], name, show_display=False) as acquisition:
+        acquisition.acquire(multi_d_acquisition_events(**more))
+os._exit(0)
+"""
+
+
+def test_acquisitions_of_pycro_manager_on_the_real_core(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", ACQUIRE, str(tmp_path)], check=True, timeout=120, capture_output=True)
+    movie = open_movie(tmp_path / "times_1")
+    assert len(list(movie)) == movie.length == 6
+    assert movie.shape == (512, 512)
+    times = movie.times_s()
+    assert times is not None
+    assert (np.diff(times) > 0).all()
+    assert movie.problem is None
+    with NDTiffReader(str(tmp_path / "all_1")) as data:
+        expected = [data.read_image(time=time, channel="FITC", z=1).copy() for time in range(4)]
+    assert same(open_movie(tmp_path / "all_1", channel=1, z=1), expected)
 
 
 def test_images_are_found_without_the_index(tmp_path: Path) -> None:
