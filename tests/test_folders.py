@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 from test_movie import STACK, blinking, same, write_video
 from test_tiff_parts import write_micro_manager, write_ome_set
 
+from livetrack.cli import main
 from livetrack.errors import InputError
 from livetrack.movies import open_movie
 
@@ -113,6 +115,31 @@ def test_names_of_several_kinds_need_a_pattern(tmp_path: Path) -> None:
     assert same(open_movie(str(tmp_path / "b_?.png")), SMALL[6:])
     with pytest.raises(InputError, match="no file matches this pattern"):
         open_movie(tmp_path / "c_*.png")
+
+
+def test_a_pattern_leaves_out_pictures_of_livetrack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    y, x = np.mgrid[:64, :64]
+    spot = 100 + 400 * np.exp(-((x - 30) ** 2 + (y - 33) ** 2) / 4)
+    images = np.stack([spot + np.random.default_rng(n).normal(0, 5, (64, 64)) for n in range(12)]).astype(np.uint16)
+    save(tmp_path / "data", (f"img_{n:03}.png" for n in range(12)), images)
+    save(tmp_path / "data", (f"dark_{n:03}.png" for n in range(12)), images)
+    for _ in range(2):
+        assert main(["check", "data/img_*.png", "--json", "check.json"]) == 0
+        report = json.loads(Path("check.json").read_text())
+        assert report["length"] == 12
+        assert Path(report["picture"]) == Path("data/img-check.png")
+    assert same(open_movie("data/img*.png"), images)
+
+
+def test_a_pattern_that_the_shell_replaced_gets_a_hint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(tmp_path, (f"img_{n:03}.png" for n in range(12)))
+    with pytest.raises(SystemExit):
+        main(["track", *map(str, sorted(tmp_path.iterdir())), "-o", "x.csv"])
+    words = (
+        f'12 files were given, as a shell makes of a pattern: put the pattern in quotation marks, such as "{tmp_path}'
+    )
+    assert words in capsys.readouterr().err
 
 
 def test_a_few_images_with_other_names_are_left_out_with_a_note(tmp_path: Path) -> None:

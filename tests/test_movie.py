@@ -477,6 +477,20 @@ def test_a_camera_without_a_movie_names_the_setting(tmp_path: Path) -> None:
         list(MovieCamera().pictures())
 
 
+def test_the_camera_names_its_settings_where_a_movie_needs_a_choice(tmp_path: Path) -> None:
+    path = tmp_path / "movie.tif"
+    tifffile.imwrite(path, STACK.reshape(4, 3, 40, 64), imagej=True, metadata={"axes": "TCYX"})
+    with pytest.raises(CameraError, match=r"has 3 channels; choose one with camera.movie.channel = 0 to 2"):
+        MovieCamera(MovieSettings(path=str(path))).open()
+    camera = MovieCamera(MovieSettings(path=str(path), channel=1, paced=False))
+    camera.open()
+    assert same([picture.pixels for picture in camera.pictures() if picture is not None], STACK[1::3])
+    camera = MovieCamera(MovieSettings(path=str(path), axes="TZ", z="max", paced=False))
+    camera.open()
+    stack = STACK.reshape(4, 3, 40, 64).max(axis=1)
+    assert same([picture.pixels for picture in camera.pictures() if picture is not None], stack)
+
+
 # recordings by others
 
 

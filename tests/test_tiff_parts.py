@@ -82,6 +82,7 @@ def test_renamed_files_of_an_ome_tiff_are_recognised(tmp_path: Path) -> None:
         movie = open_movie(path)
         assert same(movie, STACK)
         assert movie.problem is None
+        assert any("files of this recording were renamed: run " in note for note in movie.notes)
 
 
 def test_a_renamed_file_of_an_ome_tiff_gives_its_own_frames_and_names_the_others(tmp_path: Path) -> None:
@@ -95,6 +96,27 @@ def test_a_renamed_file_of_an_ome_tiff_gives_its_own_frames_and_names_the_others
         assert [frame.number for frame in frames] == list(numbers)
         assert same([frame.pixels for frame in frames], STACK[numbers])
         assert f"6 of its 12 frames are missing: there is no {other}.ome.tif in this folder" in (movie.problem or "")
+
+
+@pytest.mark.parametrize("master", ["x_0.ome.tif", "x.companion.ome"])
+def test_metadata_in_another_file(tmp_path: Path, master: str) -> None:
+    paths = write_ome_set(tmp_path, ["x_0.ome.tif", "x_1.ome.tif", "x_2.ome.tif"], STACK)
+    with tifffile.TiffFile(paths[0]) as file:
+        text = file.ome_metadata or ""
+    if master.endswith(".ome"):
+        (tmp_path / master).write_text(text.replace(f'UUID="{UUID}0"', f'UUID="{UUID}9"'), encoding="utf-8")
+    for number, path in enumerate(paths):
+        if path.name != master:
+            only = f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="{UUID}{number}">'
+            only += f'<BinaryOnly MetadataFile="{master}" UUID="{UUID}0"/></OME>'
+            tifffile.tiffcomment(path, only.encode())
+        movie = open_movie(path)
+        assert same(movie, STACK)
+        assert (movie.problem, movie.notes) == (None, [])
+    (tmp_path / master).unlink()
+    movie = open_movie(paths[1])
+    assert same(movie, STACK[4:8])
+    assert movie.notes == [f"its metadata are in {master}, which is missing: the images of this file alone are read"]
 
 
 # positions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["MovieCamera", "MovieSettings"]
 
 _log = logging.getLogger(__name__)
+
+_OPTION = re.compile(r"--(channel|position|z|axes)\b")  # of the command line, in errors
 
 _PACE, _MAX_FPS = "pace_fps", 1e6
 _MAX_SLEEP_S = 0.05  # between two checks by the caller, while there is no picture
@@ -85,7 +88,8 @@ class MovieCamera:
                 settings.path, settings.channel, position=settings.position, z=settings.z, axes=settings.axes
             )
         except InputError as error:
-            raise CameraError(f"camera.movie: {error}") from error
+            text = _OPTION.sub(r"camera.movie.\1 =", str(error))
+            raise CameraError(f"camera.movie: {text}") from error
         for note in movie.notes:
             _log.warning("%s: %s", movie.path, note)
         if not (self._settings.fps or movie.fps):

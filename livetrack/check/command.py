@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Sequence
+from glob import has_magic
 from pathlib import Path
 
 __all__ = ["command_line", "movie_name", "track_command"]
@@ -28,8 +29,14 @@ def track_command(movie: str, selection: str, model: str, scale: float | str, se
 
 
 def movie_name(movie: Path) -> str:
-    """Return a name for files about a movie: that of its file without the suffix, or that of its folder."""
+    """Return a name for files about a movie: that of its file without the suffix, or that of its folder.
+
+    For a pattern it is what all names begin with.
+    """
     whole = movie.resolve()
+    if has_magic(whole.name) and not whole.exists():
+        beginning = re.split(r"[*?\[]", whole.stem)[0].strip("_-. ")
+        return beginning or ("movie" if has_magic(whole.parent.name) else movie_name(whole.parent))
     name = whole.name if whole.is_dir() else whole.stem.removesuffix(".ome")
     return name.lstrip(".-") or "movie"
 

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 from livetrack import __version__
 from livetrack.cli.arguments import add_debug
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with default_sigint():
             parser = _parser(arguments)
         _check_encoding(parser, arguments)
-        return _run(parser.parse_args(arguments))
+        return _run(_parsed(parser, arguments))
     except KeyboardInterrupt:
         return 130
 
@@ -75,6 +76,20 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
             add_debug(command)
             command.set_defaults(run=module.run, debug=False)
     return parser
+
+
+def _parsed(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the arguments; a pattern that the shell has replaced by the names of files gets a hint."""
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown and all(Path(name).exists() for name in unknown):
+        pattern = Path(unknown[0]).with_name("*" + Path(unknown[0]).suffix)
+        parser.error(
+            f"one movie is needed, and {len(unknown) + 1} files were given, as a shell makes of a pattern: "
+            f'put the pattern in quotation marks, such as "{pattern}", or give the folder'
+        )
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return args
 
 
 def _check_encoding(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:

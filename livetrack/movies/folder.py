@@ -53,9 +53,7 @@ def open_folder(path: Path, selection: Selection, open_inner: Callable[[Path, Se
     kept = [file for file in images if not file.name.startswith(".")]
     hidden = len(images) - len(kept)
     notes = [f"{hidden} hidden {'file is' if hidden == 1 else 'files are'} left out"] if hidden else []
-    if no_frames := images_that_are_no_frames(kept):
-        kept = [file for file in kept if file not in no_frames]
-        notes.append(f"left out, as no frames: {listed(file.name for file in no_frames)}")
+    kept = _frames_among(kept, notes)
     if not kept:
         raise InputError(f"{path}: the folder contains no images but hidden files")
     return _open(path, kept, selection, notes, is_pattern=False)
@@ -72,10 +70,19 @@ def open_pattern(path: Path, selection: Selection) -> Movie:
     files = sorted((file for file in map(Path, glob(str(path))) if file.is_file()), key=_order)
     if not files:
         raise InputError(f"{path}: no file matches this pattern")
+    notes = list[str]()
+    files = _frames_among(files, notes)
     unknown = [file for file in files if file.suffix.lower() not in IMAGE_SUFFIXES]
     if unknown:
         raise InputError(f"{path}: {unknown[0]} is no image that a pattern can choose ({' '.join(IMAGE_SUFFIXES)})")
-    return _open(path, files, selection, [], is_pattern=True)
+    return _open(path, files, selection, notes, is_pattern=True)
+
+
+def _frames_among(images: list[Path], notes: list[str]) -> list[Path]:
+    """Return the images without thumbnails and annotated images, which are noted."""
+    if no_frames := images_that_are_no_frames(images):
+        notes.append(f"left out, as no frames: {listed(file.name for file in no_frames)}")
+    return [file for file in images if file not in no_frames]
 
 
 def _open(path: Path, files: list[Path], selection: Selection, notes: list[str], is_pattern: bool) -> Movie:

@@ -15,7 +15,7 @@ from livetrack.movies.arrangement import Arrangement, arrange
 from livetrack.movies.assembly import ABSENT, Numbers, assemble, first_frame, image_numbers
 from livetrack.movies.colours import colour_notes
 from livetrack.movies.movie import DamagedMovieError, Image, LostFrame, Movie, MovieFrame, to_grey
-from livetrack.movies.ome_files import with_renamed_files
+from livetrack.movies.ome_files import metadata_elsewhere
 from livetrack.movies.scales import tiff_scales
 from livetrack.movies.selection import Selection
 from livetrack.movies.tiff_axes import declared_images
@@ -48,9 +48,10 @@ def open_tiff(path: Path, selection: Selection, whole_recording: bool = False) -
         of which none was selected or not the one selected, or contains no images of real numbers.
     """
     try:
-        with open_file(path) as tif:
+        notes = list[str]()
+        with open_file(path, notes) as tif:
             layout = _find_layout(tif, path, selection)
-            notes = list(layout.notes)
+            notes += layout.notes
             if selection.position is None and layout.own_position is not None and not whole_recording:
                 selection = replace(selection, position=layout.own_position)
                 notes.append(f"position {layout.own_position} is read, that of this file; --position N reads another")
@@ -94,15 +95,21 @@ def open_tiff(path: Path, selection: Selection, whole_recording: bool = False) -
 
 
 @without_log_lines()
-def open_file(path: Path) -> tifffile.TiffFile:
-    """Open a TIFF file and read which images it has. Raises `DamagedMovieError`, and what tifffile raises."""
+def open_file(path: Path, notes: list[str] | None = None) -> tifffile.TiffFile:
+    """Open a TIFF file and read which images it has; add to `notes` what was assumed.
+
+    Raises `DamagedMovieError`, and what tifffile raises.
+    """
     tif = tifffile.TiffFile(path)
     try:
         if not len(tif.pages):
             raise DamagedMovieError("it contains no image")
-        if (metadata := with_renamed_files(tif, path)) is not None:
-            tif.close()
-            tif = tifffile.TiffFile(path, omexml=metadata)
+        if (metadata := metadata_elsewhere(tif, path)) is not None:
+            if metadata.text != tif.ome_metadata:
+                tif.close()
+                tif = tifffile.TiffFile(path, omexml=metadata.text)
+            if notes is not None and metadata.note:
+                notes.append(metadata.note)
         with suppress(Exception):  # where the directories contradict each other
             _ = len(tif.series)
     except Exception:
