@@ -238,6 +238,7 @@ def test_frames_that_span_batches_are_whole(tmp_path: Path, monkeypatch: pytest.
         ("a,b\n1,2\n", "it has no columns frame, particle, x, y"),
         ("frame,particle,x,y\n1,2,3,left\n", "column y contains string, not numbers"),
         ("frame,particle,x,y\n1,,3,4\n", "column id has empty fields"),
+        ("frame,particle,x,y\n9007199254740993,2,3,4\n", "column frame contains values that are no whole numbers"),
         ("frame,particle,x,y\ninf,2,3,4\n", "column frame contains values that are no whole numbers"),
         ("frame,particle,x,y\n1,2\n", "cannot be read as a table"),
         ("", "cannot be read as a table"),
@@ -258,6 +259,26 @@ def test_a_damaged_or_missing_table_is_refused(tmp_path: Path) -> None:
             (tmp_path / name).write_bytes(b"nonsense")
         with pytest.raises(InputError, match=reason):
             open_track_table(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".feather"])
+def test_changed_bytes_of_a_table_are_read_or_refused_in_one_line(tmp_path: Path, suffix: str) -> None:
+    path, rng = tmp_path / f"tracks{suffix}", np.random.default_rng(3)
+    table = table_of(8)
+    {".csv": table.to_csv, ".parquet": table.to_parquet, ".feather": table.to_feather}[suffix](path)
+    content = np.frombuffer(path.read_bytes(), np.uint8)
+    read, refusals = 0, []
+    for _ in range(300):
+        changed = content.copy()
+        changed[rng.integers(0, len(changed), rng.integers(1, 8))] = rng.integers(0, 256)
+        path.write_bytes(changed.tobytes()[: rng.integers(1, len(changed)) if rng.random() < 0.1 else None])
+        try:
+            filled(path).close()
+            read += 1
+        except InputError as error:
+            refusals.append(str(error))
+    assert read > 0 < len(refusals)
+    assert [text for text in refusals if len(text.splitlines()) != 1] == []
 
 
 def test_a_table_that_turns_bad_later_is_reported_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

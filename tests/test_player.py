@@ -493,6 +493,7 @@ def test_play_writes_the_video_that_track_writes(movie: Path, table: Path, tmp_p
         (["{movie}", "--tracks", "no.csv"], "no.csv: there is no such file"),
         (["{movie}", "--tracks", "{movie}"], "unsupported format of a table"),
         (["{movie}", "--tracks", "{table}", "--model", "bead"], "has been tracked already"),
+        (["{movie}", "--video", "{movie}"], "is the movie itself"),
         (["{movie}", "--video", "out.wmv"], "unsupported video format .wmv"),
         (["{movie}", "--video", "out.mp4", "--seconds", "3"], "apply to the window"),
         (["{movie}", "--region", "0,0,999,9"], "reaches beyond"),

@@ -42,6 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Open the player, or write the video."""
+    if args.ids:
+        args.overrides.append("view.labels=true")
     config = model_config(args)
     anew = args.model is not None or args.scale is not None or args.drift is not None
     if args.tracks is not None and anew:

@@ -11,6 +11,7 @@ from rich.console import Console
 from livetrack.cli.arguments import new_file
 from livetrack.cli.signals import default_sigint
 from livetrack.config import Config
+from livetrack.errors import UsageError
 
 if TYPE_CHECKING:
     from livetrack.annotate.annotated_video import AnnotatedVideo
@@ -27,7 +28,7 @@ def add_video_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write the movie with its tracks to FILE, .mp4, .mkv, .mov, .avi, .gif or .webp",
     )
-    parser.add_argument("--ids", action="store_true", help="write the ids of the tracks into the video")
+    parser.add_argument("--ids", action="store_true", help="write the id of its track next to each particle")
 
 
 def annotated_video(
@@ -38,7 +39,7 @@ def annotated_video(
     Raises
     ------
     UsageError
-        A video of this name cannot be written.
+        A video of this name cannot be written, or would replace the movie.
     """
     if args.video is None:
         return nullcontext()
@@ -52,7 +53,13 @@ def new_video(
     """Return the video `args.video` of a movie that was recorded at `fps`. Raises `UsageError`."""
     with default_sigint():
         from livetrack.annotate.annotated_video import AnnotatedVideo
+        from livetrack.record.inventory import is_session
 
+    video, movie = args.video.resolve(), args.movie.resolve()
+    if video == movie:
+        raise UsageError(f"--video {args.video}: is the movie itself; name another file")
+    if video.parent == movie and is_session(movie):
+        raise UsageError(f"--video {args.video}: is inside the recorded session, which is left as it is")
     return AnnotatedVideo(args.video, fps, pixel_size_um, trail_frames=config.view.tail_frames, ids=args.ids)
 
 

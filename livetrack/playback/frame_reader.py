@@ -16,7 +16,7 @@ __all__ = ["FrameReader"]
 CACHE_BYTES = 256_000_000
 _AHEAD = 32  # frames read before they are wanted
 _BEHIND = 32  # frames read with one that is wanted before the others, as when stepping back
-_LEAST = 3  # frames kept, however large
+_LEAST, _MOST = 3, 2000  # frames kept, however large or small
 
 
 class FrameReader:
@@ -35,7 +35,7 @@ class FrameReader:
         self.failed = False
         """The movie cannot be read any more; `problem` says why."""
         frame_bytes = max(1, movie.shape[0] * movie.shape[1] * movie.dtype.itemsize)
-        self._most = max(_LEAST, cache_bytes // frame_bytes)
+        self._most = min(max(_LEAST, cache_bytes // frame_bytes), _MOST)
         self._ahead = max(1, min(_AHEAD, self._most // 2))
         self._cache: dict[int, MovieFrame | None] = {}
         self._wanted = 0

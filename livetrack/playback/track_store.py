@@ -31,7 +31,7 @@ class TrackSpan(NamedTuple):
 class TrackStore:
     """Written by one thread, frame by frame, and read by others.
 
-    56 bytes a row in the temporary file, and in memory 16 a frame and 12 a track. `complete`: all frames are known;
+    56 bytes a row in the temporary file, and in memory 16 a frame and 24 a track. `complete`: all frames are known;
     `ended`: nothing will be added.
     """
 
@@ -40,7 +40,7 @@ class TrackStore:
         self._file = tempfile.TemporaryFile(prefix="livetrack-tracks-")  # noqa: SIM115 - closed by `close`
         self._numbers, self._ends = array("q"), array("q", [0])
         self._known_to = 0
-        self._positions, self._first, self._last = (np.zeros(0, np.int32) for _ in range(3))
+        self._positions, self._first, self._last = (np.zeros(0, np.int64) for _ in range(3))
         self.complete = self.ended = False
 
     @property
@@ -120,7 +120,7 @@ class TrackStore:
         self._positions[ids] += 1
 
 
-def _grown(values: npt.NDArray[np.int32], size: int) -> npt.NDArray[np.int32]:
-    grown = np.zeros(size, np.int32)
+def _grown(values: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
+    grown = np.zeros(size, np.int64)
     grown[: len(values)] = values
     return grown

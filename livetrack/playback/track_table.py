@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from livetrack.errors import InputError, reason
+from livetrack.errors import InputError
 from livetrack.particles import Rows, empty_rows
 from livetrack.playback.track_store import TrackStore
 from livetrack.record.stream_reader import read_batches
@@ -79,7 +79,7 @@ class TrackTableFile:
             for batch in self._batches():
                 yield _converted(batch, self.path)
         except OSError as error:
-            raise InputError(f"{self.path}: cannot be read: {reason(error)}") from error
+            raise InputError(f"{self.path}: cannot be read: {_line(error)}") from error
         except _ARROW_ERRORS as error:
             raise InputError(f"{self.path}: cannot be read as a table: {_line(error)}") from error
 
@@ -164,7 +164,8 @@ def _converted(batch: Any, path: Path) -> _Batch:
     rows = empty_rows(batch.num_rows)
     for name, column in columns.items():
         if name != "frame":
-            rows[name] = _numbers(column, name, path)
+            with np.errstate(over="ignore"):  # to float32: not drawn
+                rows[name] = _numbers(column, name, path)
     return _Batch(_numbers(columns["frame"], "frame", path).astype(np.int64), rows)
 
 
@@ -177,7 +178,7 @@ def _numbers(column: Any, name: str, path: Path) -> npt.NDArray[Any]:
             raise InputError(f"{path}: column {name} has empty fields")
         column = column.cast(pa.float64())
     values: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
-    if name in ("frame", "id") and values.dtype.kind == "f" and not (np.abs(values) < _MAX_NUMBER).all():
+    if name in ("frame", "id") and not (np.abs(values.astype(np.float64)) < _MAX_NUMBER).all():
         raise InputError(f"{path}: column {name} contains values that are no whole numbers")
     return values
 
