@@ -437,6 +437,36 @@ def test_a_movie_dropped_on_the_live_window_opens_a_player_of_its_own(
     assert len(started) == 1
 
 
+# ---- saving
+
+
+def test_the_movie_on_display_is_saved_as_a_video(
+    paused: PlayerWindow, qtbot: Any, movie: Path, tmp_path: Path
+) -> None:
+    saved: list[str] = []
+    paused.video_saving.message.connect(saved.append)
+    name_given = str(tmp_path / "out.mkv")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(QtWidgets.QFileDialog, "getSaveFileName", lambda *_: (name_given, ""))
+        press(paused, qtbot, KEY.Key_E)
+    qtbot.waitUntil(lambda: bool(saved) and saved[-1].startswith("saved "), timeout=30_000)
+    with av.open(name_given) as container:
+        assert len(list(container.decode(video=0))) == FRAMES
+    for name, reason in ((movie, "is the movie itself"), (tmp_path / "out.wmv", "unsupported video format")):
+        paused.video_saving.save(Path(name), movie, ids=True)
+        qtbot.waitUntil(lambda reason=reason: reason in paused.central.banner.text())
+    assert sorted(path.name for path in tmp_path.glob("out*")) == ["out.mkv"]
+
+
+def test_closing_stops_the_saving_and_leaves_nothing(
+    player: PlayerWindow, qtbot: Any, movie: Path, tmp_path: Path
+) -> None:
+    show(player, movie)
+    player.video_saving.save(tmp_path / "out.mp4", movie, ids=False)
+    player.close()
+    assert not list(tmp_path.glob("out*"))
+
+
 # ---- the window as such
 
 
@@ -521,7 +551,7 @@ def test_without_a_display_the_reason_and_the_alternatives_are_printed(
 
 
 def test_the_command_opens_a_window_and_closes_it(movie: Path, table: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "livetrack", "play", str(movie), "--tracks", str(table), "--seconds", "2"]
+    command = [sys.executable, "-m", "livetrack", "play", str(movie), "--tracks", str(table), "--seconds", "1"]
     screenshot = tmp_path / "shot.png"
     subprocess.run([*command, "--screenshot", str(screenshot)], check=True, timeout=120)
     assert screenshot.stat().st_size > 10_000

@@ -13,12 +13,10 @@ from livetrack.cli.model_options import add_model_options, model_config
 from livetrack.cli.signals import default_sigint
 from livetrack.cli.terminal import frame_progress, make_console
 from livetrack.cli.video import add_video_options, new_video, print_video
-from livetrack.errors import InputError, LivetrackError, UsageError
+from livetrack.errors import UsageError
 
 if TYPE_CHECKING:
     from livetrack.config import Config
-    from livetrack.movies import Movie
-    from livetrack.particles import Rows
 
 __all__ = ["add_arguments", "run"]
 
@@ -71,6 +69,7 @@ def _write_video(args: argparse.Namespace, config: Config, anew: bool) -> int:
     if args.seconds is not None or args.screenshot is not None:
         raise UsageError("--seconds and --screenshot apply to the window; leave them out with --video")
     with default_sigint():
+        from livetrack.playback.export import write_video
         from livetrack.playback.playback import open_source, open_tracks, recorded_rate
         from livetrack.playback.track_feed import TrackFeed
     console = make_console()
@@ -80,33 +79,18 @@ def _write_video(args: argparse.Namespace, config: Config, anew: bool) -> int:
     tracks = open_tracks(
         args.movie, movie, config, table=args.tracks, frames=part.frames, anew=anew, stateless=args.stateless
     )
-    with (
-        new_video(args, config, recorded_rate(movie), movie.pixel_size_um) as video,
-        closing(TrackFeed(tracks)) as feed,
-    ):
-        with quiet_movies(), frame_progress(console) as progress:
-            task = progress.add_task("writing", total=movie.length)
-            for frame in movie.frames():
-                rows = feed.store.wait_for(frame.number)
-                if rows is None:
-                    raise feed.error or LivetrackError(feed.problem)
-                video.add(frame.number, frame.pixels, frame.t_s, _in_the_part(rows, movie))
-                progress.update(task, advance=1)
-        if not video.frames:
-            raise InputError(movie.problem or f"{args.movie}: contains no frames")
+    video = new_video(args, config, recorded_rate(movie), movie.pixel_size_um)
+    with closing(TrackFeed(tracks)) as feed, quiet_movies(), frame_progress(console) as progress:
+        task = progress.add_task("writing", total=movie.length)
+
+        def show(written: int) -> bool:
+            progress.update(task, completed=written)
+            return True
+
+        problem = write_video(movie, feed, video, show)
     print_video(console, video)
     for note in movie.notes:
         console.print(f"note: {note}")
-    if problem := movie.problem or feed.problem:
+    if problem:
         console.print(f"incomplete: {problem}")
     return 0
-
-
-def _in_the_part(rows: Rows, movie: Movie) -> Rows:
-    """Return rows with positions in the part of the images that is shown."""
-    if movie.origin == (0, 0):
-        return rows
-    moved = rows.copy()
-    moved["x"] -= movie.origin[0]
-    moved["y"] -= movie.origin[1]
-    return moved

@@ -77,8 +77,10 @@ class TrackStore:
             self._lock.notify_all()
 
     def rows(self, number: int) -> Rows | None:
-        """Return the (N,) rows of a frame, none if it has none; None while they are not known."""
+        """Return the (N,) rows of a frame, none if it has none; None while they are not known, or once closed."""
         with self._lock:
+            if self._file.closed:
+                return None
             place = bisect_left(self._numbers, number)
             if place == len(self._numbers) or self._numbers[place] != number:
                 return empty_rows() if self.complete or number < self._known_to else None

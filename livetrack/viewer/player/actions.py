@@ -40,6 +40,7 @@ class PlayerActions(ImageActions):
 
     deselected = QtCore.Signal()
     open_requested = QtCore.Signal()
+    video_requested = QtCore.Signal()
     speed_changed = QtCore.Signal(int)
     """By so many places in the list."""
     panels_shown = QtCore.Signal(bool)
@@ -97,6 +98,10 @@ class PlayerActions(ImageActions):
     def open(self) -> None:
         """Ask for another movie."""
         self.open_requested.emit()
+
+    def save_video(self) -> None:
+        """Ask for the name of a video, and save it."""
+        self.video_requested.emit()
 
     def panels(self, on: bool) -> None:
         """Show or hide the panels on the right."""

@@ -21,6 +21,7 @@ PLAYER_SHORTCUTS = (
     Shortcut("loop", "Loop", "O", "Begin again after the last frame", "Play", True),
     *(shortcut for shortcut in SHORTCUTS if shortcut.group == "Image"),
     *(shortcut for shortcut in SHORTCUTS if shortcut.group == "Save"),
+    Shortcut("save_video", "Save video", "E", "Save the movie with rings and trails as a video", "Save"),
     Shortcut("open", "Open", "Ctrl+O", "Open another movie, or a table of tracks for this one", "Window",
              in_tool_bar=False),
     *(_OF_EVERY_WINDOW[name] for name in ("panels", "light")),

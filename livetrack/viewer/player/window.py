@@ -18,6 +18,7 @@ from livetrack.viewer.player.shortcuts import PLAYER_SHORTCUTS
 from livetrack.viewer.player.speeds import Speed, speeds_of
 from livetrack.viewer.player.status import PlayerStatus, place_text
 from livetrack.viewer.player.track_choice import TrackChoice
+from livetrack.viewer.player.video_saving import VideoSaving
 from livetrack.viewer.qt import QtCore, QtGui, QtWidgets
 from livetrack.viewer.theme import PALETTES, Palette, apply_theme
 from livetrack.viewer.toolbar import ActionToolBar
@@ -26,6 +27,7 @@ __all__ = ["PlayerWindow"]
 
 SIZE = 1200, 860
 POLL_MS = 5
+NOTE_SHOWN_MS = 6000
 STATUS_S = 0.1
 """Interval of the updates of all texts."""
 
@@ -68,6 +70,7 @@ class PlayerWindow(QtWidgets.QMainWindow):
         self.player_actions = PlayerActions(self, self.central, self.central.view, levels, folder or Path.cwd())
         self.tool_bar = ActionToolBar(PLAYER_SHORTCUTS, self.player_actions, palette)
         self.drop_area = DropArea(self, "Open {}")
+        self.video_saving = VideoSaving(self, view.tail_frames)
         self.status = PlayerStatus(self.central, self.presenter, self.statusBar())
         self.setWindowTitle("livetrack")
         self.setCentralWidget(self.central)
@@ -108,6 +111,10 @@ class PlayerWindow(QtWidgets.QMainWindow):
     def fail(self, problem: str) -> None:
         """Show for some seconds why something could not be done."""
         self.status.failure, self.status.failure_s = problem, time.perf_counter()
+
+    def note(self, text: str) -> None:
+        """Show a message in the status bar for some seconds."""
+        self.statusBar().showMessage(text, NOTE_SHOWN_MS)
 
     def play(self, on: bool) -> None:
         """Play, or pause; from the beginning if the last frame is on display."""
@@ -163,6 +170,7 @@ class PlayerWindow(QtWidgets.QMainWindow):
         self._store.setValue("player/geometry", self.saveGeometry())
         self._store.setValue("player/panels", self.player_actions["panels"].isChecked())
         self._close_playback()
+        self.video_saving.close()
         self._opener.wait()
         super().closeEvent(event)
 
@@ -260,6 +268,10 @@ class PlayerWindow(QtWidgets.QMainWindow):
         if name:
             self.open(Path(name))
 
+    def _ask_for_video(self) -> None:
+        ids = self.player_actions["labels"].isChecked()
+        self.video_saving.ask(self, self.track_choice.path, ids=ids)
+
     def _set_theme(self, palette: Palette) -> None:
         apply_theme(self, palette)
         self.tool_bar.apply_palette(palette)
@@ -277,7 +289,10 @@ class PlayerWindow(QtWidgets.QMainWindow):
         transport.scrub_bar.sought.connect(self.seek)
         transport.number_entered.connect(self._go_to_number)
         transport.speed_chosen.connect(self._set_speed)
-        actions.message.connect(lambda text: self.statusBar().showMessage(text, 6000))
+        actions.message.connect(self.note)
+        actions.video_requested.connect(self._ask_for_video)
+        self.video_saving.message.connect(self.note)
+        self.video_saving.failed.connect(self.fail)
         actions.redraw_requested.connect(self.presenter.redraw_particles)
         actions.theme_changed.connect(self._set_theme)
         actions.speed_changed.connect(transport.change_speed)
