@@ -97,6 +97,9 @@ def test_frame_numbers_have_the_gaps_of_the_names(tmp_path: Path) -> None:
         ([f"p_{n}.png" for n in range(12)], range(12)),
         ([f"{1700000000 + 37 * n + n * n % 5}.png" for n in range(12)], range(12)),  # times in no even steps
         ([f"{letter}.png" for letter in "abcdefghijkl"], range(12)),
+        (["img.png", *(f"img_{n}.png" for n in range(1, 12))], range(12)),
+        (["img.png", *(f"img ({n}).png" for n in range(2, 13))], range(12)),
+        ([f"IMG_{n}.{'PNG' if n % 2 else 'png'}" for n in range(12)], range(12)),
     ],
 )
 def test_one_number_counts_the_frames(tmp_path: Path, names: list[str], expected: Iterable[int]) -> None:
@@ -239,6 +242,21 @@ def test_channels_that_take_turns(tmp_path: Path) -> None:
     movie = open_movie(tmp_path, 1)
     assert same(movie, SMALL[1::2])
     assert movie.problem is None
+
+
+def test_a_number_more_than_is_understood_needs_a_name(tmp_path: Path) -> None:
+    save(tmp_path, [f"W1F00{field}T{time:04}Z01C1.tif" for field in (1, 2) for time in range(1, 7)])
+    with pytest.raises(InputError, match=r"has 2 along number 2 and 6 along T; name its axes with --axes"):
+        open_movie(tmp_path)
+    assert same(open_movie(tmp_path, axes="PT", position=1), SMALL[6:])
+
+
+def test_images_of_several_types_are_noted(tmp_path: Path) -> None:
+    save(tmp_path, (f"{n}.png" for n in range(6)))
+    Image.fromarray((SMALL[3] // 16).astype(np.uint8)).save(tmp_path / "3.png")
+    movie = open_movie(tmp_path)
+    assert numbers(movie) == list(range(6))
+    assert movie.notes == ["frame 3 has pixels of uint8, others of uint16: their grey levels may differ"]
 
 
 def test_two_numbers_without_names_need_names(tmp_path: Path) -> None:

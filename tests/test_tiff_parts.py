@@ -202,6 +202,35 @@ def test_a_few_frames_are_not_colours(tmp_path: Path, count: int, options: dict[
     assert same(open_movie(path), STACK[:count])
 
 
+@pytest.mark.filterwarnings("ignore:.*are stored as RGB:DeprecationWarning")
+@pytest.mark.parametrize("count", [3, 4])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_few_frames_at_a_time_are_not_colours(tmp_path: Path, count: int, compression: str | None) -> None:
+    for metadata, path in (({"axes": "TYX"}, tmp_path / "said.tif"), ({}, tmp_path / "unsaid.tif")):
+        for begin in range(0, 12, count):
+            images = STACK[begin : begin + count]
+            tifffile.imwrite(path, images, append=True, metadata=metadata, compression=compression)
+    assert same(open_movie(tmp_path / "said.tif"), STACK)
+    movie = open_movie(tmp_path / "unsaid.tif")
+    assert len(list(movie)) == 12 // count
+    as_colours = f"in each of its images, {count} planes are read as colours; if they are frames: --axes TT"
+    assert movie.notes == [as_colours]
+    assert same(open_movie(tmp_path / "unsaid.tif", axes="TT"), STACK)
+    assert same(open_movie(tmp_path / "unsaid.tif", axes="TZ", z=2), STACK[2::count])
+
+
+@pytest.mark.filterwarnings("ignore:.*are stored as RGB:DeprecationWarning")
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_three_planes_a_frame_are_not_colours(tmp_path: Path, compression: str | None) -> None:
+    data = STACK.reshape(4, 3, 40, 64)
+    tifffile.imwrite(tmp_path / "said.tif", data, metadata={"axes": "TZYX"}, compression=compression)
+    tifffile.imwrite(tmp_path / "unsaid.tif", data, compression=compression)
+    for path, axes in ((tmp_path / "said.tif", ""), (tmp_path / "unsaid.tif", "TZ")):
+        assert same(open_movie(path, axes=axes, z=1), data[:, 1])
+        assert same(open_movie(path, axes=axes, z="max"), data.max(axis=1))
+    assert "if they are frames: --axes TT" in open_movie(tmp_path / "unsaid.tif").notes[0]
+
+
 @pytest.mark.parametrize("shape", [(12, 1, 40, 1, 64), (12, 40, 64, 1), (1, 12, 1, 40, 64), (1, 1, 1, 12, 40, 64)])
 def test_axes_of_length_one_mean_nothing(tmp_path: Path, shape: tuple[int, ...]) -> None:
     tifffile.imwrite(tmp_path / "movie.tif", STACK.reshape(shape), photometric="minisblack")

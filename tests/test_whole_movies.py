@@ -213,6 +213,26 @@ def test_an_image_without_all_of_its_pixels_is_not_made_up(tmp_path: Path, size:
     assert problem in (movie.problem or "")
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(b"II*\0\x08\0\0\0"[:length] for length in (1, 2, 3, 4, 7, 8)),
+        b"MM\0*\0\0\0\0",
+        b"II*\0\xff\xff\xff\x7f",
+        b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0",
+        b"II+\0\x08\0\0\0" + bytes(8),
+        bytes(100),
+    ],
+)
+def test_a_header_without_an_image_gives_one_line(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "movie.tif"
+    path.write_bytes(data)
+    words = r"movie\.tif: cannot be read as TIFF: (it contains no image|it ends within its header|not a TIFF file.*); "
+    with pytest.raises(InputError, match=words) as caught:
+        open_movie(path)
+    assert "\n" not in str(caught.value)
+
+
 # what only a damaged file claims
 
 

@@ -77,10 +77,11 @@ def arrange_names(names: Sequence[str]) -> Named:
         return _in_sequence(names, range(len(names)), [], "")
     if count < _MOST * len(names):
         raise InputError(_several_kinds(kinds))
+    parsed = _with_first(parsed, kind)
     chosen = [index for index, name in enumerate(parsed) if name.kind == kind]
     others = [index for index, name in enumerate(parsed) if name.kind != kind]
     columns = _columns([parsed[index] for index in chosen])
-    text = "#".join(parsed[chosen[0]].kind)
+    text = re.sub(r"\d+", "#", names[chosen[-1]])
     values = list(columns.values())
     if not columns or not _are_distinct(columns, len(chosen)):
         return _in_sequence(names, chosen, others, text)
@@ -89,7 +90,8 @@ def arrange_names(names: Sequence[str]) -> Named:
     if math.prod(axis.size for axis in axes) > _MAX_GAPS * len(chosen) + 100:
         return _in_sequence(names, chosen, others, text)
     order = np.full([axis.size for axis in axes], ABSENT, np.int64)
-    places = [[each.index(value) for value in column] for each, column in zip(ticks, values, strict=True)]
+    place_of = [{value: place for place, value in enumerate(each)} for each in ticks]
+    places = [[found[value] for value in column] for found, column in zip(place_of, values, strict=True)]
     order[tuple(map(np.array, places))] = chosen
     numbers = dict(zip(chosen, columns["T"], strict=True)) if "T" in columns else {}
     frame_numbers = [int(numbers.get(index, 0)) for index in range(len(names))] if numbers else []
@@ -110,7 +112,7 @@ def step_of(numbers: Sequence[int]) -> int:
 
 def _parse(name: str) -> _Name:
     named = _WITH_CHANNEL_NAME.match(name)
-    parts = re.split(r"(\d+)", named[1] + named[3] if named else name)
+    parts = re.split(r"(\d+)", (named[1] + named[3] if named else name).lower())
     text, numbers = parts[::2], tuple(map(int, parts[1::2]))
     if named:
         return _Name(tuple(text), numbers, ("t", "z"), named[2])
@@ -120,6 +122,21 @@ def _parse(name: str) -> _Name:
         if _LETTERS.get(label) == "C":
             text[place + 1] = re.sub(r"^[^_\-. ]*", "", text[place + 1])  # the name of that channel
     return _Name(tuple(text), numbers, labels)
+
+
+def _with_first(names: list[_Name], kind: tuple[str, ...]) -> list[_Name]:
+    """Return the names with a number for the only one that has none, such as img.png before img_1.png."""
+    if len(kind) != 2:
+        return names
+    without = re.sub(r"[_\- (]+$", "", kind[0]) + kind[1].removeprefix(")")
+    first = [index for index, name in enumerate(names) if name.kind == (without,)]
+    numbered = [name for name in names if name.kind == kind]
+    if len(first) != 1 or not numbered:
+        return names
+    lowest = min(name.numbers[0] for name in numbered)
+    return [
+        numbered[0]._replace(numbers=(lowest - 1,)) if index == first[0] else name for index, name in enumerate(names)
+    ]
 
 
 def _columns(names: list[_Name]) -> dict[str, list[Any]]:
@@ -143,11 +160,12 @@ def _columns(names: list[_Name]) -> dict[str, list[Any]]:
     if not rest or (columns and _are_distinct(columns, len(names))):
         return columns
     if columns:
-        for place in rest if "T" not in columns else ():
-            with_frames = {"T": [row[place] for row in numbers], **columns}
-            if _are_distinct(with_frames, len(names)):
-                return with_frames
-        raise InputError("the numbers in the names of its images cannot be told apart")
+        for place in rest:
+            label = f"number {place + 1}" if "T" in columns else "T"
+            with_number = {label: [row[place] for row in numbers], **columns}
+            if _are_distinct(with_number, len(names)):
+                return with_number
+        raise InputError("the names of its images have more numbers that vary than can be told apart")
     counting = [place for place in rest if all(a[place] < b[place] for a, b in pairwise(numbers))]
     if counting or len(rest) == 1:
         return {"T": [row[counting[-1] if counting else rest[0]] for row in numbers]}

@@ -159,6 +159,8 @@ class Movie:
                 if isinstance(frame, LostFrame):
                     lost.append(frame)
                     continue
+                if frame.pixels.dtype != self.dtype:
+                    self._note_type(frame)
                 yield frame._replace(t_s=self._time(frame, start + position * step, times))
                 read += 1
             if expected is not None and read + len(lost) < expected:
@@ -168,6 +170,11 @@ class Movie:
         self.problem = self._describe(lost, damage, read, expected)
         if self.problem:
             _log.warning(self.problem)
+
+    def _note_type(self, frame: MovieFrame) -> None:
+        if not any("levels may differ" in note for note in self.notes):
+            kinds = f"frame {frame.number} has pixels of {frame.pixels.dtype}, others of {self.dtype}"
+            self.notes.append(f"{kinds}: their grey levels may differ")
 
     def _time(self, frame: MovieFrame, index: int, times: Times | None) -> float | None:
         if times is not None and index < len(times):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -188,4 +189,6 @@ def _frames(
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, struct.error):
+        return "it ends within its header"
     return str(error).splitlines()[0] if str(error) else type(error).__name__

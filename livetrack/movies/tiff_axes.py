@@ -13,7 +13,7 @@ from livetrack.movies.arrangement import Axis
 from livetrack.movies.assembly import ABSENT, Numbers
 from livetrack.movies.tiff_planes import MAX_IMAGES
 
-__all__ = ["declared_images", "declared_shape", "named_axes", "order_of_all"]
+__all__ = ["are_samples_images", "colour_note", "declared_images", "declared_shape", "named_axes", "order_of_all"]
 
 _UNNAMED = "IQ"  # what tifffile calls an axis of which nothing is known
 _POSITIONS = "PRM"  # positions, regions, tiles of a mosaic
@@ -67,6 +67,29 @@ def declared_images(tif: tifffile.TiffFile) -> int:
 def declared_shape(page: Any) -> tuple[int, ...]:
     """Return the shape of the movie in the description that tifffile writes. Raises if there is none."""
     return tuple(map(int, tifffile.tifffile.shaped_description_metadata(page.shaped_description)["shape"]))
+
+
+def colour_note(axes: tuple[Axis, ...], samples: int) -> str:
+    """Return what the planes of an image are taken for, and how to read them as images of their own."""
+    along = [axis for axis in axes if axis.size > 1]
+    images = "its" if not along else "in each of its images,"
+    return f"{images} {samples} planes are read as colours; if they are frames: --axes {'T' * (len(along) + 1)}"
+
+
+def are_samples_images(page: Any, axes: tuple[Axis, ...], letters: str) -> bool:
+    """Return whether the samples of an image, one behind the other, are images of their own.
+
+    That is so if the selected letters name an axis more than there are, or the metadata name none of samples.
+    """
+    if page.axes != "SYX":
+        return False
+    if letters:
+        return len(letters) == 1 + sum(axis.size > 1 for axis in axes)
+    try:
+        metadata = tifffile.tifffile.shaped_description_metadata(page.shaped_description)
+    except Exception:  # noqa: BLE001 - there is none, or anything may be written there
+        return False
+    return "axes" in metadata and "S" not in metadata["axes"]
 
 
 def _declared_axes(tif: tifffile.TiffFile) -> tuple[Axis, ...]:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import tifffile
 
 from livetrack.errors import InputError
+from livetrack.movies.arrangement import Axis
+from livetrack.movies.assembly import ABSENT
 from livetrack.movies.movie import DamagedMovieError
 from livetrack.movies.selection import Selection
-from livetrack.movies.tiff_axes import order_of_all
+from livetrack.movies.tiff_axes import are_samples_images, colour_note, order_of_all
 from livetrack.movies.tiff_directories import all_directories
 from livetrack.movies.tiff_layout import Layout, check_sides
 from livetrack.movies.tiff_missing import unread
-from livetrack.movies.tiff_planes import check_size, planes_in_a_row, planes_of_pages
+from livetrack.movies.tiff_planes import check_size, planes_in_a_row, planes_of_pages, samples_apart
 
 __all__ = ["layout_of_cut_stack", "layout_of_pages", "layout_of_truncated"]
 
@@ -42,8 +45,15 @@ def layout_of_pages(tif: tifffile.TiffFile, selection: Selection) -> Layout:
     check_sides(first.axes, first.shape)
     axes, order = order_of_all(tif, begin, end)
     whole = end - begin
-    pages = _EachPage(tif)
+    pages: _EachPage | None = _EachPage(tif)
     planes = planes_of_pages(pages, first.axes, first)
+    if are_samples_images(first, axes, selection.axes):
+        samples, pages = first.shape[0], None
+        axes = (*axes, Axis("T", samples))
+        order = np.where(order == ABSENT, ABSENT, order * samples)[..., None] + np.arange(samples)
+        planes = samples_apart(planes, samples)
+    elif first.axes == "SYX" and selection.channel is None:
+        notes = (*notes, colour_note(axes, first.shape[0]))
     return Layout(axes, order, planes, lambda: unread(tif, whole), notes=notes, pages=pages)
 
 

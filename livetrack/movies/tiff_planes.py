@@ -16,7 +16,7 @@ import tifffile
 from livetrack.limits import IMAGE_BYTES
 from livetrack.movies.movie import DamagedMovieError, Image, TruncatedMovieError
 from livetrack.movies.tiff_decoding import pixels_of
-from livetrack.movies.tiff_directories import read_directory
+from livetrack.movies.tiff_directories import Directory, read_directory
 
 __all__ = [
     "MAX_IMAGES",
@@ -25,6 +25,7 @@ __all__ = [
     "lines_as_planes",
     "planes_in_a_row",
     "planes_of_pages",
+    "samples_apart",
     "samples_as_planes",
     "without_log_lines",
 ]
@@ -82,11 +83,18 @@ def planes_of_pages(pages: Any, axes: str, like: Any) -> Planes:
             if directory is None:
                 raise DamagedMovieError(f"image {index} is missing")
             if directory.layout != layout[0]:
-                raise DamagedMovieError(f"image {index} is of another kind, {directory.image_size} px, than the others")
+                raise DamagedMovieError(
+                    f"image {index} is of another kind, {_kind(directory, layout[0])}, than the others"
+                )
             _check_page(page, index)
             return _samples_last(pixels_of(page), axes)
 
     return plane
+
+
+def _kind(directory: Directory, expected: tuple[int, ...]) -> str:
+    same_size = directory.layout[:2] == expected[:2]
+    return "another type of pixels" if same_size else f"{directory.image_size} px"
 
 
 @contextmanager
@@ -118,6 +126,15 @@ def samples_as_planes(tif: tifffile.TiffFile, page: Any) -> Planes:
         _check_page(page, 0)
         samples: Image = pixels_of(page)[index]
         return samples
+
+    return plane
+
+
+def samples_apart(planes: Planes, samples: int) -> Planes:
+    """Return each sample of (H, W, samples) planes as a plane of its own."""
+
+    def plane(index: int) -> Image:
+        return np.ascontiguousarray(planes(index // samples)[:, :, index % samples])
 
     return plane
 

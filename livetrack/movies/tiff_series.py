@@ -14,7 +14,7 @@ from livetrack.movies.arrangement import Axis
 from livetrack.movies.assembly import ABSENT, Numbers
 from livetrack.movies.ome_files import absent_files
 from livetrack.movies.selection import Selection
-from livetrack.movies.tiff_axes import named_axes
+from livetrack.movies.tiff_axes import colour_note, named_axes
 from livetrack.movies.tiff_layout import Layout, check_sides
 from livetrack.movies.tiff_missing import is_in_a_row, left_out, planes_of
 from livetrack.movies.tiff_planes import (
@@ -23,6 +23,7 @@ from livetrack.movies.tiff_planes import (
     lines_as_planes,
     planes_in_a_row,
     planes_of_pages,
+    samples_apart,
     samples_as_planes,
 )
 from livetrack.movies.tiff_positions import declared_frames, own_position, series_as_positions
@@ -38,8 +39,9 @@ def layout_of_series(tif: tifffile.TiffFile, every: list[Any], path: Path, selec
     series = chosen[0]
     for each in chosen:
         check_size(planes_of(each), each.keyframe.nbytes)
-    of_samples = series.keyframe.axes == "SYX" and planes_of(series) == 1
-    outer, plane, lines = _split(series, as_axis=of_samples and len(selection.axes) == 1)
+    around = len([size for size in series.shape if size > 1]) - 3  # axes besides those of an image of samples
+    as_axis = series.keyframe.axes == "SYX" and len(selection.axes) == 1 + around
+    outer, plane, lines = _split(series, as_axis)
     axes = named_axes("".join(axis for axis, _ in outer), tuple(size for _, size in outer))
     order: Numbers = np.arange(math.prod(axis.size for axis in axes), dtype=np.int64)
     order = order.reshape([axis.size for axis in axes])
@@ -55,9 +57,9 @@ def layout_of_series(tif: tifffile.TiffFile, every: list[Any], path: Path, selec
         absence = _absence(tif, series.kind, path)
         if series.kind == "mmstack":
             axes, order = declared_frames(tif, series, axes, order)
-    if plane == "SYX" and order.size == 1:
-        count = series.keyframe.shape[0]
-        notes = (*notes, f"its {count} planes are read as colours; if they are frames: --axes T")
+    of_samples = series.keyframe.axes == "SYX" and plane == "YX"
+    if plane == "SYX" and selection.channel is None:
+        notes = (*notes, colour_note(axes, series.keyframe.shape[0]))
     planes = _planes(tif, series, pages, plane, lines)
     return Layout(
         axes,
@@ -75,7 +77,7 @@ def layout_of_series(tif: tifffile.TiffFile, every: list[Any], path: Path, selec
 def _split(series: Any, as_axis: bool) -> tuple[list[tuple[str, int]], str, int]:
     """Return the axes beyond those of an image, the axes of an image, and how many pages make one if not one does.
 
-    `as_axis` takes the samples of a single image for images.
+    `as_axis` takes the samples of an image for images.
     """
     plane, plane_shape = series.keyframe.axes, series.keyframe.shape
     sizes = [(axis, size) for axis, size in zip(series.axes, series.shape, strict=True) if size > 1]
@@ -92,12 +94,15 @@ def _split(series: Any, as_axis: bool) -> tuple[list[tuple[str, int]], str, int]
 
 
 def _planes(tif: tifffile.TiffFile, series: Any, pages: Any, plane: str, lines: int) -> Planes:
-    if plane == "YX" and series.keyframe.axes == "SYX":
+    of_samples = plane == "YX" and series.keyframe.axes == "SYX"
+    if of_samples and series.keyframe.is_contiguous and (is_in_a_row(series) or planes_of(series) == 1):
         return samples_as_planes(tif, series.keyframe)
     if is_in_a_row(series):
         planes = planes_in_a_row(tif, series.keyframe)
     else:
-        planes = planes_of_pages(pages, plane, series.keyframe)
+        planes = planes_of_pages(pages, series.keyframe.axes, series.keyframe)
+    if of_samples:
+        planes = samples_apart(planes, series.keyframe.shape[0])
     return lines_as_planes(planes, lines) if lines else planes
 
 
