@@ -131,13 +131,16 @@ def test_command_lines_parse(arguments: list[str], monkeypatch: pytest.MonkeyPat
     class ParsedError(Exception):
         pass
 
-    parse = argparse.ArgumentParser.parse_args
+    parse = argparse.ArgumentParser.parse_known_args
 
     def parse_only(self: argparse.ArgumentParser, *args: Any) -> Any:
-        parse(self, *args)
+        parsed = parse(self, *args)
+        if " " in self.prog:  # that of a command, called by the one of all
+            return parsed
+        assert not parsed[1]
         raise ParsedError
 
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_only)
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_known_args", parse_only)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ParsedError):
         main(arguments)
