@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from livetrack.bench.accuracy.bound import position_bound
 from livetrack.bench.accuracy.scene import Hints, Particles, Scene
-from livetrack.bench.accuracy.shapes import Shape, gaussian
+from livetrack.bench.accuracy.shapes import Shape, bessel, gaussian
 from livetrack.bench.matching import match
 from livetrack.cli import main
 from livetrack.config import load_config
@@ -160,6 +160,26 @@ def test_cores_of_1_to_60_px_reach_the_target(kind: str, size: float, scale: flo
     f1, ratio = figures(load_localizer("bead", threads=1, scale=scale), kind, size, sign, count=300)
     assert f1 >= 0.98
     assert ratio <= 1.15
+
+
+@pytest.mark.parametrize("crowded", [False, True])
+def test_the_uncertainty_counts_the_rings_of_neighbours_in(bead: Localizer, crowded: bool) -> None:
+    """Rings of DeepTrack's second order reach far beyond the core that is fitted."""
+    profile, pitch = bessel(2), 70 if crowded else 250
+    errors, stds = [], []
+    for seed in range(1 if crowded else 6):
+        rng = np.random.default_rng(seed)
+        centres = np.arange(pitch // 2, 500, pitch) + 0.0
+        x, y = (each.ravel() + rng.uniform(-7, 7, each.size) for each in np.meshgrid(centres, centres))
+        rows, columns = np.mgrid[:500, :500]
+        light = sum(profile(columns - a, rows - b, np.full((1, 1), 6.0)) for a, b in zip(x, y, strict=True))
+        found = bead.localize(np.rint(rng.normal(2000 + 500 * light, 10)).astype(np.uint16))
+        owner = match(found, x, y)
+        here = owner >= 0
+        errors += [found[axis][owner[here]] - true[here] for axis, true in (("x", x), ("y", y))]
+        stds += [found[f"{axis}_std"][owner[here]] for axis in ("x", "y")]
+    spread = float(np.sqrt(np.mean(np.square(np.concatenate(errors) / np.concatenate(stds)))))
+    assert 0.8 < spread < (2.0 if crowded else 1.2)
 
 
 def test_the_model_alone_misses_what_the_scale_finds(bead: Localizer, quarter: Localizer) -> None:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from livetrack.jit import njit
 from livetrack.localize.refine.radial.step import (
@@ -17,6 +18,7 @@ from livetrack.localize.refine.radial.step import (
     MERGED,
     MISFIT,
     PEAK,
+    UNEVEN,
     VAR_X,
     VAR_Y,
     X,
@@ -25,11 +27,22 @@ from livetrack.localize.refine.radial.step import (
 from livetrack.localize.refine.radial.window import OUTSIDE
 from livetrack.particles import Flag
 
-__all__ = ["background_level", "extremes", "find_crowds", "nearest_squares", "read_windows", "start", "write_rows"]
+__all__ = [
+    "background_level",
+    "extremes",
+    "find_crowds",
+    "nearest_squares",
+    "read_windows",
+    "start",
+    "widen",
+    "write_rows",
+]
 
 _AROUND_PX = (-4, -2, 0, 2, 4)  # along either axis, where pixels are looked at
 _FAR_MORE = 4.0  # times the height that the network gave: so much is a ring, not noise
 _MIN_HEIGHT = 1.0  # in units of the noise: the prior's scale is no smaller
+_UNEVEN_STD = 0.45  # of one particle's `UNEVEN` where only noise is left
+_UNCANCELLED = 0.5  # of what is left in octants: neighbours on opposite sides cancel each other in part
 _EDGE, _MERGED = np.uint32(Flag.EDGE), np.uint32(Flag.MERGED)
 
 
@@ -205,6 +218,20 @@ def _count(m: int, raw: Any, value: Any) -> int:
     for p in range(raw.shape[1]):
         count += np.float32(1) if raw[m, p] == value else np.float32(0)
     return int(count)
+
+
+def widen(state: npt.NDArray[np.float64], good: npt.NDArray[np.bool_]) -> None:
+    """Make the variances of large particles larger by what else than noise is left in all of them together.
+
+    The rings of neighbours reach into large cores. A shared factor, as that of a single particle is known to a half.
+    """
+    uneven = state[good, UNEVEN]
+    if uneven.size:
+        least = 2 * _UNEVEN_STD / math.sqrt(uneven.size)
+        factor = 1 + _UNCANCELLED * max(float(uneven.mean()) - least - 1, 0.0)
+        state[good, VAR_X] *= factor
+        state[good, VAR_Y] *= factor
+        state[good, COV] *= factor
 
 
 @njit

@@ -13,11 +13,11 @@ from livetrack.localize.refine.radial.fit import Fits
 from livetrack.localize.refine.radial.noise_model import CameraNoise
 from livetrack.localize.refine.radial.pair_fit import Pairs, both_of
 from livetrack.localize.refine.radial.pairs import accept, candidates, evidence_needed, with_both
-from livetrack.localize.refine.radial.particles import background_level, start, write_rows
+from livetrack.localize.refine.radial.particles import background_level, start, widen, write_rows
 from livetrack.localize.refine.radial.population import Population
 from livetrack.localize.refine.radial.prior import ProfilePrior
 from livetrack.localize.refine.radial.sample import in_turn, some_bright
-from livetrack.localize.refine.radial.step import HEIGHT, X, Y
+from livetrack.localize.refine.radial.step import HEIGHT, LARGE, X, Y
 from livetrack.localize.refine.radial.window import OUTSIDE
 from livetrack.particles import Rows, empty_rows
 
@@ -91,6 +91,8 @@ class RadialRefiner:
             self._last = self._fit(image, threads)
             *stretch, self._marked = mark_merged(fits.state, fits.good, self._longest, *self._last.stretch[:2])
             self._stretch = Stretch(*stretch)
+            if self._last.pixels.in_core > LARGE:
+                widen(fits.state, fits.good)
         write_rows(rows, noise, fits.state, fits.good, np.empty(0, np.float32) if misfit is None else misfit)
 
     def separate(self, rows: Rows) -> Rows:

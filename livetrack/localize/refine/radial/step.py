@@ -41,9 +41,9 @@ from livetrack.localize.refine.radial.window import (
 )  # fmt: skip
 
 __all__ = [
-    "ALONG", "BACKGROUND", "COEFFICIENTS", "COV", "DIAGONAL", "FOUND_X", "FOUND_Y", "HEIGHT", "LEVEL", "LIMIT_PX",
-    "MERGED", "MISFIT", "MOVED_X", "MOVED_Y", "PEAK", "SHARPNESS", "SNR", "STRETCH_STD", "THREEFOLD", "VAR_X", "VAR_Y",
-    "Workspace", "X", "Y", "doubt", "first_in_map", "make_workspace", "paint", "step",
+    "ALONG", "BACKGROUND", "COEFFICIENTS", "COV", "DIAGONAL", "FOUND_X", "FOUND_Y", "HEIGHT", "LARGE", "LEVEL",
+    "LIMIT_PX", "MERGED", "MISFIT", "MOVED_X", "MOVED_Y", "PEAK", "SHARPNESS", "SNR", "STRETCH_STD", "THREEFOLD",
+    "UNEVEN", "VAR_X", "VAR_Y", "Workspace", "X", "Y", "doubt", "first_in_map", "make_workspace", "paint", "step",
 ]  # fmt: skip
 
 # Columns of the particles' state, (N, COEFFICIENTS + K) float64; grey levels are in units of the noise.
@@ -60,15 +60,20 @@ ALONG, DIAGONAL = 16, 17  # stretch of the core, see `measure_elongation`
 THREEFOLD = 18  # what two particles do not add, in the same measure
 STRETCH_STD = 19  # of all three, by the noise
 MERGED = 20  # 1 for what are perhaps two particles
-COEFFICIENTS = 21  # the first one of the profile
+UNEVEN = 21  # of a large core: what is left of it, see `_unevenness`; about 1 where that is noise
+COEFFICIENTS = 22  # the first one of the profile
 
 BACKGROUND = 3
 """Unknowns of the background."""
+
+LARGE = 600
+"""Pixels in a core from which on what neighbours leave in it is looked for: the rings of large particles reach far."""
 
 LIMIT_PX = 2.5
 """A centre goes no further than this from where it was found, along each axis."""
 
 _MAX_STEP_PX = 0.7
+_FREE = 0.83  # of the variance of eight octants' pulls, whose sum the fit has made 0
 _MIN_PIXELS = 24.0
 _HARDLY_SEEN = 16.0  # squared SNR of a whole particle: that a search has chosen it doubles its variance
 _DOUBTED = np.float32(16)  # of a patch's mean residual over its standard uncertainty, squared
@@ -172,6 +177,8 @@ def step(
     state[m, PEAK] = (2 * solution[BACKGROUND] + solution[BACKGROUND + 1]) / 3
     square, counted, state[m, EXCESS], seen = fill_residuals(in_core, solution, rows)
     state[m, MISFIT] = square / max(counted - size - 2, 1.0)
+    if in_core > LARGE:
+        state[m, UNEVEN] = _unevenness(in_core, rows)
     seen = max(seen, 1.0)
     _move(m, normal, solution, 1 + min(_HARDLY_SEEN / seen, 1.0) ** 2, state)
     state[m, SHARPNESS], state[m, SNR] = 2 / (normal[size, size] * seen), math.sqrt(seen)
@@ -225,6 +232,30 @@ def doubt(m: int, state: Any, trust: Any, doubted: Any, patch: Any, workspace: A
         trust[m, k] = now
         changed = changed or now < _HALF * before or before < _HALF * now
     return changed
+
+
+@njit(fastmath=True, error_model="numpy")
+def _unevenness(in_core: int, rows: Any) -> float:
+    """Return how much more the residuals of whole octants pull at the centre than independent ones would.
+
+    It is the variance of the pull, from the eight octants, over that which the noise of single pixels gives. The
+    fringes of neighbours have one sign over many pixels.
+    """
+    pull = np.zeros((2, 8))
+    expected = np.zeros(2)
+    for p in range(in_core):
+        cos, sin = rows[COS, p], rows[SIN, p]
+        octant = (1 if cos > _ZERO else 0) + (2 if sin > _ZERO else 0) + (4 if abs(cos) > abs(sin) else 0)
+        along, down = rows[SLOPE, p] * cos, rows[SLOPE, p] * sin
+        pull[0, octant] += rows[RESIDUAL, p] * along
+        pull[1, octant] += rows[RESIDUAL, p] * down
+        expected[0] += rows[WEIGHT, p] * along * along
+        expected[1] += rows[WEIGHT, p] * down * down
+    ratio = 0.0
+    for axis in range(2):
+        if expected[axis] > 0:
+            ratio += 0.5 * (pull[axis] ** 2).sum() / (_FREE * expected[axis])
+    return ratio
 
 
 @njit
