@@ -70,6 +70,8 @@ class Candidate:
     """Whether the outlined objects are those that the rows are of."""
     single: float
     """Fraction of the outlined objects in which there is exactly one row; 1 unless `outlined`."""
+    unseen: float
+    """Fraction of the rows at which nothing rises over the noise."""
     value: float
     """Structure explained less structure found but not explained: the higher, the better."""
 
@@ -121,7 +123,7 @@ def judge(model: str, options: dict[str, Any], rows: list[Rows], images: Images,
     halvings = max(0, round(-math.log2(options.get("scale", 1.0))))
     reach_px = _REACH_PX[model] / options["scale"] if model in _REACH_PX else 1.5 * options["diameter_px"]
     total = sum(map(len, rows))
-    nothing = Candidate(model, options, rows, halvings, 0.0, 0.0, 0.0, 0.0, False, 1.0, 0.0)
+    nothing = Candidate(model, options, rows, halvings, 0.0, 0.0, 0.0, 0.0, False, 1.0, 0.0, 0.0)
     if not total or total > _DENSEST * sum(levels[0].size for levels in images.levels):
         return nothing
     judged = []
@@ -132,32 +134,35 @@ def judge(model: str, options: dict[str, Any], rows: list[Rows], images: Images,
                 there = resized(found, -level)
                 x, y = there["x"].astype(np.float64), there["y"].astype(np.float64)
                 measured.append(measure_roundness(levels[level], noise[level], x, y, round(reach_px / 2**level)))
-        explained, value = _value(measured)
+        explained, unseen, value = _value(measured)
         reach, radius, covered = (float(np.median(column)) for column in list(zip(*measured, strict=True))[2:])
         reach, radius = reach * 2**level, radius * 2**level
         whole = explained > _DISTRUSTED
         same, single = _single(rows, outlined, reach if whole else 0.0, radius if whole else 0.0)
         value *= (single**2 if value > 0 else 1.0) / max(2 * radius, 1.0) ** _SHARPNESS
         judged.append(
-            Candidate(model, options, rows, level, explained, reach, 2 * radius, covered, same, single, value)
+            Candidate(model, options, rows, level, explained, reach, 2 * radius, covered, same, single, unseen, value)
         )
     return max(judged, key=lambda candidate: candidate.value)
 
 
-def _value(measured: Sequence[Roundness]) -> tuple[float, float]:
-    """Return the typical explained fraction, and the value: amplitudes, each positive for what is round."""
+def _value(measured: Sequence[Roundness]) -> tuple[float, float, float]:
+    """Return the typical explained fraction, the fraction of rows at which nothing is seen, and the value.
+
+    The value is a sum of amplitudes, each positive for what is round.
+    """
     explained = np.concatenate([each.explained for each in measured])
     amplitude = np.sqrt(np.concatenate([each.energy for each in measured]))
     seen = np.isfinite(explained) & (amplitude > 0)
     if not seen.any():
-        return 0.0, 0.0
+        return 0.0, 1.0, 0.0
     explained, amplitude = explained[seen], amplitude[seen]
     order = np.argsort(explained)
     weight = np.cumsum(amplitude[order])
     typical = float(explained[order][np.searchsorted(weight, weight[-1] / 2)])
     trust = np.clip((explained - _DISTRUSTED) / (_TRUSTED - _DISTRUSTED), -1, 1)
-    unseen = float(np.median(amplitude)) * float((~seen).sum())
-    return typical, float((amplitude * trust).sum()) - unseen
+    value = float((amplitude * trust).sum()) - float(np.median(amplitude)) * float((~seen).sum())
+    return typical, float((~seen).mean()), value
 
 
 def _single(rows: Sequence[Rows], outlined: Outlined, reach_px: float, radius_px: float) -> tuple[bool, float]:

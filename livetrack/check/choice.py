@@ -32,10 +32,11 @@ _PART_PX = 512  # least side of such a part
 _SMALL_PX = 7.0  # diameter below which an enlarged image is tried too
 _FINALIST, _MOST_FINALISTS = 0.6, 6  # of the best value: candidates that are refined
 _EQUAL = 0.95  # likewise: candidates that are not worse
-_PRECISE = 1.3  # times the smallest uncertainty, likewise
+_PRECISE = 1.8  # times the smallest uncertainty, likewise
 _TYPICAL_PX = {"spot": 4.4, "bead": 12.6}  # diameter in the searched image: the middle of what the models find
 _MAX_SPOT_PX = 10.0  # diameter of what is taken for fluorescent spots
 _OTHER_MODEL, _ENLARGED = 1.0, 0.5  # octaves of size that the model that looks right, or an image as it is, is worth
+_UNSEEN = 20.0  # octaves that a row at which nothing is seen costs, over the rows
 _ROUND_ALONE = 0.85  # likewise, for the classical methods, which have no score
 _ROD_WIDTH_PX, _ROD_LENGTH_PX = 7.0, 35.0  # that the rod recipe draws at most
 _FEW_TRIALS = 3  # reported
@@ -141,6 +142,7 @@ def _finalists(
         if each not in precise:
             return (1, -each.value)
         octaves = abs(math.log2(each.diameter_px * each.scale / _TYPICAL_PX[each.model]))
+        octaves += _UNSEEN * each.unseen
         return (0, octaves + _OTHER_MODEL * ((each.model == "spot") != spots) + _ENLARGED * (each.scale > 1))
 
     return sorted(finalists, key=rank)
