@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 from livetrack import __version__
 from livetrack.cli.arguments import add_debug
@@ -55,16 +56,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         with default_sigint():
             parser = _parser(arguments)
         _check_encoding(parser, arguments)
-        return _run(_parsed(parser, arguments))
+        return _run(parser.parse_args(arguments))
     except KeyboardInterrupt:
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """Parser that gives a hint where the shell has replaced a pattern by the names of files."""
+
+    given: Sequence[str] = ()
+    """The arguments to parse."""
+
+    def error(self, message: str) -> NoReturn:
+        files = [Path(argument) for argument in self.given if Path(argument).is_file()]
+        if message.startswith("unrecognized arguments: ") and len(files) > 1:
+            message = (
+                f"one movie is needed, and {len(files)} files were given, as a shell makes of a pattern: put the "
+                f'pattern in quotation marks, such as "{files[0].with_name("*" + files[0].suffix)}", or give the folder'
+            )
+        super().error(message)
+
+
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """Return a parser of all commands' names, and of the chosen command's arguments."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="livetrack", description="Real-time particle tracking inside the acquisition loop of a live microscope."
     )
+    parser.given = arguments
     parser.add_argument("--version", action="version", version=f"livetrack {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     chosen = next((argument for argument in arguments if not argument.startswith("-")), None)
@@ -76,20 +94,6 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
             add_debug(command)
             command.set_defaults(run=module.run, debug=False)
     return parser
-
-
-def _parsed(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the arguments; a pattern that the shell has replaced by the names of files gets a hint."""
-    args, unknown = parser.parse_known_args(arguments)
-    if unknown and all(Path(name).exists() for name in unknown):
-        pattern = Path(unknown[0]).with_name("*" + Path(unknown[0]).suffix)
-        parser.error(
-            f"one movie is needed, and {len(unknown) + 1} files were given, as a shell makes of a pattern: "
-            f'put the pattern in quotation marks, such as "{pattern}", or give the folder'
-        )
-    if unknown:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    return args
 
 
 def _check_encoding(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
