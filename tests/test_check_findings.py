@@ -318,3 +318,9 @@ def test_what_lies_along_one_edge_is_said_with_the_region_without_it(tmp_path: P
     assert "upper eighth" in upper[0].text
     assert "--region 10,40,120,140" in upper[0].cure
     assert edge_diagnostics(rows_at(rng.uniform(0, 120, 300), rng.uniform(0, 160, 300)), opened) == []
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1.0, 1e20])
+def test_floats_of_any_size_are_checked(tmp_path: Path, scale: float) -> None:
+    frames = movie(24, background=0.0)
+    assert findings(tmp_path, [(scale * frame).astype(np.float32) for frame in frames]) == {}

@@ -44,7 +44,7 @@ def image_diagnostics(frames: Sequence[Image]) -> list[Finding]:
     if is_blank(frames):
         return []
     chosen = [frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, _MAX_FRAMES).round().astype(int))]
-    images = [_central(frame).astype(np.float32) for frame in chosen]
+    images = [_floats(frame) for frame in chosen]
     integers = frames[0].dtype.kind in "ui"
     found = [_interlaced(images), _compressed(images, frames), _coarse(chosen), _uneven_light(chosen)]
     if len(images) > 3:
@@ -56,6 +56,11 @@ def _central(frame: Image) -> Image:
     """Return the middle of a large frame; its first row and column are on the grid of blocks."""
     top, left = (max(0, side - _PART_PX) // 2 // _BLOCK_PX * _BLOCK_PX for side in frame.shape)
     return frame[top : top + _PART_PX, left : left + _PART_PX]
+
+
+def _floats(frame: Image) -> Image:
+    """Return the middle of a frame as float32, or as float64 if its values may be too large for squares of these."""
+    return _central(frame).astype(np.float64 if frame.dtype.kind == "f" else np.float32)
 
 
 def _interlaced(images: Sequence[Image]) -> Finding | None:
@@ -163,7 +168,8 @@ def _uneven_light(frames: Sequence[Image]) -> Finding | None:
                 for left, right in pairwise(columns)
             ]
             for top, bottom in pairwise(rows)
-        ]
+        ],
+        np.float64,
     )
     y, x = np.mgrid[-1 : 1 : _TILES * 1j, -1 : 1 : _TILES * 1j]
     terms = np.stack([term.ravel() for term in (np.ones_like(x), x, y, x * x, x * y, y * y)], axis=1)
@@ -180,7 +186,7 @@ def _uneven_light(frames: Sequence[Image]) -> Finding | None:
 
 def _hot_pixels(frames: Sequence[Image], integers: bool) -> Finding | None:
     """Find single pixels that exceed all neighbours in every frame."""
-    images = [_central(frame).astype(np.float32) for frame in frames]
+    images = [_floats(frame) for frame in frames]
     noise = max(float(np.median([pixel_noise(image) for image in images])), _ROUNDING if integers else 1e-6)
     lowest = np.minimum.reduce(images)[1:-1, 1:-1]
     mean = np.mean(images, axis=0)

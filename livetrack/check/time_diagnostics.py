@@ -23,6 +23,7 @@ _NEARLY = 0.1  # of the usual change: the frame repeats the one before
 _MIN_RUN = 12  # consecutive frames in which flicker is measured
 _FLICKER = 0.01  # rms of the level about its trend, over the level
 _LEAST_FLICKER = 0.5  # grey levels
+_LIT = 10.0  # times the noise of the responses to blobs
 _PERIODIC = 0.6  # of the variance in one frequency and its neighbours
 _MIN_LOSS = 0.15  # of the particles' intensity over the movie
 _TREND = 0.8  # variance explained by the decay
@@ -112,7 +113,9 @@ def _level(sample: Sample) -> list[Finding]:
     rms = math.sqrt(float(np.mean(np.concatenate([np.square(each) for each in residuals]))))
     found = []
     integers = any(frame.pixels is not None and frame.pixels.dtype.kind in "ui" for frame in sample.frames)
-    if level > 0 and rms > max(_FLICKER * level, _LEAST_FLICKER if integers else 0.0):
+    noise = float(np.median([frame.figures.noise[0] for frame in sample.frames]))
+    lit = level > _LIT * noise  # not so where a background was subtracted
+    if lit and rms > max(_FLICKER * level, _LEAST_FLICKER if integers else 0.0):
         text = f"the light flickers by {percent(rms / level)} (rms)"
         period = _period(max(residuals, key=len))
         figures = {"rms": rms / level}
@@ -121,7 +124,7 @@ def _level(sample: Sample) -> list[Finding]:
             figures["period_frames"] = period
         cure = "use a lamp on direct current, or an exposure of a multiple of the mains period"
         found.append(Finding("flicker", text, cure, figures))
-    if len(runs) > 1 and level > 0 and abs(levels[-1] - levels[0]) > _LEVEL_CHANGE * level:
+    if len(runs) > 1 and lit and abs(levels[-1] - levels[0]) > _LEVEL_CHANGE * level:
         text = f"the background changes from {levels[0]:.4g} to {levels[-1]:.4g} grey levels"
         found.append(
             Finding(
