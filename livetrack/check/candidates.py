@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ _SHARPNESS = 0.25  # power of the diameter: a compromise between strength, which
 _DENSEST = 1 / 16  # rows per pixel; more are no particles
 _APPLY = 0.25  # outlined objects per row, of which there must be more: fewer are objects of another kind
 _PARTS = 1.5  # outlined objects in each particle, from which on they are its parts
+_AT_A_TIME = 256  # outlined objects that are compared with all rows: the distances take memory
 _IN_OUTLINE = 0.35  # of an outline's length: a row nearer to its centre belongs to it
 
 
@@ -88,6 +90,7 @@ class Candidate:
 
 def search_with_model(model: str, halvings: Sequence[int], images: Images, outlined: Outlined) -> list[Candidate]:
     """Search with `model` in images halved so often; -1: enlarged twice. Raises `ModelError`."""
+    gc.collect()  # frees the memory of the networks before, of which each has tens of megabytes
     network = load_localizer(model, threads=1, profile_fit=False, scale=2 if tuple(halvings) == (-1,) else 1)
     return [
         judge(
@@ -175,11 +178,12 @@ def _single(rows: Sequence[Rows], outlined: Outlined, reach_px: float, radius_px
     for found, outlines in zip(rows, outlined.each, strict=True):
         if outlines is None:
             continue
-        dx, dy = (found[axis][:, None] - getattr(outlines, axis) for axis in ("x", "y"))
-        distance = np.hypot(dx, dy)
-        inside = distance < np.maximum(_IN_OUTLINE * outlines.length, 1.5)
-        ones += int((inside.sum(axis=0) == 1).sum())
-        parts += int((distance < reach_px).sum())
+        for first in range(0, outlines.x.size, _AT_A_TIME):
+            some = slice(first, first + _AT_A_TIME)
+            distance = np.hypot(found["x"][:, None] - outlines.x[some], found["y"][:, None] - outlines.y[some])
+            inside = distance < np.maximum(_IN_OUTLINE * outlines.length[some], 1.5)
+            ones += int((inside.sum(axis=0) == 1).sum())
+            parts += int((distance < reach_px).sum())
         shorter += int((outlines.length < radius_px).sum())
         objects += outlines.x.size
     total = sum(map(len, rows))

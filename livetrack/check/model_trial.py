@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -55,6 +56,7 @@ def summary(candidate: Candidate) -> ModelTrial:
 
 def try_candidate(candidate: Candidate, frames: Sequence[npt.NDArray[Any]]) -> tuple[ModelTrial, list[Rows]]:
     """Localize the particles of `frames`, (H, W) each, and refine them; return the figures and the rows of each."""
+    gc.collect()  # frees the memory of the networks before
     localizer = load_localizer(candidate.model, **candidate.options)
     localizer.localize(frames[0])  # not timed: it compiles and allocates
     started = time.perf_counter()
