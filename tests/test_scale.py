@@ -79,8 +79,13 @@ def scene(placed: list[tuple[str, float, float, float]], shape: tuple[int, int],
 
 def figures(localizer: Localizer, kind: str, size: float, sign: int, count: int = 60) -> tuple[float, float]:
     """Return F1, and the error of the positions over the Cramér-Rao bound, of so many isolated particles or more."""
+    return calibration(localizer, kind, size, sign, count)[:2]
+
+
+def calibration(localizer: Localizer, kind: str, size: float, sign: int, count: int) -> tuple[float, float, float]:
+    """Return these, and the root mean square of the errors over their uncertainties."""
     true = found = rows_found = seed = 0
-    squares, bounds = [], []
+    squares, bounds, stated = [], [], []
     while true < count:
         seed += 1
         placed = grid(kind, size, 512, np.random.default_rng(seed))
@@ -91,10 +96,12 @@ def figures(localizer: Localizer, kind: str, size: float, sign: int, count: int 
         here = owner >= 0
         error = np.stack([rows[axis][owner[here]] - getattr(particles, axis)[here] for axis in ("x", "y")])
         squares.append(error**2)
+        stated.append(np.stack([rows[f"{axis}_std"][owner[here]] for axis in ("x", "y")]) ** 2)
         bounds.append(position_bound(drawn, int(EXTENT[kind] * size))[here].T)
         true, found, rows_found = true + len(placed), found + int(here.sum()), rows_found + len(rows)
     ratio = float(np.sqrt(np.concatenate(squares, 1).mean() / np.concatenate(bounds, 1).mean()))
-    return 2 * found / (true + rows_found), ratio
+    spread = float(np.sqrt((np.concatenate(squares, 1) / np.concatenate(stated, 1)).mean()))
+    return 2 * found / (true + rows_found), ratio, spread
 
 
 @pytest.fixture(scope="module")
@@ -180,6 +187,25 @@ def test_the_uncertainty_counts_the_rings_of_neighbours_in(bead: Localizer, crow
         stds += [found[f"{axis}_std"][owner[here]] for axis in ("x", "y")]
     spread = float(np.sqrt(np.mean(np.square(np.concatenate(errors) / np.concatenate(stds)))))
     assert 0.8 < spread < (2.0 if crowded else 1.2)
+
+
+@pytest.mark.measured
+@pytest.mark.parametrize(
+    ("model", "kind", "size", "sign", "scale"),
+    [
+        ("spot", "spots", 0.8, 1, 2), ("bead", "spots", 0.8, -1, 2), ("bead", "discs", 2.5, 1, 2),
+        ("spot", "spots", 4.0, 1, 0.5), ("bead", "spots", 4.0, -1, 0.5), ("bead", "discs", 8.0, 1, 0.5),
+        ("spot", "spots", 8.0, 1, 0.25), ("bead", "spots", 8.0, -1, 0.25), ("bead", "discs", 16.0, -1, 0.25),
+    ],
+)  # fmt: skip
+def test_uncertainties_are_right_at_every_scale(model: str, kind: str, size: float, sign: int, scale: float) -> None:
+    f1, ratio, spread = calibration(load_localizer(model, threads=1, scale=scale), kind, size, sign, count=400)
+    print(
+        f"{model} {kind} {size} px, scale {scale}: F1 {f1:.3f}, error / bound {ratio:.3f}, error / x_std {spread:.3f}"
+    )
+    assert f1 >= 0.98
+    assert ratio <= 1.1
+    assert 0.9 <= spread <= 1.1
 
 
 def test_the_model_alone_misses_what_the_scale_finds(bead: Localizer, quarter: Localizer) -> None:
