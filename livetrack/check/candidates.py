@@ -33,7 +33,7 @@ _SHARPNESS = 0.25  # power of the diameter: a compromise between strength, which
 _DENSEST = 1 / 16  # rows per pixel; more are no particles
 _APPLY = 0.25  # outlined objects per row, of which there must be more: fewer are objects of another kind
 _PARTS = 1.5  # outlined objects in each particle, from which on they are its parts
-_AT_A_TIME = 256  # outlined objects that are compared with all rows: the distances take memory
+_AT_A_TIME = 64  # outlined objects that are compared with all rows: the distances take memory
 _IN_OUTLINE = 0.35  # of an outline's length: a row nearer to its centre belongs to it
 
 
@@ -178,9 +178,14 @@ def _single(rows: Sequence[Rows], outlined: Outlined, reach_px: float, radius_px
     for found, outlines in zip(rows, outlined.each, strict=True):
         if outlines is None:
             continue
-        for first in range(0, outlines.x.size, _AT_A_TIME):
-            some = slice(first, first + _AT_A_TIME)
-            distance = np.hypot(found["x"][:, None] - outlines.x[some], found["y"][:, None] - outlines.y[some])
+        far = max(reach_px, 1.5, _IN_OUTLINE * float(outlines.length.max(initial=0)))
+        found = found[np.argsort(found["y"])]
+        downwards = np.argsort(outlines.y)
+        for first in range(0, downwards.size, _AT_A_TIME):
+            some = downwards[first : first + _AT_A_TIME]
+            band = (outlines.y[some[0]] - far, outlines.y[some[-1]] + far)
+            near = found[slice(*np.searchsorted(found["y"], band))]
+            distance = np.hypot(near["x"][:, None] - outlines.x[some], near["y"][:, None] - outlines.y[some])
             inside = distance < np.maximum(_IN_OUTLINE * outlines.length[some], 1.5)
             ones += int((inside.sum(axis=0) == 1).sum())
             parts += int((distance < reach_px).sum())
