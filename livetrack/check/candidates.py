@@ -34,6 +34,7 @@ _DENSEST = 1 / 16  # rows per pixel; more are no particles
 _APPLY = 0.25  # outlined objects per row, of which there must be more: fewer are objects of another kind
 _PARTS = 1.5  # outlined objects in each particle, from which on they are its parts
 _AT_A_TIME = 64  # outlined objects that are compared with all rows: the distances take memory
+_SMALLER = 0.8  # of a particle's radius: what measures less across is a part of a particle, or dirt
 _IN_OUTLINE = 0.35  # of an outline's length: a row nearer to its centre belongs to it
 
 
@@ -171,10 +172,10 @@ def _value(measured: Sequence[Roundness]) -> tuple[float, float, float]:
 def _single(rows: Sequence[Rows], outlined: Outlined, reach_px: float, radius_px: float) -> tuple[bool, float]:
     """Return whether rows and outlined objects are of one kind, and the fraction of objects with exactly one row.
 
-    They are not if outlined objects are parts of particles, being shorter than these are wide or several within reach
+    They are not if outlined objects are parts of particles, being much smaller than these or several within reach
     of each, or if there are far more rows than objects.
     """
-    ones = objects = parts = shorter = 0
+    ones = objects = parts = smaller = 0
     for found, outlines in zip(rows, outlined.each, strict=True):
         if outlines is None:
             continue
@@ -189,9 +190,9 @@ def _single(rows: Sequence[Rows], outlined: Outlined, reach_px: float, radius_px
             inside = distance < np.maximum(_IN_OUTLINE * outlines.length[some], 1.5)
             ones += int((inside.sum(axis=0) == 1).sum())
             parts += int((distance < reach_px).sum())
-        shorter += int((outlines.length < radius_px).sum())
+        smaller += int((np.sqrt(outlines.length * outlines.width) < _SMALLER * radius_px).sum())
         objects += outlines.x.size
     total = sum(map(len, rows))
-    if objects <= _APPLY * total or parts >= _PARTS * total or shorter > objects / 2:
+    if objects <= _APPLY * total or parts >= _PARTS * total or smaller > objects / 2:
         return False, 1.0
     return True, ones / objects

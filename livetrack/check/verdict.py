@@ -65,7 +65,7 @@ def _judged(best: Candidate | None, images: Images, outlined: Outlined) -> Verdi
     missed = agreement.missed / max(agreement.missed + agreement.rows, 1)
     doubled = agreement.doubled / max(agreement.rows, 1)
     same = outlined.count >= _MIN_OUTLINES and best.outlined
-    elongated = elongated and (same or best.explained < _LONG) and best.explained < _CLEARLY_ROUND
+    elongated = elongated and best.explained < (_CLEARLY_ROUND if same else _ROUGH)
     refused = ""
     if elongated:
         refused = _rods(outlined)
