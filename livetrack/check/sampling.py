@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, pairwise
@@ -18,6 +15,7 @@ from livetrack.errors import InputError
 from livetrack.localize.normalize import to_float
 from livetrack.movies import Movie
 from livetrack.movies.movie import Image
+from livetrack.movies.quiet import quiet_movies
 
 __all__ = ["Sample", "SampledFrame", "holding_range", "take_sample"]
 
@@ -146,7 +144,7 @@ def take_sample(movie: Movie) -> Sample:
     length = movie.length
     frame_bytes = movie.shape[0] * movie.shape[1] * movie.dtype.itemsize
     kept = _MAX_KEPT_BYTES // frame_bytes
-    with _silent():
+    with quiet_movies():
         if length is None or (length <= _WHOLE_FRAMES and length <= max(kept, _MIN_KEPT)):
             whole = _read(movie, 0, length or _WHOLE_FRAMES, max(kept, _MIN_KEPT), frames, begun, problems)
             complete = whole and (length is not None or len(frames) < _WHOLE_FRAMES)
@@ -213,15 +211,3 @@ def _require_usable(movie: Movie, number: int, image: Image) -> None:
             to_float(image)
     except InputError as error:
         raise InputError(f"{movie.path}: frame {number}: {error}") from None
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Leave out warnings of the log; what is missing is part of the sample."""
-    log = logging.getLogger("livetrack.movies.movie")
-    before = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        log.setLevel(before)

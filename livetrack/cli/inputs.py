@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from livetrack.config import Config, load_config
 from livetrack.errors import InputError, UsageError
 
-__all__ = ["load_command_config", "quiet_movies", "recording_hints", "require_folder"]
+__all__ = ["load_command_config", "recording_hints", "require_folder"]
 
 _DEFAULT_FILE = Path("config.toml")
 _MAX_LISTED = 3
@@ -49,18 +48,6 @@ def recording_hints(path: Path) -> Iterator[None]:
         if text := _sessions_in(path):
             raise InputError(text) from None
         raise
-
-
-@contextmanager
-def quiet_movies() -> Iterator[None]:
-    """Do not log what movies lack, where that is printed at the end."""
-    log = logging.getLogger("livetrack.movies.movie")
-    before = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        log.setLevel(before)
 
 
 def require_folder(path: Path) -> None:

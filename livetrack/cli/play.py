@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from livetrack.cli.arguments import add_overrides, add_selection, new_file, positive, selection
-from livetrack.cli.inputs import quiet_movies, recording_hints
+from livetrack.cli.inputs import recording_hints
 from livetrack.cli.model_options import add_model_options, model_config
 from livetrack.cli.signals import default_sigint
 from livetrack.cli.terminal import frame_progress, make_console
@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.video is not None:
         return _write_video(args, config, anew)
     from livetrack import viewer
+    from livetrack.movies.quiet import quiet_movies
 
     with recording_hints(args.movie), quiet_movies(), default_sigint():
         return viewer.play(
@@ -69,6 +70,7 @@ def _write_video(args: argparse.Namespace, config: Config, anew: bool) -> int:
     if args.seconds is not None or args.screenshot is not None:
         raise UsageError("--seconds and --screenshot apply to the window; leave them out with --video")
     with default_sigint():
+        from livetrack.movies.quiet import quiet_movies
         from livetrack.playback.export import write_video
         from livetrack.playback.playback import open_source, open_tracks, recorded_rate
         from livetrack.playback.track_feed import TrackFeed

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.console import Console
 
 from livetrack.cli.arguments import add_json, add_overrides, add_selection
-from livetrack.cli.inputs import quiet_movies
 from livetrack.cli.model_options import add_model_options, model_config
 from livetrack.cli.signals import default_sigint
 from livetrack.cli.terminal import frame_progress, make_console, warmup, write_json
@@ -63,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Find and link the particles of every frame; print the counts, and what was left out."""
     with default_sigint():
+        from livetrack.movies.quiet import quiet_movies
         from livetrack.table import TrackTable
 
     console = make_console()

@@ -10,8 +10,8 @@ import tifffile
 
 from livetrack.movies import micro_manager
 from livetrack.movies.ndtiff_index import Entry, Place
+from livetrack.movies.quiet import quiet_tifffile
 from livetrack.movies.tiff_directories import Directory, all_directories
-from livetrack.movies.tiff_planes import without_log_lines
 
 __all__ = ["entries_of_pages"]
 
@@ -21,7 +21,7 @@ _PIXEL_TYPES = {(8, 1): 0, (16, 1): 1, (8, 3): 2}
 _MAX_METADATA_BYTES = 1 << 24
 
 
-@without_log_lines()
+@quiet_tifffile()
 def entries_of_pages(files: Sequence[Path]) -> list[Entry]:
     """Return the images of files in their order; those whose metadata name no axes are counted as times."""
     entries: list[Entry] = []

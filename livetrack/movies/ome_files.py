@@ -11,7 +11,7 @@ import tifffile
 
 from livetrack.movies.left_out import listed
 from livetrack.movies.movie import DamagedMovieError
-from livetrack.movies.tiff_planes import without_log_lines
+from livetrack.movies.quiet import quiet_tifffile
 
 __all__ = ["Metadata", "absent_files", "metadata_elsewhere"]
 
@@ -32,7 +32,7 @@ class Metadata(NamedTuple):
     """Where they are from, or what was changed; empty for those of another file of the recording."""
 
 
-@without_log_lines()
+@quiet_tifffile()
 def metadata_elsewhere(tif: tifffile.TiffFile, path: Path) -> Metadata | None:
     """Return the metadata of a recording that are in another file, or name files that were renamed since; else None.
 

@@ -13,14 +13,14 @@ import tifffile
 from livetrack.errors import InputError
 from livetrack.movies.left_out import listed
 from livetrack.movies.movie import DamagedMovieError, LostFrame, Movie, MovieFrame, Times
+from livetrack.movies.quiet import quiet_tifffile
 from livetrack.movies.selection import Selection
 from livetrack.movies.tiff import open_file, open_tiff
-from livetrack.movies.tiff_planes import without_log_lines
 
 __all__ = ["count_images", "open_stacks"]
 
 
-@without_log_lines()
+@quiet_tifffile()
 def count_images(file: Path) -> int:
     """Return how many images a TIFF file may have: 0 if it cannot be read, 2 for any number above 1."""
     try:
@@ -57,7 +57,7 @@ def open_stacks(path: Path, files: Sequence[Path], selection: Selection, notes: 
     return _one_after_another(path, [open_tiff(file, selection) for file in files], notes)
 
 
-@without_log_lines()
+@quiet_tifffile()
 def _recording(file: Path) -> set[str]:
     """Return the names of all files of the recording that a file belongs to: only itself, if it names no others."""
     try:

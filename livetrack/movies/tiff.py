@@ -17,13 +17,13 @@ from livetrack.movies.assembly import ABSENT, Numbers, assemble, first_frame, im
 from livetrack.movies.colours import colour_notes
 from livetrack.movies.movie import DamagedMovieError, Image, LostFrame, Movie, MovieFrame, to_grey
 from livetrack.movies.ome_files import metadata_elsewhere
+from livetrack.movies.quiet import quiet_tifffile
 from livetrack.movies.scales import tiff_scales
 from livetrack.movies.selection import Selection
 from livetrack.movies.tiff_axes import declared_images
 from livetrack.movies.tiff_layout import Layout
 from livetrack.movies.tiff_missing import WITHOUT_A_COUNT, broken_at, is_in_a_row, planes_of
 from livetrack.movies.tiff_pages import layout_of_cut_stack, layout_of_pages, layout_of_truncated
-from livetrack.movies.tiff_planes import without_log_lines
 from livetrack.movies.tiff_series import layout_of_series
 from livetrack.movies.tiff_times import tiff_times_s
 from livetrack.movies.timing import judge_times
@@ -95,7 +95,7 @@ def open_tiff(path: Path, selection: Selection, whole_recording: bool = False) -
     )
 
 
-@without_log_lines()
+@quiet_tifffile()
 def open_file(path: Path, notes: list[str] | None = None) -> tifffile.TiffFile:
     """Open a TIFF file and read which images it has; add to `notes` what was assumed.
 
@@ -119,7 +119,7 @@ def open_file(path: Path, notes: list[str] | None = None) -> tifffile.TiffFile:
     return tif
 
 
-@without_log_lines()
+@quiet_tifffile()
 def _find_layout(tif: tifffile.TiffFile, path: Path, selection: Selection) -> Layout:
     """Return the images of an open file. Raises `InputError`, `DamagedMovieError`, and what tifffile raises."""
     broken = broken_at(tif)

@@ -8,9 +8,9 @@ from typing import Any
 
 import tifffile
 
+from livetrack.movies.quiet import quiet_tifffile
 from livetrack.movies.tiff_axes import declared_images, declared_shape
 from livetrack.movies.tiff_directories import unused_bytes
-from livetrack.movies.tiff_planes import without_log_lines
 
 __all__ = ["WITHOUT_A_COUNT", "broken_at", "is_in_a_row", "left_out", "planes_of", "unread"]
 
@@ -42,7 +42,7 @@ def broken_at(tif: tifffile.TiffFile) -> int | None:
     return int(following) or None
 
 
-@without_log_lines()
+@quiet_tifffile()
 def left_out(tif: tifffile.TiffFile, series: Any, every: list[Any]) -> str:
     """Return what a file contains or declares besides the planes of its series."""
     planes, pages = sum(map(planes_of, every)), len(tif.pages)
@@ -53,7 +53,7 @@ def left_out(tif: tifffile.TiffFile, series: Any, every: list[Any]) -> str:
     return unread(tif, planes) if series.kind in WITHOUT_A_COUNT else ""
 
 
-@without_log_lines()
+@quiet_tifffile()
 def unread(tif: tifffile.TiffFile, planes: int) -> str:
     """Return what a file without a reliable count declares, or seems to contain, beyond its directories."""
     declared = declared_images(tif)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import lzma
 import math
 import zlib
@@ -15,6 +14,7 @@ import tifffile
 
 from livetrack.limits import IMAGE_BYTES
 from livetrack.movies.movie import DamagedMovieError, Image, TruncatedMovieError
+from livetrack.movies.quiet import quiet_tifffile
 from livetrack.movies.tiff_decoding import pixels_of
 from livetrack.movies.tiff_directories import Directory, read_directory
 
@@ -27,7 +27,6 @@ __all__ = [
     "planes_of_pages",
     "samples_apart",
     "samples_as_planes",
-    "without_log_lines",
 ]
 
 Planes: TypeAlias = Callable[[int], Image]
@@ -45,18 +44,6 @@ _UNPACKERS: dict[int, tuple[Callable[[], Any], int]] = {  # by TIFF's compressio
 }
 
 
-@contextmanager
-def without_log_lines() -> Iterator[None]:
-    """Keep tifffile from logging what it finds in damaged files: `Movie.problem` reports it, in one line."""
-    log = logging.getLogger("tifffile")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
-
-
 def check_size(images: int, image_bytes: int) -> None:
     """Refuse what only a damaged file claims, before memory is reserved for it. Raises `DamagedMovieError`."""
     if images > MAX_IMAGES:
@@ -71,7 +58,7 @@ def planes_of_pages(pages: Any, axes: str, like: Any) -> Planes:
     """Return planes that each have a directory, which must describe an image like that of the page `like`."""
     layout: list[tuple[int, ...]] = []
 
-    @without_log_lines()
+    @quiet_tifffile()
     def plane(index: int) -> Image:
         page = pages[index]
         if not layout:
@@ -121,7 +108,7 @@ def samples_as_planes(tif: tifffile.TiffFile, page: Any) -> Planes:
     if page.is_contiguous:
         return _in_a_row(tif, page, page.shape[1:], "YX")
 
-    @without_log_lines()
+    @quiet_tifffile()
     def plane(index: int) -> Image:
         _check_page(page, 0)
         samples: Image = pixels_of(page)[index]
