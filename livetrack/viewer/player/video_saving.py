@@ -13,7 +13,7 @@ from livetrack.playback.playback import Playback
 from livetrack.viewer.background import Background
 from livetrack.viewer.qt import QtCore, QtWidgets
 
-__all__ = ["VideoSaving"]
+__all__ = ["Saved", "VideoSaving"]
 
 POLL_MS = 100
 
