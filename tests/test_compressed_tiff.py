@@ -96,3 +96,23 @@ def test_a_damaged_part_is_a_lost_frame(tmp_path: Path, capfd: pytest.CaptureFix
     assert "frame 2 cannot be read" in (movie.problem or "")
     assert "read the 4 of 5 frames" in (movie.problem or "")
     assert "\n" not in (movie.problem or "")
+
+
+@pytest.mark.parametrize("bits", [12, 14])
+def test_packed_bits_name_the_package_that_reads_them(tmp_path: Path, bits: int) -> None:
+    data = bytes(37 * -(-53 * bits // 8))
+    tifffile.imwrite(
+        tmp_path / "packed.tif", iter([data]), shape=(37, 53), dtype=np.uint16, bitspersample=bits, rowsperstrip=37
+    )
+    with pytest.raises(InputError, match=rf"{bits} bits per pixel: python -m pip install imagecodecs$"):
+        open_movie(tmp_path / "packed.tif")
+
+
+@pytest.mark.parametrize("layout", [{}, {"compression": "zlib"}, {"tile": (16, 16)}, {"contiguous": False}])
+def test_where_white_is_0_bright_pixels_are_high(tmp_path: Path, layout: dict[str, Any]) -> None:
+    with tifffile.TiffWriter(tmp_path / "inverted.tif") as writer:
+        for image in GREY:
+            writer.write(65535 - image, photometric="miniswhite", **layout)
+    movie = open_movie(tmp_path / "inverted.tif")
+    assert same(movie, GREY)
+    assert movie.notes == ["white is 0 in this file: its pixels are inverted, so that bright is high"]

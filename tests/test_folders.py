@@ -335,6 +335,13 @@ def test_a_stack_among_images_is_a_lost_frame(tmp_path: Path) -> None:
     assert "3.tif contains 12 images" in (movie.problem or "")
 
 
+def test_a_stack_and_its_dark_frame_are_refused_with_the_stack(tmp_path: Path) -> None:
+    save(tmp_path, ["dark.tif"])
+    tifffile.imwrite(tmp_path / "movie.tif", SMALL)
+    with pytest.raises(InputError, match=r"contains movie.tif, a stack, and dark.tif; open the stack alone, "):
+        open_movie(tmp_path)
+
+
 def test_the_folder_of_an_ome_tiff_in_several_files_is_one_movie(tmp_path: Path) -> None:
     write_ome_set(tmp_path, ["x.ome.tif", "x_1.ome.tif", "x_2.ome.tif"], STACK)
     movie = open_movie(tmp_path)

@@ -11,6 +11,7 @@ import pytest
 from fuzz.microscope_files import write_cine
 from test_movie import same
 
+from livetrack.check.sampling import take_sample
 from livetrack.movies import open_movie
 
 TIMES_MS = np.cumsum([0, *([40, 40, 160] * 20)[:59]])
@@ -95,6 +96,31 @@ def test_recordings_that_were_joined_have_no_common_times(tmp_path: Path) -> Non
     movie = open_movie(tmp_path / "joined.ts")
     assert [frame.number for frame in movie.frames()] == list(range(120))
     assert next(movie.frames(100)).number == 100
+
+
+def test_a_video_that_begins_late_is_whole(tmp_path: Path) -> None:
+    movie = open_movie(write(tmp_path / "late.mkv", "libx264", {}, TIMES_MS + 9000))
+    assert len(list(movie)) == 60
+    assert movie.problem is None
+    assert movie.times_s() == pytest.approx(TIMES_MS / 1000)
+
+
+def test_a_video_that_is_cut_says_so_before_it_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "movie.mkv", "libx264", {"g": "1"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    movie = open_movie(path)
+    assert movie.problem == f"{path}: the file ends early"
+    assert 10 < len(list(movie)) < 50
+    assert "the file ends early" in (movie.problem or "")
+    assert take_sample(open_movie(path)).problems == [f"{path}: the file ends early"]
+
+
+def test_empty_frames_of_avi_files_are_not_missing(tmp_path: Path) -> None:
+    movie = open_movie(write(tmp_path / "dropped.avi", "rawvideo", {}, TIMES_MS))
+    assert movie.length == len(list(movie)) == 60
+    assert movie.problem is None
+    assert any("frames are empty" in note for note in movie.notes)
+    assert movie.times_s() == pytest.approx(TIMES_MS / 1000)
 
 
 # cine

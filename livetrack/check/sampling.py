@@ -160,6 +160,8 @@ def take_sample(movie: Movie) -> Sample:
             complete = len(frames) >= length
     if not frames:
         raise InputError(movie.problem or f"{movie.path}: contains no frames")
+    if not problems and movie.problem:  # that all of its frames are there does not mean that it has all of them
+        problems.append(movie.problem)
     return Sample([frames[index] for index in sorted(frames)], length, list(dict.fromkeys(problems)), complete)
 
 

@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
             with quiet_movies(), annotated_video(args, config, source) as video:  # damage is printed at the end
                 model, scale, counts = _track_all(source, config, args.stateless, table, video, console)
             if not counts.frames:
-                raise InputError(f"{args.movie}: contains no frames to track")
+                raise InputError(source.problem() or f"{args.movie}: contains no frames to track")
     except BaseException:
         if table.partial_path.exists():
             console.print(f"stopped early; the tracks so far are in {table.partial_path}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -90,11 +91,32 @@ def _open(path: Path, files: list[Path], selection: Selection, notes: list[str],
         stacks = [file for file in files if file.suffix.lower() in TIFF_SUFFIXES]
         if len(stacks) == len(files) and count_images(stacks[0]) > 1:
             return open_stacks(path, stacks, selection, notes, is_pattern or (path / SESSION_FILE).is_file())
+        if not is_pattern:
+            _refuse_stack_among_images(path, files, stacks)
         return _open_images(path, files, selection, notes)
     except InputError as error:
         if str(path) in str(error):
             raise
         raise InputError(f"{path}: {error}") from error
+
+
+def _refuse_stack_among_images(path: Path, files: Sequence[Path], stacks: Sequence[Path]) -> None:
+    """Raise `InputError` for a stack that is most of a folder, among images of other names, such as a dark frame."""
+    sizes = {file: file.stat().st_size for file in files}
+    largest = max(stacks, key=sizes.__getitem__, default=None)
+    if largest is None or 2 * sizes[largest] <= sum(sizes.values()):
+        return
+    others = [file for file in files if file != largest]
+    kinds = {_kind(file) for file in others}
+    if others and _kind(largest) not in kinds and count_images(largest) > 1:
+        raise InputError(
+            f"{path}: contains {largest.name}, a stack, and {listed(file.name for file in others)}; "
+            f'open the stack alone, "{largest}"'
+        )
+
+
+def _kind(file: Path) -> str:
+    return re.sub(r"\d+", "#", file.name.lower())
 
 
 def _open_images(path: Path, files: list[Path], selection: Selection, notes: list[str]) -> Movie:
@@ -157,8 +179,9 @@ def _named(path: Path, files: Sequence[Path], notes: list[str]) -> Named:
 def _pattern(path: Path, file: Path) -> Path:
     """Return a pattern that matches the names that are like that of a file."""
     folder = path if path.is_dir() else path.parent
-    text = file.stem.rstrip("0123456789")
-    return folder / f"{text or file.stem}*{file.suffix}"
+    stem = file.stem.rstrip("0123456789")
+    text = f"{stem or file.stem}*" if stem != file.stem else re.sub(r"\d+", "*", f"{stem}*")
+    return folder / f"{text}{file.suffix}"
 
 
 def _with_gaps(numbers: Numbers, named: Named, files: Sequence[Path], notes: list[str]) -> tuple[Numbers, str]:

@@ -24,6 +24,7 @@ from livetrack.movies.tiff_axes import declared_images
 from livetrack.movies.tiff_layout import Layout
 from livetrack.movies.tiff_missing import WITHOUT_A_COUNT, broken_at, is_in_a_row, planes_of
 from livetrack.movies.tiff_pages import layout_of_cut_stack, layout_of_pages, layout_of_truncated
+from livetrack.movies.tiff_planes import is_inverted
 from livetrack.movies.tiff_series import layout_of_series
 from livetrack.movies.tiff_times import tiff_times_s
 from livetrack.movies.timing import judge_times
@@ -53,6 +54,8 @@ def open_tiff(path: Path, selection: Selection, whole_recording: bool = False) -
         with open_file(path, notes) as tif:
             layout = _find_layout(tif, path, selection)
             notes += layout.notes
+            if is_inverted(tif.pages[0]):
+                notes.append("white is 0 in this file: its pixels are inverted, so that bright is high")
             if selection.position is None and layout.own_position is not None and not whole_recording:
                 selection = replace(selection, position=layout.own_position)
                 notes.append(f"position {layout.own_position} is read, that of this file; --position N reads another")

@@ -38,6 +38,10 @@ def pixels_of(page: Any) -> Image:
     compression = int(keyframe.compression)
     if _has_imagecodecs():
         return np.asarray(page.asarray())
+    if keyframe.bitspersample not in (1, 8 * keyframe.dtype.itemsize):
+        raise DamagedMovieError(
+            f"its images have {keyframe.bitspersample} bits per pixel: python -m pip install imagecodecs"
+        )
     if compression in _READ_BY_TIFFFILE and int(keyframe.predictor) != _FLOATS:
         return np.asarray(page.asarray())
     if compression not in (*_LZW, *_JPEG, *_DEFLATE, *_ZSTD) or int(keyframe.predictor) > _FLOATS:

@@ -22,6 +22,7 @@ __all__ = [
     "MAX_IMAGES",
     "Planes",
     "check_size",
+    "is_inverted",
     "lines_as_planes",
     "planes_in_a_row",
     "planes_of_pages",
@@ -37,6 +38,7 @@ MAX_IMAGES = 1 << 24
 
 _MAX_PARTS = 1 << 16  # strips or tiles of one image
 _SURELY_HARMLESS_BYTES = 1 << 28  # what a part may unpack to without having been tried
+_WHITE_IS_ZERO = 0  # photometric interpretation
 _UNPACKERS: dict[int, tuple[Callable[[], Any], int]] = {  # by TIFF's compression; with how far they expand at most
     8: (zlib.decompressobj, 1032),
     32946: (zlib.decompressobj, 1032),
@@ -74,7 +76,7 @@ def planes_of_pages(pages: Any, axes: str, like: Any) -> Planes:
                     f"image {index} is of another kind, {_kind(directory, layout[0])}, than the others"
                 )
             _check_page(page, index)
-            return _samples_last(pixels_of(page), axes)
+            return _samples_last(_bright_as_high(pixels_of(page), page), axes)
 
     return plane
 
@@ -111,7 +113,7 @@ def samples_as_planes(tif: tifffile.TiffFile, page: Any) -> Planes:
     @quiet_tifffile()
     def plane(index: int) -> Image:
         _check_page(page, 0)
-        samples: Image = pixels_of(page)[index]
+        samples: Image = _bright_as_high(pixels_of(page), page)[index]
         return samples
 
     return plane
@@ -144,9 +146,26 @@ def _in_a_row(tif: tifffile.TiffFile, first: Any, shape: tuple[int, ...], axes: 
         data = tif.filehandle.read(size)
         if len(data) < size:
             raise TruncatedMovieError("the file is truncated")
-        return _samples_last(np.frombuffer(data, dtype).reshape(shape).astype(first.dtype), axes)
+        pixels = np.frombuffer(data, dtype).reshape(shape).astype(first.dtype)
+        return _samples_last(_bright_as_high(pixels, first), axes)
 
     return plane
+
+
+def is_inverted(page: Any) -> bool:
+    """Whether the brightest pixels of a page are 0, as scanners have it.
+
+    Of bilevel images no program is sure: tifffile writes masks like this without inverting them.
+    """
+    return bool(page.keyframe.photometric == _WHITE_IS_ZERO and page.keyframe.dtype.kind == "u")
+
+
+def _bright_as_high(image: Image, page: Any) -> Image:
+    """Return the pixels of a page as they are displayed: high where it is bright."""
+    if not is_inverted(page):
+        return image
+    white = np.array((1 << page.keyframe.bitspersample) - 1, image.dtype)
+    return np.asarray(white - image)
 
 
 def _check_page(page: Any, index: int) -> None:

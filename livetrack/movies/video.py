@@ -23,6 +23,7 @@ __all__ = ["open_video"]
 
 _MAX_PX = IMAGE_BYTES // 6  # as colours of 16 bits
 _NEAR = 16  # frames further on, up to which decoding all between takes less time than seeking
+_ENDS_EARLY = "the file ends early"
 _ROUNDING = 0.005  # of a rate, by times that are rounded
 _INDEXED_BYTES = 1 << 28  # larger files are indexed only when their times are needed
 
@@ -82,21 +83,37 @@ def open_video(path: Path, selection: Selection) -> Movie:
         try:
             with av.open(str(path)) as container:
                 yield from _frames(container, indices, index(), channel, path)
-                if _is_short(container, index(), fps):
-                    raise DamagedMovieError("the file ends early")
+                if not lacking and _is_short(container, index(), fps):
+                    raise DamagedMovieError(_ENDS_EARLY)
         except av.FFmpegError as error:
             raise DamagedMovieError(f"the next frame cannot be decoded ({_reason(error)})") from error
 
-    fps, notes = stated, list[str]()
+    fps, notes, lacking = stated, list[str](), ""
     if path.stat().st_size <= _INDEXED_BYTES:
         fps, notes = _rate(stated, timing().fps), timing().notes
         if (found := index()) is not None:
-            length = len(found.stamps) if length is None else length - found.trimmed
+            with av.open(str(path)) as container:
+                lacking = _ENDS_EARLY if _is_short(container, found, fps) else ""
+                empty = _empty_frames(container, found, fps)
+            if empty:
+                notes = [*notes, f"{empty} of {length} frames are empty, as where some were dropped, and are left out"]
+            length = len(found.stamps) if length is None or empty else length - found.trimmed
             if found.trimmed:
                 notes = [*notes, f"{found.trimmed} frames that were trimmed off, but are in the file, are left out"]
     notes = [*notes, *colours]
     height, width = image.shape
-    return Movie(path, (height, width), image.dtype, length, fps, None, read, times=lambda: timing().times, notes=notes)
+    return Movie(
+        path,
+        (height, width),
+        image.dtype,
+        length,
+        fps,
+        None,
+        read,
+        times=lambda: timing().times,
+        lacking=lacking,
+        notes=notes,
+    )
 
 
 def _frames(
@@ -150,7 +167,17 @@ def _is_short(container: av.container.InputContainer, index: VideoIndex | None, 
     """Whether the file states a longer duration, but not the number of frames, than it has."""
     if container.streams.video[0].frames or len(container.streams) > 1 or index is None:
         return False
-    return bool(index.times_s[-1] + 2 / (fps or 1) < (container.duration or 0) / av.time_base)
+    last_s = max(index.times_s[-1], index.stamps[-1] * index.unit_s)  # durations may count from 0, not the first frame
+    return bool(last_s + 2 / (fps or 1) < (container.duration or 0) / av.time_base)
+
+
+def _empty_frames(container: av.container.InputContainer, index: VideoIndex, fps: float | None) -> int:
+    """Return how many frames an AVI file counts that it stores nothing of, though it goes on to its stated end."""
+    stream = container.streams.video[0]
+    if container.format.name != "avi" or not stream.time_base:
+        return 0
+    reaches_the_end = index.times_s[-1] + 2 / (fps or 1) >= stream.frames * stream.time_base
+    return stream.frames - len(index.stamps) - index.trimmed if reaches_the_end else 0
 
 
 def _pixels(frame: av.VideoFrame, channel: int | None, path: Path) -> Image:
