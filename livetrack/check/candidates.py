@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from livetrack.check.outlines import Outlined
 from livetrack.check.roundness import Roundness, measure_roundness
-from livetrack.localize import load_localizer
+from livetrack.localize import Localizer, load_localizer
 from livetrack.localize.halving import HalvedImages
 from livetrack.localize.noise import noise_level
 from livetrack.localize.resizing import resized
 from livetrack.particles import Rows
 
-__all__ = ["MODELS", "Candidate", "Images", "judge", "refined", "search_classically", "search_with_model"]
+__all__ = ["MODELS", "Candidate", "Images", "judge", "load_alone", "refined", "search_classically", "search_with_model"]
 
 Array = npt.NDArray[np.float64]
 Image = npt.NDArray[Any]
@@ -89,10 +89,18 @@ class Candidate:
         return sum(map(len, self.rows)) / len(self.rows)
 
 
+def load_alone(model: str, **options: Any) -> Localizer:
+    """Return a localizer, as `load_localizer` does, after freeing the memory of those that are not in use any more.
+
+    Each network has tens of megabytes.
+    """
+    gc.collect()
+    return load_localizer(model, **options)
+
+
 def search_with_model(model: str, halvings: Sequence[int], images: Images, outlined: Outlined) -> list[Candidate]:
     """Search with `model` in images halved so often; -1: enlarged twice. Raises `ModelError`."""
-    gc.collect()  # frees the memory of the networks before, of which each has tens of megabytes
-    network = load_localizer(model, threads=1, profile_fit=False, scale=2 if tuple(halvings) == (-1,) else 1)
+    network = load_alone(model, threads=1, profile_fit=False, scale=2 if tuple(halvings) == (-1,) else 1)
     return [
         judge(
             model,
@@ -117,7 +125,7 @@ def search_classically(method: str, diameter_px: float, contrast: Any, images: I
 
 def refined(candidate: Candidate, images: Images, outlined: Outlined) -> Candidate:
     """Return the candidate with the profile fit, judged in the same images again."""
-    localizer = load_localizer(candidate.model, **candidate.options)
+    localizer = load_alone(candidate.model, **candidate.options)
     rows = [localizer.localize(levels[0]).copy() for levels in images.levels]
     return judge(candidate.model, candidate.options, rows, images, outlined)
 

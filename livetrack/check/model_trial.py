@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +10,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from livetrack.check.candidates import Candidate
+from livetrack.check.candidates import Candidate, load_alone
 from livetrack.errors import ModelError
-from livetrack.localize import load_localizer
 from livetrack.particles import Rows
 
 __all__ = ["ModelTrial", "failed_trial", "summary", "try_candidate"]
@@ -56,8 +54,7 @@ def summary(candidate: Candidate) -> ModelTrial:
 
 def try_candidate(candidate: Candidate, frames: Sequence[npt.NDArray[Any]]) -> tuple[ModelTrial, list[Rows]]:
     """Localize the particles of `frames`, (H, W) each, and refine them; return the figures and the rows of each."""
-    gc.collect()  # frees the memory of the networks before
-    localizer = load_localizer(candidate.model, **candidate.options)
+    localizer = load_alone(candidate.model, **candidate.options)
     localizer.localize(frames[0])  # not timed: it compiles and allocates
     started = time.perf_counter()
     found = [localizer.localize(frame).copy() for frame in frames]
