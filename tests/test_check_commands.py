@@ -61,6 +61,7 @@ def shell(tmp_path: Path) -> dict[str, str]:
         (file_of_images, "movie.tif", "movie.tif", [], "movie-check.png"),
         (file_of_images, f"{ODD}.tif", f"{ODD}.tif", [], f"{ODD}-check.png"),
         (file_of_images, "run.ome.tif", "run.ome.tif", ["--frames", "1:5", "--region", "0,0,64,96"], "run-check.png"),
+        (file_of_images, "-run.tif", "./-run.tif", [], "run-check.png"),
         (folder_of_images, "my frames", "my frames", [], "my frames-check.png"),
         (folder_of_images, "a/2025.01.31 run", ".", [], "a/2025.01.31 run-check.png"),
         (folder_of_images, "p", "p/img_*.png", [], "p/img-check.png"),

@@ -18,9 +18,11 @@ _PLAIN = re.compile(r"[\w./\\:=+-]+", re.ASCII)
 def track_command(movie: str, selection: str, model: str, scale: float | str, settings: Iterable[str]) -> str:
     """Return the command that tracks `movie` with settings such as `linker.search_radius_px=5`.
 
-    `selection` has the options of the part that is read, as `Selection.options`.
+    `selection` has the options of the part that is read, as `Selection.options`. A movie whose name looks like an
+    option is `./-name`.
     """
-    words = ["livetrack", "track", movie, *selection.split(), "--model", model]
+    given = os.path.join(".", movie) if movie.startswith("-") else movie  # a Path would drop the "."
+    words = ["livetrack", "track", given, *selection.split(), "--model", model]
     if scale != 1:
         words += ["--scale", f"{scale:g}" if isinstance(scale, float) else str(scale)]
     for setting in settings:
@@ -42,7 +44,7 @@ def movie_name(movie: Path) -> str:
 
 
 def command_line(words: Sequence[str], windows: bool = _WINDOWS) -> str:
-    """Return a line that a shell splits into these words; a file whose name looks like an option is `./-name`.
+    """Return a line that a shell splits into these words.
 
     On Windows it suits both cmd and PowerShell, unless a word has `%`, `$` or a backtick, which they replace.
     """
