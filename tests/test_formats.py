@@ -82,6 +82,15 @@ def test_three_images_are_frames_and_a_note_says_so(tmp_path: Path) -> None:
     assert chosen.notes == []
 
 
+def test_frames_that_may_be_last_are_noted(tmp_path: Path) -> None:
+    square = STACK[:, :24, :24]
+    np.save(tmp_path / "last.npy", np.moveaxis(square, 0, -1))
+    note = "its first dimension, 24, is read as frames; if the last, 12, counts them: save numpy.moveaxis(array, -1, 0)"
+    assert open_movie(tmp_path / "last.npy").notes == [note]
+    np.save(tmp_path / "first.npy", square)
+    assert open_movie(tmp_path / "first.npy").notes == []
+
+
 def test_of_an_array_that_is_cut_short_the_frames_before_are_read(tmp_path: Path) -> None:
     movie = open_movie(cut(save(tmp_path / "movie.npy", STACK)))
     assert len(list(movie)) == 7

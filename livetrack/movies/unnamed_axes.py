@@ -47,4 +47,9 @@ def guess_dimensions(shape: tuple[int, ...]) -> Dimensions:
     notes: tuple[str, ...] = ()
     if len(rest) == 1 and rest[0] <= _COLOURS[-1] and not small_last:
         notes = (f"its {rest[0]} images are read as frames; if they are channels: --axes C",)
+    if len(rest) == 1 and of_an_image == 2 and not channels_last and sides[0] == sides[1] != sides[2]:
+        notes = (
+            f"its first dimension, {sides[0]}, is read as frames; if the last, {sides[2]}, counts them: save "
+            "numpy.moveaxis(array, -1, 0)",
+        )
     return Dimensions(sides, axes, channels_last, notes)
