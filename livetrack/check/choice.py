@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from livetrack.check.busy_part import Part
 from livetrack.check.candidates import MODELS, Candidate, Images, refined, search_classically, search_with_model
 from livetrack.check.measure import ParticleProperties
 from livetrack.check.model_trial import ModelTrial, failed_trial, summary, try_candidate
@@ -65,9 +66,14 @@ class Choice:
     """What would fit, if none does: one sentence each."""
 
 
-def choose(images: Sequence[Image], particles: ParticleProperties) -> Choice:
-    """Choose a model and its scale for `images`, (H, W) each, in which `particles` were measured without a model."""
-    images_tried = Images([_middle(image, particles.count) for image in (images[0], images[-1])[: len(images)]])
+def choose(images: Sequence[Image], particles: ParticleProperties, part: Part | None = None) -> Choice:
+    """Choose a model and its scale for `images`, (H, W) each, in which `particles` were measured without a model.
+
+    `part` is the one in which they were measured, and in which the models are tried; None for whole images.
+    """
+    some = [image if part is None else part.of(image) for image in (images[0], images[-1])[: len(images)]]
+    count = particles.count * (1.0 if part is None else part.fraction)
+    images_tried = Images([_middle(image, count) for image in some])
     outlined = outline([levels[0] for levels in images_tried.levels], [noise[0] for noise in images_tried.noise])
     candidates, problems = _search(range(images_tried.halvings + 1), images_tried, outlined)
     best = _best(candidates)
@@ -82,7 +88,8 @@ def choose(images: Sequence[Image], particles: ParticleProperties) -> Choice:
         )
         other = first_accepted([each for each in classical if each.explained > _ROUND_ALONE], images_tried, outlined)
         verdict = verdict if other.refused else other
-    trials = problems + [summary(each) for each in _notable(candidates)]
+    searched = images_tried.levels[0][0].size / np.size(images[0])
+    trials = problems + [summary(each, searched) for each in _notable(candidates)]
     if verdict.refused or verdict.best is None:
         return Choice("", verdict.refused, trials, [], advice=_advice(verdict, outlined))
     chosen = verdict.best

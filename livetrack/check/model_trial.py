@@ -41,12 +41,12 @@ def failed_trial(model: str, error: ModelError) -> ModelTrial:
     return ModelTrial(model=model, problem=str(error))
 
 
-def summary(candidate: Candidate) -> ModelTrial:
-    """Return the trial of a candidate that was searched with, and not refined."""
+def summary(candidate: Candidate, searched: float = 1.0) -> ModelTrial:
+    """Return the trial of a candidate that was searched with, in this fraction of the images, and not refined."""
     return ModelTrial(
         model=candidate.model,
         scale=candidate.scale,
-        count=candidate.count,
+        count=candidate.count / searched,
         explained=candidate.explained,
         score=_median(np.concatenate(candidate.rows)["score"]),
     )

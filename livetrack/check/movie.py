@@ -107,7 +107,7 @@ def _with_particles(
     """Complete the report of a movie in which particles were measured."""
     findings = report.findings
     tried = _tried(series, measured)
-    choice = choose([_pixels(frame) for frame, _ in tried], measured.particles)
+    choice = choose([_pixels(frame) for frame, _ in tried], measured.particles, measured.part)
     measured, tried, compared = _confirmed(choice, series, measured, tried)
     particles = measured.particles
     numbers = [[frame.number for frame in some] for some in series]
