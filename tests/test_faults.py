@@ -285,7 +285,7 @@ def test_one_hostile_client_costs_others_nothing(process: Run, attack: str) -> N
     honest.close()
     print(f"{attack}: {before:.0f} MB before, most {most - before:+.0f}, after {memory_mb(process) - before:+.0f}")
     assert most - before < 100
-    assert wait_for(lambda: memory_mb(process) - before < 30, timeout_s=20.0)  # it comes back
+    assert wait_for(lambda: memory_mb(process) - before < 30, timeout_s=60.0)  # it comes back
 
 
 def test_requests_that_cannot_be_are_refused_and_change_nothing(process: Run, tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def cut_imagej(folder: Path) -> tuple[Path, str]:
 def fewer_than_declared(folder: Path) -> tuple[Path, str]:
     path = folder / "movie.tif"
     tifffile.imwrite(path, STACK, ome=True, metadata={"axes": "TYX"})
-    return change(path, b'SizeT="12"', b'SizeT="17"'), "image 12 is missing"
+    return change(path, b'SizeT="12"', b'SizeT="17"'), "frame 12 and those after it are missing"
 
 
 def one_of_another_size(folder: Path) -> tuple[Path, str]:
