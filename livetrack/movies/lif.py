@@ -14,11 +14,10 @@ from livetrack.movies.arrangement import Axis, Index
 from livetrack.movies.container import Container, check_image_size
 from livetrack.movies.formats import package
 from livetrack.movies.movie import Image
+from livetrack.movies.positions import must_choose, numbered
 from livetrack.movies.selection import Selection
 
 __all__ = ["opened"]
-
-_MAX_NAMED = 6
 
 
 @contextmanager
@@ -49,14 +48,11 @@ def opened(path: Path, selection: Selection) -> Iterator[Container]:
 def _chosen(path: Path, images: list[Any], position: int | None) -> Any:
     if not images:
         raise InputError(f"{path}: contains no image")
-    if (position is None and len(images) > 1) or (position is not None and position >= len(images)):
-        named = [f"{place} {image.name} ({_size(image)})" for place, image in enumerate(images[:_MAX_NAMED])]
-        more = f", and {len(images) - _MAX_NAMED} more" if len(images) > _MAX_NAMED else ""
+    if must_choose(len(images), position):
+        names = numbered([f"{image.name} ({_size(image)})" for image in images])
         beyond = "" if position is None else f", not {position}"
         raise InputError(
-            f"{path}: contains {len(images)} images; choose one with --position 0 to {len(images) - 1}{beyond}: "
-            + ", ".join(named)
-            + more
+            f"{path}: contains {len(images)} images; choose one with --position 0 to {len(images) - 1}{beyond}: {names}"
         )
     return images[position or 0]
 

@@ -16,13 +16,13 @@ from livetrack.errors import InputError
 from livetrack.movies.arrangement import Index
 from livetrack.movies.container import Container, check_image_size
 from livetrack.movies.movie import DamagedMovieError, Image, TruncatedMovieError
+from livetrack.movies.positions import must_choose, numbered
 from livetrack.movies.selection import Selection
 from livetrack.movies.unnamed_axes import guess_dimensions
 
 __all__ = ["opened"]
 
 _MAX_BYTES = 1 << 33  # of an array in an .npz file, which is unpacked as a whole
-_MAX_NAMED = 6
 
 
 class _Header(NamedTuple):
@@ -99,10 +99,10 @@ def _of_npz(path: Path, position: int | None) -> Any:
     images = [name for name, header in headers.items() if sum(size > 1 for size in header.shape) > 1]
     if not images:
         raise InputError(f"{path}: none of its {len(headers)} arrays holds images")
-    if (position is None and len(images) > 1) or (position is not None and position >= len(images)):
-        named = ", ".join(f"{place} {name}" for place, name in enumerate(images[:_MAX_NAMED]))
-        more = f", and {len(images) - _MAX_NAMED} more" if len(images) > _MAX_NAMED else ""
-        raise InputError(f"{path}: contains {len(images)} arrays of images; choose one with --position: {named}{more}")
+    if must_choose(len(images), position):
+        raise InputError(
+            f"{path}: contains {len(images)} arrays of images; choose one with --position: {numbered(images)}"
+        )
     name = images[position or 0]
     size = math.prod(headers[name].shape) * headers[name].dtype.itemsize
     if size > _MAX_BYTES:

@@ -16,6 +16,7 @@ from livetrack.movies.arrangement import Axis, Index
 from livetrack.movies.container import Container, check_image_size
 from livetrack.movies.formats import package
 from livetrack.movies.movie import DamagedMovieError, Image
+from livetrack.movies.positions import must_choose, numbered
 from livetrack.movies.selection import Selection
 from livetrack.movies.unnamed_axes import guess_dimensions
 from livetrack.movies.zarr_chunks import check_chunk_size, check_chunks
@@ -24,7 +25,6 @@ from livetrack.movies.zarr_times import frame_times_s
 __all__ = ["opened"]
 
 _KEPT_BYTES = 1 << 28  # of frames that lie in one chunk, which is unpacked as a whole
-_MAX_NAMED = 6
 _MAX_POSITIONS = 1 << 16
 _UM = {"angstrom": 1e-4, "nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4, "meter": 1e6}
 _S = {"nanosecond": 1e-9, "microsecond": 1e-6, "millisecond": 1e-3, "second": 1.0, "minute": 60.0, "hour": 3600.0}
@@ -92,10 +92,9 @@ def _of_multiscales(node: Any, image: Mapping[str, Any], name: str) -> _Series:
 def _chosen(path: Path, series: list[_Series], position: int | None) -> _Series:
     if not series:
         raise InputError(f"{path}: contains no image")
-    if (position is None and len(series) > 1) or (position is not None and position >= len(series)):
-        named = ", ".join(f"{place} {each.name}" for place, each in enumerate(series[:_MAX_NAMED]))
-        more = f", and {len(series) - _MAX_NAMED} more" if len(series) > _MAX_NAMED else ""
-        raise InputError(f"{path}: contains {len(series)} images; choose one with --position: {named}{more}")
+    if must_choose(len(series), position):
+        names = numbered([each.name for each in series])
+        raise InputError(f"{path}: contains {len(series)} images; choose one with --position: {names}")
     return series[position or 0]
 
 
