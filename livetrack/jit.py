@@ -6,7 +6,8 @@ import enum
 import hashlib
 import logging
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, overload
 
@@ -14,10 +15,11 @@ import numba
 import numpy as np
 from numba.core.caching import IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
+from numba.core.event import Event, Listener, install_listener
 
 from livetrack.errors import reason
 
-__all__ = ["compiles_at_each_start", "njit"]
+__all__ = ["at_compiler_passes", "compiles_at_each_start", "njit"]
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +48,24 @@ def njit(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     if function is None:
         return lambda function: _compile(function, options)
     return _compile(function, options)
+
+
+@contextmanager
+def at_compiler_passes(call: Callable[[], None]) -> Iterator[None]:
+    """Call `call` at the start of each pass of Numba's compiler, in the thread that compiles, while the block runs.
+
+    It may raise an exception, which ends the compilation.
+    """
+
+    class Passes(Listener):
+        def on_start(self, event: Event) -> None:
+            call()
+
+        def on_end(self, event: Event) -> None:
+            pass
+
+    with install_listener("numba:run_pass", Passes()):
+        yield
 
 
 def _compile(function: Callable[..., Any], options: dict[str, Any]) -> Any:

@@ -105,23 +105,18 @@ def warmup(console: Console, text: str) -> Iterator[None]:
     """
     with default_sigint():
         from numba.core.compiler_lock import global_compiler_lock
-        from numba.core.event import Event, Listener, install_listener
 
-        from livetrack.jit import compiles_at_each_start
+        from livetrack.jit import at_compiler_passes, compiles_at_each_start
 
     with interruptible(later=global_compiler_lock.is_locked) as stop, spinner(console, text) as show:
 
-        class Passes(Listener):
-            def on_start(self, event: Event) -> None:
-                often = "as at each start" if compiles_at_each_start() else "once on this machine"
-                show(f"{text}; compiling, {often}: half a minute")
-                if stop.is_set():
-                    raise KeyboardInterrupt
+        def begin() -> None:
+            often = "as at each start" if compiles_at_each_start() else "once on this machine"
+            show(f"{text}; compiling, {often}: half a minute")
+            if stop.is_set():
+                raise KeyboardInterrupt
 
-            def on_end(self, event: Event) -> None:
-                pass
-
-        with install_listener("numba:run_pass", Passes()):
+        with at_compiler_passes(begin):
             yield
         if stop.is_set():
             raise KeyboardInterrupt

@@ -142,19 +142,15 @@ class _Stopped(BaseException):
 @contextmanager
 def _interruptible_compilation(stop: threading.Event) -> Iterator[None]:
     """Raise `_Stopped` at the start of the next pass of Numba in this thread once `stop` is set."""
-    from numba.core.event import Event, Listener, install_listener
+    from livetrack.jit import at_compiler_passes
 
     thread = threading.get_ident()
 
-    class Passes(Listener):
-        def on_start(self, event: Event) -> None:
-            if stop.is_set() and threading.get_ident() == thread:
-                raise _Stopped
+    def end_if_stopped() -> None:
+        if stop.is_set() and threading.get_ident() == thread:
+            raise _Stopped
 
-        def on_end(self, event: Event) -> None:
-            pass
-
-    with install_listener("numba:run_pass", Passes()):
+    with at_compiler_passes(end_if_stopped):
         yield
     if stop.is_set():
         raise _Stopped
